@@ -1,0 +1,30 @@
+// Package engine is the scheduler without its database: a pure core, a single
+// writer that commits what the core decides, and the loops that follow what
+// was committed. It imports no SQL, no HTTP and no files.
+//
+// # The core
+//
+// What is known of a flow is a [State]; something that happens to it is an
+// [Event]; [Apply] turns the two into a [Change], the next state with the rows
+// that record it, or refuses and changes nothing. Apply has no clock, no random
+// source and no I/O.
+//
+// # The driver
+//
+// One goroutine owns every state. It repeats:
+//
+//	batch := gather()       // a command, whatever queued up behind it, and the flows that are due
+//	changes := Apply(...)   // in order, each on the state that the one before left
+//	store.Commit(changes)   // one transaction; durable when it returns
+//	publish(states)         // only now may anybody see them
+//	answer(batch)           // refusals too: they may rest on a transition of the same batch
+//
+// # The loops
+//
+// A flow's loop is a function of its last committed state: start the run that
+// was reserved, wait for NextRun, or rest. While it waits it is an entry in one
+// heap of due times; a goroutine exists only while its job runs. After a crash
+// the loops are built from the states that the store loads, so recovery is no
+// mode of its own: a run whose process died is settled by one more event,
+// [Interrupt].
+package engine

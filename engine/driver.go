@@ -1,0 +1,543 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// driver is the state of the one goroutine that owns every flow.
+type driver struct {
+	counters Counters
+	owner    Owner
+	ownerNew bool // the owner's row is not as it stands in the store
+	loops    loops
+	inFlight int
+	died     error // read after drained
+	timer    *time.Timer
+	clock    clock
+
+	// What the store did not take yet and nobody else will ask for again: the
+	// ends of runs, above all.
+	kept []command
+
+	// While the store fails: since when, and when it is tried again. Both monotonic.
+	failing time.Time
+	retryAt time.Time
+
+	// While the engine drains.
+	draining bool
+	overdue  []string // flows that ran when the stop window passed
+}
+
+// command asks the driver to apply an event to a flow.
+type command struct {
+	flow  *flow
+	event Event
+	inbox int64      // id of its row in the inbox; 0: none
+	err   error      // the answer is known already
+	after time.Time  // of a kept command: not before; monotonic
+	reply chan reply // capacity 1, so that the driver never waits; nil: nobody does
+}
+
+type reply struct {
+	run     int64
+	err     error
+	unknown bool // the store failed; the command may or may not have taken effect
+}
+
+// batch is what one commit is about.
+type batch struct {
+	commands []command
+	replies  []reply // of each command
+	flows    []*flow // of each change
+	Batch
+	counters Counters
+}
+
+var errDriver = errors.New("the driver died of a bug in this package")
+
+const (
+	maxBatch    = 1000            // commands, and flows that are due, in one transaction
+	retryDelay  = time.Second     // between attempts while the store fails
+	rejectDelay = time.Minute     // before what the database rejected is tried again
+	lookDelay   = time.Minute     // the longest sleep: the clock is compared that often
+	callTimeout = 5 * time.Second // of Reload
+)
+
+// drive is the driver: the single writer.
+func (e *Engine) drive() {
+	var result error
+	defer func() {
+		if r := recover(); r != nil {
+			e.died = fmt.Errorf("%w: %v", errDriver, r)
+			result = e.died
+			e.Logger.Error("pawl: driver died", "panic", r, "stack", string(debug.Stack()))
+		}
+		close(e.drained)
+		e.background.Wait()
+		e.finish(result)
+	}()
+	e.timer = time.NewTimer(0)
+	defer e.timer.Stop()
+	for !e.drainedAll() {
+		e.commit(e.gather())
+	}
+	result = e.lastCommit()
+}
+
+// gather waits for something to do, and takes with it whatever else is ready:
+// all that queued up while the last commit was syncing shares the next one.
+func (e *Engine) gather() []command {
+	var batch []command
+	e.arm()
+	select {
+	case c := <-e.urgent:
+		batch = append(batch, c)
+	default:
+		select {
+		case c := <-e.urgent:
+			batch = append(batch, c)
+		case c := <-e.commands:
+			batch = append(batch, c)
+		case <-e.timer.C:
+		case <-e.stopSignal():
+			e.beginDrain()
+		}
+	}
+	batch = receive(batch, e.urgent)
+	batch = receive(batch, e.commands)
+	if time.Now().Before(e.retryAt) {
+		return batch
+	}
+	batch = e.takeKept(batch)
+	if !e.draining {
+		batch = e.watchClock(batch)
+		batch = e.loops.takeDue(batch, e.now())
+	}
+	return batch
+}
+
+// receive takes what is in the channel without waiting.
+func receive(batch []command, from <-chan command) []command {
+	for range maxBatch {
+		select {
+		case c := <-from:
+			batch = append(batch, c)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// stopSignal is nil once it was seen.
+func (e *Engine) stopSignal() <-chan struct{} {
+	if e.draining {
+		return nil
+	}
+	return e.stopping
+}
+
+// arm sets the timer to the earliest instant at which the driver has work of its
+// own. It sleeps on the monotonic clock, and never long, since due times are
+// those of the wall clock.
+func (e *Engine) arm() {
+	wait := lookDelay
+	sooner := func(t time.Time) { wait = min(wait, time.Until(t)) }
+	if due := e.loops.first(); !due.IsZero() && !e.draining {
+		wait = min(wait, due.Sub(e.Now()))
+	}
+	for _, c := range e.kept {
+		sooner(c.after)
+	}
+	if time.Now().Before(e.retryAt) {
+		wait = time.Until(e.retryAt)
+	}
+	if e.draining && e.overdue == nil {
+		sooner(e.deadline)
+	} else if e.draining {
+		sooner(e.deadline.Add(e.Grace))
+	}
+	e.timer.Reset(max(wait, 0))
+}
+
+// takeKept adds what the store did not take before.
+func (e *Engine) takeKept(batch []command) []command {
+	now := time.Now()
+	var rest []command
+	for _, c := range e.kept {
+		if now.Before(c.after) {
+			rest = append(rest, c)
+		} else {
+			batch = append(batch, c)
+		}
+	}
+	e.kept = rest
+	return batch
+}
+
+// now is the engine's only clock: the wall clock at the precision of the store.
+func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Millisecond) }
+
+// commit makes a batch durable, then visible, then answers it. What the database
+// rejects is applied again on states read from the store; a flow that is
+// rejected once more is answered with the error, and nobody waits for it.
+func (e *Engine) commit(commands []command) {
+	reloaded := map[*flow]bool{}
+	for range 2*len(commands) + 1 { // a flow is rejected twice at most
+		b := e.apply(commands)
+		err := e.write(b)
+		rejected, f := e.rejection(err)
+		if f == nil {
+			e.settle(b, err)
+			return
+		}
+		e.heal(f, commands, rejected, reloaded)
+	}
+	panic("rejections do not end")
+}
+
+// apply runs the core over the commands, each on the state that those before it
+// left. Every transition becomes a change of its own.
+func (e *Engine) apply(commands []command) batch {
+	b := batch{commands: commands, replies: make([]reply, len(commands)), counters: e.counters}
+	now := e.now()
+	for i, c := range commands {
+		if c.err != nil {
+			b.replies[i].err = c.err
+		} else if change, err := b.applyOne(c, now); err != nil {
+			b.replies[i].err = err
+		} else {
+			b.replies[i].run = change.RunNumber
+		}
+		if c.inbox != 0 {
+			b.Answers = append(b.Answers, answer(c, b.replies[i], now))
+		}
+	}
+	for _, f := range b.flows {
+		f.next = nil
+	}
+	if e.ownerNew {
+		owner := e.owner
+		b.Owner = &owner
+	}
+	return b
+}
+
+func (b *batch) applyOne(c command, now time.Time) (Change, error) {
+	state := c.flow.next
+	if state == nil {
+		state = c.flow.state.Load()
+	}
+	if r, ok := c.event.(Reserve); ok {
+		r.Key = b.counters.Run + 1
+		c.event = r
+	}
+	change, err := Apply(*state, c.event, now, c.flow.plan)
+	if err != nil {
+		return Change{}, err
+	}
+	b.counters.Seq++
+	change.Seq = b.counters.Seq
+	b.counters.Run = max(b.counters.Run, change.LastKey)
+	b.counters.Flow = max(b.counters.Flow, change.Key)
+	b.Changes = append(b.Changes, change)
+	b.flows = append(b.flows, c.flow)
+	c.flow.next = &change.State
+	return change, nil
+}
+
+func answer(c command, r reply, now time.Time) Answer {
+	a := Answer{ID: c.inbox, At: now}
+	switch {
+	case r.err != nil:
+		a.Error = r.err.Error()
+	case r.run != 0:
+		a.Result = strconv.FormatInt(r.run, 10)
+	default:
+		a.Result = "done"
+	}
+	return a
+}
+
+// write commits a batch. A batch that only refuses opens no transaction.
+func (e *Engine) write(b batch) error {
+	if len(b.Changes) == 0 && len(b.Answers) == 0 && b.Owner == nil {
+		return nil
+	}
+	// Not the context of a caller: his end must not undo what others asked for.
+	return e.Store.Commit(context.Background(), b.Batch)
+}
+
+// rejection finds the flow that the database rejected.
+func (e *Engine) rejection(err error) (*Rejected, *flow) {
+	var rejected *Rejected
+	if errors.As(err, &rejected) {
+		for _, f := range e.ordered {
+			if f.state.Load().Key == rejected.Flow {
+				return rejected, f
+			}
+		}
+	}
+	return nil, nil
+}
+
+// heal prepares a batch for another attempt after a rejection.
+func (e *Engine) heal(f *flow, commands []command, rejected error, reloaded map[*flow]bool) {
+	err := rejected
+	if !reloaded[f] {
+		reloaded[f] = true
+		if err = e.reload(f); err == nil {
+			return
+		}
+	}
+	err = fmt.Errorf("flow %q: %w", f.id, err)
+	e.Logger.Error("pawl: the database rejects a transition", "flow", f.id, "error", err)
+	for i := range commands {
+		if commands[i].flow == f && commands[i].err == nil {
+			commands[i].err = err
+		}
+	}
+}
+
+// reload reads a flow again that was changed behind the driver's back.
+func (e *Engine) reload(f *flow) error {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	before := f.state.Load()
+	state, counters, err := e.Store.Reload(ctx, before.Key)
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	e.Logger.Warn("pawl: flow was changed by another writer", "flow", f.id, "version", before.Version, "found", state.Version)
+	e.inFlight += len(state.Open) - len(before.Open)
+	e.counters.Seq = max(e.counters.Seq, counters.Seq)
+	e.counters.Run = max(e.counters.Run, counters.Run)
+	f.state.Store(&state)
+	return nil
+}
+
+// settle publishes what was committed and answers everyone, in this order.
+func (e *Engine) settle(b batch, err error) {
+	if err != nil {
+		e.fail(b, err)
+		return
+	}
+	if b.wrote() {
+		e.recovered()
+		e.counters = b.counters
+		e.ownerNew = e.ownerNew && b.Owner == nil
+	}
+	e.publish(b)
+	for i, c := range b.commands {
+		e.reply(c, b.replies[i])
+		if c.err != nil {
+			e.later(c)
+		} else if b.replies[i].err != nil && c.flow != nil {
+			e.look(c.flow) // refused: its state is not what it was taken for
+		}
+	}
+}
+
+func (b batch) wrote() bool { return len(b.Changes) > 0 || len(b.Answers) > 0 || b.Owner != nil }
+
+// publish shows the new states, and sets the loops to follow them.
+func (e *Engine) publish(b batch) {
+	for i, c := range b.Changes {
+		e.inFlight += c.InFlight - b.flows[i].state.Load().InFlight
+		b.flows[i].state.Store(&b.Changes[i].State)
+		e.log(c)
+		if len(c.Runs) > 0 {
+			e.announce(b.flows[i], c.Runs)
+		}
+	}
+	for _, f := range b.flows {
+		e.look(f)
+	}
+}
+
+// log tells of a transition: trips as warnings, the rest for who debugs.
+func (e *Engine) log(c Change) {
+	if c.Status == StatusTripped && c.From != StatusTripped {
+		e.Logger.Warn("pawl: flow tripped", "flow", c.ID, "streak", c.FailureStreak, "error", firstLine(c.LastError))
+	}
+	if !e.Logger.Enabled(e.work, slog.LevelDebug) {
+		return
+	}
+	e.Logger.Debug("pawl: transition", "flow", c.ID, "event", c.Event, "run", c.RunNumber,
+		"from", c.From, "to", c.Status, "streak", c.FailureStreak, "next", c.NextRun, "note", c.Note)
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+func (e *Engine) reply(c command, r reply) {
+	if c.reply != nil {
+		c.reply <- r
+	}
+}
+
+// fail answers a batch that the store did not take. Its outcome is unknown: a
+// failed COMMIT may yet be found in the log after a crash. So callers get the
+// error at once; the ends of runs and flows that are due are tried again.
+func (e *Engine) fail(b batch, err error) {
+	if e.failing.IsZero() {
+		e.failing = time.Now()
+		e.Logger.Error("pawl: the database does not take writes; no flow is dispatched until it does", "error", err)
+	}
+	e.retryAt = time.Now().Add(retryDelay)
+	for _, c := range b.commands {
+		e.reply(c, reply{err: fmt.Errorf("commit: %w", err), unknown: true})
+		e.keep(c, time.Time{})
+		if c.flow != nil {
+			e.look(c.flow)
+		}
+	}
+}
+
+// recovered ends a spell in which the store failed.
+func (e *Engine) recovered() {
+	if e.failing.IsZero() {
+		return
+	}
+	e.Logger.Info("pawl: the database takes writes again", "after", time.Since(e.failing))
+	e.failing, e.retryAt = time.Time{}, time.Time{}
+}
+
+// keep holds what must not be dropped until it is durable or refused.
+func (e *Engine) keep(c command, after time.Time) {
+	switch c.event.(type) {
+	case Outcome, Cancel, Adjust, Correct:
+		c.err, c.after = nil, after
+		e.kept = append(e.kept, c)
+	}
+}
+
+// later lets what the database rejected rest.
+func (e *Engine) later(c command) {
+	if c.flow == nil {
+		return
+	}
+	e.keep(c, time.Now().Add(rejectDelay))
+	if due := dueAt(c.flow.state.Load().FlowInfo); !due.IsZero() && !e.draining {
+		e.loops.set(c.flow, e.now().Add(rejectDelay))
+	}
+}
+
+// beginDrain starts the stop window: nothing is dispatched any more.
+func (e *Engine) beginDrain() {
+	e.draining = true
+	e.owner.StoppingAt, e.ownerNew = e.now(), true
+	e.loops.clear()
+}
+
+// drainedAll says whether a stop has nothing left to wait for, and cancels what
+// outlasts the window.
+func (e *Engine) drainedAll() bool {
+	if !e.draining {
+		return false
+	}
+	if e.inFlight == 0 && len(e.kept) == 0 && len(e.commands) == 0 && len(e.urgent) == 0 {
+		return true
+	}
+	now := time.Now()
+	if e.overdue == nil && !now.Before(e.deadline) {
+		e.overdue = e.running()
+		e.cancelWork(fmt.Errorf("%w after %s", ErrStopTimeout, e.StopTimeout))
+	}
+	return e.overdue != nil && !now.Before(e.deadline.Add(e.Grace))
+}
+
+// running names the flows with a run in flight.
+func (e *Engine) running() []string {
+	names := []string{}
+	for _, f := range e.ordered {
+		if f.state.Load().InFlight > 0 {
+			names = append(names, f.id)
+		}
+	}
+	return names
+}
+
+// lastCommit closes runs that outlasted the window and signs the owner off.
+func (e *Engine) lastCommit() error {
+	commands := e.kept
+	for _, f := range e.ordered {
+		for _, run := range f.state.Load().Open {
+			commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "cancelled: the stop window passed while the job ran"}})
+		}
+	}
+	e.kept = nil
+	e.owner.StoppedAt, e.ownerNew = e.now(), true
+	e.commit(commands)
+	var result error
+	if e.overdue != nil {
+		result = fmt.Errorf("%w after %s with runs of %s in flight", ErrStopTimeout, e.StopTimeout, names(e.overdue))
+	}
+	if e.ownerNew {
+		result = errors.Join(result, fmt.Errorf("the database took no last write; the next start settles what is open"))
+	}
+	return result
+}
+
+func names(ids []string) string {
+	const most = 10
+	quoted := make([]string, 0, min(len(ids), most))
+	for _, id := range ids[:min(len(ids), most)] {
+		quoted = append(quoted, strconv.Quote(id))
+	}
+	text := strings.Join(quoted, ", ")
+	if len(ids) > most {
+		text += fmt.Sprintf(" and %d more", len(ids)-most)
+	}
+	return text
+}
+
+// clock compares the wall clock with the monotonic one.
+type clock struct{ wall, mono time.Time }
+
+// jumpLimit is how far the two may drift apart between two looks.
+const jumpLimit = time.Second
+
+// watchClock notices jumps of the wall clock. After one back, flows that would
+// wait too long are adjusted; after one forward, what is due is found by itself.
+func (e *Engine) watchClock(batch []command) []command {
+	wall, mono := e.Now().Round(0), time.Now()
+	jump := wall.Sub(e.clock.wall) - mono.Sub(e.clock.mono)
+	first := e.clock.mono.IsZero()
+	e.clock = clock{wall, mono}
+	if first || jump.Abs() < jumpLimit {
+		return batch
+	}
+	e.Logger.Warn("pawl: the wall clock jumped", "by", jump.Round(time.Millisecond), "now", e.now())
+	if jump > 0 {
+		return batch
+	}
+	for _, f := range e.ordered {
+		batch = append(batch, e.afterJump(f, -jump)...)
+	}
+	return batch
+}
+
+// afterJump is what a flow needs after the clock went back.
+func (e *Engine) afterJump(f *flow, back time.Duration) []command {
+	if f.plan.Schedule == nil {
+		return nil
+	}
+	event := Event(Adjust{})
+	if back >= CorrectionJump {
+		event = Correct{}
+	}
+	if _, err := Apply(*f.state.Load(), event, e.now(), f.plan); err != nil {
+		return nil
+	}
+	return []command{{flow: f, event: event}}
+}

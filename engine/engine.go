@@ -1,0 +1,368 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config is what an engine needs. Only Store is required.
+type Config struct {
+	Store       Store
+	Owner       Owner            // who starts the engine; Generation and StartedAt are filled in
+	Logger      *slog.Logger     // default: slog.Default()
+	Now         func() time.Time // the wall clock; default: time.Now
+	Queue       int              // capacity of the command queue; default 1024
+	InboxPoll   time.Duration    // how often the inbox is looked at; 0: never
+	StopTimeout time.Duration    // how long runs in flight may go on after Stop
+	Grace       time.Duration    // how long they have after their contexts were cancelled
+
+	// Setup is called when the store is loaded and nothing is written yet; an
+	// error ends the start.
+	Setup func(context.Context) error
+}
+
+// Flow is a registered flow.
+type Flow struct {
+	ID   string
+	Plan Plan // Position and Database are filled in
+	Job  func(context.Context) error
+}
+
+// Engine drives the flows of one store. Its methods are safe for use from any
+// goroutine.
+type Engine struct {
+	Config
+	flows   map[string]*flow // by id; never changed after Start
+	ordered []*flow          // in the order of registration, those of earlier programs last
+
+	// The driver receives from both and nobody closes them. Stop, reset and the
+	// ends of runs travel in urgent, which is emptied first; the ends of runs
+	// wait for their turn and are never dropped.
+	commands chan command
+	urgent   chan command
+
+	stopping chan struct{} // closed by Stop
+	drained  chan struct{} // closed by the driver when it answers no more
+	done     chan struct{} // closed with result when the engine has ended
+	stopOnce sync.Once
+	doneOnce sync.Once
+	result   error     // read after done
+	deadline time.Time // monotonic end of the stop window, read after stopping
+
+	work       context.Context // parent of the jobs' contexts
+	cancelWork context.CancelCauseFunc
+	background sync.WaitGroup // the inbox poller
+
+	mu      sync.Mutex
+	waiters map[*flow]map[int64][]chan RunInfo // who waits for the end of which run
+
+	driver
+}
+
+// flow is a flow while the engine drives it.
+type flow struct {
+	id    string
+	plan  Plan
+	job   func(context.Context) error
+	state atomic.Pointer[State] // as last committed; written by the driver alone
+
+	// Of the driver:
+	next    *State    // within a batch, what the changes before left
+	started int64     // number of the newest run that was started
+	due     time.Time // key in the heap; zero: not in it
+	place   int       // index in the heap
+}
+
+// Start loads the store, settles what the last owner left behind in one
+// transaction, and starts the loops. The context bounds Start alone; its values
+// are passed on to the jobs. An error leaves nothing running.
+func Start(ctx context.Context, cfg Config, flows []Flow) (*Engine, error) {
+	e := newEngine(ctx, cfg)
+	snapshot, err := cfg.Store.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	if cfg.Setup != nil {
+		if err := cfg.Setup(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.recover(ctx, snapshot, flows); err != nil {
+		return nil, fmt.Errorf("recover: %w", err)
+	}
+	go e.drive()
+	if e.InboxPoll > 0 {
+		e.background.Go(e.pollInbox)
+	}
+	return e, nil
+}
+
+func newEngine(ctx context.Context, cfg Config) *Engine {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Queue <= 0 {
+		cfg.Queue = 1024
+	}
+	e := &Engine{
+		Config:   cfg,
+		flows:    map[string]*flow{},
+		commands: make(chan command, cfg.Queue),
+		urgent:   make(chan command, 64),
+		stopping: make(chan struct{}),
+		drained:  make(chan struct{}),
+		done:     make(chan struct{}),
+		waiters:  map[*flow]map[int64][]chan RunInfo{},
+	}
+	e.work, e.cancelWork = context.WithCancelCause(context.WithoutCancel(ctx))
+	return e
+}
+
+// Trigger reserves a run of a flow, whether it is due or in a backoff window or
+// not, and returns its number once that is committed. It never waits for room
+// in the queue ([ErrQueueFull]). The end of ctx ends the wait, not the command.
+func (e *Engine) Trigger(ctx context.Context, id string) (int64, error) {
+	f, err := e.registered(id)
+	if err != nil {
+		return 0, err
+	}
+	c := command{flow: f, event: Reserve{Trigger: TriggerManual}, reply: make(chan reply, 1)}
+	if err := e.stopped(); err != nil {
+		return 0, err
+	}
+	select {
+	case e.commands <- c:
+		return e.await(ctx, c)
+	default:
+		return 0, fmt.Errorf("%w: %d commands wait; try again", ErrQueueFull, cap(e.commands))
+	}
+}
+
+// Reset clears streak, backoff window and trip of a flow and returns when that
+// is committed.
+func (e *Engine) Reset(ctx context.Context, id string) error {
+	f, err := e.registered(id)
+	if err != nil {
+		return err
+	}
+	c := command{flow: f, event: Reset{}, reply: make(chan reply, 1)}
+	if err := e.stopped(); err != nil {
+		return err
+	}
+	select {
+	case e.urgent <- c:
+		_, err := e.await(ctx, c)
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.drained:
+	case <-e.done:
+	}
+	return e.ended()
+}
+
+// await waits for the answer to a command that was sent.
+func (e *Engine) await(ctx context.Context, c command) (int64, error) {
+	select {
+	case r := <-c.reply:
+		return r.run, r.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-e.drained:
+	case <-e.done:
+	}
+	select { // the answer may have come with the last batch
+	case r := <-c.reply:
+		return r.run, r.err
+	default:
+		return 0, e.ended()
+	}
+}
+
+// ended is why no command is answered any more.
+func (e *Engine) ended() error {
+	select {
+	case <-e.drained:
+		if e.died != nil {
+			return e.died
+		}
+	default:
+	}
+	return ErrStopped
+}
+
+func (e *Engine) stopped() error {
+	select {
+	case <-e.stopping:
+	case <-e.drained:
+	default:
+		return nil
+	}
+	return e.ended()
+}
+
+// registered finds a flow that the program has registered.
+func (e *Engine) registered(id string) (*flow, error) {
+	f := e.flows[id]
+	if f == nil {
+		return nil, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
+	}
+	if f.plan.Schedule == nil {
+		return nil, fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, id)
+	}
+	return f, nil
+}
+
+// Status is a flow as it was last committed.
+func (e *Engine) Status(id string) (FlowInfo, bool) {
+	f := e.flows[id]
+	if f == nil {
+		return FlowInfo{}, false
+	}
+	return f.state.Load().FlowInfo, true
+}
+
+// List is every flow as it was last committed, in the order of registration;
+// flows that are not registered any more come last.
+func (e *Engine) List() []FlowInfo {
+	list := make([]FlowInfo, len(e.ordered))
+	for i, f := range e.ordered {
+		list[i] = f.state.Load().FlowInfo
+	}
+	return list
+}
+
+// HasRunning says whether a run of any flow is in flight.
+func (e *Engine) HasRunning() bool {
+	return slices.ContainsFunc(e.ordered, func(f *flow) bool { return f.state.Load().InFlight > 0 })
+}
+
+// WaitRun waits until a run is over. Of a run that was over before the call it
+// reports over=true only, since the engine does not keep it: read it from the store.
+func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, over bool, err error) {
+	f := e.flows[id]
+	if f == nil {
+		return RunInfo{}, false, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
+	}
+	if err := e.stopped(); err != nil {
+		return RunInfo{}, false, err
+	}
+	end, err := e.subscribe(f, number)
+	if end == nil || err != nil {
+		return RunInfo{}, true, err
+	}
+	defer e.unsubscribe(f, number, end)
+	select {
+	case run := <-end:
+		return run, false, nil
+	case <-ctx.Done():
+		return RunInfo{}, false, ctx.Err()
+	case <-e.drained:
+	case <-e.done:
+	}
+	select {
+	case run := <-end:
+		return run, false, nil
+	default:
+		return RunInfo{}, false, e.ended()
+	}
+}
+
+// subscribe returns nil when the run is over already.
+func (e *Engine) subscribe(f *flow, number int64) (chan RunInfo, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := f.state.Load() // under the lock: the end of the run is announced after it is published
+	if number < 1 || number > s.LastNumber {
+		return nil, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
+	}
+	if _, err := s.run(number); err != nil {
+		return nil, nil
+	}
+	end := make(chan RunInfo, 1) // one run ends once
+	if e.waiters[f] == nil {
+		e.waiters[f] = map[int64][]chan RunInfo{}
+	}
+	e.waiters[f][number] = append(e.waiters[f][number], end)
+	return end, nil
+}
+
+func (e *Engine) unsubscribe(f *flow, number int64, end chan RunInfo) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	rest := slices.DeleteFunc(e.waiters[f][number], func(c chan RunInfo) bool { return c == end })
+	if len(rest) > 0 {
+		e.waiters[f][number] = rest
+		return
+	}
+	delete(e.waiters[f], number)
+	if len(e.waiters[f]) == 0 {
+		delete(e.waiters, f)
+	}
+}
+
+// announce tells those who wait that runs are over.
+func (e *Engine) announce(f *flow, runs []Run) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, run := range runs {
+		if run.Status == RunRunning {
+			continue
+		}
+		for _, end := range e.waiters[f][run.Number] {
+			select {
+			case end <- run.RunInfo:
+			default:
+			}
+		}
+	}
+}
+
+// Stop asks the engine to end: commands are refused from now on, those queued
+// before are carried out, no flow is dispatched, and runs in flight have until
+// the stop window passes. It does not wait; see [Engine.Wait].
+func (e *Engine) Stop() {
+	e.stopOnce.Do(func() {
+		e.deadline = time.Now().Add(e.StopTimeout)
+		close(e.stopping)
+		// A driver that hangs in a dead disk ends nothing, but nobody has to
+		// wait for it: the next start settles what it left.
+		hard := time.AfterFunc(e.StopTimeout+e.Grace+hangLimit, func() {
+			e.finish(fmt.Errorf("%w: the database does not answer", ErrStopTimeout))
+		})
+		go func() {
+			<-e.done
+			hard.Stop()
+		}()
+	})
+}
+
+// hangLimit is how long the last commits of a stop may take.
+const hangLimit = 10 * time.Second
+
+// Wait blocks until the engine has ended and returns why: nil after an orderly
+// stop, [ErrStopTimeout] when runs outlasted the window.
+func (e *Engine) Wait() error {
+	<-e.done
+	return e.result
+}
+
+// Done is closed when the engine has ended.
+func (e *Engine) Done() <-chan struct{} { return e.done }
+
+// finish ends the engine with the first result it is given.
+func (e *Engine) finish(err error) {
+	e.doneOnce.Do(func() {
+		e.result = err
+		e.cancelWork(ErrStopped)
+		close(e.done)
+	})
+}

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// look does the one thing that the last committed state of a flow calls for:
+// start the run that was reserved, wait for the next one, or rest.
+func (e *Engine) look(f *flow) {
+	s := f.state.Load()
+	for _, run := range s.Open {
+		if run.Number > f.started {
+			f.started = run.Number
+			go e.execute(f, run.RunInfo)
+		}
+	}
+	if e.draining {
+		return
+	}
+	e.loops.set(f, dueAt(s.FlowInfo))
+}
+
+// execute runs a job and sends what came of it to the driver. It is the flow's
+// loop while a run is in flight; the driver waits for it within the stop window.
+func (e *Engine) execute(f *flow, run RunInfo) {
+	ctx, cancel := context.WithCancel(context.WithValue(e.work, runKey{}, run))
+	failure := "the job called runtime.Goexit"
+	defer func() { // deferred, since Goexit ends the goroutine but runs this
+		if r := recover(); r != nil {
+			failure = fmt.Sprintf("panic: %v\n%s", r, debug.Stack())
+		}
+		cancelled := e.work.Err() != nil && failure != ""
+		cancel()
+		var event Event = Outcome{Run: run.Number, Error: failure}
+		if cancelled {
+			event = Cancel{Run: run.Number, Error: "cancelled: " + failure}
+		}
+		select {
+		case e.commands <- command{flow: f, event: event}:
+		case <-e.drained:
+		case <-e.done:
+		}
+	}()
+	failure = text(f.job(ctx))
+}
+
+// text is the message of an error, clipped here so that a megabyte of it is not
+// carried on; an error without a message is one all the same.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	if s := Clip(err.Error(), maxRunError); s != "" {
+		return s
+	}
+	return fmt.Sprintf("%T without a message", err)
+}
+
+type runKey struct{}
+
+// RunFrom is the run that a job's context belongs to.
+func RunFrom(ctx context.Context) (RunInfo, bool) {
+	run, ok := ctx.Value(runKey{}).(RunInfo)
+	return run, ok
+}
+
+// loops are the flows that wait for an instant, in one heap ordered by it. An
+// idle flow costs an entry here, no goroutine and no timer.
+type loops struct{ heap dueHeap }
+
+// first is the earliest instant that a flow waits for; zero: none does.
+func (l *loops) first() time.Time {
+	if len(l.heap) == 0 {
+		return time.Time{}
+	}
+	return l.heap[0].due
+}
+
+// set makes a flow wait for an instant, or rest if that is zero.
+func (l *loops) set(f *flow, due time.Time) {
+	waits := !f.due.IsZero()
+	f.due = due
+	switch {
+	case waits && due.IsZero():
+		heap.Remove(&l.heap, f.place)
+	case waits:
+		heap.Fix(&l.heap, f.place)
+	case !due.IsZero():
+		heap.Push(&l.heap, f)
+	}
+}
+
+// takeDue adds a reserve for each flow that is due, and takes it off the heap
+// until its state calls for another wait.
+func (l *loops) takeDue(batch []command, now time.Time) []command {
+	for range maxBatch {
+		if len(l.heap) == 0 || l.heap[0].due.After(now) {
+			break
+		}
+		f := l.heap[0]
+		l.set(f, time.Time{})
+		batch = append(batch, command{flow: f, event: Reserve{Trigger: TriggerSchedule}})
+	}
+	return batch
+}
+
+// clear makes every flow rest.
+func (l *loops) clear() {
+	for _, f := range l.heap {
+		f.due = time.Time{}
+	}
+	l.heap = nil
+}
+
+// dueHeap implements heap.Interface.
+type dueHeap []*flow
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+func (h *dueHeap) Push(x any) {
+	f := x.(*flow)
+	f.place = len(*h)
+	*h = append(*h, f)
+}
+
+func (h *dueHeap) Pop() any {
+	last := len(*h) - 1
+	f := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return f
+}

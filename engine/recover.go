@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// recover brings the flows to where the last commit left them. Runs that are
+// still open belong to a process that is gone, so they are interrupted; new and
+// changed plans are adopted; commands that waited are carried out; all of it in
+// one transaction with the row of the new owner. An unchanged plan writes nothing.
+func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) error {
+	e.counters = snapshot.Counters
+	e.owner = e.Config.Owner
+	e.owner.Generation = snapshot.Generation + 1
+	e.owner.StartedAt, e.ownerNew = e.now(), true
+	e.assemble(snapshot, flows)
+
+	var commands []command
+	for _, f := range e.ordered {
+		commands = append(commands, e.settleOpen(f, snapshot.Previous)...)
+	}
+	recovered, missed := len(commands), e.missed()
+	back := snapshot.LastAt.Sub(e.owner.StartedAt)
+	if back >= jumpLimit {
+		e.Logger.Warn("pawl: the wall clock is behind the last transition", "by", back)
+	}
+	for _, f := range e.ordered {
+		commands = append(commands, e.takeOver(f)...)
+		commands = append(commands, e.afterJump(f, back)...)
+	}
+	for _, c := range snapshot.Waiting {
+		commands = append(commands, e.fromInbox(c))
+	}
+
+	b := e.apply(commands)
+	if err := e.Store.Commit(ctx, b.Batch); err != nil {
+		return err
+	}
+	e.counters, e.ownerNew = b.counters, false
+	e.publish(b)
+	for _, f := range e.ordered {
+		e.look(f)
+	}
+	e.Logger.Info("pawl: started", "flows", len(flows), "recovered", recovered, "missed", missed,
+		"generation", e.owner.Generation)
+	return nil
+}
+
+// assemble joins what the program registers with what the store knows.
+func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
+	known := make(map[string]*State, len(snapshot.Flows))
+	for i := range snapshot.Flows {
+		known[snapshot.Flows[i].ID] = &snapshot.Flows[i]
+	}
+	keys := snapshot.Counters.Flow
+	for i, r := range flows {
+		f := &flow{id: r.ID, plan: r.Plan, job: r.Job}
+		f.plan.Position, f.plan.Database = i, snapshot.Database
+		state := known[r.ID]
+		if state == nil {
+			keys++
+			state = &State{FlowInfo: FlowInfo{ID: r.ID, Status: StatusIdle}, Key: keys}
+		}
+		e.add(f, state)
+	}
+	for i := range snapshot.Flows {
+		s := &snapshot.Flows[i]
+		if e.flows[s.ID] == nil {
+			e.add(&flow{id: s.ID}, s)
+		}
+	}
+}
+
+func (e *Engine) add(f *flow, s *State) {
+	f.started = s.LastNumber // whatever is open was started by another process
+	f.state.Store(s)
+	e.inFlight += s.InFlight
+	e.flows[f.id] = f
+	e.ordered = append(e.ordered, f)
+}
+
+// settleOpen interrupts the runs of a process that is gone.
+func (e *Engine) settleOpen(f *flow, previous *Owner) (commands []command) {
+	for _, run := range f.state.Load().Open {
+		event := Interrupt{Run: run.Number, Error: "interrupted: the process died while the job ran"}
+		if previous != nil {
+			event.Error += fmt.Sprintf(" (pid %d on %s)", previous.PID, previous.Host)
+			switch {
+			case previous.BootID != e.owner.BootID && previous.BootID != "" && e.owner.BootID != "":
+				event.Spared, event.Error = true, "interrupted: the machine went down while the job ran"
+			case !previous.StoppingAt.IsZero():
+				event.Spared, event.Error = true, "interrupted: the process was ended while it waited for the job to stop"
+			}
+		}
+		commands = append(commands, command{flow: f, event: event})
+	}
+	return commands
+}
+
+// takeOver is what a plan needs that is not as the store knows it.
+func (e *Engine) takeOver(f *flow) []command {
+	info := f.state.Load().FlowInfo
+	switch {
+	case f.plan.Schedule == nil && info.Registered:
+		return []command{{flow: f, event: Retire{}}}
+	case f.plan.Schedule != nil && (info.Version == 0 || planned(info, f.plan) != info):
+		return []command{{flow: f, event: Adopt{}}}
+	}
+	return nil
+}
+
+// missed counts the flows that were due while nobody ran.
+func (e *Engine) missed() (n int) {
+	for _, f := range e.ordered {
+		due := dueAt(f.state.Load().FlowInfo)
+		if f.plan.Schedule != nil && !due.IsZero() && due.Before(e.owner.StartedAt) {
+			n++
+		}
+	}
+	return n
+}
+
+// fromInbox makes a command of a row of the inbox. One that makes no sense is
+// answered like any other, with an error.
+func (e *Engine) fromInbox(row Command) command {
+	c := command{inbox: row.ID}
+	switch row.Verb {
+	case "trigger":
+		c.event = Reserve{Trigger: TriggerManual}
+	case "reset":
+		c.event = Reset{}
+	default:
+		c.err = fmt.Errorf("unknown command %q: want trigger or reset", Clip(row.Verb, 100))
+		return c
+	}
+	c.flow, c.err = e.registered(row.Flow)
+	return c
+}
+
+// pollInbox feeds commands of other processes to the driver, and looks for more
+// when those are answered.
+func (e *Engine) pollInbox() {
+	tick := time.NewTicker(e.InboxPoll)
+	defer tick.Stop()
+	var waiting []Command // the store could not take their answers
+	failing := false
+	for {
+		select {
+		case <-tick.C:
+		case <-e.stopping:
+			return
+		case <-e.drained:
+			return
+		}
+		rows, err := e.Store.Inbox(context.Background())
+		if err != nil && !failing {
+			e.Logger.Error("pawl: the inbox cannot be read", "error", err)
+		}
+		failing = err != nil
+		waiting = e.carryOut(append(waiting, rows...))
+	}
+}
+
+// carryOut sends commands of the inbox to the driver and returns those that the
+// store failed to answer.
+func (e *Engine) carryOut(rows []Command) (failed []Command) {
+	sent := make([]command, 0, len(rows))
+	for _, row := range rows {
+		c := e.fromInbox(row)
+		c.reply = make(chan reply, 1)
+		select {
+		case e.commands <- c:
+			sent = append(sent, c)
+		case <-e.stopping:
+			return nil // the rows wait for the next start
+		}
+	}
+	for i, c := range sent {
+		select {
+		case r := <-c.reply:
+			if r.unknown {
+				failed = append(failed, rows[i])
+			}
+		case <-e.drained:
+			return nil
+		}
+	}
+	return failed
+}

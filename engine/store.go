@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps what the engine decides. One engine at a time drives a store.
+type Store interface {
+	// Load reads all that a start needs.
+	Load(ctx context.Context) (Snapshot, error)
+
+	// Commit writes a batch in one transaction; all of it is durable when
+	// Commit returns nil. It returns a [Rejected] when the database turned
+	// down one of the changes, in which case nothing was written. After any
+	// other error the outcome is unknown: nothing is visible, but a crash may
+	// yet bring the batch to light.
+	Commit(ctx context.Context, b Batch) error
+
+	// Reload reads one flow again, with the counters, after a rejection.
+	Reload(ctx context.Context, flow int64) (State, Counters, error)
+
+	// Inbox reads commands that nobody has answered, oldest first. It is
+	// cheap when nothing was written to the database since the last call.
+	Inbox(ctx context.Context) ([]Command, error)
+}
+
+// Counters are the highest keys that were given away.
+type Counters struct {
+	Flow int64 // keys of flows
+	Run  int64 // keys of runs
+	Seq  int64 // of transitions
+}
+
+// Snapshot is the content of a store at the start of an engine.
+type Snapshot struct {
+	Database   string // id of the database
+	Generation int64  // starts so far
+	Counters
+	Flows    []State
+	LastAt   time.Time // of the newest transition
+	Previous *Owner    // the owner before this one; nil: there was none
+	Waiting  []Command // commands that nobody has answered
+}
+
+// Batch is what one transaction holds, in order.
+type Batch struct {
+	Changes []Change
+	Answers []Answer
+	Owner   *Owner // the owner's own row, if it is new or changes
+}
+
+// Owner is one start of a process that drives a database.
+type Owner struct {
+	Host       string
+	PID        int
+	BootID     string // of the machine; empty where there is none
+	Version    string // of the program
+	Generation int64  // starts of this database, this one included
+	StartedAt  time.Time
+	StoppingAt time.Time // when it began to drain
+	StoppedAt  time.Time
+}
+
+// Command is a row of the inbox.
+type Command struct {
+	ID   int64
+	Verb string // trigger or reset
+	Flow string // id of the flow
+}
+
+// Answer is what became of a command.
+type Answer struct {
+	ID     int64
+	At     time.Time
+	Result string // the run's number for a trigger, "done" for a reset
+	Error  string
+}

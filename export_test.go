@@ -1,0 +1,23 @@
+package pawl
+
+import (
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// WithStore lets a test stand between the engine and its store.
+func WithStore(wrap func(engine.Store) engine.Store) Option {
+	return func(o *options) error {
+		o.wrapStore = wrap
+		return nil
+	}
+}
+
+// WithNow lets a test shift the wall clock.
+func WithNow(now func() time.Time) Option {
+	return func(o *options) error {
+		o.now = now
+		return nil
+	}
+}

@@ -1,0 +1,130 @@
+package pawl
+
+import (
+	"errors"
+
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
+)
+
+// FlowInfo is what is known of a flow, as it was last committed. It marshals to
+// JSON with the names of the columns of the view pawl_flows; zero times are
+// omitted.
+//
+//	ID            string
+//	Position      int       // place in the order of registration, from 0
+//	Kind          string    // every, cron, manual
+//	Schedule      string    // as text: "5m0s", "0 0 9 * * *", ""
+//	TimeZone      string    // of a cron schedule
+//	Backoff       string    // the policy as text; empty: none
+//	StreakLimit   int       // failures in a row that trip the flow; 0: it never trips
+//	Status        Status
+//	RunCount      int64     // runs ever started
+//	LastNumber    int64     // number of the newest run
+//	InFlight      int       // runs that are running
+//	FailureStreak int       // failures in a row since the last success or reset
+//	LastRun       time.Time // start of the newest run; zero: never; all times UTC, milliseconds
+//	LastScheduled time.Time // newest instant of the schedule that was run
+//	LastEnd       time.Time // when a run was last over
+//	LastError     string    // at most 1 KiB; the run's row has it whole, up to 8 KiB
+//	NextEligible  time.Time // end of the backoff window
+//	NextRun       time.Time // zero: nothing scheduled
+//	Suspect       bool      // in flight with others when the process died
+//	Registered    bool      // false: kept from a program that had it, never run
+//	Version       int64     // transitions so far
+//	CreatedAt     time.Time
+//	UpdatedAt     time.Time
+type FlowInfo = engine.FlowInfo
+
+// RunInfo is one run of a flow. It marshals to JSON with the names of the
+// columns of the view pawl_runs; zero times are omitted.
+//
+//	FlowID      string
+//	Number      int64     // from 1, per flow; never repeated
+//	Trigger     string    // schedule, manual
+//	Status      RunStatus
+//	Attempt     int       // above 1: an earlier run for the same instant was cancelled
+//	ScheduledAt time.Time // the instant the schedule asked for; for a manual run, when it was asked for
+//	StartedAt   time.Time
+//	FinishedAt  time.Time // zero while running, and for an interrupted run
+//	Error       string    // at most 8 KiB
+type RunInfo = engine.RunInfo
+
+// RunsQuery selects runs, newest first. The zero value of a field asks for
+// nothing in particular.
+//
+//	Flow   string    // of this flow; empty: of all
+//	Status RunStatus // with this status; empty: any
+//	Before int64     // with a number below this one; needs Flow
+//	Since  time.Time // started at or after
+//	Limit  int       // at most; default 100
+type RunsQuery = store.RunsQuery
+
+// Status is where a flow stands.
+type Status = engine.Status
+
+// A flow is idle until its first run and after a reset, running while a run is
+// in flight, and otherwise what its last run made of it.
+const (
+	StatusIdle      = engine.StatusIdle
+	StatusRunning   = engine.StatusRunning
+	StatusCompleted = engine.StatusCompleted
+	StatusFailed    = engine.StatusFailed
+	StatusBackoff   = engine.StatusBackoff
+	StatusTripped   = engine.StatusTripped
+)
+
+// RunStatus is what became of a run.
+type RunStatus = engine.RunStatus
+
+// A run is running until it is over in one of the other ways.
+const (
+	RunRunning     = engine.RunRunning
+	RunCompleted   = engine.RunCompleted
+	RunFailed      = engine.RunFailed
+	RunInterrupted = engine.RunInterrupted
+	RunCancelled   = engine.RunCancelled
+)
+
+// BackoffPolicy says what failures in a row do to a flow: after each it waits
+// longer, and after StreakLimit of them it trips and is not run until it is reset.
+//
+//	Initial     time.Duration // wait after the first failure; 0: the default's, 1 s
+//	Multiplier  float64       // growth per further failure, at least 1; 0: the default's, 2
+//	MaxDelay    time.Duration // cap of the wait; 0: the default's, 5 min, or Initial if that is more
+//	Jitter      float64       // spread, 0..1; 0: none
+//	StreakLimit int           // consecutive failures that trip the flow; 0: never
+type BackoffPolicy = engine.BackoffPolicy
+
+// DefaultBackoff waits 1 s, 2 s, 4 s and so on up to 5 minutes, a tenth more or
+// less, and never trips.
+func DefaultBackoff() BackoffPolicy { return engine.DefaultBackoff() }
+
+// TripAfter is [DefaultBackoff] with a flow that trips at the n-th failure in a
+// row; n of 0 or less trips on the first.
+func TripAfter(n int) BackoffPolicy { return engine.TripAfter(n) }
+
+// What a caller can act on, for errors.Is. The messages name the flow, and the
+// owner where there is one.
+var (
+	ErrFlowExists      = engine.ErrFlowExists      // a flow with this id is registered
+	ErrFlowNotFound    = engine.ErrFlowNotFound    // no such flow is registered
+	ErrInvalidFlow     = engine.ErrInvalidFlow     // id empty, too long, with control characters or not UTF-8; job nil
+	ErrInvalidSchedule = engine.ErrInvalidSchedule // cron expression, or interval below 1 ms
+	ErrInvalidBackoff  = engine.ErrInvalidBackoff  // the message names the field
+	ErrStarted         = engine.ErrStarted         // a Scheduler starts once
+	ErrAlreadyRunning  = engine.ErrAlreadyRunning  // a run of the flow is in flight
+	ErrTripped         = engine.ErrTripped         // the flow failed too often in a row; Reset it
+	ErrStopped         = engine.ErrStopped         // the Runner was stopped
+	ErrQueueFull       = engine.ErrQueueFull       // too many commands wait; Trigger only
+	ErrStopTimeout     = engine.ErrStopTimeout     // runs outlasted the stop window; the message names their flows
+	ErrRunNotFound     = engine.ErrRunNotFound     // the flow has no run with this number
+
+	ErrDatabaseOwned   = store.ErrOwned        // another Runner drives the database; the message names it
+	ErrSchemaTooNew    = store.ErrSchemaTooNew // a newer version of Pawl wrote the database
+	ErrForeignDatabase = store.ErrForeign      // no SQLite file, or one with tables that are not Pawl's
+
+	// ErrNoOwner is a Client's: nobody drives the database, so nobody would
+	// carry a command out.
+	ErrNoOwner = errors.New("no runner owns the database")
+)

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/pawl-go/pawl/migrations"
+)
+
+// Why a file is refused.
+var (
+	ErrForeign      = errors.New("not a Pawl database")
+	ErrSchemaTooNew = errors.New("the database is from a newer version")
+)
+
+// applicationID is "Pawl" in the file's header, for file(1) and for us.
+const applicationID = 0x5061776C
+
+// check refuses a file that is not ours or that we do not know, over a
+// connection that cannot write. A file that is missing or empty is fine.
+func check(ctx context.Context, path string, shared bool) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	db, err := sqlx.Open("sqlite", dsn(path, "mode=ro&"+readerPragmas))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	defer db.Close()
+	found, err := inspect(ctx, db)
+	if err != nil {
+		return explain(path, err)
+	}
+	return found.judge(path, shared)
+}
+
+// contents is what a look into a file finds.
+type contents struct {
+	ours    bool   // there is a migration table of ours
+	version int64  // of our schema
+	foreign string // a table that is not ours
+}
+
+func inspect(ctx context.Context, db *sqlx.DB) (c contents, err error) {
+	var tables []string
+	const listTables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`
+	if err := db.SelectContext(ctx, &tables, listTables); err != nil {
+		return c, err
+	}
+	for _, name := range tables {
+		switch {
+		case name == migrations.Table:
+			c.ours = true
+		case !strings.HasPrefix(name, "pawl_") && c.foreign == "":
+			c.foreign = name
+		}
+	}
+	if !c.ours {
+		return c, nil
+	}
+	const readVersion = `SELECT COALESCE(max(version_id), 0) FROM ` + migrations.Table + ` WHERE is_applied`
+	err = db.GetContext(ctx, &c.version, readVersion)
+	return c, err
+}
+
+func (c contents) judge(path string, shared bool) error {
+	switch {
+	case c.foreign != "" && !shared && c.ours:
+		return fmt.Errorf("%w: %s also holds the table %q; say WithSharedFile if it is the app's own", ErrForeign, path, c.foreign)
+	case c.foreign != "" && !shared:
+		return fmt.Errorf("%w: %s holds the table %q; choose another file, or say WithSharedFile to keep both in one", ErrForeign, path, c.foreign)
+	case c.version > latest():
+		return fmt.Errorf("%w: %s has schema %d, this program knows %d; upgrade the program or restore a backup",
+			ErrSchemaTooNew, path, c.version, latest())
+	}
+	return nil
+}
+
+// latest is the newest schema that this program knows.
+func latest() int64 {
+	files, err := fs.Glob(migrations.SQLite(), "*.sql")
+	if err != nil || len(files) == 0 {
+		panic("store: no migrations are embedded")
+	}
+	version, err := goose.NumericComponent(files[len(files)-1]) // Glob sorts
+	if err != nil {
+		panic(err)
+	}
+	return version
+}
+
+// explain says what an error of SQLite means to whoever chose the path.
+func explain(path string, err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_NOTADB:
+			return fmt.Errorf("%w: %s is no SQLite file", ErrForeign, path)
+		case sqlite3.SQLITE_CORRUPT:
+			return fmt.Errorf("database %s is damaged; restore a backup: %w", path, err)
+		case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY:
+			return fmt.Errorf("database %s cannot be opened; see to the permissions of the file and of %s: %w",
+				path, filepath.Dir(path), err)
+		}
+	}
+	return fmt.Errorf("database %s: %w", path, err)
+}
+
+// dsn is the connection string for a resolved path, whatever characters it has.
+func dsn(path, query string) string {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") { // C:/jobs.db
+		slashed = "/" + slashed
+	}
+	u := url.URL{Scheme: "file", Path: slashed, RawQuery: query}
+	return u.String()
+}

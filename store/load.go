@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// Load implements [engine.Store].
+func (s *Store) Load(ctx context.Context) (snap engine.Snapshot, err error) {
+	if snap.Flows, err = s.states(ctx, ""); err != nil {
+		return snap, fmt.Errorf("flows: %w", err)
+	}
+	if snap.Database, snap.Generation, err = s.identity(ctx); err != nil {
+		return snap, fmt.Errorf("identity: %w", err)
+	}
+	if snap.Counters, err = s.counters(ctx); err != nil {
+		return snap, fmt.Errorf("counters: %w", err)
+	}
+	if snap.Previous, err = s.newestOwner(ctx); err != nil {
+		return snap, fmt.Errorf("last owner: %w", err)
+	}
+	if snap.LastAt, err = s.lastAt(ctx); err != nil {
+		return snap, fmt.Errorf("last transition: %w", err)
+	}
+	if snap.Waiting, err = s.inbox.waiting(ctx); err != nil {
+		return snap, fmt.Errorf("inbox: %w", err)
+	}
+	return snap, nil
+}
+
+// Reload implements [engine.Store].
+func (s *Store) Reload(ctx context.Context, flow int64) (engine.State, engine.Counters, error) {
+	states, err := s.states(ctx, " WHERE s.key = ?", flow)
+	if err != nil {
+		return engine.State{}, engine.Counters{}, err
+	}
+	if len(states) == 0 {
+		return engine.State{}, engine.Counters{}, errors.New("its row is gone")
+	}
+	counters, err := s.counters(ctx)
+	return states[0], counters, err
+}
+
+// Inbox implements [engine.Store].
+func (s *Store) Inbox(ctx context.Context) ([]engine.Command, error) { return s.inbox.poll(ctx) }
+
+// flowRow is a flow as the hot tables have it.
+type flowRow struct {
+	Key           int64
+	ID            string
+	Position      int
+	Kind          string
+	Schedule      string
+	TimeZone      string `db:"time_zone"`
+	Backoff       string
+	StreakLimit   int `db:"streak_limit"`
+	Registered    bool
+	CreatedAt     int64 `db:"created_at"`
+	Status        int64
+	RunCount      int64  `db:"run_count"`
+	LastNumber    int64  `db:"last_number"`
+	InFlight      int    `db:"in_flight"`
+	FailureStreak int    `db:"failure_streak"`
+	Attempt       int    `db:"attempt"`
+	LastRun       *int64 `db:"last_run"`
+	LastScheduled *int64 `db:"last_scheduled"`
+	LastEnd       *int64 `db:"last_end"`
+	NextEligible  *int64 `db:"next_eligible"`
+	NextRun       *int64 `db:"next_run"`
+	Suspect       bool
+	LastKey       int64 `db:"last_key"`
+	ErrorKey      int64 `db:"error_key"`
+	Version       int64
+	UpdatedAt     int64  `db:"updated_at"`
+	LastError     string `db:"last_error"`
+}
+
+func (r flowRow) state() engine.State {
+	return engine.State{
+		Key: r.Key, LastKey: r.LastKey, ErrorKey: r.ErrorKey, Attempt: r.Attempt,
+		FlowInfo: engine.FlowInfo{
+			ID: r.ID, Position: r.Position, Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone,
+			Backoff: r.Backoff, StreakLimit: r.StreakLimit, Status: statuses.word(r.Status),
+			RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak,
+			LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
+			LastError: engine.ClipLastError(r.LastError), NextEligible: instant(r.NextEligible),
+			NextRun: instant(r.NextRun), Suspect: r.Suspect, Registered: r.Registered, Version: r.Version,
+			CreatedAt: instant(&r.CreatedAt), UpdatedAt: instant(&r.UpdatedAt),
+		},
+	}
+}
+
+const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered,
+    p.created_at, s.status, s.run_count, s.last_number, s.in_flight, s.failure_streak, s.attempt, s.last_run,
+    s.last_scheduled, s.last_end, s.next_eligible, s.next_run, s.suspect, COALESCE(s.last_key, 0) AS last_key,
+    COALESCE(s.error_key, 0) AS error_key, s.version, s.updated_at, COALESCE(e.error, '') AS last_error
+FROM pawl_flow_plan p
+JOIN pawl_flow_state s ON s.key = p.key
+LEFT JOIN pawl_run_log e ON e.key = s.error_key`
+
+// states reads flows with their runs in flight, in the order of registration,
+// those that are not registered any more last.
+func (r *Reader) states(ctx context.Context, where string, args ...any) ([]engine.State, error) {
+	var rows []flowRow
+	err := r.db.SelectContext(ctx, &rows, selectFlows+where+" ORDER BY p.registered DESC, p.position, p.key", args...)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]engine.State, len(rows))
+	for i, row := range rows {
+		states[i] = row.state()
+		if row.InFlight == 0 {
+			continue
+		}
+		if states[i].Open, err = r.openRuns(ctx, row); err != nil {
+			return nil, fmt.Errorf("open runs of flow %q: %w", row.ID, err)
+		}
+	}
+	return states, nil
+}
+
+// openRuns walks back from a flow's newest run until all in flight are found.
+func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []engine.Run, err error) {
+	for key := flow.LastKey; key != 0 && len(open) < flow.InFlight; {
+		var row runRow
+		if err := r.db.GetContext(ctx, &row, runColumns+`FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow WHERE r.key = ?`, key); err != nil {
+			return nil, err
+		}
+		run := row.run()
+		if run.Status == engine.RunRunning {
+			open = append([]engine.Run{run}, open...)
+		}
+		key = run.Prev
+	}
+	return open, nil
+}
+
+func (r *Reader) identity(ctx context.Context) (id string, generation int64, err error) {
+	row := r.db.QueryRowxContext(ctx, `SELECT id, generation FROM pawl_database`)
+	return id, generation, row.Scan(&id, &generation)
+}
+
+// identify gives a new database its id.
+func identify(ctx context.Context, db *sqlx.DB, now time.Time) error {
+	const insert = `INSERT INTO pawl_database (id, created_at, generation)
+SELECT :id, :created_at, 0 WHERE NOT EXISTS (SELECT 1 FROM pawl_database)`
+	_, err := db.NamedExecContext(ctx, insert, map[string]any{"id": rand.Text(), "created_at": iso(now)})
+	return err
+}
+
+func (r *Reader) counters(ctx context.Context) (c engine.Counters, err error) {
+	row := r.db.QueryRowxContext(ctx, `SELECT
+    (SELECT COALESCE(max(key), 0) FROM pawl_flow_plan),
+    (SELECT COALESCE(max(key), 0) FROM pawl_run_log),
+    (SELECT COALESCE(max(seq), 0) FROM pawl_transition_log)`)
+	return c, row.Scan(&c.Flow, &c.Run, &c.Seq)
+}
+
+func (r *Reader) lastAt(ctx context.Context) (time.Time, error) {
+	var at int64
+	err := r.db.GetContext(ctx, &at, `SELECT at FROM pawl_transition_log ORDER BY seq DESC LIMIT 1`)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return instant(&at), err
+}
+
+// newestOwner is nil if there was none.
+func (r *Reader) newestOwner(ctx context.Context) (*engine.Owner, error) {
+	var row struct {
+		Host       string
+		PID        int    `db:"pid"`
+		BootID     string `db:"boot_id"`
+		Version    string
+		Generation int64
+		StartedAt  string  `db:"started_at"`
+		StoppingAt *string `db:"stopping_at"`
+		StoppedAt  *string `db:"stopped_at"`
+	}
+	err := r.db.GetContext(ctx, &row, `SELECT host, pid, boot_id, version, generation, started_at, stopping_at, stopped_at
+FROM pawl_runners ORDER BY id DESC LIMIT 1`)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &engine.Owner{
+		Host: row.Host, PID: row.PID, BootID: row.BootID, Version: row.Version, Generation: row.Generation,
+		StartedAt: parseISO(&row.StartedAt), StoppingAt: parseISO(row.StoppingAt), StoppedAt: parseISO(row.StoppedAt),
+	}, err
+}

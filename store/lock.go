@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// ErrOwned is returned for a database that another process drives.
+var ErrOwned = errors.New("the database is owned by another runner")
+
+// lock is the ownership of a database: a lock of the operating system on a file
+// beside it, which ends with the process however that ends. The file stays; its
+// content tells who the owner is.
+type lock struct{ file *os.File }
+
+// holder is the content of the lock's file.
+type holder struct {
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	Since   time.Time `json:"since"`
+	Version string    `json:"version,omitempty"`
+}
+
+const (
+	lockPause = 20 * time.Millisecond
+	// A process that asks whether there is an owner holds the lock for an
+	// instant, and one that was killed may leave it to a child for as long as
+	// that takes to exec. Neither is an owner.
+	lockPatience = 200 * time.Millisecond
+)
+
+func lockPath(path string) string { return path + ".lock" }
+
+// acquire locks the resolved path, if need be after another owner has ended.
+func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Duration) (*lock, error) {
+	file, err := os.OpenFile(lockPath(path), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the database: the directory must be writable: %w", err)
+	}
+	deadline := time.Now().Add(max(wait, lockPatience))
+	for {
+		ok, err := tryLock(file, exclusive)
+		switch {
+		case err != nil:
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", lockPath(path), err), file.Close())
+		case ok:
+			l := &lock{file}
+			if err := l.sign(owner); err != nil {
+				return nil, errors.Join(fmt.Errorf("write %s: %w", lockPath(path), err), l.release())
+			}
+			return l, nil
+		case time.Now().After(deadline):
+			return nil, errors.Join(owned(path, file), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("wait for the owner of %s: %w", path, ctx.Err()), file.Close())
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+// owned names the owner, if he has signed already.
+func owned(path string, file *os.File) error {
+	h, err := read(file)
+	if err != nil {
+		return fmt.Errorf("%w: %s", ErrOwned, path)
+	}
+	return fmt.Errorf("%w: %s, by process %d on %s since %s; stop it, or wait for it with WithWaitForOwner",
+		ErrOwned, path, h.PID, h.Host, h.Since.Format(time.RFC3339))
+}
+
+func (l *lock) sign(owner engine.Owner) error {
+	text, err := json.Marshal(holder{
+		PID: owner.PID, Host: owner.Host, Version: owner.Version, Since: owner.StartedAt,
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = l.file.WriteAt(append(text, '\n'), 0)
+	return err
+}
+
+func (l *lock) release() error {
+	return l.file.Close() // unlocks
+}
+
+func read(file *os.File) (h holder, err error) {
+	text, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<16))
+	if err != nil {
+		return h, err
+	}
+	return h, json.Unmarshal(text, &h)
+}
+
+// findHolder tells who owns the resolved path, without taking it from him.
+func findHolder(path string) (holder, bool, error) {
+	file, err := os.Open(lockPath(path))
+	if errors.Is(err, os.ErrNotExist) {
+		return holder{}, false, nil
+	}
+	if err != nil {
+		return holder{}, false, fmt.Errorf("look for the owner: %w", err)
+	}
+	defer file.Close()
+	free, err := tryLock(file, shared)
+	if err != nil || free {
+		return holder{}, false, err
+	}
+	h, err := read(file)
+	if err != nil { // he holds the lock and is about to sign
+		return holder{}, true, nil
+	}
+	return h, true, nil
+}

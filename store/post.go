@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// Holder tells who owns the database now.
+func (r *Reader) Holder() (engine.Owner, bool, error) {
+	h, ok, err := findHolder(r.path)
+	return engine.Owner{Host: h.Host, PID: h.PID, Version: h.Version, StartedAt: h.Since}, ok, err
+}
+
+// Post leaves a command in the inbox and returns the id of its row. Whoever owns
+// the database carries it out; if nobody does, the next owner.
+func (r *Reader) Post(ctx context.Context, c engine.Command, by string, now time.Time) (int64, error) {
+	db, err := connect(r.path, writerPragmas, 1) // the reader's own connections cannot write
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	const insert = `INSERT INTO pawl_commands (created_at, command, flow_id, requested_by) VALUES (:at, :verb, :flow, :by)`
+	result, err := db.NamedExecContext(ctx, insert, map[string]any{"at": iso(now), "verb": c.Verb, "flow": c.Flow, "by": by})
+	if err != nil {
+		return 0, fmt.Errorf("post %s: %w", c.Verb, explain(r.path, err))
+	}
+	return result.LastInsertId()
+}
+
+// Answer reads what became of a command; false: nothing yet.
+func (r *Reader) Answer(ctx context.Context, id int64) (engine.Answer, bool, error) {
+	var row struct {
+		HandledAt *string `db:"handled_at"`
+		Result    string
+		Error     string
+	}
+	const query = `SELECT handled_at, COALESCE(result, '') AS result, COALESCE(error, '') AS error FROM pawl_commands WHERE id = ?`
+	err := r.db.GetContext(ctx, &row, query, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return engine.Answer{}, false, fmt.Errorf("command %d is not in the inbox any more", id)
+	}
+	answer := engine.Answer{ID: id, At: parseISO(row.HandledAt), Result: row.Result, Error: row.Error}
+	return answer, err == nil && row.HandledAt != nil, err
+}
+
+// watchPause is how often Until asks whether anything was committed.
+const watchPause = 25 * time.Millisecond
+
+// Until calls done now and after every commit of others, until it says true or
+// returns an error.
+func (r *Reader) Until(ctx context.Context, done func() (bool, error)) error {
+	conn, err := r.db.Connx(ctx) // SQLite counts the commits of others per connection
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	tick := time.NewTicker(watchPause)
+	defer tick.Stop()
+	for seen := int64(-1); ; {
+		var version int64
+		if err := conn.GetContext(ctx, &version, `PRAGMA data_version`); err != nil {
+			return err
+		}
+		if version != seen {
+			seen = version
+			if ok, err := done(); ok || err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// Reader reads a database. Its methods are safe for use from any goroutine.
+type Reader struct {
+	path string
+	db   *sqlx.DB
+}
+
+const readers = 5 // connections, one of them the inbox's
+
+// OpenReader opens a database that exists, of any process, without owning,
+// locking or migrating it.
+func OpenReader(ctx context.Context, path string) (*Reader, error) {
+	path, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	r, err := newReader(path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := inspect(ctx, r.db)
+	if err != nil {
+		return nil, errors.Join(explain(path, err), r.Close())
+	}
+	if err := found.judgeReading(path); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (c contents) judgeReading(path string) error {
+	switch {
+	case !c.ours || c.version == 0:
+		return fmt.Errorf("%w: %s has no tables of Pawl", ErrForeign, path)
+	case c.version < latest():
+		return fmt.Errorf("database %s has schema %d, this program reads %d; start its runner once with this version", path, c.version, latest())
+	}
+	return c.judge(path, true)
+}
+
+func newReader(path string) (*Reader, error) {
+	db, err := connect(path, readerPragmas, readers)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{path: path, db: db}, nil
+}
+
+// Close closes the reader's connections.
+func (r *Reader) Close() error { return r.db.Close() }
+
+// Database is the id of the database, given to it when it was made.
+func (r *Reader) Database(ctx context.Context) (string, error) {
+	id, _, err := r.identity(ctx)
+	return id, err
+}
+
+// Flow reads one flow.
+func (r *Reader) Flow(ctx context.Context, id string) (engine.FlowInfo, bool, error) {
+	var row flowRow
+	err := r.db.GetContext(ctx, &row, selectFlows+` WHERE p.id = ?`, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return engine.FlowInfo{}, false, nil
+	}
+	return row.state().FlowInfo, err == nil, err
+}
+
+// Flows reads every flow in the order of registration, those that are not
+// registered any more last.
+func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
+	var rows []flowRow
+	if err := r.db.SelectContext(ctx, &rows, selectFlows+` ORDER BY p.registered DESC, p.position, p.key`); err != nil {
+		return nil, err
+	}
+	flows := make([]engine.FlowInfo, len(rows))
+	for i, row := range rows {
+		flows[i] = row.state().FlowInfo
+	}
+	return flows, nil
+}
+
+// RunsQuery selects runs, newest first. The zero value of a field asks for
+// nothing in particular.
+type RunsQuery struct {
+	Flow   string           // of this flow; empty: of all
+	Status engine.RunStatus // with this status; empty: any
+	Before int64            // with a number below this one; needs Flow
+	Since  time.Time        // started at or after; the search ends at the first run that was not
+	Limit  int              // at most; default 100
+}
+
+// runRow is a run as the hot tables have it.
+type runRow struct {
+	Key         int64
+	Prev        int64
+	FlowID      string `db:"flow_id"`
+	Number      int64
+	Trigger     int64
+	Status      int64
+	Attempt     int
+	ScheduledAt int64  `db:"scheduled_at"`
+	StartedAt   *int64 `db:"started_at"`
+	FinishedAt  *int64 `db:"finished_at"`
+	Error       string
+}
+
+func (r runRow) run() engine.Run {
+	return engine.Run{Key: r.Key, Prev: r.Prev, RunInfo: engine.RunInfo{
+		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: runStatuses.word(r.Status),
+		Attempt: r.Attempt, ScheduledAt: instant(&r.ScheduledAt), StartedAt: instant(r.StartedAt),
+		FinishedAt: instant(r.FinishedAt), Error: r.Error,
+	}}
+}
+
+const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, r.number, r.trigger, r.status, r.attempt,
+    r.scheduled_at, r.started_at, r.finished_at, COALESCE(r.error, '') AS error
+`
+
+// The log has no index by flow. The runs of a flow are found by walking from its
+// newest run to the one before, those of all flows by walking the log.
+const (
+	walkFlow = `WITH RECURSIVE walk (key) AS (
+    SELECT s.last_key FROM pawl_flow_state s JOIN pawl_flow_plan p ON p.key = s.key
+    WHERE p.id = :flow AND s.last_key >= :from
+    UNION ALL
+    SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key WHERE w.prev >= :from
+)
+` + runColumns + `FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key CROSS JOIN pawl_flow_plan p ON p.key = r.flow
+WHERE (:status < 0 OR r.status = :status) AND (:before = 0 OR r.number < :before)
+LIMIT :limit`
+
+	walkLog = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow
+WHERE r.key >= :from AND (:status < 0 OR r.status = :status)
+ORDER BY r.key DESC
+LIMIT :limit`
+)
+
+// Runs reads runs, newest first.
+func (r *Reader) Runs(ctx context.Context, q RunsQuery) ([]engine.RunInfo, error) {
+	args, err := r.arguments(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	query := walkLog
+	if q.Flow != "" {
+		query = walkFlow
+	}
+	rows, err := r.db.NamedQueryContext(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	runs := []engine.RunInfo{}
+	for rows.Next() {
+		var row runRow
+		if err := rows.StructScan(&row); err != nil {
+			return nil, err
+		}
+		runs = append(runs, row.run().RunInfo)
+	}
+	return runs, rows.Err()
+}
+
+const defaultLimit = 100
+
+func (r *Reader) arguments(ctx context.Context, q RunsQuery) (args map[string]any, err error) {
+	args = map[string]any{"flow": q.Flow, "before": q.Before, "status": -1, "limit": q.Limit, "from": 1}
+	switch {
+	case q.Limit < 0:
+		return nil, fmt.Errorf("runs: limit %d is negative", q.Limit)
+	case q.Limit == 0:
+		args["limit"] = defaultLimit
+	}
+	if q.Before != 0 && q.Flow == "" {
+		return nil, errors.New("runs: Before is a number of a flow's run and needs Flow")
+	}
+	if q.Status != "" {
+		code, ok := runStatuses.code[q.Status]
+		if !ok {
+			return nil, fmt.Errorf("runs: unknown status %q", q.Status)
+		}
+		args["status"] = code
+	}
+	if !q.Since.IsZero() {
+		args["from"], err = r.firstSince(ctx, q.Since)
+	}
+	return args, err
+}
+
+// firstSince is the key of the first run that started at since or later. Keys
+// ascend with time, so it halves the log.
+func (r *Reader) firstSince(ctx context.Context, since time.Time) (int64, error) {
+	counters, err := r.counters(ctx)
+	if err != nil {
+		return 0, err
+	}
+	low, high := int64(1), counters.Run+1
+	for low < high {
+		middle := low + (high-low)/2
+		var started int64
+		err := r.db.GetContext(ctx, &started,
+			`SELECT COALESCE(started_at, scheduled_at) FROM pawl_run_log WHERE key >= ? ORDER BY key LIMIT 1`, middle)
+		if err != nil {
+			return 0, err
+		}
+		if started >= since.UnixMilli() {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low, nil
+}
+
+// Run reads one run of a flow.
+func (r *Reader) Run(ctx context.Context, flow string, number int64) (engine.RunInfo, bool, error) {
+	runs, err := r.Runs(ctx, RunsQuery{Flow: flow, Before: number + 1, Limit: 1})
+	if err != nil || len(runs) == 0 || runs[0].Number != number {
+		return engine.RunInfo{}, false, err
+	}
+	return runs[0], true, nil
+}

@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/migrations"
+)
+
+// Options of [Open].
+type Options struct {
+	Shared bool          // the file holds tables of the app too
+	Wait   time.Duration // how long to wait for another owner to end
+	Owner  engine.Owner  // who opens; shown to whoever finds the file owned
+}
+
+// Store is a database that this process owns. Commit, Reload and Inbox are
+// called from one goroutine each; the methods of Reader from any.
+type Store struct {
+	*Reader
+	lock   *lock
+	db     *sqlx.DB // of the writer alone
+	writer *writer
+	inbox  *inbox
+}
+
+// Open takes the ownership of a database, makes the file if it is missing and
+// brings its schema up to date. What it refuses it leaves untouched.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	path, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := acquire(ctx, path, o.Owner, o.Wait)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, path, o)
+	if err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
+	if err := check(ctx, path, o.Shared); err != nil {
+		return nil, err
+	}
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	s := &Store{}
+	defer func() {
+		if err != nil {
+			_ = s.close() // the first error is the one to report
+		}
+	}()
+	if s.db, err = connect(path, writerPragmas, 1); err != nil {
+		return nil, err
+	}
+	if err := prepare(ctx, s.db); err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", path, err)
+	}
+	if err := identify(ctx, s.db, o.Owner.StartedAt); err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", path, err)
+	}
+	if s.Reader, err = newReader(path); err != nil {
+		return nil, err
+	}
+	if s.writer, err = newWriter(ctx, s.db); err != nil {
+		return nil, fmt.Errorf("open the writer of %s: %w", path, err)
+	}
+	if s.inbox, err = newInbox(ctx, s.Reader.db); err != nil {
+		return nil, fmt.Errorf("open the inbox of %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Close releases the database. The last connection to a WAL database moves the
+// log into the file, so that one file is left.
+func (s *Store) Close() error {
+	return errors.Join(s.close(), s.lock.release())
+}
+
+func (s *Store) close() (err error) {
+	if s.inbox != nil {
+		err = errors.Join(err, s.inbox.close())
+	}
+	if s.writer != nil {
+		err = errors.Join(err, s.writer.close())
+	}
+	if s.Reader != nil {
+		err = errors.Join(err, s.Reader.Close())
+	}
+	if s.db != nil {
+		err = errors.Join(err, s.db.Close())
+	}
+	return err
+}
+
+// resolve makes a path absolute and free of symbolic links, so that one file has
+// one lock whatever it is called.
+func resolve(path string) (string, error) {
+	switch {
+	case path == "":
+		return "", fmt.Errorf("no database path given")
+	case strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
+		return "", fmt.Errorf("database %q: want the plain path of a file, no DSN and no :memory:", path)
+	case strings.ContainsRune(path, 0):
+		return "", fmt.Errorf("database %q: a path has no NUL", path)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("database %s: %w", path, err)
+	}
+	real, err := filepath.EvalSymlinks(absolute)
+	if err == nil {
+		return real, notDirectory(real)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("database %s: %w", path, err)
+	}
+	if _, err := os.Lstat(absolute); err == nil {
+		return "", fmt.Errorf("database %s: the symbolic link leads nowhere", path)
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(absolute))
+	if err != nil {
+		return "", fmt.Errorf("database %s: the directory is missing, create it first: %w", path, err)
+	}
+	return filepath.Join(folder, filepath.Base(absolute)), nil
+}
+
+func notDirectory(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("database %s: %w", path, err)
+	}
+	if info.IsDir() {
+		return fmt.Errorf("database %s: is a directory, want a file in it such as %s", path, filepath.Join(path, "jobs.db"))
+	}
+	return nil
+}
+
+// create makes the file for its owner only; SQLite gives its side files the same
+// mode. An existing file is not opened here: closing it again would drop the
+// locks that this process may hold on it.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	return f.Close()
+}
+
+const (
+	// Whoever waits longer than this for another writer gets an error.
+	writerPragmas = "_busy_timeout=5000&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)&_foreign_keys=on"
+	readerPragmas = "_busy_timeout=5000&_query_only=on"
+)
+
+// connect opens a pool of at most n connections to a file that exists.
+func connect(path, pragmas string, n int) (*sqlx.DB, error) {
+	db, err := sqlx.Open("sqlite", dsn(path, "mode=rw&"+pragmas))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
+}
+
+// prepare sets what a file keeps, in the order that SQLite asks for, and brings
+// the schema up to date.
+func prepare(ctx context.Context, db *sqlx.DB) error {
+	for _, pragma := range []string{
+		"PRAGMA auto_vacuum = INCREMENTAL", // works before the first table only
+		"PRAGMA journal_mode = WAL",
+	} {
+		if _, err := db.ExecContext(ctx, pragma); err != nil {
+			return fmt.Errorf("%s: %w", pragma, err)
+		}
+	}
+	if err := migrate(ctx, db.DB); err != nil {
+		return err
+	}
+	var id int32
+	if err := db.GetContext(ctx, &id, "PRAGMA application_id"); err != nil {
+		return err
+	}
+	if id == 0 { // an app that shares the file may have set its own
+		_, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+		return err
+	}
+	return nil
+}
+
+// migrate runs under the owner's lock, since goose has none for SQLite.
+func migrate(ctx context.Context, db *sql.DB) error {
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.SQLite(),
+		goose.WithTableName(migrations.Table), goose.WithDisableGlobalRegistry(true),
+		goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}

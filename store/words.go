@@ -1,0 +1,96 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// The numbers that the hot tables keep in place of words; the table pawl_words
+// says the same to people.
+var (
+	statuses = newCodes(engine.StatusIdle, engine.StatusRunning, engine.StatusCompleted,
+		engine.StatusFailed, engine.StatusBackoff, engine.StatusTripped)
+	runStatuses = newCodes(engine.RunRunning, engine.RunCompleted, engine.RunFailed,
+		engine.RunInterrupted, engine.RunCancelled)
+	triggers = newCodes(engine.TriggerSchedule, engine.TriggerManual)
+	events   = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct")
+)
+
+// codes numbers words in the order in which they are given.
+type codes[W ~string] struct {
+	words []W
+	code  map[W]int64
+}
+
+func newCodes[W ~string](words ...W) codes[W] {
+	c := codes[W]{words: words, code: make(map[W]int64, len(words))}
+	for i, word := range words {
+		c.code[word] = int64(i)
+	}
+	return c
+}
+
+// of panics on a word that nobody gave a number: a bug in this package.
+func (c codes[W]) of(word W) int64 {
+	code, ok := c.code[word]
+	if !ok {
+		panic(fmt.Sprintf("store: no code for %q", word))
+	}
+	return code
+}
+
+// word shows a number that an edited row has and we do not know as it is.
+func (c codes[W]) word(code int64) W {
+	if code < 0 || code >= int64(len(c.words)) {
+		return W(fmt.Sprintf("unknown(%d)", code))
+	}
+	return c.words[code]
+}
+
+// millis is a time as the hot tables keep it.
+func millis(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func instant(millis *int64) time.Time {
+	if millis == nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(*millis).UTC()
+}
+
+const isoMillis = "2006-01-02T15:04:05.000Z"
+
+// iso is a time as the tables for people keep it.
+func iso(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(isoMillis)
+}
+
+// parseISO reads what iso wrote; what people wrote otherwise is no time.
+func parseISO(text *string) time.Time {
+	if text == nil {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, *text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// nullable keeps zero and the empty text as NULL.
+func nullable[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}

@@ -1,38 +1,933 @@
 package pawl_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
 )
 
-func TestSlice(t *testing.T) {
+// bubble runs a test under virtual time, which begins at 2000-01-01 00:00 UTC,
+// with the path of a database that does not exist yet.
+func bubble(t *testing.T, test func(t *testing.T, db string)) {
+	t.Helper()
 	db := filepath.Join(t.TempDir(), "jobs.db")
-	synctest.Test(t, func(t *testing.T) {
-		s := pawl.NewScheduler(db, pawl.WithInboxPoll(0))
-		n := 0
-		require.NoError(t, s.Every("tick", time.Hour, pawl.JobFunc(func(ctx context.Context) error { n++; return nil })))
-		require.NoError(t, s.Cron("cron", "0 9 * * *", pawl.JobFunc(func(ctx context.Context) error { return errors.New("boom") }), pawl.WithBackoff(pawl.TripAfter(2))))
-		r, err := s.Start(t.Context())
-		require.NoError(t, err)
-		start := time.Now()
-		time.Sleep(100*time.Hour + time.Minute)
-		synctest.Wait()
-		require.Equal(t, 101, n)
-		for _, f := range r.List() {
-			t.Logf("%+v", f)
-		}
-		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: "cron"})
-		require.NoError(t, err)
-		t.Logf("%+v", runs)
-		require.NoError(t, r.Stop(t.Context()))
-		_ = start
+	synctest.Test(t, func(t *testing.T) { test(t, db) })
+}
+
+// quiet is a scheduler that does not fill the test's output, nor virtual time
+// with looks at the inbox.
+func quiet(db string, opts ...pawl.Option) *pawl.Scheduler {
+	return pawl.NewScheduler(db, append([]pawl.Option{pawl.WithLogger(slog.New(slog.DiscardHandler)), pawl.WithInboxPoll(0)}, opts...)...)
+}
+
+func start(t *testing.T, s *pawl.Scheduler) *pawl.Runner {
+	t.Helper()
+	r, err := s.Start(t.Context())
+	require.NoError(t, err)
+	return r
+}
+
+// stop stops a runner in an orderly way and checks what it leaves behind.
+func stop(t *testing.T, r *pawl.Runner, db string) {
+	t.Helper()
+	require.NoError(t, r.Stop(context.Background()))
+	verify(t, db)
+}
+
+func verify(t *testing.T, db string) {
+	t.Helper()
+	reader, err := store.OpenReader(context.Background(), db)
+	require.NoError(t, err)
+	defer reader.Close()
+	found, err := reader.Verify(context.Background())
+	require.NoError(t, err)
+	assert.Empty(t, found)
+}
+
+func status(t *testing.T, r *pawl.Runner, id string) pawl.FlowInfo {
+	t.Helper()
+	info, ok := r.Status(id)
+	require.True(t, ok)
+	return info
+}
+
+func job(f func(context.Context) error) pawl.Job { return pawl.JobFunc(f) }
+
+func ok(context.Context) error { return nil }
+
+func failing(context.Context) error { return errors.New("boom") }
+
+// untilCancelled is a job that ends when its context does.
+func untilCancelled(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// diary notes when a job began, as time since the test began.
+type diary struct {
+	mu    sync.Mutex
+	began time.Time
+	times []time.Duration
+}
+
+func newDiary() *diary { return &diary{began: time.Now()} }
+
+func (d *diary) job(then func(context.Context) error) pawl.Job {
+	return job(func(ctx context.Context) error {
+		d.mu.Lock()
+		d.times = append(d.times, time.Since(d.began))
+		d.mu.Unlock()
+		return then(ctx)
 	})
 }
+
+func (d *diary) entries() []time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]time.Duration(nil), d.times...)
+}
+
+func minutes(n ...float64) (d []time.Duration) {
+	for _, m := range n {
+		d = append(d, time.Duration(m*float64(time.Minute)))
+	}
+	return d
+}
+
+// B1, B2
+func TestBuilderKnowsWhatIsRegistered(t *testing.T) {
+	s := quiet("unused.db")
+	assert.Zero(t, s.Len())
+	require.NoError(t, s.Every("a", time.Second, job(ok)))
+	require.NoError(t, s.Cron("b", "0 9 * * *", job(ok)))
+	require.NoError(t, s.Manual("c", job(ok)))
+	assert.Equal(t, 3, s.Len())
+	assert.True(t, s.Contains("b"))
+	assert.False(t, s.Contains("d"))
+}
+
+// B3, B4, B5: errors come at registration, are errors of Start too, and nothing
+// is registered.
+func TestBadRegistrationsAreRefused(t *testing.T) {
+	var none pawl.JobFunc
+	for _, test := range []struct {
+		name     string
+		register func(*pawl.Scheduler) error
+		want     error
+		says     string
+	}{
+		{"duplicate", func(s *pawl.Scheduler) error { return s.Manual("taken", job(ok)) }, pawl.ErrFlowExists, `"taken"`},
+		{"empty id", func(s *pawl.Scheduler) error { return s.Manual("", job(ok)) }, pawl.ErrInvalidFlow, "empty"},
+		{"long id", func(s *pawl.Scheduler) error { return s.Manual(strings.Repeat("a", 256), job(ok)) }, pawl.ErrInvalidFlow, "256 bytes"},
+		{"control character", func(s *pawl.Scheduler) error { return s.Manual("a\nb", job(ok)) }, pawl.ErrInvalidFlow, "U+000A"},
+		{"not UTF-8", func(s *pawl.Scheduler) error { return s.Manual("a\xff", job(ok)) }, pawl.ErrInvalidFlow, "UTF-8"},
+		{"nil job", func(s *pawl.Scheduler) error { return s.Manual("a", nil) }, pawl.ErrInvalidFlow, "nil"},
+		{"nil func", func(s *pawl.Scheduler) error { return s.Manual("a", none) }, pawl.ErrInvalidFlow, "nil"},
+		{"nil resource", func(s *pawl.Scheduler) error { return s.Manual("a", job(ok), pawl.WithResources(nil)) }, pawl.ErrInvalidFlow, "resources"},
+		{"interval", func(s *pawl.Scheduler) error { return s.Every("a", time.Microsecond, job(ok)) }, pawl.ErrInvalidSchedule, "1ms"},
+		{"expression", func(s *pawl.Scheduler) error { return s.Cron("a", "0 0 30 2 *", job(ok)) }, pawl.ErrInvalidSchedule, `"0 0 30 2 *"`},
+		{"policy", func(s *pawl.Scheduler) error {
+			return s.Manual("a", job(ok), pawl.WithBackoff(pawl.BackoffPolicy{Jitter: 2}))
+		}, pawl.ErrInvalidBackoff, "Jitter"},
+		{"policy later", func(s *pawl.Scheduler) error { return s.SetBackoff("taken", pawl.BackoffPolicy{Multiplier: 0.1}) }, pawl.ErrInvalidBackoff, "Multiplier"},
+		{"policy of nobody", func(s *pawl.Scheduler) error { return s.SetBackoff("a", pawl.DefaultBackoff()) }, pawl.ErrFlowNotFound, `"a"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := filepath.Join(t.TempDir(), "jobs.db")
+			s := quiet(db)
+			require.NoError(t, s.Manual("taken", job(ok)))
+			err := test.register(s)
+			require.ErrorIs(t, err, test.want)
+			assert.ErrorContains(t, err, test.says)
+			assert.Equal(t, 1, s.Len())
+			require.Error(t, s.Manual("", job(ok)))
+			_, err = s.Start(t.Context())
+			require.ErrorIs(t, err, test.want, "also if nobody looked at it")
+			require.ErrorIs(t, err, pawl.ErrInvalidFlow, "all of them")
+			assert.NoFileExists(t, db)
+		})
+	}
+}
+
+func TestBadOptionsAreErrorsOfStart(t *testing.T) {
+	s := quiet("unused.db", pawl.WithQueue(0), pawl.WithStopTimeout(-1), pawl.WithInboxPoll(-1), pawl.WithWaitForOwner(-1))
+	s.AddResource(nil)
+	_, err := s.Start(t.Context())
+	for _, want := range []string{"WithQueue(0)", "WithStopTimeout(-1ns)", "WithInboxPoll(-1ns)", "WithWaitForOwner(-1ns)", "AddResource(nil)"} {
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// B6
+func TestBuilderIsSpentByStart(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", job(ok)))
+		r := start(t, s)
+		require.ErrorIs(t, s.Manual("b", job(ok)), pawl.ErrStarted)
+		require.ErrorIs(t, s.SetBackoff("a", pawl.DefaultBackoff()), pawl.ErrStarted)
+		_, err := s.Start(t.Context())
+		require.ErrorIs(t, err, pawl.ErrStarted)
+		stop(t, r, db)
+	})
+}
+
+// validated is a job with an opinion and a resource.
+type validated struct {
+	err error
+	log *[]string
+}
+
+func (v validated) Run(context.Context) error { return nil }
+func (v validated) Validate() error           { *v.log = append(*v.log, "validate"); return v.err }
+func (v validated) Setup(context.Context) error {
+	*v.log = append(*v.log, "setup")
+	return nil
+}
+func (v validated) Teardown(context.Context) error { return nil }
+
+// B7
+func TestStartValidatesBeforeAnythingIsSetUp(t *testing.T) {
+	var log []string
+	db := filepath.Join(t.TempDir(), "jobs.db")
+	s := quiet(db)
+	require.NoError(t, s.Manual("good", validated{nil, &log}))
+	require.NoError(t, s.Manual("bad", validated{errors.New("no exit state"), &log}))
+	_, err := s.Start(t.Context())
+	require.ErrorContains(t, err, `validate flow "bad": no exit state`)
+	assert.Equal(t, []string{"validate", "validate"}, log)
+	assert.NoFileExists(t, db)
+
+	s = quiet(db)
+	require.NoError(t, s.Manual("rude", panicky{}))
+	_, err = s.Start(t.Context())
+	require.ErrorContains(t, err, "panic: no manners")
+}
+
+type panicky struct{}
+
+func (panicky) Run(context.Context) error { return nil }
+func (panicky) Validate() error           { panic("no manners") }
+
+// part is a resource that keeps a log.
+type part struct {
+	name          string
+	log           *[]string
+	setup, remove error
+}
+
+func (p part) Setup(context.Context) error {
+	*p.log = append(*p.log, "+"+p.name)
+	return p.setup
+}
+
+func (p part) Teardown(ctx context.Context) error {
+	if ctx.Err() != nil {
+		*p.log = append(*p.log, "dead context")
+	}
+	*p.log = append(*p.log, "-"+p.name)
+	return p.remove
+}
+
+// B8: resources are set up in order and torn down in reverse; shared ones first
+// and last.
+func TestResourcesAreSetUpInOrderAndTornDownInReverse(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var log []string
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", job(ok), pawl.WithResources(part{name: "a1", log: &log}, part{name: "a2", log: &log})))
+		require.NoError(t, s.Manual("b", job(ok), pawl.WithResources(part{name: "b", log: &log, remove: errors.New("stuck")})))
+		s.AddResource(part{name: "shared", log: &log})
+		r := start(t, s)
+		err := r.Stop(t.Context())
+		require.ErrorContains(t, err, `tear down resource of flow "b": stuck`, "R4: joined into the result")
+		assert.Equal(t, []string{"+shared", "+a1", "+a2", "+b", "-b", "-a2", "-a1", "-shared"}, log)
+	})
+}
+
+// B8: a failing setup leaves nothing behind.
+func TestFailingSetupLeavesNothingBehind(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var log []string
+		s := quiet(db)
+		require.NoError(t, s.Every("a", time.Second, job(func(context.Context) error { log = append(log, "ran"); return nil }),
+			pawl.WithResources(part{name: "a", log: &log})))
+		require.NoError(t, s.Manual("b", job(ok), pawl.WithResources(part{name: "b", log: &log, setup: errors.New("no such host")})))
+		_, err := s.Start(t.Context())
+		require.ErrorContains(t, err, `set up resource of flow "b": no such host`)
+		assert.Equal(t, []string{"+a", "+b", "-a"}, log)
+		time.Sleep(time.Hour)
+		assert.Len(t, log, 3, "nothing runs")
+
+		c, err := pawl.Open(db)
+		require.NoError(t, err)
+		flows, err := c.List(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, flows, "no flow row is written")
+		require.NoError(t, c.Close())
+		s = quiet(db) // and the database is released
+		require.NoError(t, s.Manual("a", job(ok)))
+		stop(t, start(t, s), db)
+	})
+}
+
+// L1, L2
+func TestEveryFiresAtOnceAndThenAnIntervalAfterTheEndOfEachRun(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db)
+		require.NoError(t, s.Every("a", 10*time.Minute, d.job(func(context.Context) error { time.Sleep(3 * time.Minute); return nil })))
+		r := start(t, s)
+		time.Sleep(43 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, minutes(0, 13, 26, 39), d.entries())
+		stop(t, r, db)
+	})
+}
+
+// L2: max(interval, window).
+func TestEveryWaitsForTheLongerOfIntervalAndWindow(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db)
+		policy := pawl.BackoffPolicy{Initial: time.Minute, Multiplier: 4, MaxDelay: time.Hour}
+		require.NoError(t, s.Every("a", 3*time.Minute, d.job(failing), pawl.WithBackoff(policy)))
+		r := start(t, s)
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, minutes(0, 3, 7, 23), d.entries()) // windows of 1, 4, 16, 60 minutes
+		assert.Equal(t, 4, status(t, r, "a").FailureStreak)
+		stop(t, r, db)
+	})
+}
+
+// L3: a restart neither re-fires a flow nor loses what was left of its wait.
+func TestEveryKeepsItsCadenceAcrossRestarts(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		run := func(up, down time.Duration) {
+			s := quiet(db)
+			require.NoError(t, s.Every("a", time.Hour, d.job(ok)))
+			r := start(t, s)
+			time.Sleep(up)
+			synctest.Wait()
+			stop(t, r, db)
+			time.Sleep(down)
+		}
+		run(10*time.Minute, 20*time.Minute)  // fires at 0
+		run(20*time.Minute, 5*time.Minute)   // nothing to do
+		run(10*time.Minute, 200*time.Minute) // fires at 60, misses 120
+		run(time.Minute, 0)                  // fires at once, at 265
+		assert.Equal(t, minutes(0, 60, 265), d.entries())
+	})
+}
+
+// L4: instants that pass while the flow runs, or in a window, are skipped.
+func TestCronSkipsWhatPassesDuringARunOrAWindow(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		slow, sick := newDiary(), newDiary()
+		var log bytes.Buffer
+		s := pawl.NewScheduler(db, pawl.WithInboxPoll(0),
+			pawl.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		require.NoError(t, s.Cron("slow", "*/10 * * * *", slow.job(func(context.Context) error { time.Sleep(15 * time.Minute); return nil })))
+		require.NoError(t, s.Cron("sick", "0 */5 * * * *", sick.job(failing), pawl.WithBackoff(pawl.BackoffPolicy{
+			Initial: 12 * time.Minute, MaxDelay: 12 * time.Minute,
+		})))
+		r := start(t, s)
+		time.Sleep(61 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, minutes(10, 30, 50), slow.entries())
+		assert.Equal(t, minutes(5, 20, 35, 50), sick.entries())
+		time.Sleep(5 * time.Minute) // slow has ended
+		synctest.Wait()
+		require.NoError(t, r.Stop(t.Context()))
+		assert.Contains(t, log.String(), "skipped 2000-01-01T00:10:00.000Z: backoff until 2000-01-01T00:17:00.000Z")
+		assert.Contains(t, log.String(), "skipped 2000-01-01T00:20:00.000Z: running")
+	})
+}
+
+// L4: what was missed while nobody ran fires once at start, told its latest
+// instant, and the cadence goes on.
+func TestMissedCronInstantsFireOnceAtStart(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var told []string
+		run := func(up time.Duration) {
+			s := quiet(db)
+			require.NoError(t, s.Cron("a", "CRON_TZ=Europe/Berlin 0 9 * * *", job(func(ctx context.Context) error {
+				info, ok := pawl.RunFrom(ctx)
+				require.True(t, ok)
+				told = append(told, info.ScheduledAt.Format("02 15:04")+" at "+info.StartedAt.Format("02 15:04"))
+				return nil
+			})))
+			r := start(t, s)
+			time.Sleep(up)
+			synctest.Wait()
+			stop(t, r, db)
+		}
+		run(10 * time.Hour)
+		time.Sleep(74 * time.Hour) // until 84 h: the 4th at noon
+		run(24 * time.Hour)
+		assert.Equal(t, []string{"01 08:00 at 01 08:00", "04 08:00 at 04 12:00", "05 08:00 at 05 08:00"}, told)
+	})
+}
+
+// L4: a flow that has no next instant rests quietly; L5: a manual one runs only
+// when it is triggered.
+func TestManualFlowRunsWhenTriggeredOnly(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", d.job(ok)))
+		r := start(t, s)
+		time.Sleep(1000 * time.Hour)
+		assert.Empty(t, d.entries())
+		run, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), run)
+		synctest.Wait()
+		assert.Len(t, d.entries(), 1)
+		stop(t, r, db)
+	})
+}
+
+// L5
+func TestManualRunDoesNotMoveTheCadence(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		long := false
+		s := quiet(db)
+		require.NoError(t, s.Every("a", 10*time.Minute, d.job(func(context.Context) error {
+			if long {
+				time.Sleep(7 * time.Minute)
+			}
+			return nil
+		})))
+		r := start(t, s)
+		time.Sleep(5 * time.Minute)
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		time.Sleep(10 * time.Minute) // its own at 10; now 15
+		long = true
+		_, err = r.Trigger(t.Context(), "a") // until 22, passing 20
+		require.NoError(t, err)
+		time.Sleep(8 * time.Minute)
+		long = false
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, minutes(0, 5, 10, 15, 32), d.entries(), "the one that passed is end + interval")
+		stop(t, r, db)
+	})
+}
+
+// L6, T6
+func TestTrippedFlowIgnoresItsScheduleUntilReset(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db)
+		require.NoError(t, s.Every("a", time.Minute, d.job(failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 2})))
+		r := start(t, s)
+		time.Sleep(time.Hour)
+		assert.Equal(t, minutes(0, 1), d.entries())
+		info := status(t, r, "a")
+		assert.Equal(t, pawl.StatusTripped, info.Status)
+		assert.True(t, info.NextRun.IsZero())
+		_, err := r.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrTripped)
+		require.NoError(t, r.Reset(t.Context(), "a"))
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, minutes(0, 1, 60), d.entries(), "at once, its interval has passed")
+		assert.Equal(t, 1, status(t, r, "a").FailureStreak)
+		stop(t, r, db)
+	})
+}
+
+// L6: a loop asleep in a backoff window is woken by Reset.
+func TestResetWakesAFlowInItsWindow(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db)
+		require.NoError(t, s.Every("a", time.Minute, d.job(failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: 24 * time.Hour, MaxDelay: 24 * time.Hour})))
+		r := start(t, s)
+		time.Sleep(30 * time.Second)
+		require.NoError(t, r.Reset(t.Context(), "a"))
+		assert.Equal(t, pawl.StatusIdle, status(t, r, "a").Status)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, minutes(0, 1), d.entries())
+		stop(t, r, db)
+	})
+}
+
+// L7
+func TestStopDoesNotWaitForTimers(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Every("a", 1000*time.Hour, job(ok)))
+		r := start(t, s)
+		time.Sleep(time.Minute)
+		began := time.Now()
+		stop(t, r, db)
+		assert.Zero(t, time.Since(began))
+	})
+}
+
+// D2: streak, trip and window are those of the last commit, the window to the
+// millisecond.
+func TestRestartKeepsStreakWindowAndTrip(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		build := func() *pawl.Scheduler {
+			s := quiet(db)
+			require.NoError(t, s.Every("sick", time.Second, job(failing), pawl.WithBackoff(pawl.BackoffPolicy{
+				Initial: 777 * time.Millisecond, Multiplier: 3, MaxDelay: time.Hour, Jitter: 0.5,
+			})))
+			require.NoError(t, s.Every("dead", time.Second, job(failing), pawl.WithBackoff(pawl.TripAfter(3))))
+			return s
+		}
+		r := start(t, build())
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		before := r.List()
+		require.Equal(t, pawl.StatusBackoff, before[0].Status)
+		require.Equal(t, pawl.StatusTripped, before[1].Status)
+		stop(t, r, db)
+		r = start(t, build())
+		assert.Equal(t, before, r.List(), "an unchanged plan writes nothing")
+		time.Sleep(time.Until(before[0].NextRun) - time.Millisecond)
+		synctest.Wait()
+		assert.Equal(t, before, r.List())
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		assert.Equal(t, before[0].RunCount+1, status(t, r, "sick").RunCount)
+		assert.Equal(t, before[0].NextEligible, status(t, r, "sick").LastRun, "the same instant, not a fresh window")
+		stop(t, r, db)
+	})
+}
+
+// D3, T9
+func TestFlowThatIsNotRegisteredAnyMoreIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db)
+		require.NoError(t, s.Every("old", time.Hour, d.job(ok)))
+		require.NoError(t, s.Manual("new", job(ok)))
+		r := start(t, s)
+		synctest.Wait()
+		stop(t, r, db)
+
+		s = quiet(db)
+		require.NoError(t, s.Manual("new", job(ok)))
+		r = start(t, s)
+		time.Sleep(5 * time.Hour)
+		info := status(t, r, "old")
+		assert.False(t, info.Registered)
+		assert.Equal(t, int64(1), info.RunCount, "never run")
+		assert.Equal(t, "old", r.List()[1].ID, "last in the list")
+		_, err := r.Trigger(t.Context(), "old")
+		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
+		require.ErrorIs(t, r.Reset(t.Context(), "old"), pawl.ErrFlowNotFound)
+		stop(t, r, db)
+
+		s = quiet(db)
+		require.NoError(t, s.Manual("new", job(ok)))
+		require.NoError(t, s.Every("old", time.Hour, d.job(ok)))
+		r = start(t, s)
+		synctest.Wait()
+		assert.Equal(t, minutes(0, 300), d.entries(), "it carries on where it was")
+		assert.Equal(t, int64(2), status(t, r, "old").RunCount)
+		stop(t, r, db)
+	})
+}
+
+// R1
+func TestTriggerReturnsWhenTheRunIsCommitted(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		finish := make(chan struct{})
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", job(func(context.Context) error { <-finish; return nil })))
+		r := start(t, s)
+		run, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		c, err := pawl.Open(db)
+		require.NoError(t, err)
+		runs, err := c.Runs(t.Context(), pawl.RunsQuery{Flow: "a"})
+		require.NoError(t, err)
+		require.Len(t, runs, 1)
+		assert.Equal(t, pawl.RunRunning, runs[0].Status)
+		assert.Equal(t, run, runs[0].Number)
+		assert.True(t, r.HasRunning())
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrAlreadyRunning)
+		_, err = r.Trigger(t.Context(), "b")
+		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
+		close(finish)
+		info, err := r.WaitRun(t.Context(), "a", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		require.NoError(t, c.Close())
+		stop(t, r, db)
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrStopped)
+	})
+}
+
+// R1: an operator knows what he does.
+func TestTriggerIgnoresTheBackoffWindow(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", d.job(failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Hour, MaxDelay: time.Hour, StreakLimit: 3})))
+		r := start(t, s)
+		for range 3 {
+			run, err := r.Trigger(t.Context(), "a")
+			require.NoError(t, err)
+			_, err = r.WaitRun(t.Context(), "a", run)
+			require.NoError(t, err)
+		}
+		assert.Len(t, d.entries(), 3)
+		_, err := r.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrTripped)
+		stop(t, r, db)
+	})
+}
+
+func TestWaitRunWaitsForThatRun(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") })))
+		r := start(t, s)
+		run, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		info, err := r.WaitRun(t.Context(), "a", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunFailed, info.Status)
+		assert.Equal(t, time.Minute, info.FinishedAt.Sub(info.StartedAt))
+		again, err := r.WaitRun(t.Context(), "a", run)
+		require.NoError(t, err)
+		assert.Equal(t, info, again, "also when it is over already")
+		_, err = r.WaitRun(t.Context(), "a", 2)
+		require.ErrorIs(t, err, pawl.ErrRunNotFound)
+		_, err = r.WaitRun(t.Context(), "b", 1)
+		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
+		_, err = r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = r.WaitRun(ctx, "a", 2)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(time.Minute)
+		stop(t, r, db)
+		_, err = r.WaitRun(t.Context(), "a", 1)
+		require.ErrorIs(t, err, pawl.ErrStopped)
+	})
+}
+
+// R3: after Stop the last committed state stays readable, the rest is refused.
+func TestStatusAndListOutliveStop(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Every("b", time.Hour, job(ok)))
+		require.NoError(t, s.Manual("a", job(ok)))
+		r := start(t, s)
+		synctest.Wait()
+		stop(t, r, db)
+		list := r.List()
+		require.Len(t, list, 2)
+		assert.Equal(t, "b", list[0].ID, "in the order of registration")
+		assert.Equal(t, pawl.StatusCompleted, status(t, r, "b").Status)
+		assert.False(t, r.HasRunning())
+		_, found := r.Status("nobody")
+		assert.False(t, found)
+		_, err := r.Runs(t.Context(), pawl.RunsQuery{})
+		require.ErrorIs(t, err, pawl.ErrStopped)
+		require.ErrorIs(t, r.Reset(t.Context(), "a"), pawl.ErrStopped)
+	})
+}
+
+// R4: jobs get the stop window to finish, and Stop waits for them.
+func TestStopLetsRunsFinish(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", job(func(ctx context.Context) error {
+			time.Sleep(20 * time.Second)
+			return ctx.Err()
+		})))
+		require.NoError(t, s.Every("b", time.Second, job(ok)))
+		r := start(t, s)
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		began := time.Now()
+		stop(t, r, db)
+		assert.Equal(t, 20*time.Second, time.Since(began))
+		assert.Equal(t, pawl.StatusCompleted, status(t, r, "a").Status)
+		assert.Equal(t, int64(1), status(t, r, "b").RunCount, "nothing is dispatched meanwhile")
+		require.NoError(t, r.Stop(t.Context()), "the same for every later call")
+		require.NoError(t, r.Wait())
+	})
+}
+
+// R4, T8: what outlasts the window is cancelled with a cause, recorded as such
+// and named; the scheduled instant is due again at the next start, a manual run
+// is not repeated.
+func TestRunsThatOutlastTheStopWindowAreCancelled(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var cause error
+		d := newDiary()
+		polite := d.job(func(ctx context.Context) error { cause = untilCancelled(ctx); return cause })
+		release := make(chan struct{})
+		build := func(cronJob pawl.Job) *pawl.Scheduler {
+			s := quiet(db, pawl.WithStopTimeout(10*time.Second))
+			require.NoError(t, s.Cron("polite", "0 1 * * *", cronJob, pawl.WithBackoff(pawl.TripAfter(1))))
+			require.NoError(t, s.Manual("deaf", job(func(context.Context) error { <-release; return nil })))
+			return s
+		}
+		r := start(t, build(polite))
+		time.Sleep(90 * time.Minute)
+		_, err := r.Trigger(t.Context(), "deaf")
+		require.NoError(t, err)
+		began := time.Now()
+		err = r.Stop(t.Context())
+		require.ErrorIs(t, err, pawl.ErrStopTimeout)
+		assert.ErrorContains(t, err, `"polite", "deaf"`)
+		assert.Equal(t, 15*time.Second, time.Since(began), "window and grace")
+		require.ErrorIs(t, cause, pawl.ErrStopTimeout)
+		require.ErrorIs(t, r.Wait(), pawl.ErrStopTimeout)
+		verify(t, db)
+		for _, id := range []string{"polite", "deaf"} {
+			info := status(t, r, id)
+			assert.Equal(t, pawl.StatusIdle, info.Status)
+			assert.Zero(t, info.FailureStreak)
+			assert.Empty(t, info.LastError)
+		}
+		close(release)
+
+		var again pawl.RunInfo
+		r = start(t, build(job(func(ctx context.Context) error { again, _ = pawl.RunFrom(ctx); return nil })))
+		synctest.Wait()
+		assert.Equal(t, 2, again.Attempt, "the next attempt of the same instant")
+		assert.Equal(t, time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC), again.ScheduledAt)
+		assert.Equal(t, int64(1), status(t, r, "deaf").RunCount)
+		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Status: pawl.RunCancelled})
+		require.NoError(t, err)
+		assert.Len(t, runs, 2)
+		stop(t, r, db)
+	})
+}
+
+// R4: commands queued before Stop are carried out, the result is the same for
+// every caller, and a caller's context bounds his wait alone.
+func TestEveryCallerOfStopGetsTheSameResult(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db, pawl.WithStopTimeout(time.Minute))
+		require.NoError(t, s.Manual("a", job(untilCancelled)))
+		r := start(t, s)
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, r.Stop(short), context.DeadlineExceeded)
+		results := make(chan error, 3)
+		for range 3 {
+			go func() { results <- r.Stop(context.Background()) }()
+		}
+		want := r.Wait()
+		require.ErrorIs(t, want, pawl.ErrStopTimeout)
+		for range 3 {
+			assert.Equal(t, want, <-results)
+		}
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrStopped)
+	})
+}
+
+// R4: Stop returns in bounded time, even if a teardown hangs.
+func TestStopDoesNotWaitForATeardownThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		release := make(chan struct{})
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", job(ok), pawl.WithResources(stuck{release})))
+		r := start(t, s)
+		began := time.Now()
+		require.ErrorContains(t, r.Stop(t.Context()), "not done after 10s")
+		assert.Equal(t, 10*time.Second, time.Since(began))
+		close(release)
+	})
+}
+
+type stuck struct{ release chan struct{} }
+
+func (s stuck) Setup(context.Context) error    { return nil }
+func (s stuck) Teardown(context.Context) error { <-s.release; return nil }
+
+// R5
+func TestEndOfTheContextIsAStop(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := quiet(db)
+		finished := false
+		require.NoError(t, s.Every("a", time.Hour, job(func(ctx context.Context) error {
+			time.Sleep(time.Minute)
+			finished = ctx.Err() == nil
+			return nil
+		})))
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		time.Sleep(30 * time.Second)
+		cancel()
+		require.NoError(t, <-ended, "an orderly stop")
+		assert.True(t, finished, "jobs do not get Start's context")
+		verify(t, db)
+
+		s = quiet(db)
+		require.NoError(t, s.Manual("a", job(ok)))
+		_, err := s.Start(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}
+
+type key struct{}
+
+func TestJobContextCarriesTheValuesOfStart(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		var value any
+		var held context.Context
+		require.NoError(t, s.Manual("a", job(func(ctx context.Context) error { value, held = ctx.Value(key{}), ctx; return nil })))
+		r, err := s.Start(context.WithValue(t.Context(), key{}, "kept"))
+		require.NoError(t, err)
+		_, err = r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Equal(t, "kept", value)
+		require.Error(t, held.Err(), "it ends with the run")
+		_, ok := pawl.RunFrom(t.Context())
+		assert.False(t, ok)
+		stop(t, r, db)
+	})
+}
+
+// R6
+func TestManyTriggersLeaveNothingBehind(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("a", job(ok)))
+		r := start(t, s)
+		trigger := func(n int) {
+			for range n {
+				run, err := r.Trigger(t.Context(), "a")
+				require.NoError(t, err)
+				_, err = r.WaitRun(t.Context(), "a", run)
+				require.NoError(t, err)
+			}
+			synctest.Wait()
+		}
+		trigger(100)
+		before := runtime.NumGoroutine()
+		trigger(2000)
+		assert.Equal(t, before, runtime.NumGoroutine())
+		assert.Equal(t, int64(2100), status(t, r, "a").RunCount)
+		stop(t, r, db)
+	})
+}
+
+// R7, and the matrix of bad jobs: the run fails with what happened and the
+// process lives on.
+func TestJobsThatMisbehaveFail(t *testing.T) {
+	var nothing *int
+	for _, test := range []struct {
+		name string
+		job  func(context.Context) error
+		want string
+	}{
+		{"panic", func(context.Context) error { panic("ouch") }, "panic: ouch"},
+		{"panic with an error", func(context.Context) error { return errors.New(fmt.Sprint(*nothing)) }, "nil pointer"},
+		{"panic(nil)", func(context.Context) error { panic(nil) }, "panic"},
+		{"Goexit", func(context.Context) error { runtime.Goexit(); return nil }, "runtime.Goexit"},
+		{"1 MB of error", func(context.Context) error { return errors.New(strings.Repeat("x", 1<<20)) }, "[cut]"},
+		{"NUL and no UTF-8", func(context.Context) error { return errors.New("a\x00b\xff") }, "a\uFFFDb\uFFFD"},
+		{"no message", func(context.Context) error { return errors.New("") }, "without a message"},
+		{"a message that panics", func(context.Context) error { return rude{} }, "panic: rude"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				s := quiet(db)
+				require.NoError(t, s.Manual("a", job(test.job)))
+				require.NoError(t, s.Manual("b", job(ok)))
+				r := start(t, s)
+				run, err := r.Trigger(t.Context(), "a")
+				require.NoError(t, err)
+				info, err := r.WaitRun(t.Context(), "a", run)
+				require.NoError(t, err)
+				assert.Equal(t, pawl.RunFailed, info.Status)
+				assert.Contains(t, info.Error, test.want)
+				assert.LessOrEqual(t, len(info.Error), 8<<10)
+				assert.LessOrEqual(t, len(status(t, r, "a").LastError), 1<<10)
+				_, err = r.Trigger(t.Context(), "b")
+				require.NoError(t, err)
+				stop(t, r, db)
+			})
+		})
+	}
+	t.Run("the stack is kept", func(t *testing.T) {
+		bubble(t, func(t *testing.T, db string) {
+			s := quiet(db)
+			require.NoError(t, s.Manual("a", job(func(context.Context) error { panic("ouch") })))
+			r := start(t, s)
+			run, err := r.Trigger(t.Context(), "a")
+			require.NoError(t, err)
+			info, err := r.WaitRun(t.Context(), "a", run)
+			require.NoError(t, err)
+			assert.Contains(t, info.Error, "runner_test.go:")
+			stop(t, r, db)
+		})
+	})
+}
+
+type rude struct{}
+
+func (rude) Error() string { panic("rude") }
+
+// Logging: start, trips at warn, transitions at debug.
+func TestWhatIsLogged(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var log bytes.Buffer
+		run := func(level slog.Level, up time.Duration) string {
+			log.Reset()
+			s := pawl.NewScheduler(db, pawl.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))))
+			require.NoError(t, s.Every("a", time.Minute, job(failing), pawl.WithBackoff(pawl.TripAfter(3))))
+			require.NoError(t, s.Every("b", time.Hour, job(ok)))
+			r := start(t, s)
+			time.Sleep(up)
+			synctest.Wait()
+			require.NoError(t, r.Stop(t.Context()))
+			return log.String()
+		}
+		text := run(slog.LevelInfo, time.Second)
+		assert.Contains(t, text, "flows=2 recovered=0 missed=0 generation=1")
+		assert.NotContains(t, text, "transition")
+		time.Sleep(2 * time.Hour)
+		text = run(slog.LevelDebug, time.Hour)
+		assert.Contains(t, text, "flows=2 recovered=0 missed=2 generation=2")
+		assert.Contains(t, text, "level=DEBUG msg=\"pawl: transition\" flow=a event=outcome run=2 from=running to=backoff")
+		assert.Equal(t, 1, strings.Count(text, "level=WARN"))
+		assert.Contains(t, text, "level=WARN msg=\"pawl: flow tripped\" flow=a streak=3 error=boom")
+	})
+}
+
+var _ engine.Store = (*store.Store)(nil)

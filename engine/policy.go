@@ -43,8 +43,8 @@ func (p BackoffPolicy) Delay(streak int, jitter float64) time.Duration {
 	delay := float64(p.Initial) * math.Pow(p.Multiplier, float64(max(streak, 1)-1))
 	delay = min(delay, limit)
 	delay = min(delay*(1+p.Jitter*jitter), limit)
-	if delay >= math.MaxInt64 {
-		return math.MaxInt64
+	if delay >= limit { // in floating point the cap itself may be rounded up
+		return p.MaxDelay
 	}
 	return time.Duration(max(delay, 0))
 }

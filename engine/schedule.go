@@ -131,6 +131,8 @@ func parseCron(expr string) (spec *cron.SpecSchedule, zone string, err error) {
 		return nil, "", fmt.Errorf("no fields; want \"second minute hour day month weekday\" or five without the second")
 	case strings.HasPrefix(fields, "TZ="):
 		return nil, "", fmt.Errorf("write CRON_TZ= for the time zone")
+	case strings.HasPrefix(fields, "CRON_TZ="):
+		return nil, "", fmt.Errorf("more than one time zone")
 	case strings.HasPrefix(fields, "@every"):
 		return nil, "", fmt.Errorf("@every is not a cron schedule; register the flow with Every")
 	}

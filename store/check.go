@@ -37,7 +37,11 @@ func check(ctx context.Context, path string, shared bool) error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	db, err := sqlx.Open("sqlite", dsn(path, "mode=ro&"+readerPragmas))
+	mode := "mode=ro"
+	if settled(path) {
+		mode += "&immutable=1" // or a look at a WAL database would leave side files behind
+	}
+	db, err := sqlx.Open("sqlite", dsn(path, mode+"&"+readerPragmas))
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
@@ -47,6 +51,16 @@ func check(ctx context.Context, path string, shared bool) error {
 		return explain(path, err)
 	}
 	return found.judge(path, shared)
+}
+
+// settled says that nobody is writing: all there is to know is in the file itself.
+func settled(path string) bool {
+	for _, side := range []string{"-wal", "-journal"} {
+		if _, err := os.Lstat(path + side); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
 }
 
 // contents is what a look into a file finds.

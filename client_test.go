@@ -1,0 +1,270 @@
+package pawl_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+)
+
+func open(t *testing.T, db string) *pawl.Client {
+	t.Helper()
+	c, err := pawl.Open(db)
+	require.NoError(t, err)
+	return c
+}
+
+// execSQL writes to the file as the sqlite3 program would.
+func execSQL(t *testing.T, db, query string, args ...any) {
+	t.Helper()
+	other, err := sql.Open("sqlite", db)
+	require.NoError(t, err)
+	defer other.Close()
+	_, err = other.ExecContext(t.Context(), query, args...)
+	require.NoError(t, err)
+}
+
+// answered is a row of the inbox with its answer.
+type answered struct{ Verb, Flow, Result, Error string }
+
+func inbox(t *testing.T, db string) (rows []answered) {
+	t.Helper()
+	other, err := sql.Open("sqlite", db)
+	require.NoError(t, err)
+	defer other.Close()
+	found, err := other.QueryContext(t.Context(), `SELECT COALESCE(command, '-'), COALESCE(flow_id, '-'), COALESCE(result, '-'),
+		COALESCE(error, '-') FROM pawl_commands WHERE handled_at IS NOT NULL ORDER BY id`)
+	require.NoError(t, err)
+	defer found.Close()
+	for found.Next() {
+		var a answered
+		require.NoError(t, found.Scan(&a.Verb, &a.Flow, &a.Result, &a.Error))
+		rows = append(rows, a)
+	}
+	require.NoError(t, found.Err())
+	return rows
+}
+
+// The issue's inbox: plain inserts are carried out and answered on the row; bad
+// ones are answered with an error and stop nobody.
+func TestInboxAnswersEveryRow(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db, pawl.WithInboxPoll(250*time.Millisecond))
+		require.NoError(t, s.Manual("nightly", job(failing), pawl.WithBackoff(pawl.TripAfter(1))))
+		require.NoError(t, s.Manual("long", job(untilCancelled)))
+		r := start(t, s)
+		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES
+			('trigger', 'nightly'), ('trigger', 'long'), ('trigger', 'long'), ('reset', 'long'), ('trigger', 'nobody'),
+			('reset', 'no' || char(7)), ('dance', 'nightly'), (NULL, NULL), ('trigger', NULL), ('', '')`)
+		time.Sleep(time.Second)
+		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, requested_by, reason) VALUES
+			('trigger', 'nightly', 'anna', 'why not'), ('reset', 'nightly', 'anna', 'mended')`)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Equal(t, []answered{
+			{"trigger", "nightly", "1", "-"},
+			{"trigger", "long", "1", "-"},
+			{"trigger", "long", "-", `flow is running already: flow "long", run 1`},
+			{"reset", "long", "done", "-"},
+			{"trigger", "nobody", "-", `no such flow: "nobody"`},
+			{"reset", "no\a", "-", `no such flow: "no\a"`},
+			{"dance", "nightly", "-", `unknown command "dance": want trigger or reset`},
+			{"-", "-", "-", `unknown command "": want trigger or reset`},
+			{"trigger", "-", "-", `no such flow: ""`},
+			{"", "", "-", `unknown command "": want trigger or reset`},
+			{"trigger", "nightly", "-", `flow is tripped: flow "nightly" failed 1 times in a row; reset it first`},
+			{"reset", "nightly", "done", "-"},
+		}, inbox(t, db))
+		assert.Equal(t, pawl.StatusIdle, status(t, r, "nightly").Status)
+		require.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
+	})
+}
+
+// With no owner a command waits for the next start.
+func TestCommandsWaitForTheNextStart(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		build := func() *pawl.Scheduler {
+			s := quiet(db)
+			require.NoError(t, s.Manual("a", d.job(ok)))
+			return s
+		}
+		stop(t, start(t, build()), db)
+		c := open(t, db)
+		_, err := c.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrNoOwner)
+		require.ErrorIs(t, c.Reset(t.Context(), "a"), pawl.ErrNoOwner)
+		id, err := c.Post(t.Context(), "trigger", "a")
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), id, "what was refused was not posted")
+		require.NoError(t, c.Close())
+		r := start(t, build())
+		assert.Equal(t, []answered{{"trigger", "a", "1", "-"}}, inbox(t, db), "when Start returns")
+		synctest.Wait()
+		assert.Len(t, d.entries(), 1)
+		stop(t, r, db)
+	})
+}
+
+// A Client has the Runner's verbs and errors.
+func TestClientControlsTheOwner(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("a", job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }), pawl.WithBackoff(pawl.TripAfter(1))))
+		require.NoError(t, s.Cron("b", "0 9 * * *", job(ok)))
+		r := start(t, s)
+		c := open(t, db)
+		owner, owned, err := c.Owner(t.Context())
+		require.NoError(t, err)
+		assert.True(t, owned)
+		assert.Equal(t, os.Getpid(), owner.PID)
+		assert.Equal(t, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), owner.Since)
+		assert.NotEmpty(t, c.Database())
+
+		run, err := c.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), run)
+		_, err = c.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrAlreadyRunning)
+		_, err = c.Trigger(t.Context(), "nobody")
+		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
+		info, err := c.WaitRun(t.Context(), "a", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunFailed, info.Status)
+		assert.Equal(t, "boom", info.Error)
+		_, err = c.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrTripped)
+		require.NoError(t, c.Reset(t.Context(), "a"))
+		_, err = c.WaitRun(t.Context(), "a", 9)
+		require.ErrorIs(t, err, pawl.ErrRunNotFound)
+		_, err = c.WaitRun(t.Context(), "nobody", 1)
+		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
+
+		list, err := c.List(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, r.List(), list, "what is on disk is what the owner shows")
+		flow, found, err := c.Status(t.Context(), "b")
+		require.NoError(t, err)
+		assert.True(t, found)
+		assert.Equal(t, status(t, r, "b"), flow)
+		runs, err := c.Runs(t.Context(), pawl.RunsQuery{Flow: "a"})
+		require.NoError(t, err)
+		assert.Equal(t, []pawl.RunInfo{info}, runs)
+		require.NoError(t, c.Close())
+		stop(t, r, db)
+	})
+}
+
+// A Client does not wait for an owner that is gone.
+func TestClientDoesNotWaitForAnOwnerThatIsGone(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db) // never looks at its inbox
+		require.NoError(t, s.Manual("a", job(untilCancelled)))
+		r := start(t, s)
+		c := open(t, db)
+		asked := make(chan error, 1)
+		go func() {
+			_, err := c.Trigger(t.Context(), "a")
+			asked <- err
+		}()
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, c.Reset(ctx, "a"), context.DeadlineExceeded)
+		stop(t, r, db)
+		require.ErrorIs(t, <-asked, pawl.ErrNoOwner)
+		require.NoError(t, c.Close())
+	})
+}
+
+func TestClientOpensOnlyWhatIsThere(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "jobs.db")
+	_, err := pawl.Open(db)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	assert.NoFileExists(t, db)
+	require.NoError(t, os.WriteFile(db, []byte("hello"), 0o600))
+	_, err = pawl.Open(db)
+	require.ErrorIs(t, err, pawl.ErrForeignDatabase)
+}
+
+// D4
+func TestSecondRunnerIsToldWhoOwnsTheDatabase(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		build := func(opts ...pawl.Option) *pawl.Scheduler {
+			s := quiet(db, opts...)
+			require.NoError(t, s.Manual("a", job(ok)))
+			return s
+		}
+		r := start(t, build())
+		_, err := build().Start(t.Context())
+		require.ErrorIs(t, err, pawl.ErrDatabaseOwned)
+		assert.ErrorContains(t, err, "since 2000-01-01T00:00:00Z")
+		time.AfterFunc(time.Minute, func() { _ = r.Stop(context.Background()) })
+		second := start(t, build(pawl.WithWaitForOwner(time.Hour)))
+		assert.Less(t, time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)), 61*time.Second)
+		stop(t, second, db)
+	})
+}
+
+// D7: a database that another program keeps locked stops dispatch; callers learn
+// it, and everything goes on by itself when it is free.
+func TestLockedDatabaseStopsDispatchUntilItIsFree(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db)
+		require.NoError(t, s.Every("a", time.Minute, d.job(ok)))
+		require.NoError(t, s.Manual("b", job(ok)))
+		r := start(t, s)
+		synctest.Wait()
+		other, err := sql.Open("sqlite", db)
+		require.NoError(t, err)
+		other.SetMaxOpenConns(1)
+		_, err = other.ExecContext(t.Context(), "BEGIN EXCLUSIVE")
+		require.NoError(t, err)
+		_, err = r.Trigger(t.Context(), "b")
+		require.ErrorContains(t, err, "locked")
+		time.Sleep(10 * time.Minute)
+		assert.Len(t, d.entries(), 1, "no job starts whose reserve is not committed")
+		_, err = other.ExecContext(t.Context(), "ROLLBACK")
+		require.NoError(t, err)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		assert.Len(t, d.entries(), 2)
+		require.NoError(t, other.Close())
+		stop(t, r, db)
+	})
+}
+
+// D5: the app's tables and ours in one file, and a file that is not ours.
+func TestSharedFileMustBeSaidSo(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		require.NoError(t, os.WriteFile(db, nil, 0o600))
+		execSQL(t, db, "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+		build := func(opts ...pawl.Option) *pawl.Scheduler {
+			s := quiet(db, opts...)
+			require.NoError(t, s.Manual("a", job(func(ctx context.Context) error {
+				execSQL(t, db, "INSERT INTO orders DEFAULT VALUES")
+				return nil
+			})))
+			return s
+		}
+		_, err := build().Start(t.Context())
+		require.ErrorIs(t, err, pawl.ErrForeignDatabase)
+		r := start(t, build(pawl.WithSharedFile()))
+		run, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		info, err := r.WaitRun(t.Context(), "a", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		stop(t, r, db)
+	})
+}

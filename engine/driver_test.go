@@ -1,0 +1,599 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
+)
+
+// faulty is a store whose commits a test can hold up, fail or break.
+type faulty struct {
+	engine.Store
+	mu      sync.Mutex
+	batches []engine.Batch // that were committed
+	fault   func() error   // asked before each commit; nil: none
+	gate    chan struct{}  // commits wait until it is closed; nil: open
+	asked   int            // commits that were asked for
+}
+
+func (f *faulty) Commit(ctx context.Context, b engine.Batch) error {
+	f.mu.Lock()
+	f.asked++
+	gate, fault := f.gate, f.fault
+	f.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	if fault != nil {
+		if err := fault(); err != nil {
+			return err
+		}
+	}
+	err := f.Store.Commit(ctx, b)
+	if err == nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.batches = append(f.batches, b)
+	}
+	return err
+}
+
+// hold makes commits wait until the returned function is called.
+func (f *faulty) hold() (release func()) {
+	gate := make(chan struct{})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gate = gate
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.gate = nil
+		close(gate)
+	}
+}
+
+func (f *faulty) break_(fault func() error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = fault
+}
+
+func (f *faulty) commits() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked
+}
+
+// rig is an engine over a real file with a faulty store between them.
+type rig struct {
+	*engine.Engine
+	store *faulty
+	real  *store.Store
+	path  string
+	log   *bytes.Buffer // read it when the engine has ended
+	now   func() time.Time
+}
+
+func startRig(t *testing.T, path string, flows ...engine.Flow) *rig {
+	t.Helper()
+	return startRigAt(t, path, time.Now, flows...)
+}
+
+func startRigAt(t *testing.T, path string, now func() time.Time, flows ...engine.Flow) *rig {
+	t.Helper()
+	real, err := store.Open(t.Context(), path, store.Options{Owner: store.Self(now())})
+	require.NoError(t, err)
+	r := &rig{store: &faulty{Store: real}, real: real, path: path, log: &bytes.Buffer{}}
+	r.Engine, err = engine.Start(t.Context(), engine.Config{
+		Store: r.store, Owner: store.Self(now()), Now: now, StopTimeout: 30 * time.Second, Grace: 5 * time.Second,
+		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}, flows)
+	require.NoError(t, err)
+	return r
+}
+
+// end stops the engine and closes its file, which must be sound.
+func (r *rig) end(t *testing.T) error {
+	t.Helper()
+	r.Stop()
+	err := r.Wait()
+	synctest.Wait()
+	found, bad := r.real.Verify(context.Background())
+	require.NoError(t, bad)
+	assert.Empty(t, found)
+	require.NoError(t, r.real.Close())
+	return err
+}
+
+func manual(id string, job func(context.Context) error) engine.Flow {
+	return engine.Flow{ID: id, Plan: engine.Plan{Schedule: engine.Manual()}, Job: job}
+}
+
+func ok(context.Context) error { return nil }
+
+func blocked(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// bubble runs a test under virtual time with a path for a database.
+func bubble(t *testing.T, test func(t *testing.T, path string)) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	synctest.Test(t, func(t *testing.T) { test(t, path) })
+}
+
+// async calls a function and keeps what it returns.
+func async[T any](call func() (T, error)) func() (T, error, bool) {
+	var value T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		value, err = call()
+	}()
+	return func() (T, error, bool) {
+		select {
+		case <-done:
+			return value, err, true
+		default:
+			var none T
+			return none, nil, false
+		}
+	}
+}
+
+// execSQL writes to the file as another program would.
+func execSQL(t *testing.T, path, query string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), query)
+	require.NoError(t, err)
+}
+
+// What queued up behind a commit shares the next one, and an idle engine commits
+// at once.
+func TestCommandsThatQueuedUpShareACommit(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		var flows []engine.Flow
+		for i := range 50 {
+			flows = append(flows, manual(fmt.Sprint(i), blocked))
+		}
+		r := startRig(t, path, flows...)
+		release := r.store.hold()
+		for i := range 50 {
+			async(func() (int64, error) { return r.Trigger(t.Context(), fmt.Sprint(i)) })
+			if i == 0 {
+				synctest.Wait() // the first one commits alone
+			}
+		}
+		synctest.Wait()
+		assert.Equal(t, 2, r.store.commits(), "the start and the first trigger")
+		release()
+		synctest.Wait()
+		assert.Equal(t, 3, r.store.commits())
+		assert.True(t, r.HasRunning())
+		assert.Len(t, r.store.batches[2].Changes, 49)
+		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+	})
+}
+
+// Trap 1: a refusal may rest on a transition of the same batch, so it too is
+// answered after the commit.
+func TestRefusalIsAnsweredAfterTheCommitItRestsOn(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		r := startRig(t, path, manual("a", blocked), manual("b", ok))
+		release := r.store.hold()
+		async(func() (int64, error) { return r.Trigger(t.Context(), "b") })
+		synctest.Wait() // b's commit is held up; both of a gather behind it
+		first := async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+		synctest.Wait()
+		second := async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+		synctest.Wait()
+		r.store.break_(func() error { return errors.New("disk on fire") })
+		release()
+		synctest.Wait()
+		for _, trigger := range []func() (int64, error, bool){first, second} {
+			_, err, done := trigger()
+			require.True(t, done)
+			require.ErrorContains(t, err, "disk on fire", "nobody hears of a run that never was")
+		}
+		r.store.break_(nil)
+		release = r.store.hold()
+		first = async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+		synctest.Wait()
+		second = async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+		synctest.Wait()
+		_, _, done := second()
+		require.False(t, done, "not before the commit")
+		release()
+		synctest.Wait()
+		run, err, _ := first()
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), run)
+		_, err, done = second()
+		require.True(t, done)
+		require.ErrorIs(t, err, engine.ErrAlreadyRunning)
+		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+	})
+}
+
+// A batch that only refuses opens no transaction.
+func TestRefusalsAloneCommitNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		r := startRig(t, path, manual("a", blocked))
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		before := r.store.commits()
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, engine.ErrAlreadyRunning)
+		assert.Equal(t, before, r.store.commits())
+		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+	})
+}
+
+// Trap 2: every transition of a batch is written, not the last state alone.
+func TestEveryTransitionOfABatchIsInTheHistory(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		finish := make(chan struct{})
+		r := startRig(t, path, manual("a", func(context.Context) error { <-finish; return nil }), manual("b", ok))
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		release := r.store.hold()
+		async(func() (int64, error) { return r.Trigger(t.Context(), "b") })
+		synctest.Wait()
+		close(finish) // the outcome of run 1 gathers behind b's commit
+		synctest.Wait()
+		again := async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+		synctest.Wait()
+		release()
+		synctest.Wait()
+		run, err, _ := again()
+		require.NoError(t, err)
+		assert.Equal(t, int64(2), run)
+		var of []string
+		for _, b := range r.store.batches {
+			text := ""
+			for _, c := range b.Changes {
+				text += fmt.Sprintf("%s %s %d; ", c.ID, c.Event, c.RunNumber)
+			}
+			of = append(of, text)
+		}
+		assert.Contains(t, strings.Join(of, "\n"), "a outcome 1; a reserve 2; ", "in one batch")
+		info, _ := r.Status("a")
+		assert.Equal(t, int64(5), info.Version)
+		require.NoError(t, r.end(t)) // and Verify finds no hole
+	})
+}
+
+// Trap 3, D7: while the store fails callers get the error at once, no job starts
+// whose reserve is not committed, the spell is logged once, and what ended
+// meanwhile is committed when the store is back.
+func TestFailingStoreStopsDispatchAndLosesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		finish := make(chan struct{})
+		ticks := 0
+		every, err := engine.Every(time.Minute)
+		require.NoError(t, err)
+		r := startRig(t, path,
+			manual("long", func(context.Context) error { <-finish; return errors.New("late news") }),
+			engine.Flow{ID: "tick", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+		_, err = r.Trigger(t.Context(), "long")
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Equal(t, 1, ticks)
+
+		r.store.break_(func() error { return errors.New("disk full") })
+		close(finish)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, 1, ticks, "no reserve was committed")
+		info, _ := r.Status("long")
+		assert.Equal(t, engine.StatusRunning, info.Status, "nothing is shown that is not committed")
+		began := time.Now()
+		_, err = r.Trigger(t.Context(), "tick")
+		require.ErrorContains(t, err, "disk full")
+		assert.Zero(t, time.Since(began), "at once")
+
+		r.store.break_(nil)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		info, _ = r.Status("long")
+		assert.Equal(t, engine.StatusFailed, info.Status)
+		assert.Equal(t, "late news", info.LastError)
+		assert.Equal(t, 2, ticks, "what is due fires once")
+		require.NoError(t, r.end(t))
+		assert.Equal(t, 1, strings.Count(r.log.String(), "does not take writes"), "once per spell")
+		assert.Equal(t, 1, strings.Count(r.log.String(), "takes writes again"))
+	})
+}
+
+// Trap 3: a loop that is refused looks at the state again at once, without the
+// pause of a failing store.
+func TestTickThatMeetsATriggerIsNotDelayed(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		every, err := engine.Every(time.Minute)
+		require.NoError(t, err)
+		var starts []time.Duration
+		began := time.Now()
+		r := startRig(t, path, engine.Flow{ID: "tick", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error {
+			starts = append(starts, time.Since(began))
+			return nil
+		}}, manual("b", ok))
+		time.Sleep(time.Minute - time.Millisecond)
+		release := r.store.hold()
+		async(func() (int64, error) { return r.Trigger(t.Context(), "b") })
+		synctest.Wait()
+		async(func() (int64, error) { return r.Trigger(t.Context(), "tick") })
+		time.Sleep(2 * time.Millisecond) // the trigger and the tick share a batch
+		release()
+		synctest.Wait()
+		time.Sleep(2 * time.Minute)
+		require.NoError(t, r.end(t))
+		require.Len(t, starts, 4)
+		assert.Equal(t, time.Minute+time.Millisecond, starts[1])
+		assert.Equal(t, 2*time.Minute+time.Millisecond, starts[2], "its instant passed during the run")
+	})
+}
+
+// Trap 4, R4: Stop returns even if the disk is dead, and says so.
+func TestStopReturnsWhenTheDiskIsDead(t *testing.T) {
+	t.Run("it fails", func(t *testing.T) {
+		bubble(t, func(t *testing.T, path string) {
+			r := startRig(t, path, manual("a", func(context.Context) error { return errors.New("boom") }))
+			_, err := r.Trigger(t.Context(), "a")
+			require.NoError(t, err)
+			r.store.break_(func() error { return errors.New("dead") })
+			began := time.Now()
+			r.Stop()
+			err = r.Wait()
+			require.ErrorIs(t, err, engine.ErrStopTimeout)
+			assert.ErrorContains(t, err, `"a"`)
+			assert.ErrorContains(t, err, "no last write")
+			assert.LessOrEqual(t, time.Since(began), 40*time.Second)
+			synctest.Wait()
+			require.NoError(t, r.real.Close())
+
+			// The next start settles what was left, and spares the job.
+			r = startRig(t, path, manual("a", ok))
+			info, _ := r.Status("a")
+			assert.Equal(t, engine.StatusFailed, info.Status)
+			assert.Contains(t, info.LastError, "interrupted")
+			require.NoError(t, r.end(t))
+		})
+	})
+	t.Run("it hangs", func(t *testing.T) {
+		bubble(t, func(t *testing.T, path string) {
+			r := startRig(t, path, manual("a", ok))
+			release := r.store.hold()
+			trigger := async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+			synctest.Wait()
+			began := time.Now()
+			r.Stop()
+			require.ErrorIs(t, r.Wait(), engine.ErrStopTimeout)
+			assert.LessOrEqual(t, time.Since(began), time.Minute)
+			synctest.Wait()
+			_, err, done := trigger()
+			require.True(t, done)
+			require.ErrorIs(t, err, engine.ErrStopped)
+			release()
+			synctest.Wait()
+			require.NoError(t, r.real.Close())
+		})
+	})
+}
+
+// Trap 5: what the database rejects is answered to the culprit; the rest of the
+// batch is committed, nobody waits and nothing is tried for ever.
+func TestRejectedTransitionHurtsNobodyElse(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		r := startRig(t, path, manual("a", ok), manual("b", ok), manual("c", ok))
+		execSQL(t, path, `CREATE TRIGGER pawl_no BEFORE INSERT ON pawl_run_log WHEN new.flow = 1
+BEGIN SELECT RAISE(ABORT, 'not on my watch'); END`)
+		release := r.store.hold()
+		async(func() (int64, error) { return r.Trigger(t.Context(), "c") })
+		synctest.Wait()
+		culprit := async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+		innocent := async(func() (int64, error) { return r.Trigger(t.Context(), "b") })
+		synctest.Wait()
+		before := r.store.commits()
+		release()
+		synctest.Wait()
+		_, err, done := culprit()
+		require.True(t, done)
+		require.ErrorContains(t, err, "not on my watch")
+		run, err, done := innocent()
+		require.True(t, done)
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), run)
+		time.Sleep(time.Hour)
+		assert.LessOrEqual(t, r.store.commits()-before, 10)
+		info, _ := r.Status("a")
+		assert.Equal(t, engine.StatusIdle, info.Status)
+		execSQL(t, path, `DROP TRIGGER pawl_no`)
+		_, err = r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		require.NoError(t, r.end(t))
+	})
+}
+
+// Trap 5: the outcome of a run that the database rejects rests, and is committed
+// when the database takes it.
+func TestRejectedOutcomeIsTriedAgainLater(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		finish := make(chan struct{})
+		r := startRig(t, path, manual("a", func(context.Context) error { <-finish; return nil }), manual("b", ok))
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		execSQL(t, path, `CREATE TRIGGER pawl_no BEFORE UPDATE ON pawl_run_log WHEN new.flow = 1
+BEGIN SELECT RAISE(ABORT, 'not on my watch'); END`)
+		close(finish)
+		time.Sleep(10 * time.Second)
+		before := r.store.commits()
+		time.Sleep(10 * time.Minute)
+		assert.LessOrEqual(t, r.store.commits()-before, 22, "once a minute, not in a loop")
+		_, err = r.Trigger(t.Context(), "b")
+		require.NoError(t, err, "nobody waits for it")
+		execSQL(t, path, `DROP TRIGGER pawl_no`)
+		time.Sleep(2 * time.Minute)
+		info, _ := r.Status("a")
+		assert.Equal(t, engine.StatusCompleted, info.Status)
+		require.NoError(t, r.end(t))
+	})
+}
+
+// Trap 5: a flow that another writer moved on is read again, and the command is
+// applied to what is found.
+func TestFlowChangedBehindTheDriverIsReadAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		r := startRig(t, path, manual("a", ok))
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		synctest.Wait()
+		execSQL(t, path, `UPDATE pawl_flow_state SET version = 7, run_count = 5`)
+		run, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, int64(2), run)
+		synctest.Wait()
+		info, _ := r.Status("a")
+		assert.Equal(t, int64(9), info.Version)
+		assert.Equal(t, int64(6), info.RunCount)
+		execSQL(t, path, `PRAGMA foreign_keys = off; DELETE FROM pawl_flow_state`)
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorContains(t, err, "its row is gone")
+		r.Stop()
+		require.NoError(t, r.Wait())
+		synctest.Wait()
+		require.NoError(t, r.real.Close())
+	})
+}
+
+// Trap 6, R8: if the driver dies of a bug, whoever waits learns it, and Wait and
+// Stop return an error.
+func TestDeathOfTheDriverIsAnError(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		r := startRig(t, path, manual("a", ok), manual("long", blocked))
+		_, err := r.Trigger(t.Context(), "long")
+		require.NoError(t, err)
+		waiting := async(func() (engine.RunInfo, error) {
+			run, _, err := r.WaitRun(t.Context(), "long", 1)
+			return run, err
+		})
+		synctest.Wait()
+		r.store.break_(func() error { panic("a bug") })
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorContains(t, err, "a bug")
+		synctest.Wait()
+		_, err, done := waiting()
+		require.True(t, done)
+		require.ErrorContains(t, err, "a bug")
+		require.ErrorContains(t, r.Wait(), "a bug")
+		r.Stop()
+		require.ErrorContains(t, r.Wait(), "a bug")
+		_, err = r.Trigger(t.Context(), "a")
+		require.Error(t, err)
+		require.Error(t, r.Reset(t.Context(), "a"))
+		synctest.Wait()
+		require.NoError(t, r.real.Close())
+	})
+}
+
+// R1, R2: the queue is bounded for triggers; resets have a lane of their own.
+func TestFullQueueRefusesTriggersAndNobodyElse(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		var flows []engine.Flow
+		for i := range 1026 {
+			flows = append(flows, manual(fmt.Sprint(i), ok))
+		}
+		r := startRig(t, path, flows...)
+		release := r.store.hold()
+		var triggers []func() (int64, error, bool)
+		for i := range 1025 {
+			triggers = append(triggers, async(func() (int64, error) { return r.Trigger(t.Context(), fmt.Sprint(i)) }))
+			synctest.Wait()
+		}
+		_, err := r.Trigger(t.Context(), "1025")
+		require.ErrorIs(t, err, engine.ErrQueueFull)
+		reset := async(func() (int64, error) { return 0, r.Reset(t.Context(), "1025") })
+		synctest.Wait()
+		release()
+		synctest.Wait()
+		_, err, done := reset()
+		require.True(t, done)
+		require.NoError(t, err)
+		for _, trigger := range triggers {
+			_, err, done := trigger()
+			require.True(t, done)
+			require.NoError(t, err)
+		}
+		require.NoError(t, r.end(t))
+	})
+}
+
+// L8: the wall clock jumps; each jump is logged, and no flow waits for ever or
+// fires twice.
+func TestWallClockJumps(t *testing.T) {
+	cron, err := engine.Cron("0 0 * * * *")
+	require.NoError(t, err)
+	every, err := engine.Every(10 * time.Minute)
+	require.NoError(t, err)
+	for _, test := range []struct {
+		name  string
+		jump  time.Duration
+		crons []string // instants that cron is told within 90 minutes after the jump at 02:30
+		every int      // runs within them, the interval being 10 min
+	}{
+		{"forward a day", 24 * time.Hour, []string{"02 02:00", "02 03:00", "02 04:00"}, 9},
+		{"back an hour, 02:00 fires once", -time.Hour, []string{"01 03:00"}, 9},
+		{"back four hours", -4 * time.Hour, []string{"31 23:00", "01 00:00"}, 9},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, path string) {
+				var offset time.Duration
+				var mu sync.Mutex
+				now := func() time.Time {
+					mu.Lock()
+					defer mu.Unlock()
+					return time.Now().Add(offset)
+				}
+				var told []string
+				ticks := 0
+				r := startRigAt(t, path, now,
+					engine.Flow{ID: "cron", Plan: engine.Plan{Schedule: cron}, Job: func(ctx context.Context) error {
+						run, _ := engine.RunFrom(ctx)
+						told = append(told, run.ScheduledAt.Format("02 15:04"))
+						return nil
+					}},
+					engine.Flow{ID: "every", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+				time.Sleep(2*time.Hour + 30*time.Minute - time.Second)
+				require.Equal(t, []string{"01 01:00", "01 02:00"}, told)
+				told, ticks = nil, 0
+				mu.Lock()
+				offset = test.jump
+				mu.Unlock()
+				time.Sleep(90*time.Minute + 2*time.Second)
+				synctest.Wait()
+				assert.Equal(t, test.crons, told)
+				assert.InDelta(t, test.every, ticks, 1)
+				require.NoError(t, r.end(t))
+				assert.Equal(t, 1, strings.Count(r.log.String(), "the wall clock jumped"))
+			})
+		})
+	}
+}

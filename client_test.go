@@ -26,7 +26,7 @@ func open(t *testing.T, db string) *pawl.Client {
 // execSQL writes to the file as the sqlite3 program would.
 func execSQL(t *testing.T, db, query string, args ...any) {
 	t.Helper()
-	other, err := sql.Open("sqlite", db)
+	other, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
 	require.NoError(t, err)
 	defer other.Close()
 	_, err = other.ExecContext(t.Context(), query, args...)
@@ -38,7 +38,7 @@ type answered struct{ Verb, Flow, Result, Error string }
 
 func inbox(t *testing.T, db string) (rows []answered) {
 	t.Helper()
-	other, err := sql.Open("sqlite", db)
+	other, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
 	require.NoError(t, err)
 	defer other.Close()
 	found, err := other.QueryContext(t.Context(), `SELECT COALESCE(command, '-'), COALESCE(flow_id, '-'), COALESCE(result, '-'),

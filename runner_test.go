@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -410,10 +411,10 @@ func TestManualFlowRunsWhenTriggeredOnly(t *testing.T) {
 func TestManualRunDoesNotMoveTheCadence(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
-		long := false
+		var long atomic.Bool
 		s := quiet(db)
 		require.NoError(t, s.Every("a", 10*time.Minute, d.job(func(context.Context) error {
-			if long {
+			if long.Load() {
 				time.Sleep(7 * time.Minute)
 			}
 			return nil
@@ -423,11 +424,11 @@ func TestManualRunDoesNotMoveTheCadence(t *testing.T) {
 		_, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		time.Sleep(10 * time.Minute) // its own at 10; now 15
-		long = true
+		long.Store(true)
 		_, err = r.Trigger(t.Context(), "a") // until 22, passing 20
 		require.NoError(t, err)
 		time.Sleep(8 * time.Minute)
-		long = false
+		long.Store(false)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		assert.Equal(t, minutes(0, 5, 10, 15, 32), d.entries(), "the one that passed is end + interval")
@@ -788,7 +789,7 @@ func TestEndOfTheContextIsAStop(t *testing.T) {
 		})))
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
-		time.Sleep(30 * time.Second)
+		time.Sleep(40 * time.Second)
 		cancel()
 		require.NoError(t, <-ended, "an orderly stop")
 		assert.True(t, finished, "jobs do not get Start's context")

@@ -160,7 +160,7 @@ func async[T any](call func() (T, error)) func() (T, error, bool) {
 // execSQL writes to the file as another program would.
 func execSQL(t *testing.T, path, query string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_busy_timeout=5000")
 	require.NoError(t, err)
 	defer db.Close()
 	_, err = db.ExecContext(t.Context(), query)
@@ -356,10 +356,12 @@ func TestTickThatMeetsATriggerIsNotDelayed(t *testing.T) {
 func TestStopReturnsWhenTheDiskIsDead(t *testing.T) {
 	t.Run("it fails", func(t *testing.T) {
 		bubble(t, func(t *testing.T, path string) {
-			r := startRig(t, path, manual("a", func(context.Context) error { return errors.New("boom") }))
+			finish := make(chan struct{})
+			r := startRig(t, path, manual("a", func(context.Context) error { <-finish; return errors.New("boom") }))
 			_, err := r.Trigger(t.Context(), "a")
 			require.NoError(t, err)
 			r.store.break_(func() error { return errors.New("dead") })
+			close(finish)
 			began := time.Now()
 			r.Stop()
 			err = r.Wait()
@@ -582,6 +584,7 @@ func TestWallClockJumps(t *testing.T) {
 					}},
 					engine.Flow{ID: "every", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
 				time.Sleep(2*time.Hour + 30*time.Minute - time.Second)
+				synctest.Wait()
 				require.Equal(t, []string{"01 01:00", "01 02:00"}, told)
 				told, ticks = nil, 0
 				mu.Lock()

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// beginDrain starts the stop window: nothing is dispatched any more.
+func (e *Engine) beginDrain() {
+	e.draining = true
+	e.owner.StoppingAt, e.ownerNew = e.now(), true
+	e.loops.clear()
+}
+
+// drainedAll says whether a stop has nothing left to wait for, and cancels what
+// outlasts the window.
+func (e *Engine) drainedAll() bool {
+	if !e.draining {
+		return false
+	}
+	if e.inFlight == 0 && len(e.kept) == 0 && len(e.commands) == 0 && len(e.urgent) == 0 {
+		return true
+	}
+	now := time.Now()
+	if e.overdue == nil && !now.Before(e.deadline) {
+		e.overdue = e.running()
+		e.cancelWork(fmt.Errorf("%w after %s", ErrStopTimeout, e.StopTimeout))
+	}
+	return e.overdue != nil && !now.Before(e.deadline.Add(e.Grace))
+}
+
+// running names the flows with a run in flight.
+func (e *Engine) running() []string {
+	names := []string{}
+	for _, f := range e.ordered {
+		if f.state.Load().InFlight > 0 {
+			names = append(names, f.id)
+		}
+	}
+	return names
+}
+
+// lastCommit closes runs that outlasted the window and signs the owner off.
+func (e *Engine) lastCommit() error {
+	commands := e.kept
+	for _, f := range e.ordered {
+		for _, run := range f.state.Load().Open {
+			commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "cancelled: the stop window passed while the job ran"}})
+		}
+	}
+	e.kept = nil
+	e.owner.StoppedAt, e.ownerNew = e.now(), true
+	e.commit(commands)
+	var result error
+	if e.overdue != nil {
+		result = fmt.Errorf("%w after %s with runs of %s in flight", ErrStopTimeout, e.StopTimeout, names(e.overdue))
+	}
+	if e.ownerNew {
+		result = errors.Join(result, fmt.Errorf("the database took no last write; the next start settles what is open"))
+	}
+	return result
+}
+
+func names(ids []string) string {
+	const most = 10
+	quoted := make([]string, 0, min(len(ids), most))
+	for _, id := range ids[:min(len(ids), most)] {
+		quoted = append(quoted, strconv.Quote(id))
+	}
+	text := strings.Join(quoted, ", ")
+	if len(ids) > most {
+		text += fmt.Sprintf(" and %d more", len(ids)-most)
+	}
+	return text
+}

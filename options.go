@@ -1,0 +1,114 @@
+package pawl
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// An Option changes a Scheduler. A value that makes no sense is an error of Start.
+type Option func(*options) error
+
+// WithLogger sets the logger; default: slog.Default(). Starts are logged at
+// info, transitions at debug, trips and clock jumps at warn, a database that
+// cannot be written once per spell at error.
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) error {
+		if l != nil {
+			o.logger = l
+		}
+		return nil
+	}
+}
+
+// WithStopTimeout sets how long runs in flight may go on after Stop, counted
+// from the call; default 30 s. Then their contexts are cancelled, and what still
+// runs 5 seconds later is recorded as cancelled.
+func WithStopTimeout(d time.Duration) Option {
+	return func(o *options) error {
+		o.stopTimeout = d
+		return atLeast("WithStopTimeout", d, 0)
+	}
+}
+
+// WithQueue sets the capacity of the command queue, from 1; default 1024.
+func WithQueue(n int) Option {
+	return func(o *options) error {
+		o.queue = n
+		return atLeast("WithQueue", n, 1)
+	}
+}
+
+// WithInboxPoll sets how often the inbox is looked at; default 250 ms, 0: only
+// at the start. A look costs no query while nobody else writes to the file.
+func WithInboxPoll(d time.Duration) Option {
+	return func(o *options) error {
+		o.inboxPoll = d
+		return atLeast("WithInboxPoll", d, 0)
+	}
+}
+
+// WithWaitForOwner lets Start wait that long for another owner of the database
+// to end; default 0: it fails at once with [ErrDatabaseOwned].
+func WithWaitForOwner(d time.Duration) Option {
+	return func(o *options) error {
+		o.wait = d
+		return atLeast("WithWaitForOwner", d, 0)
+	}
+}
+
+// WithSharedFile says that the file holds tables of the app too. Without it a
+// file with tables that are not Pawl's is refused with [ErrForeignDatabase].
+func WithSharedFile() Option {
+	return func(o *options) error {
+		o.shared = true
+		return nil
+	}
+}
+
+func atLeast[N int | time.Duration](option string, value, least N) error {
+	if value < least {
+		return fmt.Errorf("%s(%v): must be at least %v", option, value, least)
+	}
+	return nil
+}
+
+type options struct {
+	logger      *slog.Logger
+	stopTimeout time.Duration
+	queue       int
+	inboxPoll   time.Duration
+	wait        time.Duration
+	shared      bool
+
+	// Of tests: a store between the engine and the real one, a clock that jumps.
+	wrapStore func(engine.Store) engine.Store
+	now       func() time.Time
+}
+
+// A FlowOption changes a flow at registration.
+type FlowOption func(*registration) error
+
+// WithBackoff attaches a backoff policy to the flow, as [Scheduler.SetBackoff].
+func WithBackoff(p BackoffPolicy) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Backoff = &p
+		return p.Validate()
+	}
+}
+
+// WithResources gives the flow resources of its own. They are set up before the
+// job, if that is a [Resource] too.
+func WithResources(resources ...Resource) FlowOption {
+	return func(r *registration) error {
+		for _, resource := range resources {
+			if resource == nil {
+				return fmt.Errorf("%w: one of its resources is nil", ErrInvalidFlow)
+			}
+		}
+		r.resources = append(r.resources, resources...)
+		return nil
+	}
+}

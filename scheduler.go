@@ -1,0 +1,306 @@
+package pawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
+)
+
+// Scheduler collects flows until it is started. It is safe for use from any
+// goroutine, and is spent by Start.
+type Scheduler struct {
+	database string
+	options  options
+
+	mu        sync.Mutex
+	flows     []*registration
+	byID      map[string]*registration
+	resources []Resource // shared by all flows
+	errs      []error    // of registrations, for Start
+	started   bool
+}
+
+// registration is a flow as it was registered.
+type registration struct {
+	engine.Flow
+	job       Job
+	resources []Resource
+}
+
+// NewScheduler returns a scheduler without flows for the database at a path, a
+// plain file name that Start makes if it is missing. Nothing is opened yet.
+func NewScheduler(database string, opts ...Option) *Scheduler {
+	s := &Scheduler{
+		database: database,
+		options: options{
+			stopTimeout: 30 * time.Second, queue: 1024, inboxPoll: 250 * time.Millisecond,
+			wrapStore: func(s engine.Store) engine.Store { return s }, now: time.Now,
+		},
+		byID: map[string]*registration{},
+	}
+	for _, opt := range opts {
+		if err := opt(&s.options); err != nil {
+			s.errs = append(s.errs, err)
+		}
+	}
+	return s
+}
+
+// AddResource adds a resource that all flows share: those are set up first and
+// torn down last.
+func (s *Scheduler) AddResource(r Resource) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r == nil {
+		s.errs = append(s.errs, errors.New("AddResource(nil)"))
+		return
+	}
+	s.resources = append(s.resources, r)
+}
+
+// Every registers a flow that runs at once when it is new, and then interval
+// after the end of each run, or at the end of its backoff window if that is
+// later. A restart does not change that cadence. The interval is 1 ms or more.
+//
+// Errors: [ErrFlowExists], [ErrInvalidFlow], [ErrInvalidSchedule],
+// [ErrInvalidBackoff], [ErrStarted]. Start returns them too.
+func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...FlowOption) error {
+	schedule, err := engine.Every(interval)
+	return s.register(id, schedule, err, job, opts)
+}
+
+// Cron registers a flow that runs at the instants of an expression: six fields
+// with seconds first, five without, or a descriptor such as "@hourly"; in UTC
+// unless the expression begins with "CRON_TZ=Area/City ". An instant that passes
+// while the flow runs or in a backoff window is skipped; those that pass while
+// nobody runs are made up for by one run at the next start.
+//
+// The fields are those of [github.com/robfig/cron/v3]: Sunday is 0; where both
+// day of month and day of week are given, one of them has to match. "@every" is
+// refused, use [Scheduler.Every]. Errors as of Every.
+func (s *Scheduler) Cron(id, expr string, job Job, opts ...FlowOption) error {
+	schedule, err := engine.Cron(expr)
+	return s.register(id, schedule, err, job, opts)
+}
+
+// Manual registers a flow that runs when it is triggered. Errors as of Every.
+func (s *Scheduler) Manual(id string, job Job, opts ...FlowOption) error {
+	return s.register(id, engine.Manual(), nil, job, opts)
+}
+
+func (s *Scheduler) register(id string, schedule engine.Schedule, err error, job Job, opts []FlowOption) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return fmt.Errorf("register %s: %w", show(id), ErrStarted)
+	}
+	r := &registration{job: job, Flow: engine.Flow{ID: id, Plan: engine.Plan{Schedule: schedule}}}
+	if err == nil {
+		err = s.check(r, opts)
+	}
+	if err != nil {
+		err = fmt.Errorf("register %s: %w", show(id), err)
+		s.errs = append(s.errs, err)
+		return err
+	}
+	r.Job = job.Run
+	s.flows = append(s.flows, r)
+	s.byID[id] = r
+	return nil
+}
+
+func (s *Scheduler) check(r *registration, opts []FlowOption) error {
+	if err := checkID(r.ID); err != nil {
+		return err
+	}
+	if s.byID[r.ID] != nil {
+		return ErrFlowExists
+	}
+	if f, ok := r.job.(JobFunc); r.job == nil || ok && f == nil {
+		return fmt.Errorf("%w: its job is nil", ErrInvalidFlow)
+	}
+	for _, opt := range opts {
+		if err := opt(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const maxID = 255
+
+func checkID(id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("%w: its id is empty", ErrInvalidFlow)
+	case len(id) > maxID:
+		return fmt.Errorf("%w: its id has %d bytes, at most %d are allowed", ErrInvalidFlow, len(id), maxID)
+	case !utf8.ValidString(id):
+		return fmt.Errorf("%w: its id is not UTF-8", ErrInvalidFlow)
+	}
+	for _, c := range id {
+		if unicode.IsControl(c) {
+			return fmt.Errorf("%w: its id contains the control character %U", ErrInvalidFlow, c)
+		}
+	}
+	return nil
+}
+
+// show quotes an id, which may be anything, for a message.
+func show(id string) string { return fmt.Sprintf("flow %q", engine.Clip(id, maxID)) }
+
+// SetBackoff attaches a backoff policy to a registered flow, in place of the one
+// it has. Without a policy a failure has no consequence but its record.
+// Errors: [ErrFlowNotFound], [ErrInvalidBackoff], [ErrStarted].
+func (s *Scheduler) SetBackoff(id string, p BackoffPolicy) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return fmt.Errorf("backoff of %s: %w", show(id), ErrStarted)
+	}
+	err := p.Validate()
+	if r := s.byID[id]; r == nil {
+		err = ErrFlowNotFound
+	} else if err == nil {
+		r.Plan.Backoff = &p
+		return nil
+	}
+	err = fmt.Errorf("backoff of %s: %w", show(id), err)
+	s.errs = append(s.errs, err)
+	return err
+}
+
+// Len is the number of registered flows.
+func (s *Scheduler) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.flows)
+}
+
+// Contains says whether a flow is registered.
+func (s *Scheduler) Contains(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[id] != nil
+}
+
+// Run starts the scheduler and waits until it ends: the whole of a daemon's main.
+// The end of ctx is a Stop. It returns nil after an orderly stop.
+func (s *Scheduler) Run(ctx context.Context) error {
+	r, err := s.Start(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Wait()
+}
+
+// Start validates every flow, takes the ownership of the database, sets up the
+// resources, settles what the last process left behind, and starts the loops.
+// When it returns, all of that is committed. The end of ctx is a Stop of the
+// Runner. An error leaves nothing running, no resource set up and no flow
+// written, but the scheduler is spent all the same.
+//
+// Errors: those of every registration, joined; those of Validators;
+// [ErrStarted], [ErrDatabaseOwned], [ErrSchemaTooNew], [ErrForeignDatabase]; what a
+// resource's Setup returned; what the file system and SQLite say.
+func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
+	if err := s.spend(ctx); err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, s.database, store.Options{
+		Shared: s.options.shared, Wait: s.options.wait, Owner: store.Self(s.options.now()),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start: %w", err)
+	}
+	r := &Runner{store: db, done: make(chan struct{})}
+	r.engine, err = engine.Start(ctx, s.config(db, r), s.engineFlows())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start: %w", err), r.teardown(), db.Close())
+	}
+	unhook := context.AfterFunc(ctx, r.engine.Stop)
+	go func() {
+		defer unhook()
+		r.end()
+	}()
+	return r, nil
+}
+
+// spend marks the builder as started and reports what is wrong with it.
+func (s *Scheduler) spend(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return ErrStarted
+	}
+	s.started = true
+	if err := errors.Join(s.errs...); err != nil {
+		return err
+	}
+	for _, f := range s.flows {
+		if v, ok := f.job.(Validator); ok {
+			if err := guard(v.Validate); err != nil {
+				return fmt.Errorf("validate %s: %w", show(f.ID), err)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// grace is what jobs get to end after their contexts were cancelled.
+const grace = 5 * time.Second
+
+func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
+	return engine.Config{
+		Store: s.options.wrapStore(db), Owner: store.Self(s.options.now()), Now: s.options.now,
+		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
+		Setup: func(ctx context.Context) error { return s.setup(ctx, r) },
+	}
+}
+
+func (s *Scheduler) engineFlows() []engine.Flow {
+	flows := make([]engine.Flow, len(s.flows))
+	for i, f := range s.flows {
+		flows[i] = f.Flow
+	}
+	return flows
+}
+
+// setup sets the resources up, in order; the runner tears down those that were.
+func (s *Scheduler) setup(ctx context.Context, r *Runner) error {
+	for i, resource := range s.resources {
+		if err := r.setup(ctx, resource, fmt.Sprintf("shared resource %d", i+1)); err != nil {
+			return err
+		}
+	}
+	for _, f := range s.flows {
+		resources := f.resources
+		if job, ok := f.job.(Resource); ok {
+			resources = append(resources[:len(resources):len(resources)], job)
+		}
+		for _, resource := range resources {
+			if err := r.setup(ctx, resource, "resource of "+show(f.ID)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// guard turns a panic of the user's code into an error.
+func guard(call func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return call()
+}

@@ -16,7 +16,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-func open(t *testing.T, db string) *pawl.Client {
+func openClient(t *testing.T, db string) *pawl.Client {
 	t.Helper()
 	c, err := pawl.Open(db)
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestCommandsWaitForTheNextStart(t *testing.T) {
 			return s
 		}
 		stop(t, start(t, build()), db)
-		c := open(t, db)
+		c := openClient(t, db)
 		_, err := c.Trigger(t.Context(), "a")
 		require.ErrorIs(t, err, pawl.ErrNoOwner)
 		require.ErrorIs(t, c.Reset(t.Context(), "a"), pawl.ErrNoOwner)
@@ -122,7 +122,7 @@ func TestClientControlsTheOwner(t *testing.T) {
 		require.NoError(t, s.Manual("a", job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }), pawl.WithBackoff(pawl.TripAfter(1))))
 		require.NoError(t, s.Cron("b", "0 9 * * *", job(ok)))
 		r := start(t, s)
-		c := open(t, db)
+		c := openClient(t, db)
 		owner, owned, err := c.Owner(t.Context())
 		require.NoError(t, err)
 		assert.True(t, owned)
@@ -170,7 +170,7 @@ func TestClientDoesNotWaitForAnOwnerThatIsGone(t *testing.T) {
 		s := quiet(db) // never looks at its inbox
 		require.NoError(t, s.Manual("a", job(untilCancelled)))
 		r := start(t, s)
-		c := open(t, db)
+		c := openClient(t, db)
 		asked := make(chan error, 1)
 		go func() {
 			_, err := c.Trigger(t.Context(), "a")

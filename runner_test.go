@@ -932,3 +932,65 @@ func TestWhatIsLogged(t *testing.T) {
 }
 
 var _ engine.Store = (*store.Store)(nil)
+
+// L3, L5: a manual success inside a backoff window ends the window, but neither
+// it nor a restart moves the next run.
+func TestManualSuccessInAWindowDoesNotMoveTheNextRun(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		var mended atomic.Bool
+		build := func() *pawl.Scheduler {
+			s := quiet(db)
+			require.NoError(t, s.Every("a", time.Minute, d.job(func(context.Context) error {
+				if mended.Load() {
+					return nil
+				}
+				return errors.New("boom")
+			}), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Hour, MaxDelay: time.Hour})))
+			return s
+		}
+		r := start(t, build())
+		time.Sleep(10 * time.Minute)
+		mended.Store(true)
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		synctest.Wait()
+		before := r.List()
+		assert.Equal(t, pawl.StatusCompleted, before[0].Status)
+		stop(t, r, db)
+		r = start(t, build())
+		assert.Equal(t, before, r.List())
+		time.Sleep(51 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, minutes(0, 10, 60, 61), d.entries())
+		stop(t, r, db)
+	})
+}
+
+// L8: a clock that is found behind at the start.
+func TestClockThatWentBackWhileNobodyRanIsHandledAtStart(t *testing.T) {
+	for _, test := range []struct {
+		back time.Duration
+		cron string
+	}{{time.Hour, "11:00"}, {5 * time.Hour, "06:00"}} {
+		bubble(t, func(t *testing.T, db string) {
+			var offset time.Duration
+			build := func() *pawl.Scheduler {
+				s := quiet(db, pawl.WithNow(func() time.Time { return time.Now().Add(offset) }))
+				require.NoError(t, s.Every("every", 10*time.Minute, job(ok)))
+				require.NoError(t, s.Cron("cron", "@hourly", job(ok)))
+				return s
+			}
+			r := start(t, build())
+			time.Sleep(10*time.Hour + 5*time.Minute)
+			synctest.Wait()
+			stop(t, r, db)
+			offset = -test.back
+			r = start(t, build())
+			now := time.Now().Add(offset)
+			assert.False(t, status(t, r, "every").NextRun.After(now.Add(10*time.Minute)))
+			assert.Equal(t, test.cron, status(t, r, "cron").NextRun.Format("15:04"))
+			stop(t, r, db)
+		})
+	}
+}

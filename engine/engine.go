@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -134,10 +135,10 @@ func (e *Engine) Trigger(ctx context.Context, id string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	c := command{flow: f, event: Reserve{Trigger: TriggerManual}, reply: make(chan reply, 1)}
-	if err := e.stopped(); err != nil {
+	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {
 		return 0, err
 	}
+	c := command{flow: f, event: Reserve{Trigger: TriggerManual}, reply: make(chan reply, 1)}
 	select {
 	case e.commands <- c:
 		return e.await(ctx, c)
@@ -153,10 +154,10 @@ func (e *Engine) Reset(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	c := command{flow: f, event: Reset{}, reply: make(chan reply, 1)}
-	if err := e.stopped(); err != nil {
+	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {
 		return err
 	}
+	c := command{flow: f, event: Reset{}, reply: make(chan reply, 1)}
 	select {
 	case e.urgent <- c:
 		_, err := e.await(ctx, c)

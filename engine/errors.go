@@ -53,20 +53,26 @@ const (
 func ClipLastError(text string) string { return Clip(text, maxLastError) }
 
 // Clip makes text fit to be stored and shown: valid UTF-8 without NUL, at most
-// limit bytes, and a mark where something was cut off.
+// limit bytes, and a mark where something was cut off. It reads no further than
+// it keeps.
 func Clip(text string, limit int) string {
 	const mark = "... [cut]"
-	whole := len(text)
-	if whole > 4*limit { // more than can be left over, so never scan a megabyte
-		text = text[:4*limit]
-	}
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-	if len(text) <= limit && whole <= 4*limit {
+	if len(text) <= limit && utf8.ValidString(text) && !strings.ContainsRune(text, 0) {
 		return text
 	}
-	end := limit - len(mark)
-	for !utf8.RuneStart(text[end]) {
-		end--
+	var b strings.Builder
+	room := 0                // length of what leaves room for the mark
+	for _, r := range text { // a byte that is no UTF-8 comes as U+FFFD
+		if r == 0 {
+			r = utf8.RuneError
+		}
+		if b.Len()+utf8.RuneLen(r) > limit {
+			return b.String()[:room] + mark
+		}
+		b.WriteRune(r)
+		if b.Len() <= limit-len(mark) {
+			room = b.Len()
+		}
 	}
-	return text[:end] + mark
+	return b.String()
 }

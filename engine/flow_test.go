@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 var (
@@ -555,6 +557,19 @@ func TestErrorsAreClipped(t *testing.T) {
 	assert.Equal(t, "a\uFFFDb\uFFFDc", Clip("a\x00b\xffc", 100))
 	assert.Equal(t, strings.Repeat("a", 100), Clip(strings.Repeat("a", 100), 100))
 	assert.Len(t, Clip(strings.Repeat("a", 101), 100), 100)
+}
+
+// Whatever the text, what is kept fits, is valid, and is not clipped again.
+func TestClippedTextFits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pieces := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "é", "\U0001F600", "\x00", "\xff", "\xb6\xb6\xb6\xb6\xb6\xb6\xb6"}), 0, 60).Draw(t, "pieces")
+		limit := rapid.IntRange(20, 60).Draw(t, "limit")
+		text := Clip(strings.Join(pieces, ""), limit)
+		require.LessOrEqual(t, len(text), limit)
+		require.True(t, utf8.ValidString(text))
+		require.NotContains(t, text, "\x00")
+		require.Equal(t, text, Clip(text, limit))
+	})
 }
 
 func TestUnknownEventIsABug(t *testing.T) {

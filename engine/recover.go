@@ -27,7 +27,9 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	}
 	for _, f := range e.ordered {
 		commands = append(commands, e.takeOver(f)...)
-		commands = append(commands, e.afterJump(f, back)...)
+		if back >= jumpLimit {
+			commands = append(commands, e.afterJump(f, back)...)
+		}
 	}
 	for _, c := range snapshot.Waiting {
 		commands = append(commands, e.fromInbox(c))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/jmoiron/sqlx"
 	"modernc.org/sqlite"
@@ -23,6 +24,7 @@ func (s *Store) Commit(ctx context.Context, b engine.Batch) error {
 // and COMMIT too, since sql.Tx costs more than a row. Parameters are numbered,
 // not named, on this path alone; naming them costs a lookup for each.
 type writer struct {
+	mu    sync.Mutex // so that close waits for a commit that a dead disk holds up
 	db    *sqlx.DB
 	conn  *sqlx.Conn
 	stmts map[string]*sqlx.Stmt
@@ -52,6 +54,8 @@ func (w *writer) open(ctx context.Context) (err error) {
 }
 
 func (w *writer) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.conn == nil {
 		return nil
 	}
@@ -80,6 +84,8 @@ const (
 
 // commit writes a batch, every change of it, in one transaction.
 func (w *writer) commit(ctx context.Context, b engine.Batch) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.conn == nil {
 		if err := w.open(ctx); err != nil {
 			return err

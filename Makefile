@@ -1,0 +1,41 @@
+# Two commands are all a fresh machine needs: make run, and make test.
+.DEFAULT_GOAL := help
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: build ## The daemon with the built-in demo; look on with bin/pawl status
+	./bin/pawl run
+
+.PHONY: build
+build: ## The program, bin/pawl
+	CGO_ENABLED=0 go build -o bin/pawl ./cmd/pawl
+
+.PHONY: test
+test: ## Every test, 200 kills with SIGKILL among them
+	go test -shuffle=on -count=1 ./...
+
+.PHONY: race
+race: ## Every test with the race detector
+	go test -race -shuffle=on -count=1 ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, go mod tidy -diff
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
+	go vet ./...
+	cd cmd/bench && go vet ./... && go mod tidy -diff
+	GOOS=windows go vet ./...
+	GOOS=darwin go vet ./...
+	go mod tidy -diff
+	go run $(STATICCHECK) ./...
+
+.PHONY: bench
+bench: ## Speed, each row beside its raw cost in the same run, as Markdown
+	cd cmd/bench && go run .
+
+.PHONY: clean
+clean: ## What make build made and what the demo left
+	rm -rf bin pawl.db pawl.db-wal pawl.db-shm pawl.db.lock

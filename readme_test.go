@@ -1,0 +1,128 @@
+package pawl_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+)
+
+// blocks is the text of the README's code blocks in a language.
+func blocks(t *testing.T, language string) (found []string) {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, match := range regexp.MustCompile("(?s)\n```"+language+"\n(.*?)```\n").FindAllStringSubmatch(string(text), -1) {
+		found = append(found, match[1])
+	}
+	return found
+}
+
+func run(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s %s: %s", name, strings.Join(args, " "), out)
+	return string(out)
+}
+
+// D6: the queries that the README promises are answered by the sqlite3 program
+// while a runner is at work, each with at least one row.
+func TestReadmeQueriesAnswer(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "jobs.db")
+	s := quiet(db)
+	require.NoError(t, s.Manual("nightly", job(failing), pawl.WithBackoff(pawl.TripAfter(2))))
+	require.NoError(t, s.Every("sync", time.Hour, job(ok)))
+	finish := make(chan struct{})
+	require.NoError(t, s.Manual("import", job(func(context.Context) error { <-finish; return nil })))
+	r := start(t, s)
+	for range 2 {
+		run, err := r.Trigger(t.Context(), "nightly")
+		require.NoError(t, err)
+		_, err = r.WaitRun(t.Context(), "nightly", run)
+		require.NoError(t, err)
+	}
+	_, err := r.WaitRun(t.Context(), "sync", 1)
+	require.NoError(t, err)
+	_, err = r.Trigger(t.Context(), "import")
+	require.NoError(t, err)
+	execSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('reset', 'nightly')")
+	queries := blocks(t, "sql")
+	require.Len(t, queries, 1)
+	n := 0
+	for _, query := range strings.Split(queries[0], ";\n") {
+		if strings.TrimSpace(query) == "" {
+			continue
+		}
+		n++
+		out := run(t, "", "sqlite3", "-header", "-cmd", ".timeout 5000", db, query)
+		assert.NotEmpty(t, out, query)
+	}
+	assert.GreaterOrEqual(t, n, 10)
+	close(finish)
+	stop(t, r, db)
+}
+
+// The README's program builds in a module of its own.
+func TestReadmeProgramBuildsInAModuleOfItsOwn(t *testing.T) {
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	folder := t.TempDir()
+	programs := 0
+	for _, text := range blocks(t, "go") {
+		if strings.HasPrefix(text, "package main") {
+			programs++
+			require.NoError(t, os.WriteFile(filepath.Join(folder, "main.go"), []byte(text), 0o600))
+		}
+	}
+	require.Equal(t, 1, programs)
+	sums, err := os.ReadFile("go.sum")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "go.sum"), sums, 0o600))
+	run(t, folder, "go", "mod", "init", "example.com/app")
+	run(t, folder, "go", "mod", "edit", "-require", "github.com/pawl-go/pawl@v0.0.0", "-replace", "github.com/pawl-go/pawl="+here)
+	run(t, folder, "go", "build", "-mod=mod", "-o", filepath.Join(folder, "app"), ".")
+}
+
+// The engine is a leaf: no SQL, no HTTP.
+func TestEngineImportsNoSQLAndNoHTTP(t *testing.T) {
+	deps := strings.Fields(run(t, "", "go", "list", "-deps", "./engine"))
+	assert.Greater(t, len(deps), 30)
+	for _, dep := range deps {
+		for _, banned := range []string{"sqlite", "sqlx", "goose", "database/sql"} {
+			assert.NotContains(t, dep, banned)
+		}
+		assert.NotEqual(t, "net/http", dep)
+	}
+}
+
+// Every test that the README names exists.
+func TestReadmeNamesTestsThatExist(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	names := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(text), -1)
+	assert.Greater(t, len(names), 10)
+	var sources strings.Builder
+	require.NoError(t, filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if strings.HasSuffix(path, "_test.go") {
+			source, readErr := os.ReadFile(path)
+			sources.Write(source)
+			return readErr
+		}
+		return err
+	}))
+	for _, name := range names {
+		assert.Contains(t, sources.String(), "func "+name+"(", runtime.GOOS)
+	}
+}

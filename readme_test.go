@@ -66,7 +66,7 @@ func TestReadmeQueriesAnswer(t *testing.T) {
 			continue
 		}
 		n++
-		out := run(t, "", "sqlite3", "-header", "-cmd", ".timeout 5000", db, query)
+		out := run(t, "", "sqlite3", "-header", "-cmd", ".timeout 5000", db, "\n"+query) // not to be taken for an option
 		assert.NotEmpty(t, out, query)
 	}
 	assert.GreaterOrEqual(t, n, 10)

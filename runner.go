@@ -110,10 +110,10 @@ func (r *Runner) Trigger(ctx context.Context, id string, _ ...TriggerOption) (ru
 // WaitRun waits until a run is over and returns it. Errors: [ErrFlowNotFound],
 // [ErrRunNotFound], [ErrStopped], that of ctx.
 func (r *Runner) WaitRun(ctx context.Context, id string, run int64) (RunInfo, error) {
-	info, over, err := r.engine.WaitRun(ctx, id, run)
-	if over && err == nil {
-		info, over, err = r.store.Run(ctx, id, run)
-		if err == nil && !over {
+	info, stored, err := r.engine.WaitRun(ctx, id, run)
+	if stored && err == nil {
+		info, stored, err = r.store.Run(ctx, id, run)
+		if err == nil && !stored {
 			err = fmt.Errorf("%w: run %d of flow %q is not kept any more", ErrRunNotFound, run, id)
 		}
 	}

@@ -30,6 +30,10 @@ type driver struct {
 	failing time.Time
 	retryAt time.Time
 
+	// Flows of commits that failed. What that means is unknown until they are
+	// read again: the commit may have taken effect.
+	doubtful map[*flow]bool
+
 	// While the engine drains.
 	draining bool
 	overdue  []string // flows that ran when the stop window passed
@@ -189,6 +193,7 @@ func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Millisecon
 // rejects is applied again on states read from the store; a flow that is
 // rejected once more is answered with the error, and nobody waits for it.
 func (e *Engine) commit(commands []command) {
+	e.resolveDoubts()
 	reloaded := map[*flow]bool{}
 	for range 2*len(commands) + 1 { // a flow is rejected twice at most
 		b := e.apply(commands)
@@ -346,6 +351,9 @@ func (e *Engine) fail(b batch, err error) {
 		e.Logger.Error("pawl: the database does not take writes; no flow is dispatched until it does", "error", err)
 	}
 	e.retryAt = time.Now().Add(retryDelay)
+	for _, f := range b.flows {
+		e.doubtful[f] = true
+	}
 	for _, c := range b.commands {
 		e.reply(c, reply{err: fmt.Errorf("commit: %w", err), unknown: true})
 		e.keep(c, time.Time{})

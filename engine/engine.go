@@ -122,6 +122,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		drained:  make(chan struct{}),
 		done:     make(chan struct{}),
 		waiters:  map[*flow]map[int64][]chan RunInfo{},
+		driver:   driver{doubtful: map[*flow]bool{}},
 	}
 	e.work, e.cancelWork = context.WithCancelCause(context.WithoutCancel(ctx))
 	return e

@@ -74,7 +74,8 @@ func (c *Change) adopt(now time.Time, p Plan) error {
 			c.Status = StatusFailed
 		}
 	}
-	if c.Kind != before.Kind || c.Schedule != before.Schedule || c.TimeZone != before.TimeZone {
+	changed := c.Kind != before.Kind || c.Schedule != before.Schedule || c.TimeZone != before.TimeZone
+	if changed || c.NextRun.IsZero() { // it may have been interrupted while it had no plan
 		c.resume(now, p)
 	}
 	return nil
@@ -111,14 +112,14 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 		if run.ScheduledAt.Equal(c.LastScheduled) {
 			run.Attempt = c.Attempt + 1
 		}
-		c.LastScheduled = run.ScheduledAt
+		c.LastScheduled, c.Attempt = run.ScheduledAt, run.Attempt
 		c.NextRun = p.Schedule.During(now, c.LastScheduled)
 	}
 	c.Status = StatusRunning
 	c.RunCount++
 	c.InFlight++
 	c.LastRun = now
-	c.LastNumber, c.LastKey, c.Attempt = run.Number, run.Key, run.Attempt
+	c.LastNumber, c.LastKey = run.Number, run.Key
 	c.Open = append(slices.Clone(c.Open), run)
 	c.record(run)
 	return nil

@@ -24,12 +24,12 @@ func (e *Engine) fromInbox(row Command) command {
 }
 
 // pollInbox feeds commands of other processes to the driver, and looks for more
-// when those are answered.
+// when those are answered. What the store failed to answer is read once more:
+// only the rows know whether it was carried out.
 func (e *Engine) pollInbox() {
 	tick := time.NewTicker(e.InboxPoll)
 	defer tick.Stop()
-	var waiting []Command // the store could not take their answers
-	failing := false
+	again, failing := false, false
 	for {
 		select {
 		case <-tick.C:
@@ -38,18 +38,18 @@ func (e *Engine) pollInbox() {
 		case <-e.drained:
 			return
 		}
-		rows, err := e.Store.Inbox(context.Background())
+		rows, err := e.Store.Inbox(context.Background(), again)
 		if err != nil && !failing {
 			e.Logger.Error("pawl: the inbox cannot be read", "error", err)
 		}
 		failing = err != nil
-		waiting = e.carryOut(append(waiting, rows...))
+		again = failing || !e.carryOut(rows)
 	}
 }
 
-// carryOut sends commands of the inbox to the driver and returns those that the
-// store failed to answer.
-func (e *Engine) carryOut(rows []Command) (failed []Command) {
+// carryOut sends commands of the inbox to the driver and says whether the store
+// took all answers.
+func (e *Engine) carryOut(rows []Command) bool {
 	sent := make([]command, 0, len(rows))
 	for _, row := range rows {
 		c := e.fromInbox(row)
@@ -58,18 +58,17 @@ func (e *Engine) carryOut(rows []Command) (failed []Command) {
 		case e.commands <- c:
 			sent = append(sent, c)
 		case <-e.stopping:
-			return nil // the rows wait for the next start
+			return true // the rows wait for the next start
 		}
 	}
-	for i, c := range sent {
+	all := true
+	for _, c := range sent {
 		select {
 		case r := <-c.reply:
-			if r.unknown {
-				failed = append(failed, rows[i])
-			}
+			all = all && !r.unknown
 		case <-e.drained:
-			return nil
+			return true
 		}
 	}
-	return failed
+	return all
 }

@@ -38,7 +38,18 @@ func (e *Engine) heal(f *flow, commands []command, rejected error, reloaded map[
 	}
 }
 
-// reload reads a flow again that was changed behind the driver's back.
+// resolveDoubts reads flows again whose last commit failed. A run that was
+// reserved by it after all is started, one that ended by it is over.
+func (e *Engine) resolveDoubts() {
+	for f := range e.doubtful {
+		if e.reload(f) == nil {
+			delete(e.doubtful, f)
+			e.look(f)
+		}
+	}
+}
+
+// reload reads a flow again that may be another than the driver knows.
 func (e *Engine) reload(f *flow) error {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
@@ -47,11 +58,19 @@ func (e *Engine) reload(f *flow) error {
 	if err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
-	e.Logger.Warn("pawl: flow was changed by another writer", "flow", f.id, "version", before.Version, "found", state.Version)
-	e.inFlight += len(state.Open) - len(before.Open)
 	e.counters.Seq = max(e.counters.Seq, counters.Seq)
 	e.counters.Run = max(e.counters.Run, counters.Run)
+	if state.Version == before.Version {
+		return nil
+	}
+	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
+	e.inFlight += len(state.Open) - len(before.Open)
 	f.state.Store(&state)
+	for _, run := range before.Open {
+		if _, err := state.run(run.Number); err != nil {
+			e.announce(f, []Run{{RunInfo: RunInfo{Number: run.Number}}}) // the store knows the rest
+		}
+	}
 	return nil
 }
 

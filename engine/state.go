@@ -101,7 +101,7 @@ type State struct {
 	Key      int64 // of the flow's rows
 	LastKey  int64 // of the newest run's row; 0: never run
 	ErrorKey int64 // of the row of the run that LastError is from; 0: none
-	Attempt  int   // of the newest run
+	Attempt  int   // of the newest run of the schedule
 	Open     []Run // in flight, oldest first
 }
 

@@ -20,9 +20,10 @@ type Store interface {
 	// Reload reads one flow again, with the counters, after a rejection.
 	Reload(ctx context.Context, flow int64) (State, Counters, error)
 
-	// Inbox reads commands that nobody has answered, oldest first. It is
-	// cheap when nothing was written to the database since the last call.
-	Inbox(ctx context.Context) ([]Command, error)
+	// Inbox reads commands that nobody has answered, oldest first. It returns
+	// nothing, cheaply, when nobody else wrote since the last call, unless
+	// again asks for what is still waiting.
+	Inbox(ctx context.Context, again bool) ([]Command, error)
 }
 
 // Counters are the highest keys that were given away.

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// WaitRun waits until a run is over. Of a run that was over before the call it
-// reports over=true only, since the engine does not keep it: read it from the store.
-func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, over bool, err error) {
+// WaitRun waits until a run is over. Stored says that it is, but that the engine
+// does not know the rest, since it keeps no run that is over: read the store.
+func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, stored bool, err error) {
 	f := e.flows[id]
 	if f == nil {
 		return RunInfo{}, false, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
@@ -23,7 +23,7 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 	defer e.unsubscribe(f, number, end)
 	select {
 	case run := <-end:
-		return run, false, nil
+		return run, run.Status == "", nil
 	case <-ctx.Done():
 		return RunInfo{}, false, ctx.Err()
 	case <-e.drained:
@@ -31,7 +31,7 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 	}
 	select {
 	case run := <-end:
-		return run, false, nil
+		return run, run.Status == "", nil
 	default:
 		return RunInfo{}, false, e.ended()
 	}

@@ -39,18 +39,28 @@ func check(ctx context.Context, path string, shared bool) error {
 	}
 	mode := "mode=ro"
 	if settled(path) {
-		mode += "&immutable=1" // or a look at a WAL database would leave side files behind
+		mode = "mode=ro&immutable=1" // or a look at a WAL database would leave side files behind
 	}
-	db, err := sqlx.Open("sqlite", dsn(path, mode+"&"+readerPragmas))
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
+	found, err := look(ctx, path, mode)
+	if code(err) == sqlite3.SQLITE_READONLY {
+		// Whoever wrote last was killed before the file was in WAL mode. SQLite
+		// rolls that back for the next reader that may write.
+		found, err = look(ctx, path, "mode=rw")
 	}
-	defer db.Close()
-	found, err := inspect(ctx, db)
 	if err != nil {
 		return explain(path, err)
 	}
 	return found.judge(path, shared)
+}
+
+// look inspects a file over a connection of its own.
+func look(ctx context.Context, path, mode string) (contents, error) {
+	db, err := sqlx.Open("sqlite", dsn(path, mode+"&"+readerPragmas))
+	if err != nil {
+		return contents{}, err
+	}
+	defer db.Close()
+	return inspect(ctx, db)
 }
 
 // settled says that nobody is writing: all there is to know is in the file itself.

@@ -31,13 +31,14 @@ func (i *inbox) close() error {
 	return i.conn.Close()
 }
 
-// poll reads what nobody has answered, if anything was committed since.
-func (i *inbox) poll(ctx context.Context) ([]engine.Command, error) {
+// poll reads what nobody has answered, if anything was committed since or again
+// is true.
+func (i *inbox) poll(ctx context.Context, again bool) ([]engine.Command, error) {
 	var version int64
 	if err := i.conn.GetContext(ctx, &version, `PRAGMA data_version`); err != nil {
 		return nil, err
 	}
-	if version == i.seen {
+	if version == i.seen && !again {
 		return nil, nil
 	}
 	commands, err := i.waiting(ctx)

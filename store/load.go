@@ -50,7 +50,9 @@ func (s *Store) Reload(ctx context.Context, flow int64) (engine.State, engine.Co
 }
 
 // Inbox implements [engine.Store].
-func (s *Store) Inbox(ctx context.Context) ([]engine.Command, error) { return s.inbox.poll(ctx) }
+func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error) {
+	return s.inbox.poll(ctx, again)
+}
 
 // flowRow is a flow as the hot tables have it.
 type flowRow struct {

@@ -63,7 +63,7 @@ CREATE TABLE pawl_flow_state (
     last_number    INTEGER NOT NULL,
     in_flight      INTEGER NOT NULL,
     failure_streak INTEGER NOT NULL,
-    attempt        INTEGER NOT NULL, -- of the newest run
+    attempt        INTEGER NOT NULL, -- of the newest run of the schedule
     last_run       INTEGER,
     last_scheduled INTEGER,
     last_end       INTEGER,

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// asNobody runs a function without root's rights to files.
+func asNobody(t *testing.T, f func()) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		f()
+		return
+	}
+	runtime.LockOSThread() // the right is that of a thread
+	defer runtime.UnlockOSThread()
+	require.NoError(t, unix.Setfsgid(65534))
+	require.NoError(t, unix.Setfsuid(65534))
+	f()
+	require.NoError(t, unix.Setfsuid(0))
+	require.NoError(t, unix.Setfsgid(0))
+}
+
+// The list of bad paths: a directory that cannot be written.
+func TestUnwritableDirectoryIsRefused(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(folder), 0o755))
+	require.NoError(t, os.Chmod(folder, 0o555))
+	asNobody(t, func() {
+		_, err := Open(t.Context(), filepath.Join(folder, "jobs.db"), Options{})
+		require.ErrorIs(t, err, fs.ErrPermission)
+		assert.ErrorContains(t, err, "the directory must be writable")
+	})
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
+
+// A file that is somebody else's.
+func TestUnreadableFileIsRefused(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "jobs.db")
+	require.NoError(t, openStore(t, path, Options{}).Close())
+	require.NoError(t, os.Chmod(filepath.Dir(folder), 0o755))
+	require.NoError(t, os.Chmod(folder, 0o777))
+	require.NoError(t, os.Chmod(path, 0o000))
+	require.NoError(t, os.Remove(path+".lock"))
+	asNobody(t, func() {
+		_, err := Open(t.Context(), path, Options{})
+		require.Error(t, err)
+		assert.ErrorContains(t, err, "permissions")
+		_, err = OpenReader(t.Context(), path)
+		require.Error(t, err)
+		assert.ErrorContains(t, err, "permissions")
+	})
+}

@@ -105,9 +105,9 @@ func inspect(ctx context.Context, db *sqlx.DB) (c contents, err error) {
 func (c contents) judge(path string, shared bool) error {
 	switch {
 	case c.foreign != "" && !shared && c.ours:
-		return fmt.Errorf("%w: %s also holds the table %q; say WithSharedFile if it is the app's own", ErrForeign, path, c.foreign)
+		return fmt.Errorf("%w: %s also holds the table %q; WithSharedFile allows that", ErrForeign, path, c.foreign)
 	case c.foreign != "" && !shared:
-		return fmt.Errorf("%w: %s holds the table %q; choose another file, or say WithSharedFile to keep both in one", ErrForeign, path, c.foreign)
+		return fmt.Errorf("%w: %s holds the table %q; choose another file, or allow both in one with WithSharedFile", ErrForeign, path, c.foreign)
 	case c.version > latest():
 		return fmt.Errorf("%w: %s has schema %d, this program knows %d; upgrade the program or restore a backup",
 			ErrSchemaTooNew, path, c.version, latest())

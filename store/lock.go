@@ -73,7 +73,7 @@ func owned(path string, file *os.File) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", ErrOwned, path)
 	}
-	return fmt.Errorf("%w: %s, by process %d on %s since %s; stop it, or wait for it with WithWaitForOwner",
+	return fmt.Errorf("%w: %s, by process %d on %s since %s",
 		ErrOwned, path, h.PID, h.Host, h.Since.Format(time.RFC3339))
 }
 

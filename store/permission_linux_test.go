@@ -51,7 +51,6 @@ func TestUnreadableFileIsRefused(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Dir(folder), 0o755))
 	require.NoError(t, os.Chmod(folder, 0o777))
 	require.NoError(t, os.Chmod(path, 0o000))
-	require.NoError(t, os.Remove(path+".lock"))
 	asNobody(t, func() {
 		_, err := Open(t.Context(), path, Options{})
 		require.Error(t, err)

@@ -43,6 +43,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := check(ctx, path, o.Shared); err != nil { // so that not even a lock is left beside it
+		return nil, err
+	}
 	lock, err := acquire(ctx, path, o.Owner, o.Wait)
 	if err != nil {
 		return nil, err
@@ -128,7 +131,7 @@ func resolve(path string) (string, error) {
 	}
 	real, err := filepath.EvalSymlinks(absolute)
 	if err == nil {
-		return real, notDirectory(real)
+		return real, regular(real)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("database %s: %w", path, err)
@@ -143,13 +146,15 @@ func resolve(path string) (string, error) {
 	return filepath.Join(folder, filepath.Base(absolute)), nil
 }
 
-func notDirectory(path string) error {
+func regular(path string) error {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("database %s: %w", path, err)
-	}
-	if info.IsDir() {
+	case info.IsDir():
 		return fmt.Errorf("database %s: is a directory, want a file in it such as %s", path, filepath.Join(path, "jobs.db"))
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("database %s: is no regular file", path)
 	}
 	return nil
 }

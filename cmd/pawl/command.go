@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+const (
+	defaultGrace = 3 * time.Second // a stop gives a job 5 s before it is given up
+	stopGrace    = defaultGrace    // the most a command gets then
+)
+
+// A command is a flow as a pawl.Job. It runs in a process group of its own,
+// with nothing on its standard input, and when it is over, in whatever way, so
+// is its group: SIGTERM, the grace, SIGKILL. What it printed is kept, within a
+// bound, for the error of a run that fails.
+type command struct {
+	*flow
+	orphanage *orphanage
+	crew      *crew
+	log       *slog.Logger
+}
+
+// Run runs the command once. The error is an *exitError, unless the command
+// could not be started.
+func (c *command) Run(ctx context.Context) error {
+	if err := c.orphanage.gone(ctx, c.id); err != nil {
+		return err
+	}
+	run, _ := pawl.RunFrom(ctx)
+	err := errDismissed
+	if c.crew.join() {
+		err = c.execute(ctx, run)
+		c.crew.working.Done()
+	}
+	select {
+	case <-c.crew.dismissed:
+		// The program is about to exit, and what became of the command is not
+		// its doing: the next start settles the run, and blames nobody.
+		<-ctx.Done()
+	default:
+	}
+	if err != nil {
+		c.log.Warn("run failed", "flow", c.id, "run", run.Number, "error", firstLine(err.Error()))
+	}
+	return err
+}
+
+func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {
+	if c.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, errTimeout{c.timeout})
+		defer cancel()
+	}
+	p, err := start(c.prepare(run))
+	if err != nil {
+		if _, missing := os.Stat(c.dir); missing != nil {
+			err = missing // which the system reports as if the program were missing
+		}
+		return fmt.Errorf("start: %w", err)
+	}
+	cause := p.await(ctx, c.crew.dismissed)
+	p.end(c.graceAfter(cause), c.crew.dismissed)
+	return p.result(cause)
+}
+
+// prepare makes the exec.Cmd of a run. Nothing is put into the shell line: what
+// a command should know of its run is in its environment.
+func (c *command) prepare(run pawl.RunInfo) *exec.Cmd {
+	argv := c.argv
+	if c.shell != "" {
+		argv = []string{"sh", "-c", c.shell}
+	}
+	env := append(os.Environ(), c.env...)
+	cmd := exec.Command(lookup(argv[0], env), argv[1:]...)
+	cmd.Args[0] = argv[0]
+	cmd.Dir = c.dir
+	cmd.Env = append(env,
+		"PAWL_FLOW="+run.FlowID,
+		"PAWL_RUN_NUMBER="+strconv.FormatInt(run.Number, 10),
+		"PAWL_ATTEMPT="+strconv.Itoa(run.Attempt),
+		"PAWL_SCHEDULED_AT="+run.ScheduledAt.UTC().Format("2006-01-02T15:04:05.000Z"),
+		c.orphanage.mark(run),
+	)
+	return cmd
+}
+
+// lookup finds a bare program name in the PATH that the command will have,
+// which its flow may set.
+func lookup(name string, env []string) string {
+	if filepath.Base(name) != name {
+		return name
+	}
+	var path string
+	for _, e := range env {
+		if value, ok := strings.CutPrefix(e, "PATH="); ok {
+			path = value
+		}
+	}
+	for _, dir := range filepath.SplitList(path) {
+		if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil && filepath.IsAbs(found) {
+			return found
+		}
+	}
+	return name
+}
+
+// graceAfter is the time between SIGTERM and SIGKILL. A runner that stops does
+// not wait for long.
+func (c *command) graceAfter(cause error) time.Duration {
+	if _, late := errors.AsType[errTimeout](cause); late || cause == nil {
+		return c.grace
+	}
+	return min(c.grace, stopGrace)
+}
+
+// errDismissed is why a command was ended by a second signal.
+var errDismissed = errors.New("the daemon was told to end at once")
+
+// errTimeout is why a command was ended that took too long.
+type errTimeout struct{ after time.Duration }
+
+func (e errTimeout) Error() string { return "timed out after " + e.after.String() }
+
+// An exitError is how a command ended other than well.
+type exitError struct {
+	code   int    // exit status, -1 if a signal ended it
+	signal string // SIGSEGV, or empty
+	cause  error  // why it was ended before it was over, or nil
+	output string // what it printed, beginning and end
+}
+
+// Error is a line with the exit status, or the signal, and the last line of the
+// output, which is where programs say what is wrong; then the output, if that
+// was more. exitCode reads the first of it back.
+func (e *exitError) Error() string {
+	text := e.how()
+	if e.cause != nil {
+		text = fmt.Sprintf("%v (%s)", e.cause, text)
+	}
+	last := e.output[strings.LastIndexByte(e.output, '\n')+1:]
+	if last = clip(last, 200); last != "" {
+		text += ": " + last
+	}
+	if last != e.output {
+		text += "\n" + e.output
+	}
+	return text
+}
+
+func (e *exitError) how() string {
+	if e.signal != "" {
+		return "killed by " + e.signal
+	}
+	return "exit status " + strconv.Itoa(e.code)
+}
+
+// Unwrap is the cause, if the command did not end by itself.
+func (e *exitError) Unwrap() error { return e.cause }
+
+var ended = regexp.MustCompile(`^(?:exit status (\d+)|killed by (SIG[A-Z0-9]+))`)
+
+// exitCode is the exit status that a run's error tells of, as shells count it:
+// 128 and the signal's number if one ended it, 1 if the run failed otherwise.
+func exitCode(runError string) int {
+	found := ended.FindStringSubmatch(runError)
+	if found == nil {
+		return 1
+	}
+	if found[2] != "" {
+		return 128 + signalNumber(found[2])
+	}
+	code, err := strconv.Atoi(found[1])
+	if err != nil || code == 0 {
+		return 1
+	}
+	return code
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pawl-go/pawl"
+)
+
+// A flow is one entry of the config: a command, and when it runs.
+type flow struct {
+	settings
+	id     string
+	kind   string        // every, cron or manual, as its key is called
+	every  time.Duration // the interval of an every flow
+	cron   string        // the expression of a cron flow
+	argv   []string      // the program and its arguments; nil if shell is set
+	shell  string        // the line for sh -c
+	name   *yaml.Node    // where the flow is named
+	timing *yaml.Node    // where its schedule stands
+}
+
+// register adds the flow to a scheduler, with job as its work.
+func (f *flow) register(s *pawl.Scheduler, job pawl.Job) error {
+	var opts []pawl.FlowOption
+	if f.backoff != nil {
+		opts = append(opts, pawl.WithBackoff(*f.backoff))
+	}
+	switch f.kind {
+	case "every":
+		return s.Every(f.id, f.every, job, opts...)
+	case "cron":
+		return s.Cron(f.id, f.cron, job, opts...)
+	default:
+		return s.Manual(f.id, job, opts...)
+	}
+}
+
+const (
+	defaultConfig = "pawl.yaml"
+	maxConfig     = 1 << 20 // bytes
+)
+
+//go:embed demo.yaml
+var demo []byte
+
+// errConfig is under every error of a config.
+var errConfig = errors.New("invalid config")
+
+// loadConfig reads the flows of a file, or of the built-in demo if path is
+// empty. Relative paths in it start at its folder; those of the demo, at the
+// working directory.
+func loadConfig(path string) ([]*flow, error) {
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return parseConfig("demo.yaml", folder, demo)
+	}
+	data, err := readConfig(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errConfig, err)
+	}
+	return parseConfig(path, folder, data)
+}
+
+// readConfig reads a file of bounded size. One that others can write is
+// refused, since the commands in it run as us.
+func readConfig(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if writableByOthers(info) {
+		return nil, fmt.Errorf("%w: the group or others can write %s, and its commands run as you; mend that with: chmod go-w %[2]s",
+			os.ErrPermission, path)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxConfig {
+		return nil, fmt.Errorf("%s is larger than 1 MiB", path)
+	}
+	return data, nil
+}
+
+// parseConfig reads flows in the order of the file. The error lists everything
+// that is wrong, each with its place.
+func parseConfig(name, folder string, data []byte) ([]*flow, error) {
+	r := &reader{file: name, folder: folder}
+	var flows []*flow
+	if top := r.document(data); top != nil {
+		flows = r.config(top)
+	}
+	return flows, r.err()
+}
+
+// The keys of the config and of a flow; those of settings may stand in both
+// defaults and a flow.
+var (
+	configKeys = []string{"flows", "defaults", "x-"} // x-anything is a place for anchors
+	flowKeys   = append([]string{"every", "cron", "manual", "run", "shell"}, settingKeys...)
+)
+
+func (r *reader) config(top *yaml.Node) []*flow {
+	base := settings{dir: r.folder, grace: defaultGrace, orphans: killOrphans}
+	entries := field{name: "flows"}
+	for _, f := range r.fields(field{name: "the config", value: top}, configKeys) {
+		switch f.name {
+		case "defaults":
+			for _, d := range r.fields(f, settingKeys) {
+				r.setting(d, &base)
+			}
+		case "flows":
+			entries = f
+		}
+	}
+	if entries.value != nil {
+		return r.flows(entries, base)
+	}
+	if r.well() {
+		r.fail(top, "there is nothing to run: the config needs flows, as in flows: {hello: {every: 1m, run: [echo, hello]}}")
+	}
+	return nil
+}
+
+func (r *reader) flows(entries field, base settings) []*flow {
+	var flows []*flow
+	check := pawl.NewScheduler("")
+	for _, f := range r.fields(entries, nil) {
+		flows = append(flows, r.flow(f, base, check))
+	}
+	if len(flows) == 0 && r.well() {
+		r.fail(entries.value, "flows is empty: there is nothing to run")
+	}
+	return flows
+}
+
+// flow reads one entry and registers it on check, so that a bad id, schedule or
+// backoff is told in the words that a program would get.
+func (r *reader) flow(entry field, base settings, check *pawl.Scheduler) *flow {
+	f := &flow{settings: base, id: entry.name, name: entry.key, timing: entry.key}
+	faults := len(r.faults)
+	var timing, work []string
+	for _, e := range r.fields(field{name: fmt.Sprintf("flow %q", f.id), value: entry.value}, flowKeys) {
+		switch e.name {
+		case "every", "cron", "manual":
+			timing = append(timing, e.name)
+			r.timing(e, f)
+		case "run", "shell":
+			work = append(work, e.name)
+			r.work(e, f)
+		default:
+			r.setting(e, &f.settings)
+		}
+	}
+	if len(r.faults) == faults { // an unknown key may have been meant
+		r.exactlyOne(entry, timing, "every, cron or manual")
+		r.exactlyOne(entry, work, "run or shell")
+	}
+	if len(r.faults) > faults {
+		return f
+	}
+	if err := f.register(check, pawl.JobFunc(func(context.Context) error { return nil })); err != nil {
+		r.fail(f.blamed(err), "%s", inKeys.Replace(err.Error()))
+	}
+	return f
+}
+
+// inKeys puts a policy's fields in the words of the config.
+var inKeys = strings.NewReplacer("Initial", "initial", "Multiplier", "multiplier", "MaxDelay", "max",
+	"Jitter", "jitter", "StreakLimit", "trip")
+
+// blamed is the place that an error of register is about.
+func (f *flow) blamed(err error) *yaml.Node {
+	switch {
+	case errors.Is(err, pawl.ErrInvalidSchedule):
+		return f.timing
+	case errors.Is(err, pawl.ErrInvalidBackoff):
+		return f.backoffAt
+	}
+	return f.name
+}
+
+// exactlyOne wants one of the keys that exclude each other.
+func (r *reader) exactlyOne(entry field, found []string, of string) {
+	switch len(found) {
+	case 0:
+		r.fail(entry.key, "flow %q needs %s", entry.name, of)
+	case 1:
+	default:
+		r.fail(entry.key, "flow %q has %s: keep one", entry.name, strings.Join(found, " and "))
+	}
+}
+
+// timing reads when a flow runs.
+func (r *reader) timing(e field, f *flow) {
+	f.kind, f.timing = e.name, e.value
+	switch e.name {
+	case "every":
+		f.every, _ = r.duration(e)
+	case "cron":
+		f.cron, _ = r.text(e)
+	case "manual":
+		if text, ok := r.text(e); ok && text != "true" {
+			r.fail(e.value, "manual is true, or left out")
+		}
+	}
+}
+
+// work reads what a flow runs. A program given by a relative path with a slash
+// in it is looked for from the config's folder, a bare name in PATH.
+func (r *reader) work(e field, f *flow) {
+	if e.name == "shell" {
+		f.shell, _ = r.filled(e)
+		return
+	}
+	if e.value.Kind != yaml.SequenceNode || len(e.value.Content) == 0 {
+		r.fail(e.value, "run is a list, the program and its arguments, as in run: [./sync.sh, --all]; shell takes a line of shell")
+		return
+	}
+	for i, n := range e.value.Content {
+		arg := field{name: "an argument of run", value: resolve(n)}
+		read := r.text
+		if i == 0 {
+			arg.name, read = "the program of run", r.filled
+		}
+		text, _ := read(arg)
+		f.argv = append(f.argv, text)
+	}
+	if filepath.Base(f.argv[0]) != f.argv[0] {
+		f.argv[0] = r.path(f.argv[0])
+	}
+}

@@ -1,0 +1,148 @@
+// Pawl is a durable crontab: a YAML file of flows that run commands, and one
+// SQLite file that remembers, over any kill -9, what ran, what failed how often,
+// and what is due.
+//
+//	pawl run                    the daemon: runs the flows of pawl.yaml
+//	pawl status                 how every flow is
+//	pawl history                what ran
+//	pawl trigger backup --wait  run one now
+//	pawl reset backup           let one run again that failed too often
+//	pawl validate               check pawl.yaml
+//
+// `pawl help config` and `pawl help exit-codes` tell the rest.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func main() {
+	cmd, err := newRoot().ExecuteC()
+	if err != nil {
+		explain(err, cmd)
+		os.Exit(exitStatus(err))
+	}
+}
+
+// explain prints what went wrong.
+func explain(err error, cmd *cobra.Command) {
+	switch {
+	case errors.As(err, new(silent)):
+	case errors.As(err, new(fault)): // lines that begin with a place in a file
+		fmt.Fprintln(os.Stderr, printable(err.Error()))
+	case exitStatus(err) == exitUsage:
+		fmt.Fprintf(os.Stderr, "pawl: %s\nSee '%s --help'.\n", printable(err.Error()), cmd.CommandPath())
+	default:
+		fmt.Fprintf(os.Stderr, "pawl: %s\n", printable(err.Error()))
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "pawl",
+		Short:         "A durable crontab: runs commands on schedules and forgets nothing",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	var database string
+	root.PersistentFlags().StringVar(&database, "db", "pawl.db", "the database `file`")
+	root.AddCommand(runVerb(&database), validateVerb(), statusVerb(&database), historyVerb(&database),
+		triggerVerb(&database), resetVerb(&database), configHelp, exitHelp)
+	return root
+}
+
+// version is that of the module, as the go command has stamped it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
+}
+
+const exitUsage = 2
+
+// The exit codes of errors, the most telling first.
+var exits = []struct {
+	err  error
+	code int
+}{
+	{errWaitTimeout, 124},
+	{pawl.ErrFlowNotFound, 4},
+	{pawl.ErrForeignDatabase, 65},
+	{pawl.ErrSchemaTooNew, 65},
+	{pawl.ErrNoOwner, 69},
+	{pawl.ErrDatabaseOwned, 75},
+	{pawl.ErrQueueFull, 75},
+	{pawl.ErrStopped, 75},
+	{fs.ErrPermission, 77},
+	{errConfig, 78},
+	{fs.ErrNotExist, 74},
+}
+
+// exitStatus is the exit code that tells of err. What no verb returned is about
+// how the program was called.
+func exitStatus(err error) int {
+	failed, ok := errors.AsType[failure](err)
+	if !ok {
+		return exitUsage
+	}
+	if s, ok := errors.AsType[silent](err); ok {
+		return int(s)
+	}
+	for _, e := range exits {
+		if errors.Is(err, e.err) {
+			return e.code
+		}
+	}
+	return sqliteStatus(failed.error)
+}
+
+// sqliteStatus is the exit code of what the database library found, by SQLite's
+// result codes, which outlast any library.
+func sqliteStatus(err error) int {
+	var coded interface{ Code() int }
+	if !errors.As(err, &coded) {
+		return 1
+	}
+	switch coded.Code() & 0xff {
+	case 11, 26: // SQLITE_CORRUPT, SQLITE_NOTADB
+		return 65
+	case 10, 13, 14: // SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+		return 74
+	case 5, 6: // SQLITE_BUSY, SQLITE_LOCKED
+		return 75
+	case 3, 8, 23: // SQLITE_PERM, SQLITE_READONLY, SQLITE_AUTH
+		return 77
+	}
+	return 1
+}
+
+// A failure is an error of a verb that was called as it should be.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// A silent error is an exit code that needs no words, or has had them.
+type silent int
+
+func (s silent) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// does makes a function the work of a verb.
+func does(work func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := work(cmd, args); err != nil {
+			return failure{err}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func runVerb(database *string) *cobra.Command {
+	var config string
+	window := duration(30 * time.Second)
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the flows of a config until told to stop",
+		Long: `Run the flows of a config, in the foreground, until told to stop.
+
+Without -c it is pawl.yaml, or a built-in demo if there is no such file. The
+first SIGTERM or Ctrl-C lets the commands that run come to their end, within the
+stop timeout, and exits with 0; a second one ends them at once and exits with
+143 or 130.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, or a demo)")
+	cmd.Flags().Var(&window, "stop-timeout", "how long running commands have to end after the first signal")
+	cmd.RunE = does(func(*cobra.Command, []string) error {
+		return runDaemon(config, *database, time.Duration(window))
+	})
+	return cmd
+}
+
+// A daemon is a scheduler with what its commands share.
+type daemon struct {
+	*pawl.Scheduler
+	log      *slog.Logger
+	crew     *crew
+	config   string
+	database string
+}
+
+// runDaemon runs until a signal has ended it.
+func runDaemon(config, database string, window time.Duration) error {
+	d, err := newDaemon(config, database, window)
+	if err != nil {
+		return err
+	}
+	defer d.crew.dismiss() // no command outlives us
+
+	// The runtime sends; room for the two signals that matter.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, caught()...)
+	defer signal.Stop(signals)
+
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	done := make(chan error, 1) // serve sends once, and need not wait for a reader
+	go func() { done <- d.serve(ctx) }()
+	var settled <-chan time.Time // since the first signal
+	insistent := false           // the next signal means that it was not enough
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-settled:
+			d.log.Info("stopping: waiting for the running commands; another signal ends them", "at_most", window.String())
+			insistent = true
+		case s := <-signals:
+			if insistent {
+				d.log.Warn("ending the running commands", "signal", s.String())
+				return silent(128 + int(s.(syscall.Signal)))
+			}
+			stop()
+			if settled == nil {
+				settled = time.After(settleDelay)
+			}
+		}
+	}
+}
+
+// settleDelay is how long signals mean the same as the first: timeout(1) and
+// others send theirs to a process and to its group.
+const settleDelay = 100 * time.Millisecond
+
+func newDaemon(config, database string, window time.Duration) (*daemon, error) {
+	path := findConfig(config)
+	flows, err := loadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	log := newLogger(os.Stderr)
+	d := &daemon{log: log, crew: newCrew(), config: path, database: database}
+	d.Scheduler = pawl.NewScheduler(database, pawl.WithLogger(log), pawl.WithStopTimeout(window))
+	orphanage := &orphanage{database: database, flows: flows, log: log}
+	d.AddResource(orphanage)
+	for _, f := range flows {
+		if err := f.register(d.Scheduler, &command{flow: f, orphanage: orphanage, crew: d.crew, log: log}); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// serve runs the scheduler until ctx is over and the last command has ended.
+func (d *daemon) serve(ctx context.Context) error {
+	r, err := d.Start(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil // told to stop before it had begun
+	}
+	if err != nil {
+		return err
+	}
+	config := d.config
+	if config == "" {
+		config = "the built-in demo, as there is no " + defaultConfig
+	}
+	d.log.Info("running", "flows", d.Len(), "config", config, "database", d.database, "pid", os.Getpid())
+	if err := r.Wait(); err != nil {
+		return err
+	}
+	d.log.Info("stopped")
+	return nil
+}
+
+// findConfig is the config to read: what was asked for, or pawl.yaml if it is
+// there, or else the demo, which is empty.
+func findConfig(asked string) string {
+	if asked != "" {
+		return asked
+	}
+	if _, err := os.Lstat(defaultConfig); os.IsNotExist(err) {
+		return ""
+	}
+	return defaultConfig
+}
+
+// newLogger writes text for people and JSON for machines.
+func newLogger(file *os.File) *slog.Logger {
+	if _, ok := terminal(file); ok {
+		return slog.New(slog.NewTextHandler(file, nil))
+	}
+	return slog.New(slog.NewJSONHandler(file, nil))
+}
+
+// caught are the signals that stop the daemon. A terminal that goes away stops
+// it too, unless nohup wants that ignored.
+func caught() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// A crew is the commands that run, so that all can be ended at once.
+type crew struct {
+	dismissed chan struct{} // closed by the first dismiss
+	mu        sync.Mutex    // orders join and dismiss
+	once      sync.Once
+	working   sync.WaitGroup
+}
+
+func newCrew() *crew { return &crew{dismissed: make(chan struct{})} }
+
+// join adds a command, until the crew is dismissed. It leaves by working.Done.
+func (c *crew) join() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.dismissed:
+		return false
+	default:
+		c.working.Add(1)
+		return true
+	}
+}
+
+// dismiss ends the commands that run and waits until they are gone.
+func (c *crew) dismiss() {
+	c.mu.Lock()
+	c.once.Do(func() { close(c.dismissed) })
+	c.mu.Unlock()
+	c.working.Wait()
+}

@@ -1,0 +1,166 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+// TestMain lets the scripts run the program itself, as the test binary by
+// another name.
+func TestMain(m *testing.M) {
+	unix.Umask(0o022) // a config that the group can write would be refused
+	testscript.Main(m, map[string]func(){"pawl": main})
+}
+
+// TestScripts run the program as users do: every verb, its good and its bad
+// use, with the exit codes. Besides the usual commands they have:
+//
+//	code N pawl ...    runs a command that must exit with N
+//	daemon ARG...      starts pawl run and waits until it is up
+//	signal NAME        sends the daemon a signal
+//	logged PATTERN     waits until the daemon has logged such a line
+//	ended N            waits until the daemon has exited, with N; -1: killed
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(2 * time.Minute),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("TZ", "UTC")
+			env.Setenv("COLUMNS", "160")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second to exit
+			env.Values[daemonKey{}] = &testDaemon{}
+			env.Defer(func() { env.Values[daemonKey{}].(*testDaemon).kill() })
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":   runsWithCode,
+			"daemon": onDaemon((*testDaemon).start),
+			"signal": onDaemon((*testDaemon).signal),
+			"logged": onDaemon((*testDaemon).logged),
+			"ended":  onDaemon((*testDaemon).ended),
+		},
+	})
+}
+
+func runsWithCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N command [args...]")
+	}
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+type daemonKey struct{}
+
+// A testDaemon is the pawl run of a script. There is one at a time.
+type testDaemon struct {
+	cmd   *exec.Cmd
+	lines chan string // of its log, closed at the end; sent by a goroutine that ends with it
+}
+
+func onDaemon(do func(*testDaemon, *testscript.TestScript, []string)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("! is not for this command")
+		}
+		do(ts.Value(daemonKey{}).(*testDaemon), ts, args)
+	}
+}
+
+func (d *testDaemon) start(ts *testscript.TestScript, args []string) {
+	program, err := exec.LookPath("pawl")
+	ts.Check(err)
+	d.cmd = exec.Command(program, append([]string{"run"}, args...)...)
+	d.cmd.Dir = ts.MkAbs(".")
+	d.cmd.Env = append(os.Environ(), "TZ=UTC", "GORACE="+ts.Getenv("GORACE"))
+	log, err := d.cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(d.cmd.Start())
+	d.lines = make(chan string, 1000) // more than any script makes it log
+	go follow(log, d.lines)
+	d.logged(ts, []string{`"msg":"running"`})
+}
+
+func follow(log io.Reader, lines chan<- string) {
+	defer close(lines)
+	for s := bufio.NewScanner(log); s.Scan(); {
+		lines <- s.Text()
+	}
+}
+
+// logged takes lines off the log until one matches.
+func (d *testDaemon) logged(ts *testscript.TestScript, args []string) {
+	pattern := regexp.MustCompile(args[0])
+	limit := time.After(time.Minute)
+	for {
+		select {
+		case line, ok := <-d.lines:
+			if !ok {
+				ts.Fatalf("the daemon ended without logging %s", pattern)
+			}
+			ts.Logf("[daemon] %s", line)
+			if pattern.MatchString(line) {
+				return
+			}
+		case <-limit:
+			ts.Fatalf("the daemon did not log %s in a minute", pattern)
+		}
+	}
+}
+
+func (d *testDaemon) signal(ts *testscript.TestScript, args []string) {
+	number := unix.SignalNum(args[0])
+	if number == 0 {
+		ts.Fatalf("no signal %s", args[0])
+	}
+	ts.Check(d.cmd.Process.Signal(number))
+}
+
+func (d *testDaemon) ended(ts *testscript.TestScript, args []string) {
+	for line := range d.lines { // the pipe ends with the process
+		ts.Logf("[daemon] %s", line)
+	}
+	_ = d.cmd.Wait()
+	if got := fmt.Sprint(d.cmd.ProcessState.ExitCode()); got != strings.Join(args, " ") {
+		ts.Fatalf("the daemon exited with %s, want %s", got, args)
+	}
+}
+
+// kill ends a daemon that a script left running, and what it runs.
+func (d *testDaemon) kill() {
+	if d.cmd == nil || d.cmd.ProcessState != nil {
+		return
+	}
+	_ = d.cmd.Process.Signal(unix.SIGTERM)
+	for line := range d.lines {
+		if strings.Contains(line, `"msg":"stopping`) {
+			_ = d.cmd.Process.Signal(unix.SIGTERM)
+		}
+	}
+	_ = d.cmd.Wait()
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pawl-go/pawl"
+)
+
+// The settings of a flow are what defaults may give to all of them.
+type settings struct {
+	dir       string        // absolute; the config's folder unless given
+	env       []string      // NAME=value; of two with one name the later wins
+	timeout   time.Duration // 0: none
+	grace     time.Duration // between SIGTERM and SIGKILL
+	orphans   orphanPolicy
+	backoff   *pawl.BackoffPolicy // nil: none
+	backoffAt *yaml.Node          // where it stands
+}
+
+var (
+	settingKeys = []string{"timeout", "grace", "backoff", "dir", "env", "orphans"}
+	backoffKeys = []string{"initial", "multiplier", "max", "jitter", "trip"}
+)
+
+// setting reads one of settingKeys. A flow's env adds to that of defaults and
+// its backoff changes single keys of theirs; the others replace.
+func (r *reader) setting(e field, s *settings) {
+	switch e.name {
+	case "timeout":
+		s.timeout, _ = r.duration(e)
+	case "grace":
+		s.grace, _ = r.duration(e)
+	case "dir":
+		text, _ := r.filled(e)
+		s.dir = r.path(text)
+	case "env":
+		s.env = append(slices.Clip(s.env), r.environment(e)...)
+	case "orphans":
+		s.orphans = r.orphans(e)
+	case "backoff":
+		s.backoff, s.backoffAt = r.backoff(e, s.backoff), e.value
+	}
+}
+
+// backoff reads a policy over the one that defaults gave; the word none takes
+// that away.
+func (r *reader) backoff(e field, base *pawl.BackoffPolicy) *pawl.BackoffPolicy {
+	if e.value.Kind == yaml.ScalarNode && e.value.Value == "none" {
+		return nil
+	}
+	p := pawl.BackoffPolicy{Jitter: pawl.DefaultBackoff().Jitter}
+	if base != nil {
+		p = *base
+	}
+	for _, f := range r.fields(e, backoffKeys) {
+		switch f.name {
+		case "initial":
+			p.Initial = positive(r, f, r.duration)
+		case "max":
+			p.MaxDelay = positive(r, f, r.duration)
+		case "multiplier":
+			p.Multiplier = positive(r, f, r.number)
+		case "jitter":
+			p.Jitter, _ = r.number(f)
+		case "trip":
+			p.StreakLimit = r.count(f)
+		}
+	}
+	return &p
+}
+
+// positive reads a value for which zero would quietly mean the default.
+func positive[T time.Duration | float64](r *reader, e field, read func(field) (T, bool)) T {
+	x, ok := read(e)
+	if ok && x == 0 {
+		r.fail(e.value, "%s is zero: leave it out for the default", e.name)
+	}
+	return x
+}
+
+// environment reads names and values. The values are the text as it stands in
+// the file, and are never part of a message.
+func (r *reader) environment(e field) []string {
+	var env []string
+	for _, f := range r.fields(e, nil) {
+		switch {
+		case f.name == "" || strings.ContainsAny(f.name, "=\x00"):
+			r.fail(f.key, "%q cannot be the name of an environment variable", f.name)
+		case strings.HasPrefix(f.name, "PAWL_"):
+			r.fail(f.key, "%s: the names that begin with PAWL_ are set by pawl", f.name)
+		default:
+			text, _ := r.text(f)
+			env = append(env, f.name+"="+text)
+		}
+	}
+	return env
+}
+
+func (r *reader) orphans(e field) orphanPolicy {
+	text, ok := r.text(e)
+	if ok && !slices.Contains(orphanPolicies, text) {
+		r.fail(e.value, "unknown policy %q for orphans%s", text, didYouMean(text, orphanPolicies))
+	}
+	return orphanPolicy(text)
+}
+
+func (r *reader) duration(e field) (time.Duration, bool) {
+	text, ok := r.text(e)
+	if !ok {
+		return 0, false
+	}
+	d, err := parseDuration(text)
+	if err != nil {
+		r.fail(e.value, "%s: %v", e.name, err)
+	}
+	return d, err == nil
+}
+
+func (r *reader) number(e field) (float64, bool) {
+	text, ok := r.text(e)
+	if !ok {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		r.fail(e.value, "%s is a number, not %q", e.name, text)
+	}
+	return x, err == nil
+}
+
+func (r *reader) count(e field) int {
+	text, ok := r.text(e)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		r.fail(e.value, "%s is a whole number, 0 for never, not %q", e.name, text)
+	}
+	return int(n)
+}
+
+// path makes a path of the config absolute.
+func (r *reader) path(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(r.folder, path)
+}
+
+// duration is a length of time on the command line and in the config: as Go
+// writes it, with whole or broken weeks and days in front (1w, 2d12h, 1.5d). A
+// day has 24 hours.
+type duration time.Duration
+
+// Set makes a duration a flag's value.
+func (d *duration) Set(text string) error {
+	parsed, err := parseDuration(text)
+	*d = duration(parsed)
+	return err
+}
+
+// String is the duration as Go writes it, or nothing for none.
+func (d *duration) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return exact(time.Duration(*d))
+}
+
+// Type names the value in a flag's help.
+func (d *duration) Type() string { return "duration" }
+
+var longUnits = regexp.MustCompile(`^(?:(\d+(?:\.\d+)?)w)?(?:(\d+(?:\.\d+)?)d)?([\d.].*)?$`)
+
+func parseDuration(text string) (time.Duration, error) {
+	const day = 24 * time.Hour
+	parts := longUnits.FindStringSubmatch(text)
+	if text == "" || parts == nil {
+		return 0, notDuration(text)
+	}
+	weeks, _ := strconv.ParseFloat("0"+parts[1], 64)
+	days, _ := strconv.ParseFloat("0"+parts[2], 64)
+	var rest time.Duration
+	if parts[3] != "" {
+		var err error
+		if rest, err = time.ParseDuration(parts[3]); err != nil {
+			return 0, notDuration(text)
+		}
+	}
+	whole := (weeks*7 + days) * float64(day)
+	if whole+float64(rest) >= math.MaxInt64 {
+		return 0, fmt.Errorf("%q is longer than 292 years", text)
+	}
+	return time.Duration(whole) + rest, nil
+}
+
+func notDuration(text string) error {
+	return fmt.Errorf("%q is no length of time: write it as 90s, 10m, 1h30m, 2d or 1w", text)
+}

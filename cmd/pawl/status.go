@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func statusVerb(database *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status [FLOW...]",
+		Short: "Show how every flow is, and what it waits for",
+		Long: `Show how every flow is, and what it waits for. No daemon need run.
+
+STREAK counts failures in a row, of those that trip the flow.`,
+	}
+	out := formatFlag(cmd)
+	cmd.RunE = does(func(cmd *cobra.Command, ids []string) error {
+		return withClient(*database, func(c *pawl.Client) error {
+			flows, err := c.List(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if flows, err = pick(flows, ids); err != nil {
+				return err
+			}
+			if *out == "json" {
+				return printJSON(os.Stdout, flows)
+			}
+			owner, owned, err := c.Owner(cmd.Context())
+			if err != nil {
+				return err
+			}
+			s := statusReport{flows, owner, owned, time.Now(), *database}
+			s.print(os.Stdout, outputWidth(os.Stdout))
+			return nil
+		})
+	})
+	return cmd
+}
+
+// withClient opens the database for a verb, and closes it.
+func withClient(database string, use func(*pawl.Client) error) error {
+	c, err := pawl.Open(database)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return use(c)
+}
+
+// pick is the flows with these ids, in the order of flows; all if there are none.
+func pick(flows []pawl.FlowInfo, ids []string) ([]pawl.FlowInfo, error) {
+	if len(ids) == 0 {
+		return flows, nil
+	}
+	known := make([]string, len(flows))
+	for i, f := range flows {
+		known[i] = f.ID
+	}
+	for _, id := range ids {
+		if !slices.Contains(known, id) {
+			return nil, fmt.Errorf("%w: %q%s", pawl.ErrFlowNotFound, id, didYouMean(id, known))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(flows), func(f pawl.FlowInfo) bool { return !slices.Contains(ids, f.ID) }), nil
+}
+
+// A statusReport is the flows as they are at an instant.
+type statusReport struct {
+	flows    []pawl.FlowInfo
+	owner    pawl.Owner
+	owned    bool // a daemon drives them
+	now      time.Time
+	database string
+}
+
+// print writes the table, a line of counts, who runs the flows, and how to help
+// those that tripped.
+func (s statusReport) print(w io.Writer, width int) {
+	t := table{rest: 12, columns: []column{{title: "FLOW", limit: max(16, width/3)}, {title: "STATE"}, {title: "SCHEDULE", limit: 24, rank: 3},
+		{title: "NEXT", rank: 5}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 2}, {title: "RUNS", rank: 1}, {title: "WHY"}}}
+	for _, f := range s.flows {
+		t.rows = append(t.rows, []string{printable(f.ID), states[f.Status] + " " + string(f.Status), schedule(f),
+			s.next(f), s.last(f), streak(f), fmt.Sprint(f.RunCount), s.why(f)})
+	}
+	t.print(w, width)
+	fmt.Fprintf(w, "\n%s\n%s\n", count(s.flows), s.ownerLine())
+	for _, f := range s.flows {
+		if f.Status == pawl.StatusTripped {
+			fmt.Fprintf(w, "\n%s\n", cut(printable(f.ID)+" tripped: "+firstLine(f.LastError), width))
+			fmt.Fprintf(w, "  When that is mended: %s\n", s.reset(f.ID))
+		}
+	}
+}
+
+// states gives each status a symbol, so that none is told by colour or by word
+// alone.
+var states = map[pawl.Status]string{
+	pawl.StatusRunning:   "▶",
+	pawl.StatusCompleted: "✓",
+	pawl.StatusFailed:    "✗",
+	pawl.StatusBackoff:   "↻",
+	pawl.StatusTripped:   "■",
+	pawl.StatusIdle:      "○",
+}
+
+var countOrder = []pawl.Status{pawl.StatusRunning, pawl.StatusCompleted, pawl.StatusFailed,
+	pawl.StatusBackoff, pawl.StatusTripped, pawl.StatusIdle}
+
+// count is a line like "5 flows: 3 completed, 1 backoff, 1 tripped".
+func count(flows []pawl.FlowInfo) string {
+	counts := map[pawl.Status]int{}
+	for _, f := range flows {
+		counts[f.Status]++
+	}
+	var parts []string
+	for _, s := range countOrder {
+		if counts[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
+		}
+	}
+	switch len(flows) {
+	case 0:
+		return "No flows."
+	case 1:
+		return "1 flow: " + parts[0]
+	}
+	return fmt.Sprintf("%d flows: %s", len(flows), strings.Join(parts, ", "))
+}
+
+func (s statusReport) ownerLine() string {
+	if !s.owned {
+		return "No daemon runs them: start one with pawl run."
+	}
+	return fmt.Sprintf("Run by process %d on %s since %s (%s).",
+		s.owner.PID, printable(s.owner.Host), clock(s.owner.Since, s.now), ago(s.now.Sub(s.owner.Since)))
+}
+
+// schedule is when a flow runs: "every 5m", a cron expression, "manual".
+func schedule(f pawl.FlowInfo) string {
+	if f.Kind == "cron" {
+		return printable(f.Schedule)
+	}
+	if d, err := time.ParseDuration(f.Schedule); err == nil {
+		return f.Kind + " " + exact(d)
+	}
+	return f.Kind
+}
+
+func (s statusReport) next(f pawl.FlowInfo) string {
+	switch wait := f.NextRun.Sub(s.now).Round(time.Second); {
+	case f.NextRun.IsZero() || !f.Registered:
+		return ""
+	case wait > 0:
+		return "in " + coarse(wait)
+	case s.owned:
+		return "now"
+	}
+	return "due"
+}
+
+func (s statusReport) last(f pawl.FlowInfo) string {
+	if f.LastRun.IsZero() {
+		return "never"
+	}
+	return ago(s.now.Sub(f.LastRun))
+}
+
+// streak is the failures in a row, of those that trip the flow: 2/5.
+func streak(f pawl.FlowInfo) string {
+	switch {
+	case f.FailureStreak == 0:
+		return ""
+	case f.StreakLimit == 0:
+		return fmt.Sprint(f.FailureStreak)
+	}
+	return fmt.Sprintf("%d/%d", f.FailureStreak, f.StreakLimit)
+}
+
+// why is what keeps a flow from running, or what went wrong with it last.
+func (s statusReport) why(f pawl.FlowInfo) string {
+	failure := firstLine(f.LastError)
+	switch {
+	case !f.Registered:
+		return "not in the config of the last daemon"
+	case f.Status == pawl.StatusRunning && !s.owned:
+		return "its daemon died; settled at the next start"
+	case f.Status == pawl.StatusRunning:
+		return fmt.Sprintf("run %d", f.LastNumber)
+	case f.Status == pawl.StatusTripped:
+		return "reset needed: " + s.reset(f.ID) + " (" + failure + ")"
+	case f.Status == pawl.StatusBackoff:
+		return "until " + clock(f.NextEligible, s.now) + ": " + failure
+	}
+	return failure
+}
+
+// reset is the command that helps a flow which tripped.
+func (s statusReport) reset(id string) string {
+	command := "pawl reset " + quoted(printable(id))
+	if s.database != "pawl.db" {
+		command += " --db " + quoted(printable(s.database))
+	}
+	return command
+}
+
+var plain = regexp.MustCompile(`^[\pL\pN_./:@%+=,][\pL\pN_./:@%+=,-]*$`)
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// known looks a flow up, for a good answer to a mistyped id.
+func known(ctx context.Context, c *pawl.Client, id string) (pawl.FlowInfo, error) {
+	flows, err := c.List(ctx)
+	if err != nil {
+		return pawl.FlowInfo{}, err
+	}
+	if flows, err = pick(flows, []string{id}); err != nil {
+		return pawl.FlowInfo{}, err
+	}
+	return flows[0], nil
+}

@@ -1,0 +1,24 @@
+//go:build !unix
+
+package main
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+)
+
+// Without process groups a command is ended at once, and alone.
+
+func leadGroup(*exec.Cmd)              {}
+func terminate(p *os.Process)          { _ = p.Kill() }
+func kill(p *os.Process)               { _ = p.Kill() }
+func groupAlive(*os.Process) bool      { return false }
+func signalOf(*os.ProcessState) string { return "" }
+func signalNumber(string) int          { return 0 }
+
+// writableByOthers cannot be told from the mode of a file.
+func writableByOthers(fs.FileInfo) bool { return false }
+
+// terminal is not known here.
+func terminal(*os.File) (width int, ok bool) { return 0, false }

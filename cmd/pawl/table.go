@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// A table has a title per column and a text per cell. It is cut to fit the
+// width: the last column takes what the others leave, and where that is less
+// than it should have, columns are left out in the order of their rank.
+type table struct {
+	columns []column
+	rows    [][]string
+	rest    int // width that the last column should have at least
+}
+
+type column struct {
+	title string
+	limit int // columns of the terminal it may take at most; 0: any
+	rank  int // left out first if 1, then 2, and so on; 0: never
+}
+
+// print writes the table, at most width wide. No cell is empty: there is a
+// hyphen where nothing is to be said.
+func (t table) print(w io.Writer, width int) {
+	widths := t.fit(width)
+	titles := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		titles[i] = c.title
+	}
+	for _, row := range append([][]string{titles}, t.rows...) {
+		var line strings.Builder
+		for i, cell := range row {
+			if widths[i] == 0 {
+				continue
+			}
+			cell = cut(nonEmpty(cell), widths[i])
+			line.WriteString(cell)
+			line.WriteString(strings.Repeat(" ", widths[i]-columns(cell)+2))
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// fit is the width of each column, 0 for those that are left out.
+func (t table) fit(width int) []int {
+	widths := make([]int, len(t.columns))
+	for i, c := range t.columns {
+		widths[i] = columns(c.title)
+		for _, row := range t.rows {
+			widths[i] = max(widths[i], columns(nonEmpty(row[i])))
+		}
+		if c.limit > 0 {
+			widths[i] = min(widths[i], c.limit)
+		}
+	}
+	last := len(widths) - 1
+	rest := func() int {
+		left := width
+		for _, w := range widths[:last] {
+			if w > 0 {
+				left -= w + 2
+			}
+		}
+		return left
+	}
+	for rank := 1; rank <= last && rest() < min(widths[last], t.rest); rank++ {
+		for i, c := range t.columns {
+			if c.rank == rank {
+				widths[i] = 0
+			}
+		}
+	}
+	widths[last] = max(min(widths[last], rest()), 0)
+	return widths
+}
+
+func nonEmpty(cell string) string {
+	if cell == "" {
+		return "-"
+	}
+	return cell
+}
+
+// cut shortens a text to a width, with an ellipsis in place of the rest.
+func cut(text string, width int) string {
+	if columns(text) <= width {
+		return text
+	}
+	var b strings.Builder
+	left := width - 1
+	for _, r := range text {
+		if left -= runeColumns(r); left < 0 {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String() + "…"
+}
+
+// columns is the width of a text on a terminal.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		n += runeColumns(r)
+	}
+	return n
+}
+
+// wide are the characters that take two columns, near enough.
+var wide = []*unicode.RangeTable{unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana,
+	{R16: []unicode.Range16{{Lo: 0x3000, Hi: 0x303e, Stride: 1}, {Lo: 0xff01, Hi: 0xff60, Stride: 1}},
+		R32: []unicode.Range32{{Lo: 0x1f300, Hi: 0x1f64f, Stride: 1}, {Lo: 0x1f680, Hi: 0x1faff, Stride: 1}}}}
+
+func runeColumns(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		return 0
+	case unicode.In(r, wide...):
+		return 2
+	}
+	return 1
+}
+
+// outputWidth is how wide tables may be: as the terminal, as COLUMNS says, or 80.
+func outputWidth(file *os.File) int {
+	if width, _ := terminal(file); width > 0 {
+		return width
+	}
+	if width, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && width > 0 {
+		return width
+	}
+	return 80
+}

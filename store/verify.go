@@ -1,0 +1,546 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// Verify checks the whole file and returns a sentence for each violation; none:
+// all is well. SQLite looks at its pages; then each flow's transitions are
+// replayed from the oldest kept one and compared with the runs they are about,
+// and what they lead to with the flow's row.
+//
+// It only reads, and one snapshot, so an owner may be at work. Runs may have been
+// pruned, oldest first, if the transitions about them went before. It keeps 48
+// bytes per run in memory.
+func (r *Reader) Verify(ctx context.Context) ([]string, error) {
+	tx, err := r.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", r.path, err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	v := &verifier{tx: tx, accounts: map[int64]*account{}}
+	if err := v.verify(ctx); err != nil {
+		return v.found, fmt.Errorf("verify %s: %w", r.path, err)
+	}
+	return v.found, nil
+}
+
+// verifier reads a file and collects what is wrong with it.
+type verifier struct {
+	tx       *sqlx.Tx
+	accounts map[int64]*account // by key of the flow
+	ordered  []*account
+	found    []string
+}
+
+func (v *verifier) verify(ctx context.Context) error {
+	if err := v.checkPages(ctx); err != nil || len(v.found) > 0 {
+		return err // what damaged pages say means nothing
+	}
+	for _, read := range []func(context.Context) error{v.readFlows, v.readRuns, v.readTransitions} {
+		if err := read(ctx); err != nil {
+			return err
+		}
+	}
+	for _, a := range v.ordered {
+		a.compareRow()
+		a.compareRuns()
+		a.checkRest()
+	}
+	return nil
+}
+
+func (v *verifier) checkPages(ctx context.Context) error {
+	var lines []string
+	if err := v.tx.SelectContext(ctx, &lines, `PRAGMA integrity_check`); err != nil {
+		return err
+	}
+	for _, line := range lines {
+		if line != "ok" {
+			v.found = append(v.found, "integrity_check: "+line)
+		}
+	}
+	return nil
+}
+
+// account is all about one flow: what its row says, and what its runs and
+// transitions say.
+type account struct {
+	*verifier
+	id, kind, backoff string
+	registered        bool
+	row               position
+	newest            newest // as the row has it
+
+	runs    []runFacts // that are kept, oldest first
+	missing bool       // a run that must be there is not, which was reported
+
+	replay   position // the flow as the transitions so far leave it
+	replayed newest
+	begun    bool     // a transition is kept
+	fired    runFacts // the newest run of the schedule
+	refired  []string // since the plan was adopted
+}
+
+// position is what the row of a flow and every transition tell. Times are in
+// milliseconds, 0 for none.
+type position struct {
+	status, runCount, inFlight, streak, lastRun, nextEligible, nextRun, version, at int64
+}
+
+// newest is what the row of a flow tells of its newest runs.
+type newest struct{ number, key, attempt, scheduled, end, errorKey int64 }
+
+// unknown stands for what came from a transition that is not kept.
+const unknown = math.MinInt64
+
+// runFacts is a run in few bytes.
+type runFacts struct {
+	key, number, scheduled, started, finished int64
+	attempt                                   int32
+	trigger, status                           int8
+	failed                                    bool // it has an error
+}
+
+func (r runFacts) scheduledRun() bool {
+	return triggers.word(int64(r.trigger)) == engine.TriggerSchedule
+}
+
+// transition is a row of the log.
+type transition struct {
+	position
+	seq, run, from int64
+	event          string
+}
+
+func (a *account) report(format string, args ...any) {
+	a.found = append(a.found, fmt.Sprintf("flow %q: ", a.id)+fmt.Sprintf(format, args...))
+}
+
+// readFlows begins an account for every flow.
+func (v *verifier) readFlows(ctx context.Context) error {
+	const query = `SELECT COALESCE(p.key, s.key), p.key IS NOT NULL, s.key IS NOT NULL, COALESCE(p.id, ''), COALESCE(p.kind, ''),
+    COALESCE(p.backoff, ''), COALESCE(p.registered, 0), COALESCE(s.status, 0), COALESCE(s.run_count, 0), COALESCE(s.in_flight, 0),
+    COALESCE(s.failure_streak, 0), COALESCE(s.last_run, 0), COALESCE(s.next_eligible, 0), COALESCE(s.next_run, 0),
+    COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
+    COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0)
+FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
+	return v.each(ctx, query, func(scan func(...any) error) error {
+		var key int64
+		var plan, state bool
+		a := &account{verifier: v}
+		p, n := &a.row, &a.newest
+		if err := scan(&key, &plan, &state, &a.id, &a.kind, &a.backoff, &a.registered,
+			&p.status, &p.runCount, &p.inFlight, &p.streak, &p.lastRun, &p.nextEligible, &p.nextRun, &p.version, &p.at,
+			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey); err != nil {
+			return err
+		}
+		v.accounts[key] = a
+		switch {
+		case !plan:
+			v.found = append(v.found, fmt.Sprintf("flow key %d has a state but no plan", key))
+		case !state:
+			a.report("it has a plan but no state")
+		default:
+			v.ordered = append(v.ordered, a)
+		}
+		return nil
+	})
+}
+
+// each calls row for every row of a query.
+func (v *verifier) each(ctx context.Context, query string, row func(scan func(...any) error) error) error {
+	rows, err := v.tx.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// account of a flow; one that does not exist is reported once.
+func (v *verifier) account(flow int64, what string, key int64) *account {
+	if v.accounts[flow] == nil {
+		v.found = append(v.found, fmt.Sprintf("%s %d is of flow key %d, which does not exist", what, key, flow))
+		v.accounts[flow] = &account{verifier: &verifier{}} // nobody hears what else it has to say
+	}
+	return v.accounts[flow]
+}
+
+// readRuns collects the runs and follows the chain that links them.
+func (v *verifier) readRuns(ctx context.Context) error {
+	const query = `SELECT flow, key, COALESCE(prev, 0), number, trigger, status, attempt, scheduled_at, COALESCE(started_at, 0),
+    COALESCE(finished_at, 0), error IS NOT NULL
+FROM pawl_run_log ORDER BY key`
+	var flow, prev int64
+	var r runFacts
+	return v.each(ctx, query, func(scan func(...any) error) error {
+		if err := scan(&flow, &r.key, &prev, &r.number, &r.trigger, &r.status, &r.attempt, &r.scheduled, &r.started,
+			&r.finished, &r.failed); err != nil {
+			return err
+		}
+		v.account(flow, "run key", r.key).add(r, prev)
+		return nil
+	})
+}
+
+// add takes the next run of the flow. What was before the oldest kept one may
+// have been pruned.
+func (a *account) add(r runFacts, prev int64) {
+	before := runFacts{key: prev, number: r.number - 1}
+	if len(a.runs) > 0 {
+		before = a.runs[len(a.runs)-1]
+	}
+	switch {
+	case r.number <= before.number:
+		a.report("run %d comes after run %d", r.number, before.number)
+		return
+	case r.number > before.number+1:
+		a.miss(before.number+1, r.number-1)
+	case prev != before.key:
+		a.report("run %d points at key %d as the run before, which has key %d", r.number, prev, before.key)
+	case prev >= r.key || (prev == 0) != (r.number == 1):
+		a.report("run %d with key %d points at key %d as the run before", r.number, r.key, prev)
+	}
+	a.runs = append(a.runs, r)
+}
+
+func (a *account) miss(first, last int64) {
+	a.missing = true
+	if first == last {
+		a.report("run %d is missing", first)
+	} else {
+		a.report("runs %d to %d are missing", first, last)
+	}
+}
+
+// find returns nil for a run that is not kept.
+func (a *account) find(number int64) *runFacts {
+	i, ok := slices.BinarySearchFunc(a.runs, number, func(r runFacts, n int64) int { return cmp.Compare(r.number, n) })
+	if !ok {
+		return nil
+	}
+	return &a.runs[i]
+}
+
+// readTransitions replays the log.
+func (v *verifier) readTransitions(ctx context.Context) error {
+	const query = `SELECT flow, seq, at, COALESCE(run_number, 0), event, from_status, to_status, run_count, in_flight, failure_streak,
+    COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version
+FROM pawl_transition_log ORDER BY seq`
+	var flow, event int64
+	var t transition
+	return v.each(ctx, query, func(scan func(...any) error) error {
+		if err := scan(&flow, &t.seq, &t.at, &t.run, &event, &t.from, &t.status, &t.runCount, &t.inFlight, &t.streak,
+			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version); err != nil {
+			return err
+		}
+		t.event = events.word(event)
+		v.account(flow, "transition", t.seq).step(&t)
+		return nil
+	})
+}
+
+// step replays one transition. It goes on from what that says, so that one wrong
+// row is not reported again and again.
+func (a *account) step(t *transition) {
+	switch {
+	case !a.begun && t.version > 1: // what was before is not kept
+		a.forget()
+	case t.version <= a.replay.version:
+		a.report("transition %d has version %d, after %d", t.seq, t.version, a.replay.version)
+		return
+	case t.version > a.replay.version+1:
+		a.report("transition %d has version %d, after %d", t.seq, t.version, a.replay.version)
+		a.forget()
+	default:
+		a.follow(t)
+	}
+	if (t.status == running) != (t.inFlight > 0) {
+		a.report("transition %d leaves it %s with %d runs in flight", t.seq, word(t.status), t.inFlight)
+	}
+	if t.status == tripped && t.nextRun != 0 {
+		a.report("transition %d leaves it tripped, but with a next run at %s", t.seq, when(t.nextRun))
+	}
+	switch t.event {
+	case "reserve":
+		a.reserve(t)
+	case "outcome", "interrupt", "cancel":
+		a.end(t)
+	case "reset":
+		a.replayed.errorKey = 0
+	case "adopt":
+		a.refired = nil // they may have been instants of another kind of schedule
+	case "correct": // what happened at a clock that was ahead is taken to be now
+		a.replayed.scheduled = min(a.replayed.scheduled, t.at)
+		a.replayed.end = min(a.replayed.end, t.at)
+		a.fired.scheduled, a.fired.started = min(a.fired.scheduled, t.at), min(a.fired.started, t.at)
+	case "retire", "adjust":
+	default:
+		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
+	}
+	a.begun, a.replay = true, t.position
+}
+
+// forget drops what followed from transitions, after a gap in them.
+func (a *account) forget() {
+	a.replayed = newest{number: unknown, scheduled: unknown, end: unknown, errorKey: unknown}
+}
+
+var (
+	running   = statuses.of(engine.StatusRunning)
+	completed = statuses.of(engine.StatusCompleted)
+	failed    = statuses.of(engine.StatusFailed)
+	backoff   = statuses.of(engine.StatusBackoff)
+	tripped   = statuses.of(engine.StatusTripped)
+)
+
+// follow checks what a transition makes of the flow as the one before left it.
+func (a *account) follow(t *transition) {
+	was, want := a.replay, a.replay
+	switch t.event {
+	case "reserve":
+		want.runCount, want.inFlight, want.lastRun = was.runCount+1, was.inFlight+1, t.at
+	case "outcome", "interrupt", "cancel":
+		want.inFlight--
+	}
+	if t.from != was.status {
+		a.report("transition %d comes from %s, but it was %s", t.seq, word(t.from), word(was.status))
+	}
+	if was.status == tripped && t.status != tripped && t.event != "reset" {
+		a.report("transition %d (%s) leads out of a trip; only a reset may", t.seq, t.event)
+	}
+	if t.runCount != want.runCount {
+		a.report("transition %d (%s) leads to run_count %d, after %d", t.seq, t.event, t.runCount, was.runCount)
+	}
+	if t.inFlight != want.inFlight {
+		a.report("transition %d (%s) leads to in_flight %d, after %d", t.seq, t.event, t.inFlight, was.inFlight)
+	}
+	if t.lastRun != want.lastRun {
+		a.report("transition %d (%s) leads to last_run %s, after %s", t.seq, t.event, when(t.lastRun), when(was.lastRun))
+	}
+	if t.event == "reserve" && t.nextEligible != was.nextEligible {
+		a.report("transition %d (reserve) leads to next_eligible %s, after %s", t.seq, when(t.nextEligible), when(was.nextEligible))
+	}
+	if !t.countsRight(was.streak) {
+		a.report("transition %d (%s to %s) leads to a streak of %d, after %d", t.seq, t.event, word(t.status), t.streak, was.streak)
+	}
+}
+
+// countsRight judges the streak. The log does not tell whether the flow had a
+// policy, but the status does: only with one does a failure end in backoff or
+// tripped. It does not tell of an interrupted run whether it was spared either.
+func (t *transition) countsRight(was int64) bool {
+	spared := t.event == "interrupt" && t.streak == was
+	switch t.event {
+	case "reset":
+		return t.streak == 0
+	case "adopt": // of a plan without a policy
+		return t.streak == was || t.streak == 0
+	case "outcome", "interrupt":
+		switch t.status {
+		case completed:
+			return t.streak == 0
+		case failed:
+			return t.streak == 0 || spared
+		case backoff:
+			return t.streak == min(was+1, math.MaxInt32) || spared
+		case tripped:
+			return t.streak == min(was+1, math.MaxInt32)
+		}
+		return true // others are in flight
+	}
+	return t.streak == was
+}
+
+// reserve compares a transition with the run that it begins.
+func (a *account) reserve(t *transition) {
+	if n := a.replayed.number; n != unknown && t.run != n+1 {
+		a.report("transition %d reserves run %d, after run %d", t.seq, t.run, n)
+	}
+	a.replayed.number = t.run
+	run := a.find(t.run)
+	if run == nil {
+		a.replayed.scheduled = unknown
+		if !a.missing && (len(a.runs) == 0 || t.run < a.runs[0].number) {
+			a.miss(t.run, t.run)
+		}
+		return
+	}
+	if run.started != t.at {
+		a.report("run %d started at %s, transition %d reserved it at %s", run.number, when(run.started), t.seq, when(t.at))
+	}
+	if run.scheduledRun() {
+		a.fire(run)
+	}
+}
+
+// fire checks that an instant of the schedule has one run, or one per attempt.
+// Instants ascend, unless the clock went back: those of an interval are counted
+// from it and may then repeat, those of a cron expression must not.
+func (a *account) fire(run *runFacts) {
+	last := a.fired
+	a.fired = *run
+	a.replayed.scheduled = run.scheduled
+	if run.scheduled > last.scheduled || run.scheduled == last.scheduled && run.attempt > last.attempt {
+		return
+	}
+	text := fmt.Sprintf("run %d (attempt %d) is for %s, but run %d (attempt %d) was for %s already",
+		run.number, run.attempt, when(run.scheduled), last.number, last.attempt, when(last.scheduled))
+	switch {
+	case run.started >= last.started:
+		a.report("%s", text)
+	case a.kind == engine.KindCron && last.scheduled-run.started < engine.CorrectionJump.Milliseconds():
+		a.refired = append(a.refired, text)
+	}
+}
+
+// end compares a transition with the run that it ends.
+func (a *account) end(t *transition) {
+	if n := a.replayed.number; n != unknown && t.run > n {
+		a.report("transition %d (%s) ends run %d, which was not reserved", t.seq, t.event, t.run)
+	}
+	a.replayed.end = t.at
+	run := a.find(t.run)
+	if t.event != "cancel" {
+		a.replayed.errorKey = unknown
+	}
+	if run == nil {
+		return // pruned, or missed at its reserve
+	}
+	want := engine.RunFailed
+	finished := t.at
+	switch {
+	case t.event == "interrupt":
+		want, finished = engine.RunInterrupted, 0
+	case t.event == "cancel":
+		want = engine.RunCancelled
+	case t.status == completed:
+		want = engine.RunCompleted
+	}
+	if is := runStatuses.word(int64(run.status)); is != want {
+		a.report("run %d is %s, but transition %d (%s to %s) left it %s", run.number, is, t.seq, t.event, word(t.status), want)
+	}
+	if run.finished != finished {
+		a.report("run %d finished at %s, transition %d says %s", run.number, when(run.finished), t.seq, when(finished))
+	}
+	if run.failed != (want != engine.RunCompleted) {
+		a.report("run %d is %s, with an error: %t", run.number, want, run.failed)
+	}
+	switch want {
+	case engine.RunCompleted:
+		a.replayed.errorKey = 0
+	case engine.RunFailed, engine.RunInterrupted:
+		a.replayed.errorKey = run.key
+	}
+}
+
+// compareRow compares the row of the flow with the replay.
+func (a *account) compareRow() {
+	if !a.begun {
+		a.report("its row has version %d, but no transition is kept", a.row.version)
+		return
+	}
+	row, replay := a.row, a.replay
+	for _, c := range []struct {
+		column      string
+		row, replay int64
+		show        func(int64) any
+	}{
+		{"status", row.status, replay.status, word},
+		{"run_count", row.runCount, replay.runCount, number},
+		{"in_flight", row.inFlight, replay.inFlight, number},
+		{"failure_streak", row.streak, replay.streak, number},
+		{"last_run", row.lastRun, replay.lastRun, when},
+		{"next_eligible", row.nextEligible, replay.nextEligible, when},
+		{"next_run", row.nextRun, replay.nextRun, when},
+		{"version", row.version, replay.version, number},
+		{"updated_at", row.at, replay.at, when},
+		{"last_number", a.newest.number, a.replayed.number, number},
+		{"last_scheduled", a.newest.scheduled, a.replayed.scheduled, when},
+		{"last_end", a.newest.end, a.replayed.end, when},
+		{"error_key", a.newest.errorKey, a.replayed.errorKey, number},
+	} {
+		if c.replay != unknown && c.row != c.replay {
+			a.report("its row has %s %v, the replay of its transitions gives %v", c.column, c.show(c.row), c.show(c.replay))
+		}
+	}
+}
+
+// compareRuns compares the row of the flow with the runs that are kept.
+func (a *account) compareRuns() {
+	for _, text := range a.refired {
+		a.report("%s", text)
+	}
+	if len(a.runs) == 0 || !a.begun {
+		return
+	}
+	last := a.newest.number
+	if n := a.replayed.number; n != unknown {
+		last = n
+	}
+	r := a.runs[len(a.runs)-1]
+	switch {
+	case r.number < last:
+		a.miss(r.number+1, last)
+		return
+	case r.number > last:
+		a.report("its newest run is %d, but only %d were reserved", r.number, last)
+	case a.newest.key != r.key:
+		a.report("its row has last_key %d, its newest run has key %d", a.newest.key, r.key)
+	case r.scheduledRun() && a.newest.attempt != int64(r.attempt):
+		a.report("its row has attempt %d, its newest run has %d", a.newest.attempt, r.attempt)
+	}
+	a.countRuns()
+}
+
+func (a *account) countRuns() {
+	var open int64
+	for _, r := range a.runs {
+		if runStatuses.word(int64(r.status)) == engine.RunRunning {
+			open++
+		}
+	}
+	if open != a.replay.inFlight {
+		a.report("%d of its runs are running, but %d in flight", open, a.replay.inFlight)
+	}
+	kept := int64(len(a.runs))
+	whole := a.runs[0].number == 1 && !a.missing
+	if kept > a.replay.runCount || whole && kept != a.replay.runCount {
+		a.report("its run_count is %d, but it has %d runs", a.replay.runCount, kept)
+	}
+}
+
+// checkRest checks what a flow comes to, under its plan.
+func (a *account) checkRest() {
+	p := a.replay
+	if a.backoff == "" && p.streak != 0 && p.status != tripped {
+		a.report("it has a streak of %d, but no backoff policy", p.streak)
+	}
+	if a.kind == engine.KindEvery && a.registered && p.inFlight == 0 && p.status != tripped && p.nextRun == 0 && a.begun {
+		a.report("it is %s, but has no next run", word(p.status))
+	}
+}
+
+func word(status int64) any { return statuses.word(status) }
+func number(n int64) any    { return n }
+
+func when(millis int64) any {
+	if millis == 0 {
+		return "never"
+	}
+	return iso(instant(&millis))
+}

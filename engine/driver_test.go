@@ -86,7 +86,6 @@ type rig struct {
 	real  *store.Store
 	path  string
 	log   *bytes.Buffer // read it when the engine has ended
-	now   func() time.Time
 }
 
 func startRig(t *testing.T, path string, flows ...engine.Flow) *rig {

@@ -121,7 +121,7 @@ func resolve(path string) (string, error) {
 	case path == "":
 		return "", fmt.Errorf("no database path given")
 	case strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
-		return "", fmt.Errorf("database %q: want the plain path of a file, no DSN and no :memory:", path)
+		return "", fmt.Errorf("database %q: want the plain path of a file, neither a DSN nor :memory: itself", path)
 	case strings.ContainsRune(path, 0):
 		return "", fmt.Errorf("database %q: a path has no NUL", path)
 	}

@@ -15,7 +15,8 @@ import (
 type driver struct {
 	counters Counters
 	owner    Owner
-	ownerNew bool // the owner's row is not as it stands in the store
+	batch    batch // the last one, for its memory
+	ownerNew bool  // the owner's row is not as it stands in the store
 	loops    loops
 	inFlight int
 	died     error // read after drained
@@ -55,11 +56,13 @@ type reply struct {
 	unknown bool // the store failed; the command may or may not have taken effect
 }
 
-// batch is what one commit is about.
+// batch is what one commit is about. Its slices are used again by the next one,
+// so nothing may keep a part of them.
 type batch struct {
 	commands []command
-	replies  []reply // of each command
-	flows    []*flow // of each change
+	replies  []reply  // of each command
+	flows    []*flow  // of each change
+	states   []*State // that each change leads to
 	Batch
 	counters Counters
 }
@@ -98,7 +101,7 @@ func (e *Engine) drive() {
 // gather waits for something to do, and takes with it whatever else is ready:
 // all that queued up while the last commit was syncing shares the next one.
 func (e *Engine) gather() []command {
-	var batch []command
+	batch := e.batch.commands[:0]
 	e.arm()
 	select {
 	case c := <-e.urgent:
@@ -211,7 +214,7 @@ func (e *Engine) commit(commands []command) {
 // apply runs the core over the commands, each on the state that those before it
 // left. Every transition becomes a change of its own.
 func (e *Engine) apply(commands []command) batch {
-	b := batch{commands: commands, replies: make([]reply, len(commands)), counters: e.counters}
+	b := e.batch.again(commands, e.counters)
 	now := e.now()
 	for i, c := range commands {
 		if c.err != nil {
@@ -228,11 +231,26 @@ func (e *Engine) apply(commands []command) batch {
 	for _, f := range b.flows {
 		f.next = nil
 	}
+	e.batch = b
 	if e.ownerNew {
 		owner := e.owner
 		b.Owner = &owner
 	}
 	return b
+}
+
+// again empties a batch for other commands.
+func (b *batch) again(commands []command, counters Counters) batch {
+	clear(b.Changes) // they hold on to runs and states
+	if cap(b.Changes) > 4*maxBatch {
+		*b = batch{} // that of a start with many flows
+	}
+	return batch{
+		commands: commands, counters: counters,
+		replies: append(b.replies[:0], make([]reply, len(commands))...),
+		flows:   b.flows[:0], states: b.states[:0],
+		Batch: Batch{Changes: b.Changes[:0]},
+	}
 }
 
 func (b *batch) applyOne(c command, now time.Time) (Change, error) {
@@ -252,9 +270,12 @@ func (b *batch) applyOne(c command, now time.Time) (Change, error) {
 	change.Seq = b.counters.Seq
 	b.counters.Run = max(b.counters.Run, change.LastKey)
 	b.counters.Flow = max(b.counters.Flow, change.Key)
+	next := &State{}
+	*next = change.State
+	c.flow.next = next
 	b.Changes = append(b.Changes, change)
 	b.flows = append(b.flows, c.flow)
-	c.flow.next = &change.State
+	b.states = append(b.states, next)
 	return change, nil
 }
 
@@ -306,13 +327,12 @@ func (b batch) wrote() bool { return len(b.Changes) > 0 || len(b.Answers) > 0 ||
 
 // publish shows the new states, and sets the loops to follow them.
 func (e *Engine) publish(b batch) {
-	for i, c := range b.Changes {
-		e.inFlight += c.InFlight - b.flows[i].state.Load().InFlight
-		b.flows[i].state.Store(&b.Changes[i].State)
+	for i := range b.Changes {
+		c, f := &b.Changes[i], b.flows[i]
+		e.inFlight += c.InFlight - f.state.Load().InFlight
+		f.state.Store(b.states[i])
 		e.log(c)
-		if len(c.Runs) > 0 {
-			e.announce(b.flows[i], c.Runs)
-		}
+		e.announce(f, c.Runs)
 	}
 	for _, f := range b.flows {
 		e.look(f)
@@ -320,7 +340,7 @@ func (e *Engine) publish(b batch) {
 }
 
 // log tells of a transition: trips as warnings, the rest for who debugs.
-func (e *Engine) log(c Change) {
+func (e *Engine) log(c *Change) {
 	if c.Status == StatusTripped && c.From != StatusTripped {
 		e.Logger.Warn("pawl: flow tripped", "flow", c.ID, "streak", c.FailureStreak, "error", firstLine(c.LastError))
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,7 @@ func (f *faulty) Commit(ctx context.Context, b engine.Batch) error {
 	if err == nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		b.Changes = slices.Clone(b.Changes)
 		f.batches = append(f.batches, b)
 	}
 	return err

@@ -60,7 +60,7 @@ type Engine struct {
 	background sync.WaitGroup // the inbox poller
 
 	mu      sync.Mutex
-	waiters map[*flow]map[int64][]chan RunInfo // who waits for the end of which run
+	waiters map[runID]*waiter
 
 	driver
 }
@@ -121,7 +121,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		stopping: make(chan struct{}),
 		drained:  make(chan struct{}),
 		done:     make(chan struct{}),
-		waiters:  map[*flow]map[int64][]chan RunInfo{},
+		waiters:  map[runID]*waiter{},
 		driver:   driver{doubtful: map[*flow]bool{}},
 	}
 	e.work, e.cancelWork = context.WithCancelCause(context.WithoutCancel(ctx))

@@ -14,7 +14,8 @@ type Store interface {
 	// Commit returns nil. It returns a [Rejected] when the database turned
 	// down one of the changes, in which case nothing was written. After any
 	// other error the outcome is unknown: nothing is visible, but a crash may
-	// yet bring the batch to light.
+	// yet bring the batch to light. The memory of a batch is used again, so
+	// nothing of it may be kept.
 	Commit(ctx context.Context, b Batch) error
 
 	// Reload reads one flow again, with the counters, after a rejection.

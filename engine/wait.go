@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // WaitRun waits until a run is over. Stored says that it is, but that the engine
@@ -16,29 +15,42 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 	if err := e.stopped(); err != nil {
 		return RunInfo{}, false, err
 	}
-	end, err := e.subscribe(f, number)
-	if end == nil || err != nil {
+	w, err := e.subscribe(f, number)
+	if w == nil || err != nil {
 		return RunInfo{}, true, err
 	}
-	defer e.unsubscribe(f, number, end)
+	defer e.unsubscribe(f, number, w)
 	select {
-	case run := <-end:
-		return run, run.Status == "", nil
+	case <-w.over:
+		return w.run, w.run.Status == "", nil
 	case <-ctx.Done():
 		return RunInfo{}, false, ctx.Err()
 	case <-e.drained:
 	case <-e.done:
 	}
-	select {
-	case run := <-end:
-		return run, run.Status == "", nil
+	select { // it may have ended with the last batch
+	case <-w.over:
+		return w.run, w.run.Status == "", nil
 	default:
 		return RunInfo{}, false, e.ended()
 	}
 }
 
+// waiter is what those share who wait for the end of the same run.
+type waiter struct {
+	over    chan struct{} // closed by the driver when run is written
+	run     RunInfo       // read after over
+	waiting int
+}
+
+// runID names a run to wait for.
+type runID struct {
+	flow   *flow
+	number int64
+}
+
 // subscribe returns nil when the run is over already.
-func (e *Engine) subscribe(f *flow, number int64) (chan RunInfo, error) {
+func (e *Engine) subscribe(f *flow, number int64) (*waiter, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := f.state.Load() // under the lock: the end of the run is announced after it is published
@@ -48,41 +60,37 @@ func (e *Engine) subscribe(f *flow, number int64) (chan RunInfo, error) {
 	if _, err := s.run(number); err != nil {
 		return nil, nil
 	}
-	end := make(chan RunInfo, 1) // one run ends once
-	if e.waiters[f] == nil {
-		e.waiters[f] = map[int64][]chan RunInfo{}
+	w := e.waiters[runID{f, number}]
+	if w == nil {
+		w = &waiter{over: make(chan struct{})}
+		e.waiters[runID{f, number}] = w
 	}
-	e.waiters[f][number] = append(e.waiters[f][number], end)
-	return end, nil
+	w.waiting++
+	return w, nil
 }
 
-func (e *Engine) unsubscribe(f *flow, number int64, end chan RunInfo) {
+// unsubscribe forgets a run that nobody waits for any more.
+func (e *Engine) unsubscribe(f *flow, number int64, w *waiter) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	rest := slices.DeleteFunc(e.waiters[f][number], func(c chan RunInfo) bool { return c == end })
-	if len(rest) > 0 {
-		e.waiters[f][number] = rest
-		return
-	}
-	delete(e.waiters[f], number)
-	if len(e.waiters[f]) == 0 {
-		delete(e.waiters, f)
+	w.waiting--
+	if w.waiting == 0 && e.waiters[runID{f, number}] == w {
+		delete(e.waiters, runID{f, number})
 	}
 }
 
-// announce tells those who wait that runs are over.
+// announce tells those who wait which runs are over.
 func (e *Engine) announce(f *flow, runs []Run) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	for _, run := range runs {
 		if run.Status == RunRunning {
 			continue
 		}
-		for _, end := range e.waiters[f][run.Number] {
-			select {
-			case end <- run.RunInfo:
-			default:
-			}
+		e.mu.Lock()
+		if w := e.waiters[runID{f, run.Number}]; w != nil {
+			delete(e.waiters, runID{f, run.Number})
+			w.run = run.RunInfo
+			close(w.over)
 		}
+		e.mu.Unlock()
 	}
 }

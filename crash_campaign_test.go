@@ -1,0 +1,552 @@
+//go:build unix
+
+package pawl_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
+)
+
+// campaign is a database file, the starts it has seen, and what is known of it.
+type campaign struct {
+	t      *testing.T
+	path   string
+	flows  []crashFlow
+	starts int
+	file   file            // as it was after the last start
+	lines  []line          // that the last start said
+	ran    map[string]bool // the runs whose jobs began, ever
+}
+
+func newCampaign(t *testing.T, flows []crashFlow) *campaign {
+	return &campaign{t: t, path: filepath.Join(t.TempDir(), "jobs.db"), flows: flows, ran: map[string]bool{},
+		file: file{states: map[string]engine.State{}}}
+}
+
+// pause is how long the machine seems to do nothing between two starts.
+const pause = 2 * time.Second
+
+func (c *campaign) next(spec child) child {
+	c.starts++
+	spec.Database, spec.Flows, spec.Shift = c.path, c.flows, time.Duration(c.starts)*pause
+	return spec
+}
+
+// child starts a child on the file and kills it when strike returns; without one
+// it has to end by itself. It tells whether the child was killed, after holding
+// the file against all that it said.
+func (c *campaign) child(spec child, strike func(ready <-chan struct{})) (killed bool) {
+	text, err := json.Marshal(c.next(spec))
+	require.NoError(c.t, err)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), childEnv+"="+string(text), "GORACE=atexit_sleep_ms=0")
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(c.t, err)
+	require.NoError(c.t, cmd.Start())
+
+	ready, ended := make(chan struct{}), make(chan []line)
+	go func() { ended <- listen(stdout, ready) }()
+	if strike != nil {
+		strike(ready)
+		require.NoError(c.t, cmd.Process.Kill())
+	}
+	c.lines = <-ended
+	err = cmd.Wait()
+	require.NoError(c.t, ctx.Err(), "the child did not end")
+	require.Empty(c.t, problems.String(), "start %d of %s", c.starts, spec.Script)
+	c.requireUnlocked()
+	c.check()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		status := exit.Sys().(syscall.WaitStatus)
+		require.True(c.t, status.Signaled() && status.Signal() == syscall.SIGKILL, exit)
+		return true
+	}
+	require.NoError(c.t, err)
+	return false
+}
+
+// patience is far more than any child needs.
+const patience = 2 * time.Minute
+
+// listen collects what a child says until it is gone. It closes ready when the
+// child says that it is, and in any case when it ends.
+func listen(stdout io.Reader, ready chan<- struct{}) (lines []line) {
+	var once sync.Once
+	defer once.Do(func() { close(ready) })
+	for r := bufio.NewReader(stdout); ; {
+		text, err := r.ReadBytes('\n')
+		if err != nil {
+			return lines // what was cut off in the middle was not said
+		}
+		var l line
+		if err := json.Unmarshal(text, &l); err != nil {
+			l = line{What: err.Error()}
+		}
+		lines = append(lines, l)
+		if l.What == "ready" {
+			once.Do(func() { close(ready) })
+		}
+	}
+}
+
+// requireUnlocked is D4: the ownership died with the process.
+func (c *campaign) requireUnlocked() {
+	syscall.ForkLock.RLock() // a process that another test forks right now would hold what this one has open
+	defer syscall.ForkLock.RUnlock()
+	if len(c.lines) == 0 {
+		return // killed before it was the owner
+	}
+	f, err := os.Open(c.path + ".lock")
+	require.NoError(c.t, err)
+	require.NoError(c.t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), "still locked")
+	require.NoError(c.t, f.Close())
+}
+
+// owner is a start in the parent, which ends in order.
+func (c *campaign) owner(acts ...func(*world)) {
+	var mu sync.Mutex
+	var problems bytes.Buffer
+	c.lines = nil
+	w := &world{child: c.next(child{}), log: &problems, ready: make(chan struct{}), tell: func(l line) {
+		mu.Lock()
+		defer mu.Unlock()
+		c.lines = append(c.lines, l)
+	}}
+	require.NoError(c.t, w.start(pawl.WithStopTimeout(0)))
+	for _, act := range acts {
+		act(w)
+	}
+	if err := w.runner.Stop(c.t.Context()); err != nil {
+		require.ErrorIs(c.t, err, pawl.ErrStopTimeout)
+	}
+	require.Empty(c.t, problems.String())
+	c.check()
+	require.False(c.t, c.file.Previous.StoppedAt.IsZero())
+	for _, s := range c.file.states {
+		require.Zero(c.t, s.InFlight, s.ID)
+	}
+}
+
+// tour starts a child on the tour, with a command that waits for it, and tells
+// whether it was killed.
+func (c *campaign) tour(kill string) bool {
+	if c.file.Generation > 0 { // the tables are there
+		c.post("trigger", inboxOnly)
+	}
+	return c.child(child{Script: "tour", Kill: kill}, nil)
+}
+
+// post leaves a command in the inbox of a file that nobody owns.
+func (c *campaign) post(verb, id string) {
+	client := openClient(c.t, c.path)
+	row := post(c.t, client, verb, id)
+	require.NoError(c.t, client.Close())
+	c.file.Waiting = append(c.file.Waiting, engine.Command{ID: row, Verb: verb, Flow: id})
+}
+
+func post(t *testing.T, client *pawl.Client, verb, id string) int64 {
+	row, err := client.Post(t.Context(), verb, id)
+	require.NoError(t, err)
+	return row
+}
+
+// file is all that a database holds.
+type file struct {
+	engine.Snapshot
+	states   map[string]engine.State
+	runs     map[string]pawl.RunInfo // by "flow/number"
+	steps    map[string]step         // by "flow/version"
+	commands map[int64]command
+	owners   int64
+}
+
+// step is a transition.
+type step struct{ event, at, to string }
+
+type command struct{ handled, verb, flow, result, err string }
+
+// look reads the file, two times out of three as a new owner would, else a copy,
+// so that the next child finds what the crash left.
+func (c *campaign) look() (f file) {
+	path := c.path
+	if c.starts%3 == 0 {
+		path = filepath.Join(c.t.TempDir(), "copy.db")
+		copyDatabase(c.t, c.path, path)
+	}
+	s, err := store.Open(c.t.Context(), path, store.Options{Owner: store.Self(time.Now())})
+	require.NoError(c.t, err)
+	violations, err := s.Verify(c.t.Context())
+	require.NoError(c.t, err)
+	require.Empty(c.t, violations, "after start %d", c.starts)
+	f.Snapshot, err = s.Load(c.t.Context())
+	require.NoError(c.t, err)
+	f.states = map[string]engine.State{}
+	for _, state := range f.Flows {
+		f.states[state.ID] = state
+	}
+	runs, err := s.Runs(c.t.Context(), pawl.RunsQuery{Limit: 1 << 30})
+	require.NoError(c.t, err)
+	f.runs = map[string]pawl.RunInfo{}
+	for _, run := range runs {
+		f.runs[runName(run.FlowID, run.Number)] = run
+	}
+	f.readLogs(c.t, path)
+	require.NoError(c.t, s.Close())
+	return f
+}
+
+// copyDatabase copies a file as a crash would leave it now. It drops the locks that
+// this process has on it.
+func copyDatabase(t *testing.T, from, to string) {
+	for _, suffix := range []string{"", "-wal", "-journal"} {
+		text, err := os.ReadFile(from + suffix)
+		if !errors.Is(err, os.ErrNotExist) {
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(to+suffix, text, 0o600))
+		}
+	}
+}
+
+func runName(flow string, number int64) string { return fmt.Sprintf("%s/%d", flow, number) }
+
+// readLogs reads through the views what there is no call for.
+func (f *file) readLogs(t *testing.T, path string) {
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	const transitions = `SELECT flow_id || '/' || version, event, at, concat_ws(' ', to_status, 'runs', run_count, 'in flight', in_flight,
+    'streak', failure_streak, 'last', last_run, 'eligible', next_eligible, 'next', next_run) FROM pawl_transitions`
+	f.steps = map[string]step{}
+	eachRow(t, db, transitions, func(scan func(...any) error) error {
+		var key string
+		var s step
+		err := scan(&key, &s.event, &s.at, &s.to)
+		f.steps[key] = s
+		return err
+	})
+	const commands = `SELECT id, COALESCE(handled_at, ''), command, flow_id, COALESCE(result, ''), COALESCE(error, '') FROM pawl_commands`
+	f.commands = map[int64]command{}
+	eachRow(t, db, commands, func(scan func(...any) error) error {
+		var id int64
+		var c command
+		err := scan(&id, &c.handled, &c.verb, &c.flow, &c.result, &c.err)
+		f.commands[id] = c
+		return err
+	})
+	eachRow(t, db, `SELECT count(*) FROM pawl_runners`, func(scan func(...any) error) error { return scan(&f.owners) })
+	require.NoError(t, db.Close())
+}
+
+func eachRow(t *testing.T, db *sql.DB, query string, row func(scan func(...any) error) error) {
+	rows, err := db.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	for rows.Next() {
+		require.NoError(t, row(rows.Scan))
+	}
+	require.NoError(t, rows.Err())
+}
+
+// stepOf is a transition as the log must have it.
+func stepOf(c engine.Change) step {
+	words := []any{c.Status, "runs", c.RunCount, "in flight", c.InFlight, "streak", c.FailureStreak}
+	for _, at := range []struct {
+		name string
+		time.Time
+	}{{"last", c.LastRun}, {"eligible", c.NextEligible}, {"next", c.NextRun}} {
+		words = append(words, at.name)
+		if !at.IsZero() {
+			words = append(words, at.Format(stampLayout))
+		}
+	}
+	return step{event: c.Event, at: c.UpdatedAt.Format(stampLayout), to: strings.TrimSpace(fmt.Sprintln(words...))}
+}
+
+const stampLayout = "2006-01-02T15:04:05.000Z"
+
+// check holds the file as the last start left it against what it was before and
+// what was said since.
+func (c *campaign) check() {
+	before := c.file
+	c.file = c.look()
+	require.Equal(c.t, c.file.Generation, c.file.owners)
+	switch c.file.Generation - before.Generation {
+	case 0: // it did not come to its first commit
+		require.Equal(c.t, before.states, c.file.states)
+		require.Len(c.t, c.file.runs, len(before.runs))
+		require.Equal(c.t, before.Waiting, c.file.Waiting)
+	case 1:
+		c.checkRecovery(before)
+	default:
+		require.Fail(c.t, "one start counts once")
+	}
+	c.checkCommands(before)
+	resets := map[string]int{}
+	for _, l := range c.lines {
+		c.checkLine(l, before, resets)
+	}
+}
+
+// log says what the file has gone through.
+func (c *campaign) log() {
+	ends := map[pawl.RunStatus]int{}
+	for _, run := range c.file.runs {
+		ends[run.Status]++
+	}
+	c.t.Logf("%d starts, %d of them committed, %d transitions, runs %v, %d commands",
+		c.starts, c.file.owners, len(c.file.steps), ends, len(c.file.commands))
+}
+
+// checkRecovery is D2, T7: the start settled what was in flight and answered what
+// waited, all of it in one transaction.
+func (c *campaign) checkRecovery(before file) {
+	for id, s := range before.states {
+		for _, open := range s.Open {
+			run := c.file.runs[runName(id, open.Number)]
+			require.Equal(c.t, pawl.RunInterrupted, run.Status, runName(id, open.Number))
+			require.True(c.t, strings.HasPrefix(run.Error, "interrupted: "), run.Error)
+			require.Zero(c.t, run.FinishedAt)
+			got := c.file.steps[runName(id, s.Version+1)]
+			at, err := time.Parse(stampLayout, got.at)
+			require.NoError(c.t, err)
+			change, err := engine.Apply(s, c.interrupt(before, id, open), at, c.plan(id))
+			require.NoError(c.t, err)
+			require.Equal(c.t, stepOf(change), got, runName(id, open.Number))
+			s = change.State
+		}
+	}
+	for _, waited := range before.Waiting {
+		require.NotEmpty(c.t, c.file.commands[waited.ID].handled, "command %d", waited.ID)
+	}
+}
+
+// interrupt is what is due to a run whose process died.
+func (c *campaign) interrupt(before file, id string, run engine.Run) engine.Interrupt {
+	draining := !before.Previous.StoppingAt.IsZero()
+	return engine.Interrupt{Run: run.Number, Error: c.file.runs[runName(id, run.Number)].Error, Spared: draining}
+}
+
+func (c *campaign) plan(id string) engine.Plan {
+	for i, f := range c.flows {
+		if f.ID == id {
+			return engine.Plan{Schedule: f.schedule(), Backoff: f.Backoff, Position: i, Database: c.file.Database}
+		}
+	}
+	return engine.Plan{}
+}
+
+// checkCommands compares the inbox with what its commands brought about.
+func (c *campaign) checkCommands(before file) {
+	claimed := map[string]int64{}
+	for id, command := range before.commands {
+		require.Contains(c.t, c.file.commands, id)
+		if command.handled != "" {
+			require.Equal(c.t, command, c.file.commands[id], "answered once")
+		}
+	}
+	for id, command := range c.file.commands {
+		require.Equal(c.t, command.handled != "", command.result != "" || command.err != "", "command %d: %+v", id, command)
+		switch {
+		case command.result == "":
+		case command.verb == "trigger":
+			key := command.flow + "/" + command.result
+			run, ok := c.file.runs[key]
+			require.True(c.t, ok, "command %d is answered with %s, which does not exist", id, key)
+			require.Equal(c.t, engine.TriggerManual, run.Trigger)
+			require.Equal(c.t, command.handled, run.StartedAt.Format(stampLayout))
+			require.NotContains(c.t, claimed, key)
+			claimed[key] = id
+		default:
+			require.True(c.t, c.reset(command.flow, command.handled), "command %d is done, but nothing was reset", id)
+		}
+	}
+	for key := range c.file.runs {
+		if strings.HasPrefix(key, inboxOnly+"/") {
+			require.Contains(c.t, claimed, key, "no command is answered with it")
+		}
+	}
+}
+
+// inboxOnly is a flow that nobody triggers but through the inbox.
+const inboxOnly = "manual-inbox"
+
+// reset says whether a flow was reset at an instant.
+func (c *campaign) reset(flow, at string) bool {
+	for key, s := range c.file.steps {
+		if s.event == "reset" && s.at == at && strings.HasPrefix(key, flow+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// checkLine is D1, I1: what was said is in the file.
+func (c *campaign) checkLine(l line, before file, resets map[string]int) {
+	run, exists := c.file.runs[runName(l.Flow, l.Run)]
+	switch l.What {
+	case "start":
+		c.checkStart(l, before)
+	case "commit":
+		require.LessOrEqual(c.t, l.Seq, c.file.Seq)
+	case "job":
+		require.True(c.t, exists, "%+v", l)
+		require.False(c.t, c.ran[runName(l.Flow, l.Run)], "ran twice: %+v", l)
+		c.ran[runName(l.Flow, l.Run)] = true
+	case "reserved":
+		require.True(c.t, exists, "%+v", l)
+		require.Equal(c.t, engine.TriggerManual, run.Trigger)
+	case "over":
+		require.Equal(c.t, *l.Info, run)
+	case "reset":
+		resets[l.Flow]++
+		require.GreaterOrEqual(c.t, c.resetsSince(l.Flow, before), resets[l.Flow])
+	case "posted":
+		require.Contains(c.t, c.file.commands, l.Run)
+	case "ready":
+	default:
+		require.Fail(c.t, "not a line of ours", "%+v", l)
+	}
+	if l.Version > 0 {
+		require.Contains(c.t, c.file.steps, runName(l.Flow, l.Version), "Status showed it")
+	}
+}
+
+func (c *campaign) resetsSince(flow string, before file) (n int) {
+	for v := before.states[flow].Version + 1; v <= c.file.states[flow].Version; v++ {
+		if c.file.steps[runName(flow, v)].event == "reset" {
+			n++
+		}
+	}
+	return n
+}
+
+// checkStart compares the states right after the first commit of a start with
+// what the core makes of those before, and by hand with what T7 says of them.
+func (c *campaign) checkStart(l line, before file) {
+	want := c.settled(before, l.At)
+	require.Len(c.t, l.States, len(want))
+	for _, got := range l.States {
+		require.Equal(c.t, want[got.ID], got)
+		was, known := before.states[got.ID]
+		asked := slices.ContainsFunc(before.Waiting, func(w engine.Command) bool { return w.Flow == got.ID })
+		switch {
+		case !known, asked, !was.Registered, c.plan(got.ID).Schedule == nil:
+		case was.InFlight == 0:
+			require.Equal(c.t, was, got)
+		default:
+			c.checkInterrupted(was, got, !before.Previous.StoppingAt.IsZero())
+		}
+	}
+}
+
+func (c *campaign) checkInterrupted(was, got engine.State, spared bool) {
+	require.Zero(c.t, got.InFlight)
+	require.Equal(c.t, was.RunCount, got.RunCount)
+	require.Equal(c.t, was.LastNumber, got.LastNumber)
+	require.Equal(c.t, was.LastRun, got.LastRun)
+	require.True(c.t, strings.HasPrefix(got.LastError, "interrupted: "), got.LastError)
+	policy := c.plan(got.ID).Backoff
+	switch {
+	case spared:
+		require.Equal(c.t, was.FailureStreak, got.FailureStreak)
+		require.Equal(c.t, was.NextEligible, got.NextEligible)
+	case policy == nil:
+		require.Equal(c.t, pawl.StatusFailed, got.Status)
+		require.Zero(c.t, got.FailureStreak)
+	case policy.Trips(was.FailureStreak + 1):
+		require.Equal(c.t, pawl.StatusTripped, got.Status)
+		require.Equal(c.t, was.FailureStreak+1, got.FailureStreak)
+		require.Zero(c.t, got.NextEligible)
+		require.Zero(c.t, got.NextRun)
+	default:
+		require.Equal(c.t, pawl.StatusBackoff, got.Status)
+		require.Equal(c.t, was.FailureStreak+1, got.FailureStreak)
+		require.True(c.t, got.NextEligible.After(got.UpdatedAt))
+	}
+}
+
+// settled is what the core makes of the states before a start at an instant.
+func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
+	states, keys := maps.Clone(before.states), before.Counters
+	apply := func(id string, e engine.Event) error {
+		change, err := engine.Apply(states[id], e, at, c.plan(id))
+		if err == nil {
+			states[id] = change.State
+		}
+		return err
+	}
+	for id, s := range before.states {
+		for _, run := range s.Open {
+			require.NoError(c.t, apply(id, c.interrupt(before, id, run)))
+		}
+		if s.Registered && c.plan(id).Schedule == nil {
+			require.NoError(c.t, apply(id, engine.Retire{}))
+		}
+	}
+	for _, f := range c.flows {
+		if _, known := states[f.ID]; !known {
+			keys.Flow++
+			states[f.ID] = engine.State{FlowInfo: engine.FlowInfo{ID: f.ID, Status: pawl.StatusIdle}, Key: keys.Flow}
+		}
+		if !states[f.ID].Registered {
+			require.NoError(c.t, apply(f.ID, engine.Adopt{}))
+		}
+	}
+	for _, command := range before.Waiting {
+		if command.Verb == "reset" {
+			_ = apply(command.Flow, engine.Reset{}) // a refusal changes nothing
+		} else if apply(command.Flow, engine.Reserve{Trigger: engine.TriggerManual, Key: keys.Run + 1}) == nil {
+			keys.Run++
+		}
+	}
+	return states
+}
+
+// howMany kills at random moments there are. A child takes many times longer
+// with the race detector, so there are fewer then.
+func howMany(t *testing.T) int64 {
+	info, _ := debug.ReadBuildInfo()
+	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		return setting(t, "PAWL_KILLS", 50)
+	}
+	return setting(t, "PAWL_KILLS", 200)
+}
+
+// setting is a number from whoever runs the tests.
+func setting(t *testing.T, name string, standard int64) int64 {
+	text := os.Getenv(name)
+	if text == "" {
+		return standard
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	require.NoError(t, err, name)
+	return n
+}

@@ -1,0 +1,451 @@
+//go:build unix
+
+package pawl_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
+)
+
+// crashFlow is a flow as both the child and the parent know it: manual unless it
+// has an interval or an expression.
+type crashFlow struct {
+	ID      string
+	Every   time.Duration
+	Cron    string
+	Backoff *pawl.BackoffPolicy
+	Job     string // what it does, see [world.job]; empty: it succeeds
+}
+
+// backoff is a policy with windows that are over at the next start, or at one of
+// those after that.
+func backoff(limit int) *pawl.BackoffPolicy {
+	return &pawl.BackoffPolicy{Initial: 700 * time.Millisecond, MaxDelay: 4 * time.Second, Jitter: 0.3, StreakLimit: limit}
+}
+
+var stormFlows = []crashFlow{
+	{ID: "every-ok", Every: 3 * time.Millisecond},
+	{ID: "every-fails", Every: 7 * time.Millisecond, Job: "fails"},
+	{ID: "every-flaky", Every: 4 * time.Millisecond, Backoff: backoff(0), Job: "flaky"},
+	{ID: "every-backoff", Every: 5 * time.Millisecond, Backoff: backoff(0), Job: "fails"},
+	{ID: "every-trips", Every: 5 * time.Millisecond, Backoff: backoff(3), Job: "fails"},
+	{ID: "every-long", Every: time.Millisecond, Job: "hangs"},
+	{ID: "every-long-backoff", Every: time.Millisecond, Backoff: backoff(0), Job: "hangs"},
+	{ID: "cron-ok", Cron: "* * * * * *"},
+	{ID: "cron-trips", Cron: "* * * * * *", Backoff: backoff(4), Job: "fails"},
+	{ID: "cron-long", Cron: "* * * * * *", Backoff: backoff(5), Job: "hangs"},
+	{ID: "manual-ok"},
+	{ID: inboxOnly, Job: "flaky"},
+	{ID: "manual-flaky", Backoff: backoff(0), Job: "flaky"},
+	{ID: "manual-trips", Backoff: backoff(2), Job: "fails"},
+	{ID: "manual-long", Backoff: backoff(3), Job: "hangs"},
+	{ID: "manual-nested", Job: "nested"},
+}
+
+var tourFlows = []crashFlow{
+	{ID: "every-flaky", Every: time.Second, Backoff: backoff(0), Job: "flaky"},
+	{ID: "cron-flaky", Cron: "0 * * * * *", Backoff: backoff(0), Job: "flaky"},
+	{ID: "manual-ok"},
+	{ID: inboxOnly},
+	{ID: "manual-trips", Backoff: backoff(2), Job: "fails"},
+	{ID: "manual-long", Backoff: backoff(3), Job: "hangs"},
+}
+
+func (f crashFlow) kind() string { return f.schedule().Kind() }
+
+func (f crashFlow) schedule() engine.Schedule {
+	schedule, err := engine.Manual(), error(nil)
+	switch {
+	case f.Every != 0:
+		schedule, err = engine.Every(f.Every)
+	case f.Cron != "":
+		schedule, err = engine.Cron(f.Cron)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return schedule
+}
+
+func (f crashFlow) register(s *pawl.Scheduler, job pawl.Job) error {
+	var opts []pawl.FlowOption
+	if f.Backoff != nil {
+		opts = append(opts, pawl.WithBackoff(*f.Backoff))
+	}
+	switch {
+	case f.Every != 0:
+		return s.Every(f.ID, f.Every, job, opts...)
+	case f.Cron != "":
+		return s.Cron(f.ID, f.Cron, job, opts...)
+	}
+	return s.Manual(f.ID, job, opts...)
+}
+
+// child is what a child is told, in its environment.
+type child struct {
+	Database string
+	Flows    []crashFlow
+	Script   string
+	Kill     string        // when it kills itself: "before 3" is before its third commit, "after reset", "during start 200µs"
+	Shift    time.Duration // of its wall clock, so that time passes between two starts
+}
+
+const childEnv = "PAWL_CRASH_CHILD"
+
+// line is what a child says.
+type line struct {
+	What    string         // start, ready, commit, job, reserved, over, reset, posted
+	Flow    string         `json:",omitempty"`
+	Run     int64          `json:",omitempty"` // or the id of a command
+	Version int64          `json:",omitempty"` // of the flow, as Status had it
+	Info    *pawl.RunInfo  `json:",omitempty"`
+	Seq     int64          `json:",omitempty"` // of the newest transition
+	At      time.Time      `json:",omitzero"`  // of the same
+	States  []engine.State `json:",omitempty"` // after the first commit
+}
+
+func childMain(text string) int {
+	w := &world{log: os.Stderr, ready: make(chan struct{})}
+	err := json.Unmarshal([]byte(text), &w.child)
+	if err != nil {
+		panic(err)
+	}
+	w.tell = func(l line) {
+		text, err := json.Marshal(l)
+		if err != nil {
+			panic(err)
+		}
+		if _, err := os.Stdout.Write(append(text, '\n')); err != nil {
+			panic(err)
+		}
+	}
+	if err := w.play(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// world is a program with a scheduler: a child, or a part of the parent.
+type world struct {
+	child
+	log    io.Writer
+	tell   func(line) // from any goroutine
+	runner *pawl.Runner
+	ready  chan struct{} // closed when there is a runner
+}
+
+func (w *world) start(opts ...pawl.Option) (err error) {
+	opts = append([]pawl.Option{
+		pawl.WithLogger(slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelError}))),
+		pawl.WithStore(func(s engine.Store) engine.Store { return &tap{Store: s, world: w} }),
+		pawl.WithNow(func() time.Time { return time.Now().Add(w.Shift) }),
+		pawl.WithInboxPoll(time.Millisecond),
+	}, opts...)
+	s := pawl.NewScheduler(w.Database, opts...)
+	for _, f := range w.Flows {
+		if err := f.register(s, w.job(f)); err != nil {
+			return err
+		}
+	}
+	if w.runner, err = s.Start(context.Background()); err != nil {
+		return err
+	}
+	close(w.ready)
+	return nil
+}
+
+// job says that it runs before it does anything.
+func (w *world) job(f crashFlow) pawl.JobFunc {
+	return func(ctx context.Context) error {
+		run, _ := pawl.RunFrom(ctx)
+		w.tell(line{What: "job", Flow: run.FlowID, Run: run.Number})
+		switch f.Job {
+		case "fails":
+			return errors.New("no luck")
+		case "flaky":
+			if run.Number%3 != 0 {
+				return fmt.Errorf("no luck with %d", run.Number)
+			}
+		case "hangs":
+			<-ctx.Done()
+			return ctx.Err()
+		case "nested":
+			<-w.ready
+			return w.run("manual-ok")
+		case "kills":
+			die()
+		}
+		return nil
+	}
+}
+
+// run triggers a flow and waits for the end of the run, or resets the flow if it
+// is tripped.
+func (w *world) run(id string) error {
+	run, err := w.trigger(id)
+	if run == 0 || err != nil {
+		return err
+	}
+	info, err := w.runner.WaitRun(context.Background(), id, run)
+	if err != nil {
+		return err
+	}
+	w.tell(line{What: "over", Flow: id, Run: run, Info: &info, Version: w.version(id)})
+	return nil
+}
+
+// trigger returns 0 if the flow cannot be run now.
+func (w *world) trigger(id string) (int64, error) {
+	run, err := w.runner.Trigger(context.Background(), id)
+	switch {
+	case errors.Is(err, pawl.ErrTripped):
+		return 0, w.reset(id)
+	case errors.Is(err, pawl.ErrAlreadyRunning):
+		return 0, nil
+	case err == nil:
+		w.tell(line{What: "reserved", Flow: id, Run: run, Version: w.version(id)})
+	}
+	return run, err
+}
+
+func (w *world) reset(id string) error {
+	err := w.runner.Reset(context.Background(), id)
+	if err == nil {
+		w.tell(line{What: "reset", Flow: id, Version: w.version(id)})
+	}
+	return err
+}
+
+func (w *world) version(id string) int64 {
+	info, _ := w.runner.Status(id)
+	return info.Version
+}
+
+// play goes through the script of a child.
+func (w *world) play() error {
+	switch w.Script {
+	case "storm":
+		return w.storm()
+	case "tour":
+		return w.tour()
+	case "bomb":
+		return w.bomb()
+	case "drain":
+		return w.drain()
+	case "deaf":
+		return w.deaf()
+	}
+	return fmt.Errorf("no script %q", w.Script)
+}
+
+// storm does all at once until it is killed.
+func (w *world) storm() error {
+	if err := w.start(); err != nil {
+		return err
+	}
+	failed := make(chan error) // nobody closes it; the first one ends the process
+	for _, ids := range [][]string{
+		{"manual-ok"},
+		{"manual-trips", "cron-trips"},
+		{"manual-flaky", "every-ok", "every-flaky", "manual-nested", "every-trips"},
+	} {
+		go func() {
+			for i := 0; ; i++ {
+				if err := w.run(ids[i%len(ids)]); err != nil {
+					failed <- err
+				}
+			}
+		}()
+	}
+	go func() { failed <- w.command() }()
+	w.tell(line{What: "ready"})
+	if _, err := w.trigger("manual-long"); err != nil {
+		return err
+	}
+	return <-failed
+}
+
+// command asks through the inbox, as another process would.
+func (w *world) command() error {
+	client, err := pawl.Open(w.Database)
+	if err != nil {
+		return err
+	}
+	for {
+		id, err := client.Post(context.Background(), "reset", "manual-flaky")
+		if err != nil {
+			return err
+		}
+		w.tell(line{What: "posted", Run: id})
+		run, err := client.Trigger(context.Background(), inboxOnly)
+		if err != nil && !errors.Is(err, pawl.ErrAlreadyRunning) {
+			return err
+		}
+		if err == nil {
+			w.tell(line{What: "reserved", Flow: inboxOnly, Run: run})
+		}
+	}
+}
+
+// tour does one thing after the other, all that there is, and ends by itself.
+func (w *world) tour() error {
+	if err := w.start(pawl.WithStopTimeout(0)); err != nil {
+		return err
+	}
+	for _, id := range []string{"manual-trips", "manual-long"} {
+		if err := w.reset(id); err != nil {
+			return err
+		}
+	}
+	for _, id := range []string{"manual-ok", "manual-trips", "manual-trips", "manual-trips"} { // the last one resets
+		if err := w.run(id); err != nil {
+			return err
+		}
+	}
+	if _, err := w.trigger("manual-long"); err != nil {
+		return err
+	}
+	client, err := pawl.Open(w.Database)
+	if err != nil {
+		return err
+	}
+	if _, err := client.Trigger(context.Background(), inboxOnly); err != nil && !errors.Is(err, pawl.ErrAlreadyRunning) {
+		return err
+	}
+	if err := w.runner.Stop(context.Background()); !errors.Is(err, pawl.ErrStopTimeout) {
+		return fmt.Errorf("stop with a job that hangs: %w", err)
+	}
+	return client.Close()
+}
+
+// bomb waits for a job to kill it, unless that flow is tripped.
+func (w *world) bomb() error {
+	w.Shift += 900*time.Millisecond - time.Duration(time.Now().Add(w.Shift).Nanosecond()) // a second is about to begin
+	if err := w.start(); err != nil {
+		return err
+	}
+	bomb, _ := w.runner.Status("bomb")
+	switch {
+	case bomb.Status == pawl.StatusTripped:
+		return w.runner.Stop(context.Background())
+	case bomb.Kind == engine.KindManual:
+		_, err := w.trigger("bomb")
+		return errors.Join(err, w.runner.Wait())
+	}
+	return w.runner.Wait()
+}
+
+// drain stops while a run is in flight that does not end.
+func (w *world) drain() error {
+	if err := w.start(pawl.WithStopTimeout(time.Hour)); err != nil {
+		return err
+	}
+	if _, err := w.trigger("long"); err != nil {
+		return err
+	}
+	return w.runner.Stop(context.Background())
+}
+
+// deaf never looks at the inbox after its start.
+func (w *world) deaf() error {
+	if err := w.start(pawl.WithInboxPoll(0)); err != nil {
+		return err
+	}
+	w.tell(line{What: "ready"})
+	return w.runner.Wait()
+}
+
+// tap stands between the engine and its store. It says what was committed, and
+// kills the process at the commit that it was told.
+type tap struct {
+	engine.Store
+	world   *world
+	commits int
+	states  map[string]engine.State // as the commits leave them
+}
+
+func (p *tap) Load(ctx context.Context) (engine.Snapshot, error) {
+	snapshot, err := p.Store.Load(ctx)
+	p.states = map[string]engine.State{}
+	for _, s := range snapshot.Flows {
+		p.states[s.ID] = s
+	}
+	return snapshot, err
+}
+
+func (p *tap) Commit(ctx context.Context, b engine.Batch) error {
+	p.commits++
+	p.strike("before", b)
+	p.strike("during", b)
+	if err := p.Store.Commit(ctx, b); err != nil {
+		return err
+	}
+	p.strike("after", b)
+	said := line{What: "commit"}
+	for _, c := range b.Changes {
+		p.states[c.ID] = c.State
+		said.Seq, said.At = c.Seq, c.UpdatedAt
+	}
+	if p.commits == 1 {
+		said.What, said.States = "start", slices.Collect(maps.Values(p.states))
+	}
+	p.world.tell(said)
+	return nil
+}
+
+// strike kills at once, or after the time that is given for a kill during a commit.
+func (p *tap) strike(where string, b engine.Batch) {
+	order := strings.Fields(p.world.Kill)
+	if len(order) < 2 || order[0] != where || order[1] != strconv.Itoa(p.commits) && !slices.Contains(about(b), order[1]) {
+		return
+	}
+	if len(order) == 2 {
+		die()
+	}
+	delay, err := time.ParseDuration(order[2])
+	if err != nil {
+		panic(err)
+	}
+	time.AfterFunc(delay, die)
+}
+
+// about names what a batch holds.
+func about(b engine.Batch) (marks []string) {
+	for _, c := range b.Changes {
+		marks = append(marks, c.Event)
+	}
+	if len(b.Answers) > 0 {
+		marks = append(marks, "answer")
+	}
+	switch {
+	case b.Owner == nil:
+	case !b.Owner.StoppedAt.IsZero():
+		marks = append(marks, "stopped")
+	case !b.Owner.StoppingAt.IsZero():
+		marks = append(marks, "stopping")
+	default:
+		marks = append(marks, "start")
+	}
+	return marks
+}
+
+// die is kill -9.
+func die() {
+	_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
+	select {} // other threads end a moment later
+}

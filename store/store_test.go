@@ -15,7 +15,6 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/migrations"
@@ -129,35 +128,6 @@ func TestBadPathsAreRefused(t *testing.T) {
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	assert.Len(t, entries, 1, "nothing was made")
-}
-
-// A process that was killed while it made the schema leaves a hot journal, which
-// a connection that cannot write cannot read past.
-func TestHalfMadeDatabaseIsMadeAnew(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "jobs.db")
-	db := plainDB(t, path)
-	db.SetMaxOpenConns(1)
-	execOn(t, db, "PRAGMA cache_spill = 1")
-	execOn(t, db, "PRAGMA cache_size = 1")
-	execOn(t, db, "CREATE TABLE pawl_half (a)")
-	execOn(t, db, "BEGIN IMMEDIATE")
-	for range 200 {
-		execOn(t, db, "INSERT INTO pawl_half VALUES (randomblob(4000))") // spills into the file
-	}
-	killed := filepath.Join(t.TempDir(), "jobs.db")
-	for _, side := range []string{"", "-journal"} { // as kill -9 would leave them
-		content, err := os.ReadFile(path + side)
-		require.NoError(t, err)
-		require.NotEmpty(t, content)
-		require.NoError(t, os.WriteFile(killed+side, content, 0o600))
-	}
-	_, err := look(t.Context(), killed, "mode=ro")
-	require.Equal(t, sqlite3.SQLITE_READONLY, code(err), "the trap is there")
-	s := openStore(t, killed, Options{})
-	assert.NoFileExists(t, killed+"-journal")
-	found, err := s.Verify(t.Context())
-	require.NoError(t, err)
-	assert.Empty(t, found)
 }
 
 // Characters that mean something in a URI mean nothing in a path.

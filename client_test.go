@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -267,4 +268,131 @@ func TestSharedFileMustBeSaidSo(t *testing.T) {
 		assert.Equal(t, pawl.RunCompleted, info.Status)
 		stop(t, r, db)
 	})
+}
+
+// A Client is safe for any number of callers.
+func TestManyCallersShareAClient(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		for i := range 20 {
+			require.NoError(t, s.Manual(fmt.Sprint(i), job(ok)))
+		}
+		r := start(t, s)
+		c := openClient(t, db)
+		errs := make(chan error, 20)
+		for i := range 20 {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, err := c.Trigger(ctx, fmt.Sprint(i))
+				errs <- err
+			}()
+		}
+		for range 20 {
+			require.NoError(t, <-errs)
+		}
+		require.NoError(t, c.Close())
+		stop(t, r, db)
+	})
+}
+
+// The inbox is emptied whatever its size and whatever ids its rows have, and no
+// row is carried out twice.
+func TestInboxIsEmptiedWhateverItHolds(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		build := func(opts ...pawl.Option) *pawl.Scheduler {
+			s := quiet(db, opts...)
+			require.NoError(t, s.Manual("a", job(ok)))
+			return s
+		}
+		stop(t, start(t, build()), db)
+		const fill = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+			INSERT INTO pawl_commands (command, flow_id) SELECT 'reset', 'a' FROM n`
+		execSQL(t, db, fill)
+		r := start(t, build())
+		assert.Len(t, inbox(t, db), 1500, "at the start")
+		stop(t, r, db)
+		r = start(t, build(pawl.WithInboxPoll(50*time.Millisecond)))
+		execSQL(t, db, fill)
+		execSQL(t, db, "INSERT INTO pawl_commands (id, command, flow_id) VALUES (0, 'trigger', 'a'), (-7, 'trigger', 'a')")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		assert.Len(t, inbox(t, db), 3002, "while it runs")
+		assert.LessOrEqual(t, status(t, r, "a").RunCount, int64(2))
+		stop(t, r, db)
+	})
+}
+
+// A row whose answer the database rejects is not carried out, and stops nobody.
+func TestRowThatCannotBeAnsweredStopsNobody(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := newDiary()
+		s := quiet(db, pawl.WithInboxPoll(time.Second))
+		require.NoError(t, s.Every("tick", time.Minute, d.job(ok)))
+		require.NoError(t, s.Manual("a", job(ok)))
+		r := start(t, s)
+		execSQL(t, db, `CREATE TRIGGER pawl_no BEFORE UPDATE ON pawl_commands BEGIN SELECT RAISE(ABORT, 'no'); END`)
+		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'a')`)
+		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
+		assert.Len(t, d.entries(), 11)
+		assert.Zero(t, status(t, r, "a").RunCount)
+		stop(t, r, db)
+	})
+}
+
+// T7: the machine went down, so nobody blames the job.
+func TestMachineThatWentDownIsNotBlamedOnTheJob(t *testing.T) {
+	for _, test := range []struct {
+		boot   string
+		streak int
+		says   string
+	}{
+		{"another", 0, "interrupted: the machine went down"},
+		{"", 1, "interrupted: the process died"},
+	} {
+		bubble(t, func(t *testing.T, db string) {
+			build := func(db string) *pawl.Scheduler {
+				s := quiet(db)
+				require.NoError(t, s.Manual("a", job(untilCancelled), pawl.WithBackoff(pawl.TripAfter(5))))
+				return s
+			}
+			r := start(t, build(db))
+			_, err := r.Trigger(t.Context(), "a")
+			require.NoError(t, err)
+			asKilled := db + ".copy"
+			execSQL(t, db, "VACUUM INTO ?", asKilled)
+			if test.boot != "" {
+				execSQL(t, asKilled, "UPDATE pawl_runners SET boot_id = ?", test.boot)
+			}
+			second := start(t, build(asKilled))
+			info := status(t, second, "a")
+			assert.Equal(t, test.streak, info.FailureStreak)
+			assert.Contains(t, info.LastError, test.says)
+			stop(t, second, asKilled)
+			require.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
+		})
+	}
+}
+
+// Rows that somebody edited into nonsense are refused at the start, by name.
+func TestNonsenseInARowIsRefusedAtStart(t *testing.T) {
+	for _, edit := range []string{
+		"UPDATE pawl_flow_state SET status = 9",
+		"UPDATE pawl_flow_state SET in_flight = 1",
+		"UPDATE pawl_flow_state SET in_flight = 1, last_key = 77",
+		"PRAGMA foreign_keys = off; DELETE FROM pawl_flow_state",
+	} {
+		bubble(t, func(t *testing.T, db string) {
+			build := func() *pawl.Scheduler {
+				s := quiet(db)
+				require.NoError(t, s.Manual("a", job(ok)))
+				return s
+			}
+			stop(t, start(t, build()), db)
+			execSQL(t, db, edit)
+			_, err := build().Start(t.Context())
+			require.ErrorContains(t, err, `flow "a"`, edit)
+		})
+	}
 }

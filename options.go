@@ -42,7 +42,7 @@ func WithQueue(n int) Option {
 }
 
 // WithInboxPoll sets how often the inbox is looked at; default 250 ms, 0: only
-// at the start. A look costs no query while nobody else writes to the file.
+// at the start. A look costs no query while nothing is written to the file.
 func WithInboxPoll(d time.Duration) Option {
 	return func(o *options) error {
 		o.inboxPoll = d
@@ -60,7 +60,9 @@ func WithWaitForOwner(d time.Duration) Option {
 }
 
 // WithSharedFile says that the file holds tables of the app too. Without it a
-// file with tables that are not Pawl's is refused with [ErrForeignDatabase].
+// file with tables that are not Pawl's is refused with [ErrForeignDatabase]. The
+// app has to open it with modernc.org/sqlite too: a second SQLite library in one
+// process breaks the locks of the first.
 func WithSharedFile() Option {
 	return func(o *options) error {
 		o.shared = true

@@ -20,8 +20,9 @@
 // scheduler. A [Client] looks at the same file from any other process and posts
 // commands to its inbox; so does anybody with the sqlite3 program.
 //
-// A run is at most once per scheduled instant, and a run that a crash cut short
-// is recorded as interrupted, never repeated in silence. The job's first lines
+// A scheduled instant has at most one run, but for a run that a stop cancelled,
+// which is repeated as the next attempt. A run that a crash cut short is recorded
+// as interrupted, never repeated in silence. The job's first lines
 // may have run although its outcome was not recorded: a job that touches the
 // world should be idempotent by its run number, see [RunFrom].
 package pawl

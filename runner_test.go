@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -993,4 +994,66 @@ func TestClockThatWentBackWhileNobodyRanIsHandledAtStart(t *testing.T) {
 			stop(t, r, db)
 		})
 	}
+}
+
+// T8, L4: the instant of a cancelled run is repeated at the next start, and makes
+// up for those that were missed since.
+func TestCancelledInstantIsRepeatedThoughNewerOnesPassed(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var told []string
+		build := func(j pawl.Job) *pawl.Scheduler {
+			s := quiet(db, pawl.WithStopTimeout(time.Second))
+			require.NoError(t, s.Cron("a", "@hourly", j))
+			return s
+		}
+		r := start(t, build(job(untilCancelled)))
+		time.Sleep(61 * time.Minute)
+		require.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
+		time.Sleep(2 * time.Hour)
+		r = start(t, build(job(func(ctx context.Context) error {
+			run, _ := pawl.RunFrom(ctx)
+			told = append(told, fmt.Sprint(run.ScheduledAt.Format("15:04"), " attempt ", run.Attempt))
+			return nil
+		})))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.Equal(t, []string{"01:00 attempt 2", "04:00 attempt 1"}, told)
+		stop(t, r, db)
+	})
+}
+
+// A stop timeout may be as long as a Duration is.
+func TestStopTimeoutMayBeForEver(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db, pawl.WithStopTimeout(math.MaxInt64), nil)
+		require.NoError(t, s.Manual("a", job(func(context.Context) error { time.Sleep(time.Hour); return nil }), nil))
+		r := start(t, s)
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		stop(t, r, db)
+		assert.Equal(t, pawl.StatusCompleted, status(t, r, "a").Status)
+	})
+}
+
+// curious is a job that asks the scheduler something while it is validated.
+type curious struct{ s *pawl.Scheduler }
+
+func (curious) Run(context.Context) error { return nil }
+func (c curious) Validate() error {
+	if !c.s.Contains("a") || c.s.Len() != 1 {
+		return errors.New("where am I?")
+	}
+	return nil
+}
+
+func TestValidatorMayAskTheScheduler(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var log bytes.Buffer
+		s := pawl.NewScheduler(db, pawl.WithInboxPoll(0), pawl.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		require.NoError(t, s.Manual("a", curious{s}))
+		r := start(t, s)
+		s.AddResource(part{name: "late", log: &[]string{}})
+		assert.Contains(t, log.String(), "AddResource after Start has no effect")
+		stop(t, r, db)
+	})
 }

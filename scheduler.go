@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -37,16 +38,24 @@ type registration struct {
 
 // NewScheduler returns a scheduler without flows for the database at a path, a
 // plain file name that Start makes if it is missing. Nothing is opened yet.
+//
+// While it runs nothing else in the same process may open that file, nor the
+// -wal and -shm files beside it, by other means than this package and
+// modernc.org/sqlite: closing any of them drops the locks of the process, and
+// transitions that are committed afterwards can be lost.
 func NewScheduler(database string, opts ...Option) *Scheduler {
 	s := &Scheduler{
 		database: database,
 		options: options{
-			stopTimeout: 30 * time.Second, queue: 1024, inboxPoll: 250 * time.Millisecond,
+			logger: slog.Default(), stopTimeout: 30 * time.Second, queue: 1024, inboxPoll: 250 * time.Millisecond,
 			wrapStore: func(s engine.Store) engine.Store { return s }, now: time.Now,
 		},
 		byID: map[string]*registration{},
 	}
 	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
 		if err := opt(&s.options); err != nil {
 			s.errs = append(s.errs, err)
 		}
@@ -55,10 +64,15 @@ func NewScheduler(database string, opts ...Option) *Scheduler {
 }
 
 // AddResource adds a resource that all flows share: those are set up first and
-// torn down last.
+// torn down last. A nil resource is an error of Start. After Start it is too late:
+// the resource is not used, and that is logged as an error.
 func (s *Scheduler) AddResource(r Resource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.started {
+		s.options.logger.Error("pawl: AddResource after Start has no effect")
+		return
+	}
 	if r == nil {
 		s.errs = append(s.errs, errors.New("AddResource(nil)"))
 		return
@@ -128,6 +142,9 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 		return fmt.Errorf("%w: its job is nil", ErrInvalidFlow)
 	}
 	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
 		if err := opt(r); err != nil {
 			return err
 		}
@@ -234,14 +251,16 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 	return r, nil
 }
 
-// spend marks the builder as started and reports what is wrong with it.
+// spend marks the builder as started, so that nothing of it changes any more,
+// and reports what is wrong with it.
 func (s *Scheduler) spend(ctx context.Context) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.started {
+	started := s.started
+	s.started = true
+	s.mu.Unlock() // a Validator may ask the scheduler something
+	if started {
 		return ErrStarted
 	}
-	s.started = true
 	if err := errors.Join(s.errs...); err != nil {
 		return err
 	}

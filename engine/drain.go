@@ -12,7 +12,15 @@ import (
 func (e *Engine) beginDrain() {
 	e.draining = true
 	e.owner.StoppingAt, e.ownerNew = e.now(), true
-	e.loops.clear()
+	var ends []command
+	for _, c := range e.kept { // what was rejected gets a last chance; clocks are for the next start
+		switch c.event.(type) {
+		case Outcome, Cancel:
+			c.after = time.Time{}
+			ends = append(ends, c)
+		}
+	}
+	e.kept = ends
 }
 
 // drainedAll says whether a stop has nothing left to wait for, and cancels what
@@ -51,11 +59,11 @@ func (e *Engine) lastCommit() error {
 			commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "cancelled: the stop window passed while the job ran"}})
 		}
 	}
-	e.kept = nil
+	e.kept, e.retryAt = nil, time.Time{}
 	e.owner.StoppedAt, e.ownerNew = e.now(), true
 	e.commit(commands)
 	var result error
-	if e.overdue != nil {
+	if len(e.overdue) > 0 {
 		result = fmt.Errorf("%w after %s with runs of %s in flight", ErrStopTimeout, e.StopTimeout, names(e.overdue))
 	}
 	if e.ownerNew {

@@ -30,6 +30,7 @@ type driver struct {
 	// While the store fails: since when, and when it is tried again. Both monotonic.
 	failing time.Time
 	retryAt time.Time
+	failure error // the last one
 
 	// Flows of commits that failed. What that means is unknown until they are
 	// read again: the commit may have taken effect.
@@ -44,7 +45,8 @@ type driver struct {
 type command struct {
 	flow  *flow
 	event Event
-	inbox int64      // id of its row in the inbox; 0: none
+	inbox bool // it is the row in the inbox with the id row
+	row   int64
 	err   error      // the answer is known already
 	after time.Time  // of a kept command: not before; monotonic
 	reply chan reply // capacity 1, so that the driver never waits; nil: nobody does
@@ -70,11 +72,11 @@ type batch struct {
 var errDriver = errors.New("the driver died of a bug in this package")
 
 const (
-	maxBatch    = 1000            // commands, and flows that are due, in one transaction
-	retryDelay  = time.Second     // between attempts while the store fails
-	rejectDelay = time.Minute     // before what the database rejected is tried again
-	lookDelay   = time.Minute     // the longest sleep: the clock is compared that often
-	callTimeout = 5 * time.Second // of Reload
+	maxBatch    = 1000        // commands, and flows that are due, in one transaction
+	retryDelay  = time.Second // between attempts while the store fails
+	rejectDelay = time.Minute // before what the database rejected is tried again
+	lookDelay   = time.Minute // the longest sleep: the clock is compared that often
+	callTimeout = time.Second // of reading flows again
 )
 
 // drive is the driver: the single writer.
@@ -123,6 +125,11 @@ func (e *Engine) gather() []command {
 		return batch
 	}
 	batch = e.takeKept(batch)
+	select {
+	case <-e.stopSignal(): // nothing is dispatched that became due after it
+		e.beginDrain()
+	default:
+	}
 	if !e.draining {
 		batch = e.watchClock(batch)
 		batch = e.loops.takeDue(batch, e.now())
@@ -196,17 +203,19 @@ func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Millisecon
 // rejects is applied again on states read from the store; a flow that is
 // rejected once more is answered with the error, and nobody waits for it.
 func (e *Engine) commit(commands []command) {
+	if time.Now().Before(e.retryAt) {
+		e.holdUp(commands, e.failure)
+		return
+	}
 	e.resolveDoubts()
 	reloaded := map[*flow]bool{}
 	for range 2*len(commands) + 1 { // a flow is rejected twice at most
 		b := e.apply(commands)
 		err := e.write(b)
-		rejected, f := e.rejection(err)
-		if f == nil {
+		if !e.heal(commands, err, reloaded) {
 			e.settle(b, err)
 			return
 		}
-		e.heal(f, commands, rejected, reloaded)
 	}
 	panic("rejections do not end")
 }
@@ -224,7 +233,7 @@ func (e *Engine) apply(commands []command) batch {
 		} else {
 			b.replies[i].run = change.RunNumber
 		}
-		if c.inbox != 0 {
+		if c.inbox {
 			b.Answers = append(b.Answers, answer(c, b.replies[i], now))
 		}
 	}
@@ -280,7 +289,7 @@ func (b *batch) applyOne(c command, now time.Time) (Change, error) {
 }
 
 func answer(c command, r reply, now time.Time) Answer {
-	a := Answer{ID: c.inbox, At: now}
+	a := Answer{ID: c.row, At: now}
 	switch {
 	case r.err != nil:
 		a.Error = r.err.Error()
@@ -347,8 +356,12 @@ func (e *Engine) log(c *Change) {
 	if !e.Logger.Enabled(e.work, slog.LevelDebug) {
 		return
 	}
+	next := "never"
+	if !c.NextRun.IsZero() {
+		next = stamp(c.NextRun)
+	}
 	e.Logger.Debug("pawl: transition", "flow", c.ID, "event", c.Event, "run", c.RunNumber,
-		"from", c.From, "to", c.Status, "streak", c.FailureStreak, "next", c.NextRun, "note", c.Note)
+		"from", c.From, "to", c.Status, "streak", c.FailureStreak, "next", next, "note", c.Note)
 }
 
 func firstLine(text string) string {
@@ -370,11 +383,17 @@ func (e *Engine) fail(b batch, err error) {
 		e.failing = time.Now()
 		e.Logger.Error("pawl: the database does not take writes; no flow is dispatched until it does", "error", err)
 	}
-	e.retryAt = time.Now().Add(retryDelay)
+	e.retryAt, e.failure = time.Now().Add(retryDelay), err
+	e.ownerNew = true // something to write, so that the end of the spell is noticed
 	for _, f := range b.flows {
 		e.doubtful[f] = true
 	}
-	for _, c := range b.commands {
+	e.holdUp(b.commands, err)
+}
+
+// holdUp answers commands while the store fails.
+func (e *Engine) holdUp(commands []command, err error) {
+	for _, c := range commands {
 		e.reply(c, reply{err: fmt.Errorf("commit: %w", err), unknown: true})
 		e.keep(c, time.Time{})
 		if c.flow != nil {
@@ -389,7 +408,7 @@ func (e *Engine) recovered() {
 		return
 	}
 	e.Logger.Info("pawl: the database takes writes again", "after", time.Since(e.failing))
-	e.failing, e.retryAt = time.Time{}, time.Time{}
+	e.failing, e.retryAt, e.failure = time.Time{}, time.Time{}, nil
 }
 
 // keep holds what must not be dropped until it is durable or refused.

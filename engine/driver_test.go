@@ -216,6 +216,7 @@ func TestRefusalIsAnsweredAfterTheCommitItRestsOn(t *testing.T) {
 			require.ErrorContains(t, err, "disk on fire", "nobody hears of a run that never was")
 		}
 		r.store.break_(nil)
+		time.Sleep(2 * time.Second)
 		release = r.store.hold()
 		first = async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
 		synctest.Wait()
@@ -345,7 +346,7 @@ func TestTickThatMeetsATriggerIsNotDelayed(t *testing.T) {
 		time.Sleep(2 * time.Millisecond) // the trigger and the tick share a batch
 		release()
 		synctest.Wait()
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2*time.Minute + time.Second)
 		require.NoError(t, r.end(t))
 		require.Len(t, starts, 4)
 		assert.Equal(t, time.Minute+time.Millisecond, starts[1])
@@ -600,4 +601,134 @@ func TestWallClockJumps(t *testing.T) {
 			})
 		})
 	}
+}
+
+// R4, L7: from Stop on nothing is dispatched, commands are refused, and those
+// that were queued before are carried out.
+func TestStopDrawsALineBetweenCommands(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		every, err := engine.Every(time.Minute)
+		require.NoError(t, err)
+		ticks := 0
+		r := startRig(t, path, manual("a", ok), manual("b", ok),
+			engine.Flow{ID: "tick", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+		time.Sleep(time.Minute - time.Second)
+		synctest.Wait()
+		require.Equal(t, 1, ticks)
+		release := r.store.hold()
+		async(func() (int64, error) { return r.Trigger(t.Context(), "b") })
+		synctest.Wait()
+		before := async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+		reset := async(func() (int64, error) { return 0, r.Reset(t.Context(), "b") })
+		synctest.Wait()
+		r.Stop()
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, engine.ErrStopped)
+		require.ErrorIs(t, r.Reset(t.Context(), "a"), engine.ErrStopped)
+		time.Sleep(2 * time.Second) // tick becomes due
+		release()
+		require.NoError(t, r.Wait())
+		run, err, done := before()
+		require.True(t, done)
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), run)
+		_, err, done = reset()
+		require.True(t, done)
+		require.NoError(t, err)
+		info, _ := r.Status("a")
+		assert.Equal(t, engine.StatusCompleted, info.Status)
+		assert.Equal(t, 1, ticks)
+		require.NoError(t, r.end(t))
+	})
+}
+
+// D7: each spell of a failing store is logged once, also if nobody asks for
+// anything when it ends.
+func TestEverySpellIsLogged(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		r := startRig(t, path, manual("a", ok))
+		for range 2 {
+			r.store.break_(func() error { return errors.New("disk full") })
+			_, err := r.Trigger(t.Context(), "a")
+			require.ErrorContains(t, err, "disk full")
+			time.Sleep(time.Minute)
+			r.store.break_(nil)
+			time.Sleep(time.Minute)
+		}
+		require.NoError(t, r.end(t))
+		assert.Equal(t, 2, strings.Count(r.log.String(), "does not take writes"))
+		assert.Equal(t, 2, strings.Count(r.log.String(), "takes writes again"))
+	})
+}
+
+// D7: while the store fails callers do not queue up behind it.
+func TestCallersOfAFailingStoreAreAnsweredAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		r := startRig(t, path, manual("a", ok))
+		r.store.break_(func() error {
+			time.Sleep(5 * time.Second) // a lock that is waited for
+			return errors.New("locked")
+		})
+		_, err := r.Trigger(t.Context(), "a")
+		require.ErrorContains(t, err, "locked")
+		began := time.Now()
+		for range 100 {
+			_, err := r.Trigger(t.Context(), "a")
+			require.ErrorContains(t, err, "locked")
+		}
+		assert.Zero(t, time.Since(began))
+		r.store.break_(nil)
+		time.Sleep(time.Minute)
+		require.NoError(t, r.end(t))
+	})
+}
+
+// A stop that has nothing to wait for does not wait, although the database
+// rejected the end of a run before.
+func TestStopGivesARejectedOutcomeALastChance(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		finish := make(chan struct{})
+		r := startRig(t, path, manual("a", func(context.Context) error { <-finish; return nil }))
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		execSQL(t, path, `CREATE TRIGGER pawl_no BEFORE UPDATE ON pawl_run_log BEGIN SELECT RAISE(ABORT, 'no'); END`)
+		close(finish)
+		time.Sleep(time.Second)
+		execSQL(t, path, `DROP TRIGGER pawl_no`)
+		began := time.Now()
+		require.NoError(t, r.end(t))
+		assert.Zero(t, time.Since(began))
+		info, _ := r.Status("a")
+		assert.Equal(t, engine.StatusCompleted, info.Status)
+	})
+}
+
+// Trap 5: a run that ended in the database behind the driver's back is over for
+// those who wait for it, and new runs get keys behind those found.
+func TestReloadTellsThoseWhoWait(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		r := startRig(t, path, manual("a", blocked))
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		waiting := async(func() (bool, error) {
+			_, stored, err := r.WaitRun(t.Context(), "a", 1)
+			return stored, err
+		})
+		synctest.Wait()
+		execSQL(t, path, `UPDATE pawl_run_log SET status = 2, error = 'by hand';
+INSERT INTO pawl_run_log (key, flow, number, trigger, status, attempt, scheduled_at) VALUES (7, 1, 2, 1, 4, 1, 0);
+UPDATE pawl_flow_state SET status = 3, in_flight = 0, version = 5, last_number = 2, last_key = 7`)
+		require.NoError(t, r.Reset(t.Context(), "a"))
+		run, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, int64(3), run)
+		stored, err, done := waiting()
+		require.True(t, done)
+		require.NoError(t, err)
+		assert.True(t, stored)
+		r.Stop()
+		require.ErrorIs(t, r.Wait(), engine.ErrStopTimeout)
+		synctest.Wait()
+		require.NoError(t, r.real.Close())
+	})
 }

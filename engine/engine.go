@@ -41,9 +41,9 @@ type Engine struct {
 	flows   map[string]*flow // by id; never changed after Start
 	ordered []*flow          // in the order of registration, those of earlier programs last
 
-	// The driver receives from both and nobody closes them. Stop, reset and the
-	// ends of runs travel in urgent, which is emptied first; the ends of runs
-	// wait for their turn and are never dropped.
+	// The driver receives from both and nobody closes them. Resets travel in
+	// urgent, which is emptied first. Triggers do not wait for room in commands;
+	// the ends of runs do, and are never dropped.
 	commands chan command
 	urgent   chan command
 
@@ -110,6 +110,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.StopTimeout = min(cfg.StopTimeout, forever)
 	if cfg.Queue <= 0 {
 		cfg.Queue = 1024
 	}
@@ -265,6 +266,9 @@ func (e *Engine) Stop() {
 		}()
 	})
 }
+
+// forever is a stop timeout that can be added to the time of day.
+const forever = 100 * 365 * 24 * time.Hour
 
 // hangLimit is how long the last commits of a stop may take.
 const hangLimit = 10 * time.Second

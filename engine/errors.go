@@ -30,12 +30,13 @@ var (
 	errUnchanged = errors.New("nothing to change")
 )
 
-// Rejected is what a [Store] returns when the database turned down one change
-// of a batch: a version that does not follow, a constraint. Nothing of the
-// batch was committed, and the store itself is well.
+// Rejected is what a [Store] returns when the database turned down one change, or
+// one answer, of a batch: a version that does not follow, a constraint. Nothing of
+// the batch was committed, and the store itself is well.
 type Rejected struct {
-	Flow int64 // key of the flow
-	Err  error
+	Flow    int64 // key of the flow, if it was a change
+	Command int64 // id of the command, if it was an answer
+	Err     error
 }
 
 func (r *Rejected) Error() string {

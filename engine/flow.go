@@ -108,9 +108,10 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 		Attempt: 1, ScheduledAt: now, StartedAt: now,
 	}}
 	if e.Trigger == TriggerSchedule {
-		run.ScheduledAt = p.Schedule.Latest(c.NextRun, now)
-		if run.ScheduledAt.Equal(c.LastScheduled) {
-			run.Attempt = c.Attempt + 1
+		if c.NextRun.Equal(c.LastScheduled) { // it was cancelled, and makes up for what was missed since
+			run.ScheduledAt, run.Attempt = c.NextRun, c.Attempt+1
+		} else {
+			run.ScheduledAt = p.Schedule.Latest(c.NextRun, now)
 		}
 		c.LastScheduled, c.Attempt = run.ScheduledAt, run.Attempt
 		c.NextRun = p.Schedule.During(now, c.LastScheduled)

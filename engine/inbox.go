@@ -9,7 +9,7 @@ import (
 // fromInbox makes a command of a row of the inbox. One that makes no sense is
 // answered like any other, with an error.
 func (e *Engine) fromInbox(row Command) command {
-	c := command{inbox: row.ID}
+	c := command{inbox: true, row: row.ID}
 	switch row.Verb {
 	case "trigger":
 		c.event = Reserve{Trigger: TriggerManual}

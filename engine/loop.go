@@ -108,14 +108,6 @@ func (l *loops) takeDue(batch []command, now time.Time) []command {
 	return batch
 }
 
-// clear makes every flow rest.
-func (l *loops) clear() {
-	for _, f := range l.heap {
-		f.due = time.Time{}
-	}
-	l.heap = nil
-}
-
 // dueHeap implements heap.Interface.
 type dueHeap []*flow
 

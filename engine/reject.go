@@ -7,52 +7,69 @@ import (
 	"time"
 )
 
-// rejection finds the flow that the database rejected.
-func (e *Engine) rejection(err error) (*Rejected, *flow) {
+// heal prepares a batch for another attempt after a rejection; false: it was
+// none. A flow is read again, and if it is rejected once more its commands are
+// answered with the error. A command whose answer cannot be written is not
+// carried out.
+func (e *Engine) heal(commands []command, err error, reloaded map[*flow]bool) bool {
 	var rejected *Rejected
-	if errors.As(err, &rejected) {
-		for _, f := range e.ordered {
-			if f.state.Load().Key == rejected.Flow {
-				return rejected, f
+	if !errors.As(err, &rejected) {
+		return false
+	}
+	culprit := func(c command) bool { return c.inbox && c.row == rejected.Command }
+	if rejected.Command == 0 {
+		f := e.byKey(rejected.Flow)
+		if f == nil {
+			return false
+		}
+		if !reloaded[f] {
+			reloaded[f] = true
+			ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+			defer cancel()
+			if err = e.reload(ctx, f); err == nil {
+				return true
 			}
+			err = fmt.Errorf("flow %q: %w", f.id, err)
 		}
+		culprit = func(c command) bool { return c.flow == f }
 	}
-	return nil, nil
-}
-
-// heal prepares a batch for another attempt after a rejection.
-func (e *Engine) heal(f *flow, commands []command, rejected error, reloaded map[*flow]bool) {
-	err := rejected
-	if !reloaded[f] {
-		reloaded[f] = true
-		if err = e.reload(f); err == nil {
-			return
-		}
-	}
-	err = fmt.Errorf("flow %q: %w", f.id, err)
-	e.Logger.Error("pawl: the database rejects a transition", "flow", f.id, "error", err)
-	for i := range commands {
-		if commands[i].flow == f && commands[i].err == nil {
+	e.Logger.Error("pawl: the database rejects a transition", "error", err)
+	for i, c := range commands {
+		if c.err == nil && culprit(c) {
 			commands[i].err = err
 		}
+		if rejected.Command != 0 && culprit(c) {
+			commands[i].err, commands[i].inbox = err, false
+		}
 	}
+	return true
+}
+
+func (e *Engine) byKey(key int64) *flow {
+	for _, f := range e.ordered {
+		if f.state.Load().Key == key {
+			return f
+		}
+	}
+	return nil
 }
 
 // resolveDoubts reads flows again whose last commit failed. A run that was
 // reserved by it after all is started, one that ended by it is over.
 func (e *Engine) resolveDoubts() {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
 	for f := range e.doubtful {
-		if e.reload(f) == nil {
-			delete(e.doubtful, f)
-			e.look(f)
+		if e.reload(ctx, f) != nil {
+			return // the store is not well yet
 		}
+		delete(e.doubtful, f)
+		e.look(f)
 	}
 }
 
 // reload reads a flow again that may be another than the driver knows.
-func (e *Engine) reload(f *flow) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
+func (e *Engine) reload(ctx context.Context, f *flow) error {
 	before := f.state.Load()
 	state, counters, err := e.Store.Reload(ctx, before.Key)
 	if err != nil {

@@ -94,11 +94,11 @@ func (manual) Reach(time.Time) time.Time             { return time.Time{} }
 // What cannot be parsed, or never fires, is an [ErrInvalidSchedule].
 func Cron(expr string) (Schedule, error) {
 	expr = strings.TrimSpace(expr)
-	spec, zone, err := parseCron(expr)
+	spec, location, err := parseCron(expr)
 	if err != nil {
 		return nil, fmt.Errorf("%w: cron expression %q: %w", ErrInvalidSchedule, Clip(expr, 100), err)
 	}
-	return instants{expr: expr, zone: zone, spec: spec}, nil
+	return instants{expr: expr, spec: spec, location: location}, nil
 }
 
 const maxExpr = 1000
@@ -109,46 +109,46 @@ var cronFields = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour |
 // parseCron keeps away from robfig/cron what it would panic on, round up or take
 // for another zone in silence: it never sees a zone or @every, and a schedule
 // that finds no instant in five years from a leap year on has none.
-func parseCron(expr string) (spec *cron.SpecSchedule, zone string, err error) {
+func parseCron(expr string) (spec *cron.SpecSchedule, location *time.Location, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the parser gave up: %v", r)
 		}
 	}()
 	if len(expr) > maxExpr {
-		return nil, "", fmt.Errorf("longer than %d bytes", maxExpr)
+		return nil, nil, fmt.Errorf("longer than %d bytes", maxExpr)
 	}
-	location := time.UTC
+	location = time.UTC
 	fields := expr
 	if name, rest, ok := cutZone(expr); ok {
 		if location, err = loadZone(name); err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
 		fields = rest
 	}
 	switch {
 	case fields == "":
-		return nil, "", fmt.Errorf("no fields; want \"second minute hour day month weekday\" or five without the second")
+		return nil, nil, fmt.Errorf("no fields; want \"second minute hour day month weekday\" or five without the second")
 	case strings.HasPrefix(fields, "TZ="):
-		return nil, "", fmt.Errorf("write CRON_TZ= for the time zone")
+		return nil, nil, fmt.Errorf("write CRON_TZ= for the time zone")
 	case strings.HasPrefix(fields, "CRON_TZ="):
-		return nil, "", fmt.Errorf("more than one time zone")
+		return nil, nil, fmt.Errorf("more than one time zone")
 	case strings.HasPrefix(fields, "@every"):
-		return nil, "", fmt.Errorf("@every is not a cron schedule; register the flow with Every")
+		return nil, nil, fmt.Errorf("@every is not a cron schedule; register the flow with Every")
 	}
 	parsed, err := cronFields.Parse(fields)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
-		return nil, "", fmt.Errorf("not a schedule of instants")
+		return nil, nil, fmt.Errorf("not a schedule of instants")
 	}
-	spec.Location = location
+	spec.Location = time.UTC
 	if spec.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return nil, "", fmt.Errorf("never fires: no such day exists")
+		return nil, nil, fmt.Errorf("never fires: no such day exists")
 	}
-	return spec, location.String(), nil
+	return spec, location, nil
 }
 
 // cutZone splits "CRON_TZ=Area/City fields".
@@ -179,22 +179,42 @@ func loadZone(name string) (*time.Location, error) {
 }
 
 type instants struct {
-	expr, zone string
-	spec       *cron.SpecSchedule
+	expr     string
+	spec     *cron.SpecSchedule // in UTC
+	location *time.Location
 }
 
 func (s instants) Kind() string   { return KindCron }
 func (s instants) String() string { return s.expr }
-func (s instants) Zone() string   { return s.zone }
+func (s instants) Zone() string   { return s.location.String() }
 
-// after is the first instant after t.
+// after is the first instant after t: the first one at which the clocks of the
+// zone show what the expression asks for. robfig/cron is only asked about clocks
+// that never change, those of UTC; with a change of the offset on its way it may
+// land far behind the instant, or never return. So each stretch of time with one
+// offset is searched on its own, on the line of its wall clock.
 func (s instants) after(t time.Time) time.Time {
-	next := s.spec.Next(t)
-	if next.IsZero() {
-		return time.Time{}
+	limit := t.AddDate(searchYears, 0, 0)
+	for stretch, from := t, t; stretch.Before(limit); {
+		local := stretch.In(s.location)
+		_, seconds := local.Zone()
+		_, end := local.ZoneBounds()
+		offset := time.Duration(seconds) * time.Second
+		if wall := s.spec.Next(from.UTC().Add(offset)); !wall.IsZero() {
+			if at := wall.Add(-offset); end.IsZero() || at.Before(end) {
+				return at
+			}
+		}
+		if end.IsZero() {
+			break
+		}
+		stretch, from = end, end.Add(-time.Nanosecond) // the first instant of the next counts
 	}
-	return next.UTC()
+	return time.Time{}
 }
+
+// searchYears is how far robfig/cron looks ahead.
+const searchYears = 5
 
 // CorrectionJump is how far the wall clock must go back to be taken for
 // corrected. Anything less is taken for a disturbance, in which no instant

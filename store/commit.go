@@ -138,7 +138,11 @@ func (w *writer) write(ctx context.Context, b engine.Batch) error {
 	}
 	for _, a := range b.Answers {
 		if _, err := w.exec(ctx, answerCommand, a.ID, iso(a.At), nullable(a.Result), nullable(a.Error)); err != nil {
-			return fmt.Errorf("answer command %d: %w", a.ID, err)
+			err = fmt.Errorf("answer command %d: %w", a.ID, err)
+			if code(err) == sqlite3.SQLITE_CONSTRAINT {
+				return &engine.Rejected{Command: a.ID, Err: err}
+			}
+			return err
 		}
 	}
 	return nil
@@ -260,7 +264,7 @@ func rejection(err error, c *engine.Change) error {
 			return fmt.Errorf("flow %q: %w", c.ID, err)
 		}
 	}
-	return &engine.Rejected{Flow: c.Key, Err: err}
+	return &engine.Rejected{Flow: c.Key, Err: fmt.Errorf("flow %q: %w", c.ID, err)}
 }
 
 // code is the primary result code of SQLite; 0 for any other error.

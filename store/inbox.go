@@ -16,8 +16,11 @@ type inbox struct {
 	seen int64 // data_version at the last look; 0: never looked
 }
 
-// inboxLimit bounds the memory of one look; the rest is found by the next.
-const inboxLimit = 1000
+// Limits bound the memory of one look; the rest is found by the next.
+const (
+	inboxLimit = 1000
+	startLimit = 100_000
+)
 
 func newInbox(ctx context.Context, db *sqlx.DB) (*inbox, error) {
 	conn, err := db.Connx(ctx)
@@ -41,7 +44,7 @@ func (i *inbox) poll(ctx context.Context, again bool) ([]engine.Command, error) 
 	if version == i.seen && !again {
 		return nil, nil
 	}
-	commands, err := i.waiting(ctx)
+	commands, err := i.waiting(ctx, inboxLimit)
 	if err == nil && len(commands) < inboxLimit {
 		i.seen = version
 	}
@@ -49,10 +52,10 @@ func (i *inbox) poll(ctx context.Context, again bool) ([]engine.Command, error) 
 }
 
 // waiting reads what nobody has answered, oldest first.
-func (i *inbox) waiting(ctx context.Context) ([]engine.Command, error) {
+func (i *inbox) waiting(ctx context.Context, limit int) ([]engine.Command, error) {
 	const query = `SELECT id, COALESCE(command, '') AS verb, COALESCE(flow_id, '') AS flow
 FROM pawl_commands WHERE handled_at IS NULL ORDER BY id LIMIT ?`
 	var commands []engine.Command
-	err := i.conn.SelectContext(ctx, &commands, query, inboxLimit)
+	err := i.conn.SelectContext(ctx, &commands, query, limit)
 	return commands, err
 }

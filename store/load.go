@@ -30,7 +30,7 @@ func (s *Store) Load(ctx context.Context) (snap engine.Snapshot, err error) {
 	if snap.LastAt, err = s.lastAt(ctx); err != nil {
 		return snap, fmt.Errorf("last transition: %w", err)
 	}
-	if snap.Waiting, err = s.inbox.waiting(ctx); err != nil {
+	if snap.Waiting, err = s.inbox.waiting(ctx, startLimit); err != nil {
 		return snap, fmt.Errorf("inbox: %w", err)
 	}
 	return snap, nil
@@ -119,11 +119,14 @@ func (r *Reader) states(ctx context.Context, where string, args ...any) ([]engin
 	states := make([]engine.State, len(rows))
 	for i, row := range rows {
 		states[i] = row.state()
+		if !statuses.has(row.Status) {
+			return nil, fmt.Errorf("flow %q has the unknown status %d: was its row edited?", row.ID, row.Status)
+		}
 		if row.InFlight == 0 {
 			continue
 		}
 		if states[i].Open, err = r.openRuns(ctx, row); err != nil {
-			return nil, fmt.Errorf("open runs of flow %q: %w", row.ID, err)
+			return nil, fmt.Errorf("flow %q has %d runs in flight that cannot be found; was its row edited? %w", row.ID, row.InFlight, err)
 		}
 	}
 	return states, nil
@@ -141,6 +144,9 @@ func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []engine.Run,
 			open = append([]engine.Run{run}, open...)
 		}
 		key = run.Prev
+	}
+	if len(open) != flow.InFlight {
+		return nil, fmt.Errorf("its history has %d", len(open))
 	}
 	return open, nil
 }

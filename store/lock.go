@@ -40,9 +40,12 @@ func lockPath(path string) string { return path + ".lock" }
 
 // acquire locks the resolved path, if need be after another owner has ended.
 func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Duration) (*lock, error) {
-	file, err := os.OpenFile(lockPath(path), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(lockPath(path), os.O_CREATE|os.O_RDWR|noFollow, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the database: the directory must be writable: %w", err)
+		return nil, fmt.Errorf("lock the database; its directory and lock file must be writable: %w", err)
+	}
+	if !isLock(file) {
+		return nil, errors.Join(fmt.Errorf("%s is in the way: it is not the lock of a Pawl database; choose another name for the database", lockPath(path)), file.Close())
 	}
 	deadline := time.Now().Add(max(wait, lockPatience))
 	for {
@@ -65,6 +68,16 @@ func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Dur
 		case <-time.After(lockPause):
 		}
 	}
+}
+
+// isLock says that a file is empty or was signed by an owner.
+func isLock(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	h, err := read(file)
+	return info.Size() == 0 || err == nil && h.PID != 0
 }
 
 // owned names the owner, if he has signed already.

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// noFollow keeps a symbolic link from making a lock of another file.
+const noFollow = unix.O_NOFOLLOW
+
 const (
 	shared    = unix.LOCK_SH
 	exclusive = unix.LOCK_EX

@@ -7,6 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+const noFollow = 0 // symbolic links take privileges here
+
 const (
 	shared    = 0
 	exclusive = windows.LOCKFILE_EXCLUSIVE_LOCK

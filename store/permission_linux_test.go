@@ -36,7 +36,7 @@ func TestUnwritableDirectoryIsRefused(t *testing.T) {
 	asNobody(t, func() {
 		_, err := Open(t.Context(), filepath.Join(folder, "jobs.db"), Options{})
 		require.ErrorIs(t, err, fs.ErrPermission)
-		assert.ErrorContains(t, err, "the directory must be writable")
+		assert.ErrorContains(t, err, "must be writable")
 	})
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)

@@ -54,7 +54,9 @@ const watchPause = 25 * time.Millisecond
 // Until calls done now and after every commit of others, until it says true or
 // returns an error.
 func (r *Reader) Until(ctx context.Context, done func() (bool, error)) error {
-	conn, err := r.db.Connx(ctx) // SQLite counts the commits of others per connection
+	// SQLite counts the commits of others per connection. It is not one of the
+	// reader's, which done may need.
+	conn, err := connect(r.path, readerPragmas, 1)
 	if err != nil {
 		return err
 	}

@@ -178,6 +178,24 @@ func TestDatabaseHasOneOwner(t *testing.T) {
 	assert.False(t, ok)
 }
 
+// The lock is a file of ours: nothing else is overwritten for it.
+func TestFileInThePlaceOfTheLockIsLeftAlone(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "yarn")
+	require.NoError(t, os.WriteFile(path+".lock", []byte("# yarn lockfile v1\n"), 0o600))
+	_, err := Open(t.Context(), path, Options{})
+	require.ErrorContains(t, err, "is in the way")
+	content, err := os.ReadFile(path + ".lock")
+	require.NoError(t, err)
+	assert.Equal(t, "# yarn lockfile v1\n", string(content))
+
+	path = filepath.Join(folder, "x.db")
+	require.NoError(t, os.Symlink(filepath.Join(folder, "yarn.lock"), path+".lock"))
+	_, err = Open(t.Context(), path, Options{})
+	require.Error(t, err)
+	assert.NoFileExists(t, path)
+}
+
 func TestWaitForTheOwnerEndsWithTheContext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	openStore(t, path, Options{})

@@ -41,9 +41,12 @@ func (c codes[W]) of(word W) int64 {
 	return code
 }
 
+// has says whether a number stands for a word.
+func (c codes[W]) has(code int64) bool { return code >= 0 && code < int64(len(c.words)) }
+
 // word shows a number that an edited row has and we do not know as it is.
 func (c codes[W]) word(code int64) W {
-	if code < 0 || code >= int64(len(c.words)) {
+	if !c.has(code) {
 		return W(fmt.Sprintf("unknown(%d)", code))
 	}
 	return c.words[code]

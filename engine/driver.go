@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -120,6 +121,8 @@ func (e *Engine) gather() []command {
 		}
 	}
 	batch = receive(batch, e.urgent)
+	batch = receive(batch, e.commands)
+	runtime.Gosched() // those who were just answered ask for their next runs, and share this commit
 	batch = receive(batch, e.commands)
 	if time.Now().Before(e.retryAt) {
 		return batch

@@ -21,13 +21,15 @@ func (s *Store) Commit(ctx context.Context, b engine.Batch) error {
 }
 
 // writer is the one connection that writes, with its statements prepared: BEGIN
-// and COMMIT too, since sql.Tx costs more than a row. Parameters are numbered,
-// not named, on this path alone; naming them costs a lookup for each.
+// and COMMIT too, since sql.Tx costs more than a row. Parameters are plain
+// question marks on this path alone: the driver asks SQLite for the name of each,
+// and a number is a name too.
 type writer struct {
 	mu    sync.Mutex // so that close waits for a commit that a dead disk holds up
 	db    *sqlx.DB
 	conn  *sqlx.Conn
-	stmts map[string]*sqlx.Stmt
+	stmts map[string]driver.Stmt // without database/sql, which costs as much as a row does
+	args  []driver.NamedValue    // of the statement under way, from one to the next
 }
 
 func newWriter(ctx context.Context, db *sqlx.DB) (*writer, error) {
@@ -40,17 +42,29 @@ func (w *writer) open(ctx context.Context) (err error) {
 	if w.conn, err = w.db.Connx(ctx); err != nil {
 		return err
 	}
-	w.stmts = map[string]*sqlx.Stmt{}
+	w.stmts = map[string]driver.Stmt{}
 	for _, query := range []string{
 		begin, commit, rollback, insertPlan, updatePlan, insertState, updateState,
 		insertRun, closeRun, insertTransition, answerCommand, writeRunner, writeGeneration,
 	} {
-		if w.stmts[query], err = w.conn.PreparexContext(ctx, query); err != nil {
+		if err := w.prepare(ctx, query); err != nil {
 			w.discard()
 			return fmt.Errorf("prepare %s: %w", query, err)
 		}
 	}
 	return nil
+}
+
+// prepare keeps the driver's own statement, which is used outside of Raw: the
+// connection is the writer's alone.
+func (w *writer) prepare(ctx context.Context, query string) error {
+	return w.conn.Raw(func(c any) error {
+		stmt, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+		if err == nil {
+			w.stmts[query] = stmt
+		}
+		return err
+	})
 }
 
 func (w *writer) close() error {
@@ -59,11 +73,15 @@ func (w *writer) close() error {
 	if w.conn == nil {
 		return nil
 	}
-	var err error
+	return errors.Join(w.finalize(), w.conn.Close())
+}
+
+func (w *writer) finalize() (err error) {
 	for _, stmt := range w.stmts {
 		err = errors.Join(err, stmt.Close())
 	}
-	return errors.Join(err, w.conn.Close())
+	w.stmts = nil
+	return err
 }
 
 // discard closes the connection for good, so that the next commit begins on a
@@ -72,6 +90,7 @@ func (w *writer) discard() {
 	if w.conn == nil {
 		return
 	}
+	_ = w.finalize()                                             // or SQLite keeps the connection for them
 	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn }) // takes it out of the pool
 	w.conn = nil
 }
@@ -118,7 +137,14 @@ func (w *writer) failed(ctx context.Context, err error) error {
 }
 
 func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := w.stmts[query].ExecContext(ctx, args...)
+	w.args = w.args[:0]
+	for i, v := range args {
+		if n, ok := v.(int); ok {
+			v = int64(n) // the driver knows no other integer
+		}
+		w.args = append(w.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	result, err := w.stmts[query].(driver.StmtExecContext).ExecContext(ctx, w.args)
 	if err != nil {
 		return 0, err
 	}
@@ -171,16 +197,16 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`
 SET position = ?2, kind = ?3, schedule = ?4, time_zone = ?5, backoff = ?6, streak_limit = ?7, registered = ?8
 WHERE key = ?1`
 
-	insertState = `INSERT INTO pawl_flow_state (key, status, run_count, last_number, in_flight, failure_streak, attempt,
-    last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, version, updated_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
+	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
+    last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, updated_at, key, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	// The version is the fence against another writer: n+1 goes over n alone.
 	updateState = `UPDATE pawl_flow_state
-SET status = ?2, run_count = ?3, last_number = ?4, in_flight = ?5, failure_streak = ?6, attempt = ?7,
-    last_run = ?8, last_scheduled = ?9, last_end = ?10, next_eligible = ?11, next_run = ?12, suspect = ?13,
-    last_key = ?14, error_key = ?15, version = ?16, updated_at = ?17
-WHERE key = ?1 AND version = ?16 - 1`
+SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = ?, attempt = ?,
+    last_run = ?, last_scheduled = ?, last_end = ?, next_eligible = ?, next_run = ?, suspect = ?,
+    last_key = ?, error_key = ?, updated_at = ?, version = version + 1
+WHERE key = ? AND version = ? - 1`
 )
 
 func (w *writer) writeFlow(ctx context.Context, c *engine.Change) error {
@@ -198,9 +224,9 @@ func (w *writer) writeFlow(ctx context.Context, c *engine.Change) error {
 			return err
 		}
 	}
-	n, err := w.exec(ctx, query, c.Key, statuses.of(c.Status), c.RunCount, c.LastNumber, c.InFlight, c.FailureStreak,
+	n, err := w.exec(ctx, query, statuses.of(c.Status), c.RunCount, c.LastNumber, c.InFlight, c.FailureStreak,
 		c.Attempt, millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
-		millis(c.NextRun), c.Suspect, nullable(c.LastKey), nullable(c.ErrorKey), c.Version, c.UpdatedAt.UnixMilli())
+		millis(c.NextRun), c.Suspect, nullable(c.LastKey), nullable(c.ErrorKey), c.UpdatedAt.UnixMilli(), c.Key, c.Version)
 	if err == nil && n != 1 {
 		err = errVersion
 	}
@@ -211,13 +237,13 @@ var errVersion = errors.New("its version is not the one before this transition")
 
 const (
 	insertRun = `INSERT INTO pawl_run_log (key, prev, flow, number, trigger, status, attempt, scheduled_at, started_at, finished_at, error)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4 WHERE key = ?1 AND status = 0`
+	closeRun = `UPDATE pawl_run_log SET status = ?, finished_at = ?, error = ? WHERE key = ? AND status = 0`
 
 	insertTransition = `INSERT INTO pawl_transition_log (seq, at, flow, run_number, event, from_status, to_status, run_count,
     in_flight, failure_streak, last_run, next_eligible, next_run, version, note)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 func (w *writer) writeRun(ctx context.Context, flow int64, r engine.Run) error {
@@ -227,7 +253,7 @@ func (w *writer) writeRun(ctx context.Context, flow int64, r engine.Run) error {
 			millis(r.FinishedAt), nullable(r.Error))
 		return err
 	}
-	n, err := w.exec(ctx, closeRun, r.Key, runStatuses.of(r.Status), millis(r.FinishedAt), nullable(r.Error))
+	n, err := w.exec(ctx, closeRun, runStatuses.of(r.Status), millis(r.FinishedAt), nullable(r.Error), r.Key)
 	if err == nil && n != 1 {
 		err = errors.New("its row is not that of a run in flight")
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -438,6 +439,21 @@ func TestVersionThatDoesNotFollowIsRejected(t *testing.T) {
 	assert.Equal(t, snap, after)
 	b.Changes[1].Version--
 	require.NoError(t, s.Commit(t.Context(), b), "the writer is well")
+}
+
+// D7: a connection that met an I/O error is given up, and the next commit begins
+// on a new one.
+func TestWriterBeginsAnewAfterAnIOError(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
+	require.ErrorContains(t, s.writer.failed(t.Context(), errors.New("disk I/O error")), "disk I/O error")
+	require.Nil(t, s.writer.conn)
+	seed(t, s, []string{"a"}, 2)
+	runs, err := s.Runs(t.Context(), RunsQuery{})
+	require.NoError(t, err)
+	assert.Len(t, runs, 2)
+	before := s.writer.conn
+	require.Error(t, s.writer.failed(t.Context(), &engine.Rejected{Err: errors.New("no")}))
+	assert.Same(t, before, s.writer.conn, "a rejection is no fault of it")
 }
 
 // D6: the words and times that people see are those of Go, to the millisecond.

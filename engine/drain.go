@@ -29,7 +29,7 @@ func (e *Engine) drainedAll() bool {
 	if !e.draining {
 		return false
 	}
-	if e.inFlight == 0 && len(e.kept) == 0 && len(e.commands) == 0 && len(e.urgent) == 0 {
+	if e.inFlight == 0 && len(e.kept) == 0 && len(e.doubtful) == 0 && len(e.commands) == 0 && len(e.urgent) == 0 {
 		return true
 	}
 	now := time.Now()
@@ -53,6 +53,8 @@ func (e *Engine) running() []string {
 
 // lastCommit closes runs that outlasted the window and signs the owner off.
 func (e *Engine) lastCommit() error {
+	e.ending = true
+	e.resolveDoubts()
 	commands := e.kept
 	for _, f := range e.ordered {
 		for _, run := range f.state.Load().Open {

@@ -39,7 +39,8 @@ type driver struct {
 
 	// While the engine drains.
 	draining bool
-	overdue  []string // flows that ran when the stop window passed
+	ending   bool     // no run is started any more
+	overdue  []string // flows that ran when the stop window passed, or later
 }
 
 // command asks the driver to apply an event to a flow.

@@ -13,8 +13,11 @@ import (
 func (e *Engine) look(f *flow) {
 	s := f.state.Load()
 	for _, run := range s.Open {
-		if run.Number > f.started {
+		if run.Number > f.started && !e.ending {
 			f.started = run.Number
+			if e.overdue != nil { // a commit that was in doubt had reserved it
+				e.overdue = append(e.overdue, f.id)
+			}
 			go e.execute(f, run.RunInfo)
 		}
 	}

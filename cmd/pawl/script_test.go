@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,6 +82,7 @@ type daemonKey struct{}
 type testDaemon struct {
 	cmd   *exec.Cmd
 	lines chan string // of its log, closed at the end; sent by a goroutine that ends with it
+	past  []string    // lines that were taken off the log and matched nothing yet
 }
 
 func onDaemon(do func(*testDaemon, *testscript.TestScript, []string)) func(*testscript.TestScript, bool, []string) {
@@ -101,7 +103,7 @@ func (d *testDaemon) start(ts *testscript.TestScript, args []string) {
 	log, err := d.cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(d.cmd.Start())
-	d.lines = make(chan string, 1000) // more than any script makes it log
+	d.lines, d.past = make(chan string, 1000), nil // more than any script makes it log
 	go follow(log, d.lines)
 	d.logged(ts, []string{`"msg":"running"`})
 }
@@ -113,9 +115,14 @@ func follow(log io.Reader, lines chan<- string) {
 	}
 }
 
-// logged takes lines off the log until one matches.
+// logged takes lines off the log until one matches, if none did before. Flows are
+// at work before the daemon says that it is up.
 func (d *testDaemon) logged(ts *testscript.TestScript, args []string) {
 	pattern := regexp.MustCompile(args[0])
+	if i := slices.IndexFunc(d.past, pattern.MatchString); i >= 0 {
+		d.past = slices.Delete(d.past, i, i+1)
+		return
+	}
 	limit := time.After(time.Minute)
 	for {
 		select {
@@ -127,6 +134,7 @@ func (d *testDaemon) logged(ts *testscript.TestScript, args []string) {
 			if pattern.MatchString(line) {
 				return
 			}
+			d.past = append(d.past, line)
 		case <-limit:
 			ts.Fatalf("the daemon did not log %s in a minute", pattern)
 		}

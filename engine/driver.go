@@ -1,13 +1,11 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -58,17 +56,6 @@ type reply struct {
 	run     int64
 	err     error
 	unknown bool // the store failed; the command may or may not have taken effect
-}
-
-// batch is what one commit is about. Its slices are used again by the next one,
-// so nothing may keep a part of them.
-type batch struct {
-	commands []command
-	replies  []reply  // of each command
-	flows    []*flow  // of each change
-	states   []*State // that each change leads to
-	Batch
-	counters Counters
 }
 
 var errDriver = errors.New("the driver died of a bug in this package")
@@ -224,96 +211,6 @@ func (e *Engine) commit(commands []command) {
 	panic("rejections do not end")
 }
 
-// apply runs the core over the commands, each on the state that those before it
-// left. Every transition becomes a change of its own.
-func (e *Engine) apply(commands []command) batch {
-	b := e.batch.again(commands, e.counters)
-	now := e.now()
-	for i, c := range commands {
-		if c.err != nil {
-			b.replies[i].err = c.err
-		} else if change, err := b.applyOne(c, now); err != nil {
-			b.replies[i].err = err
-		} else {
-			b.replies[i].run = change.RunNumber
-		}
-		if c.inbox {
-			b.Answers = append(b.Answers, answer(c, b.replies[i], now))
-		}
-	}
-	for _, f := range b.flows {
-		f.next = nil
-	}
-	e.batch = b
-	if e.ownerNew {
-		owner := e.owner
-		b.Owner = &owner
-	}
-	return b
-}
-
-// again empties a batch for other commands.
-func (b *batch) again(commands []command, counters Counters) batch {
-	clear(b.Changes) // they hold on to runs and states
-	if cap(b.Changes) > 4*maxBatch {
-		*b = batch{} // that of a start with many flows
-	}
-	return batch{
-		commands: commands, counters: counters,
-		replies: append(b.replies[:0], make([]reply, len(commands))...),
-		flows:   b.flows[:0], states: b.states[:0],
-		Batch: Batch{Changes: b.Changes[:0]},
-	}
-}
-
-func (b *batch) applyOne(c command, now time.Time) (Change, error) {
-	state := c.flow.next
-	if state == nil {
-		state = c.flow.state.Load()
-	}
-	if r, ok := c.event.(Reserve); ok {
-		r.Key = b.counters.Run + 1
-		c.event = r
-	}
-	change, err := Apply(*state, c.event, now, c.flow.plan)
-	if err != nil {
-		return Change{}, err
-	}
-	b.counters.Seq++
-	change.Seq = b.counters.Seq
-	b.counters.Run = max(b.counters.Run, change.LastKey)
-	b.counters.Flow = max(b.counters.Flow, change.Key)
-	next := &State{}
-	*next = change.State
-	c.flow.next = next
-	b.Changes = append(b.Changes, change)
-	b.flows = append(b.flows, c.flow)
-	b.states = append(b.states, next)
-	return change, nil
-}
-
-func answer(c command, r reply, now time.Time) Answer {
-	a := Answer{ID: c.row, At: now}
-	switch {
-	case r.err != nil:
-		a.Error = r.err.Error()
-	case r.run != 0:
-		a.Result = strconv.FormatInt(r.run, 10)
-	default:
-		a.Result = "done"
-	}
-	return a
-}
-
-// write commits a batch. A batch that only refuses opens no transaction.
-func (e *Engine) write(b batch) error {
-	if len(b.Changes) == 0 && len(b.Answers) == 0 && b.Owner == nil {
-		return nil
-	}
-	// Not the context of a caller: his end must not undo what others asked for.
-	return e.Store.Commit(context.Background(), b.Batch)
-}
-
 // settle publishes what was committed and answers everyone, in this order.
 func (e *Engine) settle(b batch, err error) {
 	if err != nil {
@@ -376,50 +273,5 @@ func firstLine(text string) string {
 func (e *Engine) reply(c command, r reply) {
 	if c.reply != nil {
 		c.reply <- r
-	}
-}
-
-// fail answers a batch that the store did not take. Its outcome is unknown: a
-// failed COMMIT may yet be found in the log after a crash. So callers get the
-// error at once; the ends of runs and flows that are due are tried again.
-func (e *Engine) fail(b batch, err error) {
-	if e.failing.IsZero() {
-		e.failing = time.Now()
-		e.Logger.Error("pawl: the database does not take writes; no flow is dispatched until it does", "error", err)
-	}
-	e.retryAt, e.failure = time.Now().Add(retryDelay), err
-	e.ownerNew = true // something to write, so that the end of the spell is noticed
-	for _, f := range b.flows {
-		e.doubtful[f] = true
-	}
-	e.holdUp(b.commands, err)
-}
-
-// holdUp answers commands while the store fails.
-func (e *Engine) holdUp(commands []command, err error) {
-	for _, c := range commands {
-		e.reply(c, reply{err: fmt.Errorf("commit: %w", err), unknown: true})
-		e.keep(c, time.Time{})
-		if c.flow != nil {
-			e.look(c.flow)
-		}
-	}
-}
-
-// recovered ends a spell in which the store failed.
-func (e *Engine) recovered() {
-	if e.failing.IsZero() {
-		return
-	}
-	e.Logger.Info("pawl: the database takes writes again", "after", time.Since(e.failing))
-	e.failing, e.retryAt, e.failure = time.Time{}, time.Time{}, nil
-}
-
-// keep holds what must not be dropped until it is durable or refused.
-func (e *Engine) keep(c command, after time.Time) {
-	switch c.event.(type) {
-	case Outcome, Cancel, Adjust, Correct:
-		c.err, c.after = nil, after
-		e.kept = append(e.kept, c)
 	}
 }

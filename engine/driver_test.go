@@ -35,11 +35,14 @@ type faulty struct {
 func (f *faulty) Commit(ctx context.Context, b engine.Batch) error {
 	f.mu.Lock()
 	f.asked++
-	gate, fault := f.gate, f.fault
+	gate := f.gate
 	f.mu.Unlock()
 	if gate != nil {
 		<-gate
 	}
+	f.mu.Lock()
+	fault := f.fault
+	f.mu.Unlock()
 	if fault != nil {
 		if err := fault(); err != nil {
 			return err
@@ -515,6 +518,31 @@ func TestDeathOfTheDriverIsAnError(t *testing.T) {
 		require.Error(t, r.Reset(t.Context(), "a"))
 		synctest.Wait()
 		require.NoError(t, r.real.Close())
+	})
+}
+
+// R8: nor does the inbox keep a dead driver from saying so, when the queue is full.
+func TestDeathOfTheDriverEndsTheInbox(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		real, err := store.Open(t.Context(), path, store.Options{Owner: store.Self(time.Now())})
+		require.NoError(t, err)
+		faulty := &faulty{Store: real}
+		e, err := engine.Start(t.Context(), engine.Config{
+			Store: faulty, Queue: 1, InboxPoll: time.Second, Logger: slog.New(slog.DiscardHandler),
+		}, []engine.Flow{manual("a", ok)})
+		require.NoError(t, err)
+		release := faulty.hold()
+		async(func() (int64, error) { return e.Trigger(t.Context(), "a") })
+		execSQL(t, path, `INSERT INTO pawl_commands (command, flow_id) VALUES ('reset', 'a'), ('reset', 'a'), ('reset', 'a')`)
+		time.Sleep(5 * time.Second) // the queue is full and the inbox waits for room
+		faulty.break_(func() error { panic("a bug") })
+		release()
+		ended := async(func() (int64, error) { return 0, e.Wait() })
+		synctest.Wait()
+		_, err, done := ended()
+		require.True(t, done)
+		require.ErrorContains(t, err, "a bug")
+		require.NoError(t, real.Close())
 	})
 }
 

@@ -59,6 +59,8 @@ func (e *Engine) carryOut(rows []Command) bool {
 			sent = append(sent, c)
 		case <-e.stopping:
 			return true // the rows wait for the next start
+		case <-e.drained:
+			return true
 		}
 	}
 	all := true

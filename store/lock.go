@@ -77,7 +77,7 @@ func isLock(file *os.File) bool {
 		return false
 	}
 	h, err := read(file)
-	return info.Size() == 0 || err == nil && h.PID != 0
+	return errors.Is(err, io.EOF) || err == nil && h.PID != 0
 }
 
 // owned names the owner, if he has signed already.
@@ -97,23 +97,21 @@ func (l *lock) sign(owner engine.Owner) error {
 	if err != nil {
 		return err
 	}
-	if err := l.file.Truncate(0); err != nil {
+	text = append(text, '\n')
+	if _, err := l.file.WriteAt(text, 0); err != nil { // never empty for who reads it meanwhile
 		return err
 	}
-	_, err = l.file.WriteAt(append(text, '\n'), 0)
-	return err
+	return l.file.Truncate(int64(len(text)))
 }
 
 func (l *lock) release() error {
 	return l.file.Close() // unlocks
 }
 
+// read returns io.EOF for an empty file. What stands behind the first value is
+// the rest of a longer signature.
 func read(file *os.File) (h holder, err error) {
-	text, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<16))
-	if err != nil {
-		return h, err
-	}
-	return h, json.Unmarshal(text, &h)
+	return h, json.NewDecoder(io.NewSectionReader(file, 0, 1<<16)).Decode(&h)
 }
 
 // findHolder tells who owns the resolved path, without taking it from him.

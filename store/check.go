@@ -42,7 +42,7 @@ func check(ctx context.Context, path string, shared bool) error {
 		mode = "mode=ro&immutable=1" // or a look at a WAL database would leave side files behind
 	}
 	found, err := look(ctx, path, mode)
-	if code(err) == sqlite3.SQLITE_READONLY {
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_READONLY {
 		// Whoever wrote last was killed before the file was in WAL mode. SQLite
 		// rolls that back for the next reader that may write.
 		found, err = look(ctx, path, "mode=rw")

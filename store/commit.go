@@ -2,97 +2,21 @@ package store
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
-	"sync"
 
-	"github.com/jmoiron/sqlx"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
 )
 
-// Commit implements [engine.Store].
+// Commit implements [engine.Store]. A transaction that has begun is not
+// interrupted by the end of ctx.
 func (s *Store) Commit(ctx context.Context, b engine.Batch) error {
-	return s.writer.commit(ctx, b)
-}
-
-// writer is the one connection that writes, with its statements prepared: BEGIN
-// and COMMIT too, since sql.Tx costs more than a row. Parameters are plain
-// question marks on this path alone: the driver asks SQLite for the name of each,
-// and a number is a name too.
-type writer struct {
-	mu    sync.Mutex // so that close waits for a commit that a dead disk holds up
-	db    *sqlx.DB
-	conn  *sqlx.Conn
-	stmts map[string]driver.Stmt // without database/sql, which costs as much as a row does
-	args  []driver.NamedValue    // of the statement under way, from one to the next
-}
-
-func newWriter(ctx context.Context, db *sqlx.DB) (*writer, error) {
-	w := &writer{db: db}
-	return w, w.open(ctx)
-}
-
-// open takes the connection and prepares every statement on it.
-func (w *writer) open(ctx context.Context) (err error) {
-	if w.conn, err = w.db.Connx(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w.stmts = map[string]driver.Stmt{}
-	for _, query := range []string{
-		begin, commit, rollback, insertPlan, updatePlan, insertState, updateState,
-		insertRun, closeRun, insertTransition, answerCommand, writeRunner, writeGeneration,
-	} {
-		if err := w.prepare(ctx, query); err != nil {
-			w.discard()
-			return fmt.Errorf("prepare %s: %w", query, err)
-		}
-	}
-	return nil
-}
-
-// prepare keeps the driver's own statement, which is used outside of Raw: the
-// connection is the writer's alone.
-func (w *writer) prepare(ctx context.Context, query string) error {
-	return w.conn.Raw(func(c any) error {
-		stmt, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, query)
-		if err == nil {
-			w.stmts[query] = stmt
-		}
-		return err
-	})
-}
-
-func (w *writer) close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.conn == nil {
-		return nil
-	}
-	return errors.Join(w.finalize(), w.conn.Close())
-}
-
-func (w *writer) finalize() (err error) {
-	for _, stmt := range w.stmts {
-		err = errors.Join(err, stmt.Close())
-	}
-	w.stmts = nil
-	return err
-}
-
-// discard closes the connection for good, so that the next commit begins on a
-// new one: what a connection has cached is not to be trusted after an I/O error.
-func (w *writer) discard() {
-	if w.conn == nil {
-		return
-	}
-	_ = w.finalize()                                             // or SQLite keeps the connection for them
-	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn }) // takes it out of the pool
-	w.conn = nil
+	return s.writer.write(b)
 }
 
 const (
@@ -101,71 +25,57 @@ const (
 	rollback = `ROLLBACK`
 )
 
-// commit writes a batch, every change of it, in one transaction.
-func (w *writer) commit(ctx context.Context, b engine.Batch) error {
+// write writes a batch, every change of it, in one transaction.
+func (w *writer) write(b engine.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn == nil {
-		if err := w.open(ctx); err != nil {
+		if err := w.open(); err != nil {
 			return err
 		}
 	}
-	if _, err := w.exec(ctx, begin); err != nil {
-		return w.failed(ctx, err)
+	if err := w.beginTransaction(); err != nil {
+		return w.failed(err)
 	}
-	if err := w.write(ctx, b); err != nil {
-		return w.failed(ctx, err)
+	if err := w.writeBatch(b); err != nil {
+		return w.failed(err)
 	}
-	if _, err := w.exec(ctx, commit); err != nil {
-		return w.failed(ctx, err)
+	if _, err := w.exec(w.statements.commit); err != nil {
+		return w.failed(err)
 	}
 	return nil
 }
 
 // failed rolls back, and gives up the connection unless it is known to be well.
-func (w *writer) failed(ctx context.Context, err error) error {
+func (w *writer) failed(err error) error {
 	var rejected *engine.Rejected
-	well := errors.As(err, &rejected) || code(err) == sqlite3.SQLITE_BUSY
-	_, undo := w.exec(ctx, rollback)
-	if undo != nil && strings.Contains(undo.Error(), "no transaction is active") {
-		undo = nil // SQLite has rolled back by itself, or BEGIN failed
+	well := errors.As(err, &rejected) || code(err) == sqlite.ResultBusy
+	if !w.conn.AutocommitEnabled() { // else SQLite has rolled back by itself, or BEGIN failed
+		if _, undo := w.exec(w.rollback); undo != nil {
+			well = false
+		}
 	}
-	if !well || undo != nil {
+	if !well {
 		w.discard()
 	}
 	return err
 }
 
-func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	w.args = w.args[:0]
-	for i, v := range args {
-		if n, ok := v.(int); ok {
-			v = int64(n) // the driver knows no other integer
-		}
-		w.args = append(w.args, driver.NamedValue{Ordinal: i + 1, Value: v})
-	}
-	result, err := w.stmts[query].(driver.StmtExecContext).ExecContext(ctx, w.args)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-func (w *writer) write(ctx context.Context, b engine.Batch) error {
+func (w *writer) writeBatch(b engine.Batch) error {
 	if b.Owner != nil {
-		if err := w.writeOwner(ctx, b.Owner); err != nil {
-			return err
+		if err := w.writeOwner(b.Owner); err != nil {
+			return fmt.Errorf("write the owner's row: %w", err)
 		}
 	}
 	for i := range b.Changes {
-		if err := w.writeChange(ctx, &b.Changes[i]); err != nil {
+		if err := w.writeChange(&b.Changes[i]); err != nil {
 			return rejection(err, &b.Changes[i])
 		}
 	}
 	for _, a := range b.Answers {
-		if _, err := w.exec(ctx, answerCommand, a.ID, iso(a.At), nullable(a.Result), nullable(a.Error)); err != nil {
+		if err := w.answer(a); err != nil {
 			err = fmt.Errorf("answer command %d: %w", a.ID, err)
-			if code(err) == sqlite3.SQLITE_CONSTRAINT {
+			if code(err) == sqlite.ResultConstraint {
 				return &engine.Rejected{Command: a.ID, Err: err}
 			}
 			return err
@@ -174,27 +84,28 @@ func (w *writer) write(ctx context.Context, b engine.Batch) error {
 	return nil
 }
 
-func (w *writer) writeChange(ctx context.Context, c *engine.Change) error {
-	if err := w.writeFlow(ctx, c); err != nil {
+func (w *writer) writeChange(c *engine.Change) error {
+	if err := w.writeFlow(c); err != nil {
 		return err
 	}
-	for _, run := range c.Runs {
-		if err := w.writeRun(ctx, c.Key, run); err != nil {
-			return fmt.Errorf("run %d: %w", run.Number, err)
+	for i := range c.Runs {
+		if err := w.writeRun(c.Key, &c.Runs[i]); err != nil {
+			return fmt.Errorf("run %d: %w", c.Runs[i].Number, err)
 		}
 	}
-	_, err := w.exec(ctx, insertTransition, c.Seq, c.UpdatedAt.UnixMilli(), c.Key, nullable(c.RunNumber),
-		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, c.InFlight, c.FailureStreak,
-		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nullable(c.Note))
+	bindNullable(w.insertTransition, 15, c.Note)
+	_, err := w.exec(w.insertTransition, c.Seq, c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
+		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
+		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version)
 	return err
 }
 
 const (
-	insertPlan = `INSERT INTO pawl_flow_plan (key, id, position, kind, schedule, time_zone, backoff, streak_limit, registered, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`
+	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, created_at, id, kind, schedule, time_zone, backoff)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	updatePlan = `UPDATE pawl_flow_plan
-SET position = ?2, kind = ?3, schedule = ?4, time_zone = ?5, backoff = ?6, streak_limit = ?7, registered = ?8
+SET position = ?2, streak_limit = ?3, registered = ?4, kind = ?5, schedule = ?6, time_zone = ?7, backoff = ?8
 WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
@@ -209,95 +120,105 @@ SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = 
 WHERE key = ? AND version = ? - 1`
 )
 
-func (w *writer) writeFlow(ctx context.Context, c *engine.Change) error {
-	query := updateState
+func (w *writer) writeFlow(c *engine.Change) error {
+	stmt := w.updateState
 	switch {
 	case c.Version == 1:
-		if _, err := w.exec(ctx, insertPlan, c.Key, c.ID, c.Position, c.Kind, c.Schedule, c.TimeZone, c.Backoff,
-			c.StreakLimit, c.Registered, c.CreatedAt.UnixMilli()); err != nil {
+		if err := w.adopt(c); err != nil {
 			return err
 		}
-		query = insertState
+		stmt = w.insertState
 	case c.Event == "adopt" || c.Event == "retire":
-		if _, err := w.exec(ctx, updatePlan, c.Key, c.Position, c.Kind, c.Schedule, c.TimeZone, c.Backoff,
-			c.StreakLimit, c.Registered); err != nil {
+		bindTexts(w.updatePlan, 5, c.Kind, c.Schedule, c.TimeZone, c.Backoff)
+		if _, err := w.exec(w.updatePlan, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered)); err != nil {
 			return err
 		}
 	}
-	n, err := w.exec(ctx, query, statuses.of(c.Status), c.RunCount, c.LastNumber, c.InFlight, c.FailureStreak,
-		c.Attempt, millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
-		millis(c.NextRun), c.Suspect, nullable(c.LastKey), nullable(c.ErrorKey), c.UpdatedAt.UnixMilli(), c.Key, c.Version)
+	n, err := w.exec(stmt, statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
+		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
+		millis(c.NextRun), truth(c.Suspect), nonzero(c.LastKey), nonzero(c.ErrorKey), c.UpdatedAt.UnixMilli(), c.Key, c.Version)
 	if err == nil && n != 1 {
 		err = errVersion
 	}
 	return err
 }
 
-var errVersion = errors.New("its version is not the one before this transition")
+func (w *writer) adopt(c *engine.Change) error {
+	bindTexts(w.insertPlan, 6, c.ID, c.Kind, c.Schedule, c.TimeZone, c.Backoff)
+	_, err := w.exec(w.insertPlan, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered), c.CreatedAt.UnixMilli())
+	return err
+}
 
 const (
 	insertRun = `INSERT INTO pawl_run_log (key, prev, flow, number, trigger, status, attempt, scheduled_at, started_at, finished_at, error)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-	closeRun = `UPDATE pawl_run_log SET status = ?, finished_at = ?, error = ? WHERE key = ? AND status = 0`
+	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4 WHERE key = ?1 AND status = 0`
 
 	insertTransition = `INSERT INTO pawl_transition_log (seq, at, flow, run_number, event, from_status, to_status, run_count,
     in_flight, failure_streak, last_run, next_eligible, next_run, version, note)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
-func (w *writer) writeRun(ctx context.Context, flow int64, r engine.Run) error {
+func (w *writer) writeRun(flow int64, r *engine.Run) error {
 	if r.Status == engine.RunRunning {
-		_, err := w.exec(ctx, insertRun, r.Key, nullable(r.Prev), flow, r.Number, triggers.of(r.Trigger),
-			runStatuses.of(r.Status), r.Attempt, r.ScheduledAt.UnixMilli(), millis(r.StartedAt),
-			millis(r.FinishedAt), nullable(r.Error))
+		bindNullable(w.insertRun, 11, r.Error)
+		_, err := w.exec(w.insertRun, r.Key, nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger),
+			runStatuses.of(r.Status), int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.FinishedAt))
 		return err
 	}
-	n, err := w.exec(ctx, closeRun, runStatuses.of(r.Status), millis(r.FinishedAt), nullable(r.Error), r.Key)
+	bindNullable(w.closeRun, 4, r.Error)
+	n, err := w.exec(w.closeRun, r.Key, runStatuses.of(r.Status), millis(r.FinishedAt))
 	if err == nil && n != 1 {
-		err = errors.New("its row is not that of a run in flight")
+		err = errNotOpen
 	}
 	return err
 }
 
 const answerCommand = `UPDATE pawl_commands SET handled_at = ?2, result = ?3, error = ?4 WHERE id = ?1`
 
-const (
-	writeRunner = `INSERT INTO pawl_runners (id, host, pid, boot_id, version, generation, started_at, stopping_at, stopped_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, ?7, ?8)
-ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at`
-
-	writeGeneration = `UPDATE pawl_database SET generation = ?1`
-)
-
-func (w *writer) writeOwner(ctx context.Context, o *engine.Owner) error {
-	if _, err := w.exec(ctx, writeRunner, o.Generation, o.Host, o.PID, o.BootID, o.Version,
-		iso(o.StartedAt), iso(o.StoppingAt), iso(o.StoppedAt)); err != nil {
-		return fmt.Errorf("write the owner's row: %w", err)
-	}
-	_, err := w.exec(ctx, writeGeneration, o.Generation)
+func (w *writer) answer(a engine.Answer) error {
+	bindTexts(w.answerCommand, 2, iso(a.At))
+	bindNullable(w.answerCommand, 3, a.Result, a.Error)
+	_, err := w.exec(w.answerCommand, a.ID)
 	return err
 }
+
+const (
+	writeRunner = `INSERT INTO pawl_runners (id, generation, pid, host, boot_id, version, started_at, stopping_at, stopped_at)
+VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at`
+
+	writeDatabase = `UPDATE pawl_database SET generation = ?1`
+)
+
+func (w *writer) writeOwner(o *engine.Owner) error {
+	bindTexts(w.writeRunner, 3, o.Host, o.BootID, o.Version, iso(o.StartedAt))
+	bindNullable(w.writeRunner, 7, iso(o.StoppingAt), iso(o.StoppedAt))
+	if _, err := w.exec(w.writeRunner, o.Generation, int64(o.PID)); err != nil {
+		return err
+	}
+	_, err := w.exec(w.writeDatabase, o.Generation)
+	return err
+}
+
+// What the database is silent about, but what no writer of this program does.
+var (
+	errVersion = errors.New("its version is not the one before this transition")
+	errNotOpen = errors.New("its row is not that of a run in flight")
+)
 
 // rejection tells what the database has against a change from a database that
 // takes no change at all.
 func rejection(err error, c *engine.Change) error {
+	ours := errors.Is(err, errVersion) || errors.Is(err, errNotOpen)
+	err = fmt.Errorf("flow %q: %w", c.ID, err)
 	switch code(err) {
-	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
+	case sqlite.ResultConstraint, sqlite.ResultMismatch, sqlite.ResultTooBig:
 	default:
-		var e *sqlite.Error
-		if errors.As(err, &e) {
-			return fmt.Errorf("flow %q: %w", c.ID, err)
+		if !ours {
+			return err
 		}
 	}
-	return &engine.Rejected{Flow: c.Key, Err: fmt.Errorf("flow %q: %w", c.ID, err)}
-}
-
-// code is the primary result code of SQLite; 0 for any other error.
-func code(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		return e.Code() & 0xff
-	}
-	return 0
+	return &engine.Rejected{Flow: c.Key, Err: err}
 }

@@ -19,7 +19,7 @@ func (r *Reader) Holder() (engine.Owner, bool, error) {
 // Post leaves a command in the inbox and returns the id of its row. Whoever owns
 // the database carries it out; if nobody does, the next owner.
 func (r *Reader) Post(ctx context.Context, c engine.Command, by string, now time.Time) (int64, error) {
-	db, err := connect(r.path, writerPragmas, 1) // the reader's own connections cannot write
+	db, err := connect(r.path, setupPragmas, 1) // the reader's own connections cannot write
 	if err != nil {
 		return 0, err
 	}

@@ -31,7 +31,6 @@ type Options struct {
 type Store struct {
 	*Reader
 	lock   *lock
-	db     *sqlx.DB // of the writer alone
 	writer *writer
 	inbox  *inbox
 }
@@ -71,19 +70,13 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 			_ = s.close() // the first error is the one to report
 		}
 	}()
-	if s.db, err = connect(path, writerPragmas, 1); err != nil {
-		return nil, err
-	}
-	if err := prepare(ctx, s.db); err != nil {
-		return nil, fmt.Errorf("prepare %s: %w", path, err)
-	}
-	if err := identify(ctx, s.db, o.Owner.StartedAt); err != nil {
+	if err := prepare(ctx, path, o.Owner.StartedAt); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", path, err)
 	}
 	if s.Reader, err = newReader(path); err != nil {
 		return nil, err
 	}
-	if s.writer, err = newWriter(ctx, s.db); err != nil {
+	if s.writer, err = newWriter(path); err != nil {
 		return nil, fmt.Errorf("open the writer of %s: %w", path, err)
 	}
 	if s.inbox, err = newInbox(ctx, s.Reader.db); err != nil {
@@ -107,9 +100,6 @@ func (s *Store) close() (err error) {
 	}
 	if s.Reader != nil {
 		err = errors.Join(err, s.Reader.Close())
-	}
-	if s.db != nil {
-		err = errors.Join(err, s.db.Close())
 	}
 	return err
 }
@@ -174,8 +164,7 @@ func create(path string) error {
 }
 
 const (
-	// Whoever waits longer than this for another writer gets an error.
-	writerPragmas = "_busy_timeout=5000&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)&_foreign_keys=on"
+	setupPragmas  = "_busy_timeout=5000&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)&_foreign_keys=on"
 	readerPragmas = "_busy_timeout=5000&_query_only=on"
 )
 
@@ -190,9 +179,14 @@ func connect(path, pragmas string, n int) (*sqlx.DB, error) {
 	return db, nil
 }
 
-// prepare sets what a file keeps, in the order that SQLite asks for, and brings
-// the schema up to date.
-func prepare(ctx context.Context, db *sqlx.DB) error {
+// prepare sets what a file keeps, in the order that SQLite asks for, brings the
+// schema up to date and gives a new database its id.
+func prepare(ctx context.Context, path string, now time.Time) (err error) {
+	db, err := connect(path, setupPragmas, 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	for _, pragma := range []string{
 		"PRAGMA auto_vacuum = INCREMENTAL", // works before the first table only
 		"PRAGMA journal_mode = WAL",
@@ -209,10 +203,11 @@ func prepare(ctx context.Context, db *sqlx.DB) error {
 		return err
 	}
 	if id == 0 { // an app that shares the file may have set its own
-		_, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
-		return err
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+			return err
+		}
 	}
-	return nil
+	return identify(ctx, db, now)
 }
 
 // migrate runs under the owner's lock, since goose has none for SQLite.

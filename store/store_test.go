@@ -16,6 +16,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/migrations"
@@ -215,16 +216,14 @@ func TestFileIsAsItShouldBe(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), name)
 	}
-	for pragma, want := range map[string]int64{
-		"synchronous": 2, "foreign_keys": 1, "auto_vacuum": 2, "application_id": applicationID, "fullfsync": 1, "busy_timeout": 5000,
+	for pragma, want := range map[string]string{
+		"synchronous": "2", "foreign_keys": "1", "auto_vacuum": "2", "application_id": strconv.Itoa(applicationID),
+		"fullfsync": "1", "journal_mode": "wal",
 	} {
-		var got int64
-		require.NoError(t, s.writer.conn.GetContext(t.Context(), &got, "PRAGMA "+pragma))
+		got, err := sqlitex.ResultText(s.writer.conn.Prep("PRAGMA " + pragma))
+		require.NoError(t, err)
 		assert.Equal(t, want, got, pragma)
 	}
-	var mode string
-	require.NoError(t, s.writer.conn.GetContext(t.Context(), &mode, "PRAGMA journal_mode"))
-	assert.Equal(t, "wal", mode)
 	id, err := s.Database(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, id, 26)
@@ -445,14 +444,14 @@ func TestVersionThatDoesNotFollowIsRejected(t *testing.T) {
 // on a new one.
 func TestWriterBeginsAnewAfterAnIOError(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
-	require.ErrorContains(t, s.writer.failed(t.Context(), errors.New("disk I/O error")), "disk I/O error")
+	require.ErrorContains(t, s.writer.failed(errors.New("disk I/O error")), "disk I/O error")
 	require.Nil(t, s.writer.conn)
 	seed(t, s, []string{"a"}, 2)
 	runs, err := s.Runs(t.Context(), RunsQuery{})
 	require.NoError(t, err)
 	assert.Len(t, runs, 2)
 	before := s.writer.conn
-	require.Error(t, s.writer.failed(t.Context(), &engine.Rejected{Err: errors.New("no")}))
+	require.Error(t, s.writer.failed(&engine.Rejected{Err: errors.New("no")}))
 	assert.Same(t, before, s.writer.conn, "a rejection is no fault of it")
 }
 

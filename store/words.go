@@ -52,14 +52,6 @@ func (c codes[W]) word(code int64) W {
 	return c.words[code]
 }
 
-// millis is a time as the hot tables keep it.
-func millis(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMilli()
-}
-
 func instant(millis *int64) time.Time {
 	if millis == nil {
 		return time.Time{}
@@ -69,10 +61,10 @@ func instant(millis *int64) time.Time {
 
 const isoMillis = "2006-01-02T15:04:05.000Z"
 
-// iso is a time as the tables for people keep it.
-func iso(t time.Time) any {
+// iso is a time as the tables for people keep it; empty for none.
+func iso(t time.Time) string {
 	if t.IsZero() {
-		return nil
+		return ""
 	}
 	return t.UTC().Format(isoMillis)
 }
@@ -87,13 +79,4 @@ func parseISO(text *string) time.Time {
 		return time.Time{}
 	}
 	return t.UTC()
-}
-
-// nullable keeps zero and the empty text as NULL.
-func nullable[T comparable](v T) any {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return v
 }

@@ -72,6 +72,8 @@ type flow struct {
 	job   func(context.Context) error
 	state atomic.Pointer[State] // as last committed; written by the driver alone
 
+	ended *RunInfo // the newest run that is over, nil: none since the start; under Engine.mu
+
 	// Of the driver:
 	next    *State    // within a batch, what the changes before left
 	started int64     // number of the newest run that was started

@@ -121,7 +121,7 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 	c.InFlight++
 	c.LastRun = now
 	c.LastNumber, c.LastKey = run.Number, run.Key
-	c.Open = append(slices.Clone(c.Open), run)
+	c.Open = append(slices.Clip(c.Open), run)
 	c.record(run)
 	return nil
 }
@@ -258,12 +258,20 @@ func (c *Change) correct(now time.Time, p Plan) error {
 func (c *Change) close(run Run, now time.Time) {
 	c.InFlight--
 	c.LastEnd = now
-	c.Open = slices.DeleteFunc(slices.Clone(c.Open), func(r Run) bool { return r.Number == run.Number })
+	c.Open = without(c.Open, run.Number)
 	run.Error = Clip(run.Error, maxRunError)
 	if run.Status != RunCancelled {
 		c.LastError, c.ErrorKey = Clip(run.Error, maxLastError), run.Key
 	}
 	c.record(run)
+}
+
+// without is the runs in flight but one of them; it leaves the old state as it was.
+func without(open []Run, number int64) []Run {
+	if len(open) == 1 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(open), func(r Run) bool { return r.Number == number })
 }
 
 // record adds the row of a run to the change.

@@ -12,13 +12,14 @@ import (
 // start the run that was reserved, wait for the next one, or rest.
 func (e *Engine) look(f *flow) {
 	s := f.state.Load()
-	for _, run := range s.Open {
+	for i := range s.Open {
+		run := &s.Open[i].RunInfo // of a state that nobody changes any more
 		if run.Number > f.started && !e.ending {
 			f.started = run.Number
 			if e.overdue != nil { // a commit that was in doubt had reserved it
 				e.overdue = append(e.overdue, f.id)
 			}
-			go e.execute(f, run.RunInfo)
+			go e.execute(f, run)
 		}
 	}
 	if e.draining {
@@ -29,7 +30,7 @@ func (e *Engine) look(f *flow) {
 
 // execute runs a job and sends what came of it to the driver. It is the flow's
 // loop while a run is in flight; the driver waits for it within the stop window.
-func (e *Engine) execute(f *flow, run RunInfo) {
+func (e *Engine) execute(f *flow, run *RunInfo) {
 	ctx, cancel := context.WithCancel(context.WithValue(e.work, runKey{}, run))
 	failure := "the job called runtime.Goexit"
 	defer func() { // deferred, since Goexit ends the goroutine but runs this
@@ -67,8 +68,11 @@ type runKey struct{}
 
 // RunFrom is the run that a job's context belongs to.
 func RunFrom(ctx context.Context) (RunInfo, bool) {
-	run, ok := ctx.Value(runKey{}).(RunInfo)
-	return run, ok
+	run, ok := ctx.Value(runKey{}).(*RunInfo)
+	if !ok {
+		return RunInfo{}, false
+	}
+	return *run, true
 }
 
 // loops are the flows that wait for an instant, in one heap ordered by it. An

@@ -85,7 +85,7 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	f.state.Store(&state)
 	for _, run := range before.Open {
 		if _, err := state.run(run.Number); err != nil {
-			e.announce(f, []Run{{RunInfo: RunInfo{Number: run.Number}}}) // the store knows the rest
+			e.over(f, run.Number, nil)
 		}
 	}
 	return nil

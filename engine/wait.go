@@ -16,13 +16,13 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 		return RunInfo{}, false, err
 	}
 	w, err := e.subscribe(f, number)
-	if w == nil || err != nil {
-		return RunInfo{}, true, err
+	if err != nil {
+		return RunInfo{}, false, err
 	}
 	defer e.unsubscribe(f, number, w)
 	select {
 	case <-w.over:
-		return w.run, w.run.Status == "", nil
+		return w.result()
 	case <-ctx.Done():
 		return RunInfo{}, false, ctx.Err()
 	case <-e.drained:
@@ -30,7 +30,7 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 	}
 	select { // it may have ended with the last batch
 	case <-w.over:
-		return w.run, w.run.Status == "", nil
+		return w.result()
 	default:
 		return RunInfo{}, false, e.ended()
 	}
@@ -38,9 +38,16 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 
 // waiter is what those share who wait for the end of the same run.
 type waiter struct {
-	over    chan struct{} // closed by the driver when run is written
-	run     RunInfo       // read after over
+	over    chan struct{} // closed by the driver when run is set
+	run     *RunInfo      // read after over; nil: the store knows it
 	waiting int
+}
+
+func (w *waiter) result() (run RunInfo, stored bool, err error) {
+	if w.run == nil {
+		return RunInfo{}, true, nil
+	}
+	return *w.run, false, nil
 }
 
 // runID names a run to wait for.
@@ -49,7 +56,11 @@ type runID struct {
 	number int64
 }
 
-// subscribe returns nil when the run is over already.
+// isOver is the channel of those who come when the run is over already.
+var isOver = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// subscribe joins those who wait for a run. With a short job it often is over
+// before its caller gets here, so the newest that is over is kept.
 func (e *Engine) subscribe(f *flow, number int64) (*waiter, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -58,7 +69,11 @@ func (e *Engine) subscribe(f *flow, number int64) (*waiter, error) {
 		return nil, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
 	}
 	if _, err := s.run(number); err != nil {
-		return nil, nil
+		w := &waiter{over: isOver}
+		if f.ended != nil && f.ended.Number == number {
+			w.run = f.ended
+		}
+		return w, nil
 	}
 	w := e.waiters[runID{f, number}]
 	if w == nil {
@@ -81,16 +96,21 @@ func (e *Engine) unsubscribe(f *flow, number int64, w *waiter) {
 
 // announce tells those who wait which runs are over.
 func (e *Engine) announce(f *flow, runs []Run) {
-	for _, run := range runs {
-		if run.Status == RunRunning {
-			continue
+	for i := range runs {
+		if runs[i].Status != RunRunning {
+			e.over(f, runs[i].Number, &runs[i].RunInfo)
 		}
-		e.mu.Lock()
-		if w := e.waiters[runID{f, run.Number}]; w != nil {
-			delete(e.waiters, runID{f, run.Number})
-			w.run = run.RunInfo
-			close(w.over)
-		}
-		e.mu.Unlock()
+	}
+}
+
+// over tells that a run is; nil: the store knows the rest.
+func (e *Engine) over(f *flow, number int64, run *RunInfo) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f.ended = run
+	if w := e.waiters[runID{f, number}]; w != nil {
+		delete(e.waiters, runID{f, number})
+		w.run = run
+		close(w.over)
 	}
 }

@@ -212,7 +212,7 @@ func (c *campaign) look() (f file) {
 	require.NoError(c.t, err)
 	f.states = map[string]engine.State{}
 	for _, state := range f.Flows {
-		f.states[state.ID] = state
+		f.states[state.ID] = *state
 	}
 	runs, err := s.Runs(c.t.Context(), pawl.RunsQuery{Limit: 1 << 30})
 	require.NoError(c.t, err)

@@ -383,7 +383,7 @@ func (p *tap) Load(ctx context.Context) (engine.Snapshot, error) {
 	snapshot, err := p.Store.Load(ctx)
 	p.states = map[string]engine.State{}
 	for _, s := range snapshot.Flows {
-		p.states[s.ID] = s
+		p.states[s.ID] = *s
 	}
 	return snapshot, err
 }

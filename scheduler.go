@@ -24,6 +24,7 @@ type Scheduler struct {
 	mu        sync.Mutex
 	flows     []*registration
 	byID      map[string]*registration
+	crons     map[string]engine.Schedule // by expression: many flows share one, and its memory
 	resources []Resource // shared by all flows
 	errs      []error    // of registrations, for Start
 	started   bool
@@ -50,7 +51,7 @@ func NewScheduler(database string, opts ...Option) *Scheduler {
 			logger: slog.Default(), stopTimeout: 30 * time.Second, queue: 1024, inboxPoll: 250 * time.Millisecond,
 			wrapStore: func(s engine.Store) engine.Store { return s }, now: time.Now,
 		},
-		byID: map[string]*registration{},
+		byID: map[string]*registration{}, crons: map[string]engine.Schedule{},
 	}
 	for _, opt := range opts {
 		if opt == nil {
@@ -101,8 +102,21 @@ func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...Fl
 // day of month and day of week are given, one of them has to match. "@every" is
 // refused, use [Scheduler.Every]. Errors as of Every.
 func (s *Scheduler) Cron(id, expr string, job Job, opts ...FlowOption) error {
-	schedule, err := engine.Cron(expr)
+	schedule, err := s.cron(expr)
 	return s.register(id, schedule, err, job, opts)
+}
+
+func (s *Scheduler) cron(expr string) (engine.Schedule, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, ok := s.crons[expr]; ok {
+		return known, nil
+	}
+	schedule, err := engine.Cron(expr)
+	if err == nil {
+		s.crons[expr] = schedule
+	}
+	return schedule, err
 }
 
 // Manual registers a flow that runs when it is triggered. Errors as of Every.

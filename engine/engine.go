@@ -94,6 +94,7 @@ func Start(ctx context.Context, cfg Config, flows []Flow) (*Engine, error) {
 		if err := cfg.Setup(ctx); err != nil {
 			return nil, err
 		}
+		e.Setup = nil // with all that it holds on to
 	}
 	if err := e.recover(ctx, snapshot, flows); err != nil {
 		return nil, fmt.Errorf("recover: %w", err)
@@ -118,7 +119,6 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 	}
 	e := &Engine{
 		Config:   cfg,
-		flows:    map[string]*flow{},
 		commands: make(chan command, cfg.Queue),
 		urgent:   make(chan command, 64),
 		stopping: make(chan struct{}),

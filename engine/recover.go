@@ -41,6 +41,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	}
 	e.counters, e.ownerNew = b.counters, false
 	e.publish(b)
+	e.batch = batch{} // it may have been a large one
 	for _, f := range e.ordered {
 		e.look(f)
 	}
@@ -51,35 +52,37 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 
 // assemble joins what the program registers with what the store knows.
 func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
-	known := make(map[string]*State, len(snapshot.Flows))
-	for i := range snapshot.Flows {
-		known[snapshot.Flows[i].ID] = &snapshot.Flows[i]
+	e.flows = make(map[string]*flow, len(flows))
+	e.ordered = make([]*flow, 0, len(flows))
+	for i, r := range flows {
+		f := e.add(r.ID)
+		f.plan, f.job = r.Plan, r.Job
+		f.plan.Position, f.plan.Database = i, snapshot.Database
+	}
+	for _, s := range snapshot.Flows {
+		f := e.flows[s.ID]
+		if f == nil {
+			f = e.add(s.ID)
+		}
+		s.ID = f.id              // the same text, kept once
+		f.started = s.LastNumber // whatever is open was started by another process
+		f.state.Store(s)
+		e.inFlight += s.InFlight
 	}
 	keys := snapshot.Counters.Flow
-	for i, r := range flows {
-		f := &flow{id: r.ID, plan: r.Plan, job: r.Job}
-		f.plan.Position, f.plan.Database = i, snapshot.Database
-		state := known[r.ID]
-		if state == nil {
+	for _, f := range e.ordered[:len(flows)] {
+		if f.state.Load() == nil {
 			keys++
-			state = &State{FlowInfo: FlowInfo{ID: r.ID, Status: StatusIdle}, Key: keys}
-		}
-		e.add(f, state)
-	}
-	for i := range snapshot.Flows {
-		s := &snapshot.Flows[i]
-		if e.flows[s.ID] == nil {
-			e.add(&flow{id: s.ID}, s)
+			f.state.Store(&State{FlowInfo: FlowInfo{ID: f.id, Status: StatusIdle}, Key: keys})
 		}
 	}
 }
 
-func (e *Engine) add(f *flow, s *State) {
-	f.started = s.LastNumber // whatever is open was started by another process
-	f.state.Store(s)
-	e.inFlight += s.InFlight
-	e.flows[f.id] = f
+func (e *Engine) add(id string) *flow {
+	f := &flow{id: id}
+	e.flows[id] = f
 	e.ordered = append(e.ordered, f)
+	return f
 }
 
 // settleOpen interrupts the runs of a process that is gone.

@@ -39,7 +39,7 @@ type Snapshot struct {
 	Database   string // id of the database
 	Generation int64  // starts so far
 	Counters
-	Flows    []State
+	Flows    []*State
 	LastAt   time.Time // of the newest transition
 	Previous *Owner    // the owner before this one; nil: there was none
 	Waiting  []Command // commands that nobody has answered

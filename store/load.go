@@ -15,7 +15,7 @@ import (
 
 // Load implements [engine.Store].
 func (s *Store) Load(ctx context.Context) (snap engine.Snapshot, err error) {
-	if snap.Flows, err = s.states(ctx, ""); err != nil {
+	if snap.Flows, err = s.states(ctx, "", null); err != nil {
 		return snap, fmt.Errorf("flows: %w", err)
 	}
 	if snap.Database, snap.Generation, err = s.identity(ctx); err != nil {
@@ -46,7 +46,7 @@ func (s *Store) Reload(ctx context.Context, flow int64) (engine.State, engine.Co
 		return engine.State{}, engine.Counters{}, errors.New("its row is gone")
 	}
 	counters, err := s.counters(ctx)
-	return states[0], counters, err
+	return *states[0], counters, err
 }
 
 // Inbox implements [engine.Store].
@@ -54,82 +54,22 @@ func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error)
 	return s.inbox.poll(ctx, again)
 }
 
-// flowRow is a flow as the hot tables have it.
-type flowRow struct {
-	Key           int64
-	ID            string
-	Position      int
-	Kind          string
-	Schedule      string
-	TimeZone      string `db:"time_zone"`
-	Backoff       string
-	StreakLimit   int `db:"streak_limit"`
-	Registered    bool
-	CreatedAt     int64 `db:"created_at"`
-	Status        int64
-	RunCount      int64  `db:"run_count"`
-	LastNumber    int64  `db:"last_number"`
-	InFlight      int    `db:"in_flight"`
-	FailureStreak int    `db:"failure_streak"`
-	Attempt       int    `db:"attempt"`
-	LastRun       *int64 `db:"last_run"`
-	LastScheduled *int64 `db:"last_scheduled"`
-	LastEnd       *int64 `db:"last_end"`
-	NextEligible  *int64 `db:"next_eligible"`
-	NextRun       *int64 `db:"next_run"`
-	Suspect       bool
-	LastKey       int64 `db:"last_key"`
-	ErrorKey      int64 `db:"error_key"`
-	Version       int64
-	UpdatedAt     int64  `db:"updated_at"`
-	LastError     string `db:"last_error"`
-}
-
-func (r flowRow) state() engine.State {
-	return engine.State{
-		Key: r.Key, LastKey: r.LastKey, ErrorKey: r.ErrorKey, Attempt: r.Attempt,
-		FlowInfo: engine.FlowInfo{
-			ID: r.ID, Position: r.Position, Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone,
-			Backoff: r.Backoff, StreakLimit: r.StreakLimit, Status: statuses.word(r.Status),
-			RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak,
-			LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
-			LastError: engine.ClipLastError(r.LastError), NextEligible: instant(r.NextEligible),
-			NextRun: instant(r.NextRun), Suspect: r.Suspect, Registered: r.Registered, Version: r.Version,
-			CreatedAt: instant(&r.CreatedAt), UpdatedAt: instant(&r.UpdatedAt),
-		},
-	}
-}
-
-const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered,
-    p.created_at, s.status, s.run_count, s.last_number, s.in_flight, s.failure_streak, s.attempt, s.last_run,
-    s.last_scheduled, s.last_end, s.next_eligible, s.next_run, s.suspect, COALESCE(s.last_key, 0) AS last_key,
-    COALESCE(s.error_key, 0) AS error_key, s.version, s.updated_at, COALESCE(e.error, '') AS last_error
-FROM pawl_flow_plan p
-JOIN pawl_flow_state s ON s.key = p.key
-LEFT JOIN pawl_run_log e ON e.key = s.error_key`
-
-// states reads flows with their runs in flight, in the order of registration,
-// those that are not registered any more last.
-func (r *Reader) states(ctx context.Context, where string, args ...any) ([]engine.State, error) {
-	var rows []flowRow
-	err := r.db.SelectContext(ctx, &rows, selectFlows+where+" ORDER BY p.registered DESC, p.position, p.key", args...)
-	if err != nil {
-		return nil, err
-	}
-	states := make([]engine.State, len(rows))
-	for i, row := range rows {
-		states[i] = row.state()
+// states reads flows with their runs in flight.
+func (s *Store) states(ctx context.Context, where string, key int64) (states []*engine.State, err error) {
+	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
 		if !statuses.has(row.Status) {
-			return nil, fmt.Errorf("flow %q has the unknown status %d: was its row edited?", row.ID, row.Status)
+			return fmt.Errorf("flow %q has the unknown status %d: was its row edited?", row.ID, row.Status)
 		}
-		if row.InFlight == 0 {
-			continue
+		state := row.state()
+		if row.InFlight != 0 {
+			if state.Open, err = s.openRuns(ctx, row); err != nil {
+				return fmt.Errorf("flow %q has %d runs in flight that cannot be found; was its row edited? %w", row.ID, row.InFlight, err)
+			}
 		}
-		if states[i].Open, err = r.openRuns(ctx, row); err != nil {
-			return nil, fmt.Errorf("flow %q has %d runs in flight that cannot be found; was its row edited? %w", row.ID, row.InFlight, err)
-		}
-	}
-	return states, nil
+		states = append(states, &state)
+		return nil
+	})
+	return states, err
 }
 
 // openRuns walks back from a flow's newest run until all in flight are found.
@@ -178,7 +118,7 @@ func (r *Reader) lastAt(ctx context.Context) (time.Time, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}
-	return instant(&at), err
+	return instant(at), err
 }
 
 // newestOwner is nil if there was none.

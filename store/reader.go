@@ -86,7 +86,7 @@ func (r *Reader) Flow(ctx context.Context, id string) (engine.FlowInfo, bool, er
 // registered any more last.
 func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
 	var rows []flowRow
-	if err := r.db.SelectContext(ctx, &rows, selectFlows+` ORDER BY p.registered DESC, p.position, p.key`); err != nil {
+	if err := r.db.SelectContext(ctx, &rows, selectFlows+inOrder); err != nil {
 		return nil, err
 	}
 	flows := make([]engine.FlowInfo, len(rows))
@@ -115,22 +115,22 @@ type runRow struct {
 	Trigger     int64
 	Status      int64
 	Attempt     int
-	ScheduledAt int64  `db:"scheduled_at"`
-	StartedAt   *int64 `db:"started_at"`
-	FinishedAt  *int64 `db:"finished_at"`
+	ScheduledAt int64 `db:"scheduled_at"`
+	StartedAt   int64 `db:"started_at"`
+	FinishedAt  int64 `db:"finished_at"`
 	Error       string
 }
 
 func (r runRow) run() engine.Run {
 	return engine.Run{Key: r.Key, Prev: r.Prev, RunInfo: engine.RunInfo{
 		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: runStatuses.word(r.Status),
-		Attempt: r.Attempt, ScheduledAt: instant(&r.ScheduledAt), StartedAt: instant(r.StartedAt),
+		Attempt: r.Attempt, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
 		FinishedAt: instant(r.FinishedAt), Error: r.Error,
 	}}
 }
 
 const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, r.number, r.trigger, r.status, r.attempt,
-    r.scheduled_at, r.started_at, r.finished_at, COALESCE(r.error, '') AS error
+    r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error
 `
 
 // The log has no index by flow. The runs of a flow are found by walking from its

@@ -423,7 +423,7 @@ func TestVersionThatDoesNotFollowIsRejected(t *testing.T) {
 	plan := engine.Plan{Schedule: engine.Manual()}
 	var b engine.Batch
 	for i := range snap.Flows {
-		c, err := engine.Apply(snap.Flows[i], engine.Reset{}, epoch, plan)
+		c, err := engine.Apply(*snap.Flows[i], engine.Reset{}, epoch, plan)
 		require.NoError(t, err)
 		c.Seq = snap.Counters.Seq + int64(i) + 1
 		b.Changes = append(b.Changes, c)

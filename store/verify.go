@@ -330,5 +330,5 @@ func when(millis int64) any {
 	if millis == 0 {
 		return "never"
 	}
-	return iso(instant(&millis))
+	return iso(instant(millis))
 }

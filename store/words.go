@@ -52,11 +52,12 @@ func (c codes[W]) word(code int64) W {
 	return c.words[code]
 }
 
-func instant(millis *int64) time.Time {
-	if millis == nil {
+// instant is a time that the hot tables keep; 0 stands for none.
+func instant(millis int64) time.Time {
+	if millis == 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(*millis).UTC()
+	return time.UnixMilli(millis).UTC()
 }
 
 const isoMillis = "2006-01-02T15:04:05.000Z"

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -54,8 +55,8 @@ func (b *batch) again(commands []command, counters Counters) batch {
 	return batch{
 		commands: commands, counters: counters,
 		replies: append(b.replies[:0], make([]reply, len(commands))...),
-		flows:   b.flows[:0], states: b.states[:0],
-		Batch: Batch{Changes: b.Changes[:0]},
+		flows:   slices.Grow(b.flows[:0], len(commands)), states: slices.Grow(b.states[:0], len(commands)),
+		Batch: Batch{Changes: slices.Grow(b.Changes[:0], len(commands))},
 	}
 }
 

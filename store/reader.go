@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -19,7 +20,7 @@ type Reader struct {
 	db   *sqlx.DB
 }
 
-const readers = 5 // connections, one of them the inbox's
+const readers = 4 // connections
 
 // OpenReader opens a database that exists, of any process, without owning,
 // locking or migrating it.
@@ -192,8 +193,8 @@ func (r *Reader) arguments(ctx context.Context, q RunsQuery) (args map[string]an
 		return nil, errors.New("runs: Before is a number of a flow's run and needs Flow")
 	}
 	if q.Status != "" {
-		code, ok := runStatuses.code[q.Status]
-		if !ok {
+		code := slices.Index(runStatuses, q.Status)
+		if code < 0 {
 			return nil, fmt.Errorf("runs: unknown status %q", q.Status)
 		}
 		args["status"] = code

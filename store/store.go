@@ -79,7 +79,7 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if s.writer, err = newWriter(path); err != nil {
 		return nil, fmt.Errorf("open the writer of %s: %w", path, err)
 	}
-	if s.inbox, err = newInbox(ctx, s.Reader.db); err != nil {
+	if s.inbox, err = newInbox(path); err != nil {
 		return nil, fmt.Errorf("open the inbox of %s: %w", path, err)
 	}
 	return s, nil

@@ -514,10 +514,10 @@ func TestWordsInTheFileAreThoseOfTheCode(t *testing.T) {
 		}
 		assert.Equal(t, int64(len(words)), one[int64](t, db, "SELECT count(*) FROM pawl_words WHERE kind = '"+kind+"'"))
 	}
-	check("status", texts(statuses.words))
-	check("run", texts(runStatuses.words))
-	check("trigger", triggers.words)
-	check("event", events.words)
+	check("status", texts(statuses))
+	check("run", texts(runStatuses))
+	check("trigger", triggers)
+	check("event", events)
 }
 
 func texts[W ~string](words []W) (s []string) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -18,38 +19,30 @@ var (
 	events   = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct")
 )
 
-// codes numbers words in the order in which they are given.
-type codes[W ~string] struct {
-	words []W
-	code  map[W]int64
-}
+// codes numbers words in the order in which they are given. There are so few that
+// looking along them is faster than a map.
+type codes[W ~string] []W
 
-func newCodes[W ~string](words ...W) codes[W] {
-	c := codes[W]{words: words, code: make(map[W]int64, len(words))}
-	for i, word := range words {
-		c.code[word] = int64(i)
-	}
-	return c
-}
+func newCodes[W ~string](words ...W) codes[W] { return words }
 
 // of panics on a word that nobody gave a number: a bug in this package.
 func (c codes[W]) of(word W) int64 {
-	code, ok := c.code[word]
-	if !ok {
+	i := slices.Index(c, word)
+	if i < 0 {
 		panic(fmt.Sprintf("store: no code for %q", word))
 	}
-	return code
+	return int64(i)
 }
 
 // has says whether a number stands for a word.
-func (c codes[W]) has(code int64) bool { return code >= 0 && code < int64(len(c.words)) }
+func (c codes[W]) has(code int64) bool { return code >= 0 && code < int64(len(c)) }
 
 // word shows a number that an edited row has and we do not know as it is.
 func (c codes[W]) word(code int64) W {
 	if !c.has(code) {
 		return W(fmt.Sprintf("unknown(%d)", code))
 	}
-	return c.words[code]
+	return c[code]
 }
 
 // instant is a time that the hot tables keep; 0 stands for none.

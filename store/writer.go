@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -52,20 +53,8 @@ func newWriter(path string) (*writer, error) {
 
 // open makes the connection and prepares every statement on it.
 func (w *writer) open() (err error) {
-	if w.conn, err = sqlite.OpenConn(dsn(w.path, "mode=rw"), sqlite.OpenReadWrite, sqlite.OpenURI); err != nil {
+	if w.conn, err = dial(w.path, writerPragmas...); err != nil {
 		return err
-	}
-	w.conn.SetBusyTimeout(busyTimeout)
-	defer func() {
-		if err == nil {
-			w.conn.SetBusyTimeout(0) // from now on see beginTransaction
-		}
-	}()
-	for _, pragma := range writerPragmas {
-		if err := sqlitex.ExecuteTransient(w.conn, pragma, nil); err != nil {
-			w.discard()
-			return fmt.Errorf("%s: %w", pragma, err)
-		}
 	}
 	for query, into := range map[string]**sqlite.Stmt{
 		begin: &w.begin, commit: &w.statements.commit, rollback: &w.rollback,
@@ -79,7 +68,23 @@ func (w *writer) open() (err error) {
 			return err
 		}
 	}
+	w.conn.SetBusyTimeout(0) // from now on see beginTransaction
 	return nil
+}
+
+// dial opens a connection around database/sql to a file that exists.
+func dial(path string, pragmas ...string) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(dsn(path, "mode=rw"), sqlite.OpenReadWrite, sqlite.OpenURI)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetBusyTimeout(busyTimeout)
+	for _, pragma := range pragmas {
+		if err := sqlitex.ExecuteTransient(conn, pragma, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), conn.Close())
+		}
+	}
+	return conn, nil
 }
 
 func (w *writer) close() error {

@@ -31,6 +31,8 @@ type driver struct {
 	retryAt time.Time
 	failure error // the last one
 
+	piling bool // the last checkpoint failed
+
 	// Flows of commits that failed. What that means is unknown until they are
 	// read again: the commit may have taken effect.
 	doubtful map[*flow]bool
@@ -231,6 +233,18 @@ func (e *Engine) settle(b batch, err error) {
 			e.look(c.flow) // refused: its state is not what it was taken for
 		}
 	}
+	if b.wrote() {
+		e.checkpoint()
+	}
+}
+
+// checkpoint keeps the store fast while nobody waits for it.
+func (e *Engine) checkpoint() {
+	err := e.Store.Checkpoint()
+	if err != nil && !e.piling {
+		e.Logger.Error("pawl: what was committed piles up in the log of the database", "error", err)
+	}
+	e.piling = err != nil
 }
 
 func (b batch) wrote() bool { return len(b.Changes) > 0 || len(b.Answers) > 0 || b.Owner != nil }

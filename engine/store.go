@@ -18,6 +18,10 @@ type Store interface {
 	// nothing of it may be kept.
 	Commit(ctx context.Context, b Batch) error
 
+	// Checkpoint does what a store has to do from time to time so that Commit
+	// stays fast. It is called after each commit, when everybody is answered.
+	Checkpoint() error
+
 	// Reload reads one flow again, with the counters, after a rejection.
 	Reload(ctx context.Context, flow int64) (State, Counters, error)
 

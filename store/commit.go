@@ -20,6 +20,43 @@ func (s *Store) Commit(ctx context.Context, b engine.Batch) error {
 }
 
 const (
+	measureLog = `PRAGMA wal_checkpoint(NOOP)` // pages in the log, and how many of them are in the file
+	checkpoint = `PRAGMA wal_checkpoint(PASSIVE)`
+
+	checkpointAt = 1000 // pages
+)
+
+// Checkpoint implements [engine.Store]: SQLite by itself would do this within the
+// COMMIT that makes the log long enough, and let its callers wait.
+func (s *Store) Checkpoint() error {
+	w := s.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn == nil {
+		return nil
+	}
+	pages, moved, err := pair(w.measureLog)
+	if err == nil && pages-moved >= checkpointAt {
+		_, _, err = pair(w.statements.checkpoint)
+	}
+	if err != nil {
+		w.discard()
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// pair runs a checkpoint and returns what it says: pages in the log, pages of it
+// that are in the file.
+func pair(stmt *sqlite.Stmt) (pages, moved int64, err error) {
+	if _, err := stmt.Step(); err != nil {
+		return 0, 0, err
+	}
+	pages, moved = stmt.ColumnInt64(1), stmt.ColumnInt64(2)
+	return pages, moved, stmt.Reset()
+}
+
+const (
 	begin    = `BEGIN IMMEDIATE`
 	commit   = `COMMIT`
 	rollback = `ROLLBACK`

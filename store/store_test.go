@@ -455,6 +455,27 @@ func TestWriterBeginsAnewAfterAnIOError(t *testing.T) {
 	assert.Same(t, before, s.writer.conn, "a rejection is no fault of it")
 }
 
+// The log is moved into the file when it is long, and not before: SQLite itself
+// does not, so nobody waits for it within a COMMIT.
+func TestCheckpointKeepsTheLogShort(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
+	seed(t, s, []string{"a"}, 50)
+	waiting := func() int64 {
+		pages, moved, err := pair(s.writer.measureLog)
+		require.NoError(t, err)
+		return pages - moved
+	}
+	before := waiting()
+	require.Positive(t, before)
+	require.NoError(t, s.Checkpoint())
+	assert.Equal(t, before, waiting(), "it is short")
+	for waiting() < checkpointAt {
+		require.NoError(t, s.Commit(t.Context(), engine.Batch{Owner: &engine.Owner{Generation: 1, StartedAt: epoch}}))
+	}
+	require.NoError(t, s.Checkpoint())
+	assert.Zero(t, waiting())
+}
+
 // D6: the words and times that people see are those of Go, to the millisecond.
 func TestViewsSpeakPlainly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")

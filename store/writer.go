@@ -30,6 +30,7 @@ type statements struct {
 	insertState, updateState                  *sqlite.Stmt
 	insertRun, closeRun, insertTransition     *sqlite.Stmt
 	answerCommand, writeRunner, writeDatabase *sqlite.Stmt
+	measureLog, checkpoint                    *sqlite.Stmt
 }
 
 // How long one waits for another writer before it is an error, and between two
@@ -44,6 +45,7 @@ const (
 // commits in 3 of 4 cases.
 var writerPragmas = []string{
 	"PRAGMA synchronous = FULL", "PRAGMA fullfsync = 1", "PRAGMA checkpoint_fullfsync = 1", "PRAGMA foreign_keys = 1",
+	"PRAGMA wal_autocheckpoint = 0", // see Checkpoint
 }
 
 func newWriter(path string) (*writer, error) {
@@ -62,6 +64,7 @@ func (w *writer) open() (err error) {
 		insertState: &w.insertState, updateState: &w.updateState,
 		insertRun: &w.insertRun, closeRun: &w.closeRun, insertTransition: &w.insertTransition,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
+		measureLog: &w.measureLog, checkpoint: &w.checkpoint,
 	} {
 		if *into, err = w.conn.Prepare(query); err != nil {
 			w.discard()

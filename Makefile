@@ -4,7 +4,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: help
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: build ## The daemon with the built-in demo; look on with bin/pawl status
@@ -33,8 +33,12 @@ lint: ## gofmt, go vet, staticcheck, go mod tidy -diff
 	go run $(STATICCHECK) ./...
 
 .PHONY: bench
-bench: ## Speed, each row beside its raw cost in the same run, as Markdown
+bench: ## Speed beside the yardstick and other libraries, as Markdown; minutes
 	cd cmd/bench && go run .
+
+.PHONY: bench-full
+bench-full: ## The same at every size, into docs and README.md; half an hour, 3 GB
+	cd cmd/bench && go run . -full -seconds 2 -docs ../../docs -readme ../../README.md
 
 .PHONY: clean
 clean: ## What make build made and what the demo left

@@ -5,41 +5,42 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 
 	"github.com/pawl-go/pawl"
 )
-
-// pawlFile is the database of the side that Pawl drives.
-func (t trial) pawlFile() string { return filepath.Join(t.dir, "pawl.db") }
-
-// file is a database of a side of its own.
-func (t trial) file(side string) string { return filepath.Join(t.dir, side+".db") }
 
 func flowID(i int) string { return fmt.Sprintf("flow-%06d", i) }
 
 func noop(context.Context) error { return nil }
 
-// scheduler is one with n manual flows.
-func scheduler(file string, n int, job pawl.JobFunc) (*pawl.Scheduler, error) {
+// scheduler is one with n flows: manual, or at the instants of expr if that is
+// not empty.
+func scheduler(file string, n int, expr string, job pawl.JobFunc) (*pawl.Scheduler, error) {
 	s := pawl.NewScheduler(file, pawl.WithLogger(slog.New(slog.DiscardHandler)))
 	for i := range n {
-		if err := s.Manual(flowID(i), job); err != nil {
+		var err error
+		if expr == "" {
+			err = s.Manual(flowID(i), job)
+		} else {
+			err = s.Cron(flowID(i), expr, job)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
+// start starts n manual flows.
 func start(ctx context.Context, file string, n int, job pawl.JobFunc) (*pawl.Runner, error) {
-	s, err := scheduler(file, n, job)
+	s, err := scheduler(file, n, "", job)
 	if err != nil {
 		return nil, err
 	}
 	return s.Start(ctx)
 }
 
-// makeFile makes a database that knows n flows, with keys from 1.
+// makeFile makes a database that knows n manual flows.
 func makeFile(ctx context.Context, file string, n int) error {
 	r, err := start(ctx, file, n, noop)
 	if err != nil {
@@ -48,11 +49,24 @@ func makeFile(ctx context.Context, file string, n int) error {
 	return r.Stop(ctx)
 }
 
+// hourly is the expression of flows that wait for half an hour, so that none is
+// due while it is measured.
+func (t trial) hourly() string { return fmt.Sprintf("0 %d * * * *", t.Minute) }
+
+// openFile opens a database that nobody drives.
+func openFile(file string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
 // audit returns an error unless the database holds exactly what its runs must
 // leave behind: nothing in flight, one row per run, two transitions for each
 // and one for each flow's adoption.
 func audit(ctx context.Context, file string) error {
-	db, err := sql.Open("sqlite", dsn(file))
+	db, err := openFile(file)
 	if err != nil {
 		return err
 	}

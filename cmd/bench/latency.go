@@ -11,23 +11,20 @@ import (
 const pause = 2 * time.Millisecond
 
 // latencyExperiment is how long it takes from the call of Trigger to the first
-// line of the job, one at a time.
-func latencyExperiment() experiment {
-	return experiment{
-		name:  "latency",
-		sides: []side{{"pawl", latencyOfPawl}, {"raw", latencyOfRaw}},
-		rows: []row{
-			{"trigger to first line of the job, p50", "ms", "pawl.p50", "raw.p50"},
-			{"trigger to first line of the job, p99", "ms", "pawl.p99", "raw.p99"},
-		},
-	}
+// line of the job, one at a time, beside one durable commit.
+var latencyExperiment = experiment{
+	name:  "latency",
+	sides: []side{{"pawl", latencyOfPawl}, {"commit", latencyOfCommit}},
 }
+
+// commitExperiment tells what the machine's disk does.
+var commitExperiment = experiment{name: "commit", sides: []side{{"commit", latencyOfCommit}}}
 
 func latencyOfPawl(ctx context.Context, t trial) (values, error) {
 	ctx, cancel := context.WithCancel(ctx) // as users have it
 	defer cancel()
 	started := make(chan time.Time, 1) // one run at a time
-	r, err := start(ctx, t.pawlFile(), knownFlows, func(context.Context) error {
+	r, err := start(ctx, t.file("pawl"), knownFlows, func(context.Context) error {
 		started <- time.Now()
 		return nil
 	})
@@ -48,36 +45,33 @@ func latencyOfPawl(ctx context.Context, t trial) (values, error) {
 	return v, errors.Join(err, r.Stop(ctx))
 }
 
-// latencyOfRaw is one transaction with the rows of a reserve.
-func latencyOfRaw(ctx context.Context, t trial) (values, error) {
-	file := t.file("raw")
-	if err := makeFile(ctx, file, knownFlows); err != nil {
-		return nil, err
-	}
-	raw, err := openRaw(ctx, file)
+// latencyOfCommit is the least that is durable: an UPDATE of a row of two integers.
+func latencyOfCommit(ctx context.Context, t trial) (_ values, err error) {
+	db, err := openFile(t.file("commit"))
 	if err != nil {
 		return nil, err
 	}
-	flows := make([]*rawFlow, knownFlows)
-	for i := range flows {
-		flows[i] = newRawFlow(i)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if _, err := db.ExecContext(ctx, `CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
+INSERT INTO counter VALUES (1, 0)`); err != nil {
+		return nil, err
 	}
-	v, err := t.sample(func(i int) (time.Duration, error) {
-		flow := flows[i%knownFlows:][:1]
+	stmt, err := db.PrepareContext(ctx, `UPDATE counter SET n = n + 1 WHERE id = 1`)
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Close()
+	return t.sample(func(int) (time.Duration, error) {
 		began := time.Now()
-		if err := raw.reserve(ctx, flow); err != nil {
-			return 0, err
-		}
-		took := time.Since(began)
-		return took, raw.outcome(ctx, flow)
+		_, err := stmt.ExecContext(ctx)
+		return time.Since(began), err
 	})
-	return v, errors.Join(err, raw.close())
 }
 
 // sample takes one sample after the other, with pauses.
 func (t trial) sample(take func(i int) (time.Duration, error)) (values, error) {
 	var all []time.Duration
-	for began, i := time.Now(), 0; time.Since(began) < t.warmUp()+t.length || len(all) == 0; i++ {
+	for began, i := time.Now(), 0; time.Since(began) < t.warmUp()+t.Length || len(all) == 0; i++ {
 		time.Sleep(pause)
 		took, err := take(i)
 		if err != nil {
@@ -87,33 +81,15 @@ func (t trial) sample(take func(i int) (time.Duration, error)) (values, error) {
 			all = append(all, took)
 		}
 	}
+	return quantiles(all), nil
+}
+
+// quantiles are of times in milliseconds.
+func quantiles(all []time.Duration) values {
 	slices.Sort(all)
-	return values{"p50": milliseconds(all[len(all)/2]), "p99": milliseconds(all[len(all)*99/100])}, nil
+	return values{
+		"p50": milliseconds(all[len(all)/2]), "p99": milliseconds(all[len(all)*99/100]), "max": milliseconds(all[len(all)-1]),
+	}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// machineCommit is one small durable transaction, one at a time.
-var machineCommit = experiment{name: "commit", sides: []side{{"raw", latencyOfCommit}}}
-
-func latencyOfCommit(ctx context.Context, t trial) (values, error) {
-	file := t.file("raw")
-	if err := makeFile(ctx, file, 1); err != nil {
-		return nil, err
-	}
-	raw, err := openRaw(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	stmt, err := raw.conn.PrepareContext(ctx, `UPDATE pawl_database SET generation = generation + 1`)
-	if err != nil {
-		return nil, errors.Join(err, raw.close())
-	}
-	t.length = min(t.length, time.Second)
-	v, err := t.sample(func(int) (time.Duration, error) {
-		began := time.Now()
-		_, err := stmt.ExecContext(ctx)
-		return time.Since(began), err
-	})
-	return v, errors.Join(err, stmt.Close(), raw.close())
-}

@@ -2,25 +2,29 @@ package main
 
 import (
 	"bufio"
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/pawl-go/pawl/cmd/bench/peer"
 )
 
-// printHead prints what was measured, where and how.
-func printHead(s settings, commit samples) {
-	fmt.Printf("Pawl %s, modernc.org/sqlite %s (SQLite %s), %s.\n",
-		version("github.com/pawl-go/pawl"), version("modernc.org/sqlite"), sqliteVersion(), runtime.Version())
-	fmt.Printf("%s/%s, %d cores (%s), databases on %s.\n",
-		runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), processor(), filesystem(os.TempDir()))
-	fmt.Printf("One commit of one row, synchronous=FULL, one at a time: p50 %s ms, p99 %s ms.\n",
-		spread(commit["raw.p50"]), spread(commit["raw.p99"]))
-	fmt.Printf("Rounds: %d of %s, the sides in turn; median (lowest–highest).\n\n", s.rounds, s.length)
-	fmt.Printf(caption, grouped(knownFlows), pause)
+// machine is what the processor and the disk are.
+func machine() string {
+	return fmt.Sprintf("%s/%s, %d cores (%s), databases on %s, %s",
+		runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), processor(), filesystem(os.TempDir()), runtime.Version())
+}
+
+// peersHead is the versions and settings of the peers.
+func peersHead() string {
+	var b strings.Builder
+	for _, p := range peer.All() {
+		fmt.Fprintf(&b, "- %s %s: %s.\n", p.Name, version(p.Module), strings.TrimSuffix(p.Settings, "."))
+	}
+	return b.String()
 }
 
 // version is that of a module in this program.
@@ -30,15 +34,19 @@ func version(module string) string {
 		return "unknown"
 	}
 	for _, dep := range info.Deps {
-		if dep.Path == module && dep.Replace == nil {
+		switch {
+		case dep.Path != module:
+		case dep.Replace != nil:
+			return "of this working tree"
+		default:
 			return dep.Version
 		}
 	}
-	return "of this working tree"
+	return "not linked"
 }
 
 func sqliteVersion() (version string) {
-	db, err := sql.Open("sqlite", ":memory:")
+	db, err := openFile(":memory:")
 	if err != nil {
 		return "unknown"
 	}

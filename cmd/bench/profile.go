@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"strings"
 )
 
 // profile begins to profile the process and returns what ends it. Without a
@@ -13,6 +14,7 @@ func profile(dir, name string) (end func() error, err error) {
 	if dir == "" {
 		return func() error { return nil }, nil
 	}
+	name = strings.NewReplacer("/", "-", ", ", "-").Replace(name) // that of a peer
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}

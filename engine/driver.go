@@ -110,29 +110,38 @@ func (e *Engine) gather() []command {
 			e.beginDrain()
 		}
 	}
-	batch = receive(batch, e.urgent)
-	batch = receive(batch, e.commands)
-	runtime.Gosched() // those who were just answered ask for their next runs, and share this commit
-	batch = receive(batch, e.commands)
+	batch = receive(batch, e.urgent, maxBatch)
 	if time.Now().Before(e.retryAt) {
-		return batch
+		return receive(batch, e.commands, maxBatch)
 	}
 	batch = e.takeKept(batch)
+	batch, more := e.takeDue(batch)
+	room := maxBatch
+	if more { // the ends of runs wait, so that flows start on time
+		room /= 4
+	}
+	batch = receive(batch, e.commands, room)
+	runtime.Gosched() // those who were just answered ask for their next runs, and share this commit
+	return receive(batch, e.commands, room)
+}
+
+// takeDue adds the flows that are due, unless the engine stops: nothing is
+// dispatched that became due after that. It says whether more may be.
+func (e *Engine) takeDue(batch []command) ([]command, bool) {
 	select {
-	case <-e.stopSignal(): // nothing is dispatched that became due after it
+	case <-e.stopSignal():
 		e.beginDrain()
 	default:
 	}
-	if !e.draining {
-		batch = e.watchClock(batch)
-		batch = e.loops.takeDue(batch, e.now())
+	if e.draining {
+		return batch, false
 	}
-	return batch
+	return e.loops.takeDue(e.watchClock(batch), e.now())
 }
 
-// receive takes what is in the channel without waiting.
-func receive(batch []command, from <-chan command) []command {
-	for range maxBatch {
+// receive takes at most n commands that are in the channel, without waiting.
+func receive(batch []command, from <-chan command, n int) []command {
+	for range n {
 		select {
 		case c := <-from:
 			batch = append(batch, c)

@@ -23,16 +23,21 @@ func (e *Engine) fromInbox(row Command) command {
 	return c
 }
 
+// inboxRest is how long nobody has to ask for anything until the inbox is looked
+// at half as often: waking up is most of what an idle process costs.
+const inboxRest = time.Minute
+
 // pollInbox feeds commands of other processes to the driver, and looks for more
 // when those are answered. What the store failed to answer is read once more:
 // only the rows know whether it was carried out.
 func (e *Engine) pollInbox() {
-	tick := time.NewTicker(e.InboxPoll)
-	defer tick.Stop()
+	timer := time.NewTimer(e.InboxPoll)
+	defer timer.Stop()
+	var used time.Time // when it last held something
 	again, failing := false, false
 	for {
 		select {
-		case <-tick.C:
+		case <-timer.C:
 		case <-e.stopping:
 			return
 		case <-e.drained:
@@ -44,6 +49,14 @@ func (e *Engine) pollInbox() {
 		}
 		failing = err != nil
 		again = failing || !e.carryOut(rows)
+		if len(rows) > 0 {
+			used = time.Now()
+		}
+		if time.Since(used) < inboxRest {
+			timer.Reset(e.InboxPoll)
+		} else {
+			timer.Reset(2 * e.InboxPoll)
+		}
 	}
 }
 

@@ -102,17 +102,18 @@ func (l *loops) set(f *flow, due time.Time) {
 }
 
 // takeDue adds a reserve for each flow that is due, and takes it off the heap
-// until its state calls for another wait.
-func (l *loops) takeDue(batch []command, now time.Time) []command {
+// until its state calls for another wait. It says whether it left some for the
+// next batch.
+func (l *loops) takeDue(batch []command, now time.Time) (_ []command, more bool) {
 	for range maxBatch {
 		if len(l.heap) == 0 || l.heap[0].due.After(now) {
-			break
+			return batch, false
 		}
 		f := l.heap[0]
 		l.set(f, time.Time{})
 		batch = append(batch, command{flow: f, event: Reserve{Trigger: TriggerSchedule}})
 	}
-	return batch
+	return batch, true
 }
 
 // dueHeap implements heap.Interface.

@@ -247,9 +247,10 @@ func (e *Engine) settle(b batch, err error) {
 	}
 }
 
-// checkpoint keeps the store fast while nobody waits for it.
+// checkpoint keeps the store fast, if it can while nobody waits for it.
 func (e *Engine) checkpoint() {
-	err := e.Store.Checkpoint()
+	due := e.loops.first()
+	err := e.Store.Checkpoint(len(e.commands) > 0 || !due.IsZero() && !due.After(e.now()))
 	if err != nil && !e.piling {
 		e.Logger.Error("pawl: what was committed piles up in the log of the database", "error", err)
 	}

@@ -19,8 +19,9 @@ type Store interface {
 	Commit(ctx context.Context, b Batch) error
 
 	// Checkpoint does what a store has to do from time to time so that Commit
-	// stays fast. It is called after each commit, when everybody is answered.
-	Checkpoint() error
+	// stays fast. It is called after each commit, when everybody is answered;
+	// busy says that others wait already.
+	Checkpoint(busy bool) error
 
 	// Reload reads one flow again, with the counters, after a rejection.
 	Reload(ctx context.Context, flow int64) (State, Counters, error)

@@ -23,12 +23,19 @@ const (
 	measureLog = `PRAGMA wal_checkpoint(NOOP)` // pages in the log, and how many of them are in the file
 	checkpoint = `PRAGMA wal_checkpoint(PASSIVE)`
 
-	checkpointAt = 1000 // pages
+	// At how many pages that are in the log alone one checkpoints: while nobody
+	// waits, and at the latest.
+	checkpointAt  = 1000
+	checkpointMax = 8 * checkpointAt
 )
 
 // Checkpoint implements [engine.Store]: SQLite by itself would do this within the
 // COMMIT that makes the log long enough, and let its callers wait.
-func (s *Store) Checkpoint() error {
+func (s *Store) Checkpoint(busy bool) error {
+	limit := int64(checkpointAt)
+	if busy {
+		limit = checkpointMax
+	}
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -36,7 +43,7 @@ func (s *Store) Checkpoint() error {
 		return nil
 	}
 	pages, moved, err := pair(w.measureLog)
-	if err == nil && pages-moved >= checkpointAt {
+	if err == nil && pages-moved >= limit {
 		_, _, err = pair(w.statements.checkpoint)
 	}
 	if err != nil {

@@ -467,12 +467,14 @@ func TestCheckpointKeepsTheLogShort(t *testing.T) {
 	}
 	before := waiting()
 	require.Positive(t, before)
-	require.NoError(t, s.Checkpoint())
+	require.NoError(t, s.Checkpoint(false))
 	assert.Equal(t, before, waiting(), "it is short")
-	for waiting() < checkpointAt {
-		require.NoError(t, s.Commit(t.Context(), engine.Batch{Owner: &engine.Owner{Generation: 1, StartedAt: epoch}}))
+	for start := int64(1); waiting() < checkpointAt; start++ {
+		require.NoError(t, s.Commit(t.Context(), engine.Batch{Owner: &engine.Owner{Generation: start, StartedAt: epoch}}))
 	}
-	require.NoError(t, s.Checkpoint())
+	require.NoError(t, s.Checkpoint(true))
+	assert.NotZero(t, waiting(), "somebody waits")
+	require.NoError(t, s.Checkpoint(false))
 	assert.Zero(t, waiting())
 }
 

@@ -80,6 +80,7 @@ func (e *Engine) drive() {
 			e.Logger.Error("pawl: driver died", "panic", r, "stack", string(debug.Stack()))
 		}
 		close(e.drained)
+		e.leave()
 		e.background.Wait()
 		e.finish(result)
 	}()
@@ -266,7 +267,7 @@ func (e *Engine) publish(b batch) {
 		e.inFlight += c.InFlight - f.state.Load().InFlight
 		f.state.Store(b.states[i])
 		e.log(c)
-		e.announce(f, c.Runs)
+		f.announce(c.Runs)
 	}
 	for _, f := range b.flows {
 		e.look(f)

@@ -50,17 +50,16 @@ type Engine struct {
 	stopping chan struct{} // closed by Stop
 	drained  chan struct{} // closed by the driver when it answers no more
 	done     chan struct{} // closed with result when the engine has ended
+	gone     chan struct{} // closed with the first of drained and done
 	stopOnce sync.Once
 	doneOnce sync.Once
+	goneOnce sync.Once
 	result   error     // read after done
 	deadline time.Time // monotonic end of the stop window, read after stopping
 
 	work       context.Context // parent of the jobs' contexts
 	cancelWork context.CancelCauseFunc
 	background sync.WaitGroup // the inbox poller
-
-	mu      sync.Mutex
-	waiters map[runID]*waiter
 
 	driver
 }
@@ -72,7 +71,9 @@ type flow struct {
 	job   func(context.Context) error
 	state atomic.Pointer[State] // as last committed; written by the driver alone
 
-	ended *RunInfo // the newest run that is over, nil: none since the start; under Engine.mu
+	mu      sync.Mutex
+	ended   *RunInfo // the newest run that is over; nil: none since the start
+	waiters *waiter  // for the ends of runs in flight, a list
 
 	// Of the driver:
 	next    *State    // within a batch, what the changes before left
@@ -124,7 +125,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		stopping: make(chan struct{}),
 		drained:  make(chan struct{}),
 		done:     make(chan struct{}),
-		waiters:  map[runID]*waiter{},
+		gone:     make(chan struct{}),
 		driver:   driver{doubtful: map[*flow]bool{}},
 	}
 	e.work, e.cancelWork = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -168,10 +169,9 @@ func (e *Engine) Reset(ctx context.Context, id string) error {
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-e.drained:
-	case <-e.done:
+	case <-e.gone:
+		return e.ended()
 	}
-	return e.ended()
 }
 
 // await waits for the answer to a command that was sent.
@@ -181,8 +181,7 @@ func (e *Engine) await(ctx context.Context, c command) (int64, error) {
 		return r.run, r.err
 	case <-ctx.Done():
 		return 0, ctx.Err()
-	case <-e.drained:
-	case <-e.done:
+	case <-e.gone:
 	}
 	select { // the answer may have come with the last batch
 	case r := <-c.reply:
@@ -205,13 +204,20 @@ func (e *Engine) ended() error {
 }
 
 func (e *Engine) stopped() error {
-	select {
-	case <-e.stopping:
-	case <-e.drained:
-	default:
-		return nil
+	if isClosed(e.stopping) || isClosed(e.drained) {
+		return e.ended()
 	}
-	return e.ended()
+	return nil
+}
+
+// isClosed takes no lock while the channel is open, as a select of several would.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // registered finds a flow that the program has registered.
@@ -291,5 +297,9 @@ func (e *Engine) finish(err error) {
 		e.result = err
 		e.cancelWork(ErrStopped)
 		close(e.done)
+		e.leave()
 	})
 }
+
+// leave tells those who wait for an answer that none will come any more.
+func (e *Engine) leave() { e.goneOnce.Do(func() { close(e.gone) }) }

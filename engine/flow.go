@@ -122,7 +122,7 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 	c.LastRun = now
 	c.LastNumber, c.LastKey = run.Number, run.Key
 	c.Open = append(slices.Clip(c.Open), run)
-	c.record(run)
+	c.RunNumber, c.Runs = run.Number, slices.Clip(c.Open[len(c.Open)-1:])
 	return nil
 }
 

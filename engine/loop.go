@@ -43,10 +43,15 @@ func (e *Engine) execute(f *flow, run *RunInfo) {
 		if cancelled {
 			event = Cancel{Run: run.Number, Error: "cancelled: " + failure}
 		}
+		c := command{flow: f, event: event}
 		select {
-		case e.commands <- command{flow: f, event: event}:
-		case <-e.drained:
-		case <-e.done:
+		case e.commands <- c: // one channel alone is much the cheaper
+			return
+		default:
+		}
+		select {
+		case e.commands <- c:
+		case <-e.gone:
 		}
 	}()
 	failure = text(f.job(ctx))

@@ -84,8 +84,8 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	e.inFlight += len(state.Open) - len(before.Open)
 	f.state.Store(&state)
 	for _, run := range before.Open {
-		if _, err := state.run(run.Number); err != nil {
-			e.over(f, run.Number, nil)
+		if !state.has(run.Number) {
+			f.over(run.Number, nil)
 		}
 	}
 	return nil

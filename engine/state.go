@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -113,6 +114,11 @@ func (s State) run(number int64) (Run, error) {
 		}
 	}
 	return Run{}, fmt.Errorf("%w: run %d of flow %q", errNotOpen, number, s.ID)
+}
+
+// has says whether a run is in flight.
+func (s *State) has(number int64) bool {
+	return slices.ContainsFunc(s.Open, func(r Run) bool { return r.Number == number })
 }
 
 // Change is a transition: the next state of a flow with the rows that record it.

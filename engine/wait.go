@@ -15,18 +15,17 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 	if err := e.stopped(); err != nil {
 		return RunInfo{}, false, err
 	}
-	w, err := e.subscribe(f, number)
+	w, err := f.subscribe(number)
 	if err != nil {
 		return RunInfo{}, false, err
 	}
-	defer e.unsubscribe(f, number, w)
+	defer f.unsubscribe(w)
 	select {
 	case <-w.over:
 		return w.result()
 	case <-ctx.Done():
 		return RunInfo{}, false, ctx.Err()
-	case <-e.drained:
-	case <-e.done:
+	case <-e.gone:
 	}
 	select { // it may have ended with the last batch
 	case <-w.over:
@@ -38,9 +37,11 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 
 // waiter is what those share who wait for the end of the same run.
 type waiter struct {
+	number  int64
 	over    chan struct{} // closed by the driver when run is set
 	run     *RunInfo      // read after over; nil: the store knows it
-	waiting int
+	waiting int           // under the flow's mutex, as next
+	next    *waiter       // for another run of the flow
 }
 
 func (w *waiter) result() (run RunInfo, stored bool, err error) {
@@ -50,66 +51,75 @@ func (w *waiter) result() (run RunInfo, stored bool, err error) {
 	return *w.run, false, nil
 }
 
-// runID names a run to wait for.
-type runID struct {
-	flow   *flow
-	number int64
-}
-
 // isOver is the channel of those who come when the run is over already.
 var isOver = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // subscribe joins those who wait for a run. With a short job it often is over
 // before its caller gets here, so the newest that is over is kept.
-func (e *Engine) subscribe(f *flow, number int64) (*waiter, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (f *flow) subscribe(number int64) (*waiter, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	s := f.state.Load() // under the lock: the end of the run is announced after it is published
 	if number < 1 || number > s.LastNumber {
 		return nil, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
 	}
-	if _, err := s.run(number); err != nil {
+	if !s.has(number) {
 		w := &waiter{over: isOver}
 		if f.ended != nil && f.ended.Number == number {
 			w.run = f.ended
 		}
 		return w, nil
 	}
-	w := e.waiters[runID{f, number}]
-	if w == nil {
-		w = &waiter{over: make(chan struct{})}
-		e.waiters[runID{f, number}] = w
+	for w := f.waiters; w != nil; w = w.next {
+		if w.number == number {
+			w.waiting++
+			return w, nil
+		}
 	}
-	w.waiting++
+	w := &waiter{number: number, over: make(chan struct{}), waiting: 1, next: f.waiters}
+	f.waiters = w
 	return w, nil
 }
 
 // unsubscribe forgets a run that nobody waits for any more.
-func (e *Engine) unsubscribe(f *flow, number int64, w *waiter) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (f *flow) unsubscribe(w *waiter) {
+	if isClosed(w.over) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	w.waiting--
-	if w.waiting == 0 && e.waiters[runID{f, number}] == w {
-		delete(e.waiters, runID{f, number})
+	if w.waiting == 0 {
+		f.take(w.number)
 	}
 }
 
+// take takes the waiter for a run off the list; nil: nobody waits for it.
+func (f *flow) take(number int64) *waiter {
+	for at := &f.waiters; *at != nil; at = &(*at).next {
+		if w := *at; w.number == number {
+			*at = w.next
+			return w
+		}
+	}
+	return nil
+}
+
 // announce tells those who wait which runs are over.
-func (e *Engine) announce(f *flow, runs []Run) {
+func (f *flow) announce(runs []Run) {
 	for i := range runs {
 		if runs[i].Status != RunRunning {
-			e.over(f, runs[i].Number, &runs[i].RunInfo)
+			f.over(runs[i].Number, &runs[i].RunInfo)
 		}
 	}
 }
 
 // over tells that a run is; nil: the store knows the rest.
-func (e *Engine) over(f *flow, number int64, run *RunInfo) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (f *flow) over(number int64, run *RunInfo) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.ended = run
-	if w := e.waiters[runID{f, number}]; w != nil {
-		delete(e.waiters, runID{f, number})
+	if w := f.take(number); w != nil {
 		w.run = run
 		close(w.over)
 	}

@@ -58,6 +58,7 @@ CREATE TABLE pawl_flow_plan (
 -- Where a flow stands. Narrow, since every transition writes it.
 CREATE TABLE pawl_flow_state (
     key            INTEGER PRIMARY KEY REFERENCES pawl_flow_plan (key),
+    version        INTEGER NOT NULL, -- first, since each write compares it
     status         INTEGER NOT NULL,
     run_count      INTEGER NOT NULL,
     last_number    INTEGER NOT NULL,
@@ -72,7 +73,6 @@ CREATE TABLE pawl_flow_state (
     suspect        INTEGER NOT NULL,
     last_key       INTEGER,          -- newest run of the flow
     error_key      INTEGER,          -- the run that last_error is from
-    version        INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL
 ) STRICT;
 

@@ -340,7 +340,7 @@ func (c *campaign) checkRecovery(before file) {
 			change, err := engine.Apply(s, c.interrupt(before, id, open), at, c.plan(id))
 			require.NoError(c.t, err)
 			require.Equal(c.t, stepOf(change), got, runName(id, open.Number))
-			s = change.State
+			s = *change.State
 		}
 	}
 	for _, waited := range before.Waiting {
@@ -499,7 +499,7 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 	apply := func(id string, e engine.Event) error {
 		change, err := engine.Apply(states[id], e, at, c.plan(id))
 		if err == nil {
-			states[id] = change.State
+			states[id] = *change.State
 		}
 		return err
 	}

@@ -398,7 +398,7 @@ func (p *tap) Commit(ctx context.Context, b engine.Batch) error {
 	p.strike("after", b)
 	said := line{What: "commit"}
 	for _, c := range b.Changes {
-		p.states[c.ID] = c.State
+		p.states[c.ID] = *c.State
 		said.Seq, said.At = c.Seq, c.UpdatedAt
 	}
 	if p.commits == 1 {

@@ -11,9 +11,8 @@ import (
 // so nothing may keep a part of them.
 type batch struct {
 	commands []command
-	replies  []reply  // of each command
-	flows    []*flow  // of each change
-	states   []*State // that each change leads to
+	replies  []reply // of each command
+	flows    []*flow // of each change
 	Batch
 	counters Counters
 }
@@ -55,8 +54,8 @@ func (b *batch) again(commands []command, counters Counters) batch {
 	return batch{
 		commands: commands, counters: counters,
 		replies: append(b.replies[:0], make([]reply, len(commands))...),
-		flows:   slices.Grow(b.flows[:0], len(commands)), states: slices.Grow(b.states[:0], len(commands)),
-		Batch: Batch{Changes: slices.Grow(b.Changes[:0], len(commands))},
+		flows:   slices.Grow(b.flows[:0], len(commands)),
+		Batch:   Batch{Changes: slices.Grow(b.Changes[:0], len(commands))},
 	}
 }
 
@@ -77,12 +76,9 @@ func (b *batch) applyOne(c command, now time.Time) (Change, error) {
 	change.Seq = b.counters.Seq
 	b.counters.Run = max(b.counters.Run, change.LastKey)
 	b.counters.Flow = max(b.counters.Flow, change.Key)
-	next := &State{}
-	*next = change.State
-	c.flow.next = next
+	c.flow.next = change.State
 	b.Changes = append(b.Changes, change)
 	b.flows = append(b.flows, c.flow)
-	b.states = append(b.states, next)
 	return change, nil
 }
 

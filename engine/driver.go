@@ -265,7 +265,7 @@ func (e *Engine) publish(b batch) {
 	for i := range b.Changes {
 		c, f := &b.Changes[i], b.flows[i]
 		e.inFlight += c.InFlight - f.state.Load().InFlight
-		f.state.Store(b.states[i])
+		f.state.Store(c.State)
 		e.log(c)
 		f.announce(c.Runs)
 	}

@@ -16,7 +16,7 @@ import (
 // The caller truncates now to milliseconds, the precision of the store, and
 // numbers the change (Seq) before it commits it.
 func Apply(s State, e Event, now time.Time, p Plan) (Change, error) {
-	c := Change{State: s, Event: e.name(), From: s.Status}
+	c := Change{State: &s, Event: e.name(), From: s.Status}
 	err := c.apply(e, now, p)
 	if err != nil {
 		return Change{}, err

@@ -236,13 +236,13 @@ func TestFailuresBackOffAndTripAtTheLimit(t *testing.T) {
 	assert.Equal(t, at(15), c.NextEligible)
 	assert.Equal(t, at(15), c.NextRun, "L2: max(interval, window)")
 
-	c = apply(t, c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(15), p)
-	c = apply(t, c.State, Outcome{Run: 5, Error: "two"}, at(16), p)
+	c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(15), p)
+	c = apply(t, *c.State, Outcome{Run: 5, Error: "two"}, at(16), p)
 	assert.Equal(t, 2, c.FailureStreak)
 	assert.Equal(t, at(36), c.NextEligible)
 
-	c = apply(t, c.State, Reserve{Trigger: TriggerSchedule, Key: 42}, at(36), p)
-	c = apply(t, c.State, Outcome{Run: 6, Error: "three"}, at(40), p)
+	c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 42}, at(36), p)
+	c = apply(t, *c.State, Outcome{Run: 6, Error: "three"}, at(40), p)
 	assert.Equal(t, StatusTripped, c.Status)
 	assert.Equal(t, 3, c.FailureStreak)
 	assert.Equal(t, "three", c.LastError)
@@ -316,7 +316,7 @@ func TestResetDuringARunStartsTheStreakOver(t *testing.T) {
 	assert.Equal(t, StatusRunning, c.Status)
 	assert.Equal(t, 1, c.InFlight)
 	assert.True(t, c.NextRun.IsZero(), "the end of the run plans the next")
-	c = apply(t, c.State, Outcome{Run: 4, Error: "boom"}, at(6), p)
+	c = apply(t, *c.State, Outcome{Run: 4, Error: "boom"}, at(6), p)
 	assert.Equal(t, 1, c.FailureStreak)
 	assert.Equal(t, StatusBackoff, c.Status)
 }
@@ -355,7 +355,7 @@ func TestInterruptKeepsAMissedInstantDue(t *testing.T) {
 	s := stateIn(StatusRunning, p) // run of 09:00, next 10:00
 	c := apply(t, s, Interrupt{Run: 4, Error: "interrupted: x"}, at(3*3600+60), p)
 	assert.Equal(t, at(3600), c.NextRun)
-	c = apply(t, c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(3*3600+60), p)
+	c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(3*3600+60), p)
 	assert.Equal(t, at(3*3600), c.Runs[0].ScheduledAt, "one run for all missed instants, told the latest")
 	assert.Equal(t, at(4*3600), c.NextRun)
 }
@@ -371,7 +371,7 @@ func TestCancelSparesTheStreakAndRepeatsTheInstant(t *testing.T) {
 	assert.Equal(t, "before", c.LastError, "nobody failed")
 	assert.Equal(t, RunCancelled, c.Runs[0].Status)
 	assert.Equal(t, at(0), c.NextRun, "due again at once")
-	c = apply(t, c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(700), p)
+	c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(700), p)
 	assert.Equal(t, at(0), c.Runs[0].ScheduledAt)
 	assert.Equal(t, 2, c.Runs[0].Attempt)
 	assert.Equal(t, at(3600), c.NextRun)
@@ -424,8 +424,8 @@ func TestLowerLimitActsAtTheNextFailure(t *testing.T) {
 	s := stateIn(StatusBackoff, Plan{Schedule: minute, Backoff: policy})
 	c := apply(t, s, Adopt{}, at(70), p)
 	assert.Equal(t, StatusBackoff, c.Status)
-	c = apply(t, c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(70), p)
-	c = apply(t, c.State, Outcome{Run: 5, Error: "boom"}, at(71), p)
+	c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(70), p)
+	c = apply(t, *c.State, Outcome{Run: 5, Error: "boom"}, at(71), p)
 	assert.Equal(t, StatusTripped, c.Status)
 }
 
@@ -499,7 +499,7 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 		c := apply(t, s, Adjust{}, at(-3600), p)
 		assert.Equal(t, at(-3600+60), c.NextRun)
 		assert.Equal(t, at(-3600+60), c.NextEligible)
-		_, err := Apply(c.State, Adjust{}, at(-3600), p)
+		_, err := Apply(*c.State, Adjust{}, at(-3600), p)
 		require.ErrorIs(t, err, errUnchanged)
 	})
 	t.Run("less than 3 h: no instant fires twice", func(t *testing.T) {
@@ -520,7 +520,7 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 		c := apply(t, s, Correct{}, now, p)
 		assert.Equal(t, at(-3*3600), c.NextRun)
 		assert.Equal(t, now, c.LastScheduled, "what fired then holds nothing back")
-		c = apply(t, c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(-3*3600), p)
+		c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(-3*3600), p)
 		assert.Equal(t, at(-2*3600), c.NextRun)
 	})
 	t.Run("forward: what is due fires once", func(t *testing.T) {
@@ -539,10 +539,10 @@ func TestRetiredFlowIsNeverReserved(t *testing.T) {
 	assert.Equal(t, at(65), c.NextRun, "it carries on where it was when it is registered again")
 	assert.True(t, dueAt(c.FlowInfo).IsZero())
 	for _, e := range []Event{Reserve{Trigger: TriggerManual}, Reserve{Trigger: TriggerSchedule}, Reset{}, Adjust{}} {
-		_, err := Apply(c.State, e, at(100), Plan{})
+		_, err := Apply(*c.State, e, at(100), Plan{})
 		require.ErrorIs(t, err, ErrFlowNotFound)
 	}
-	back := apply(t, c.State, Adopt{}, at(100), p)
+	back := apply(t, *c.State, Adopt{}, at(100), p)
 	assert.True(t, back.Registered)
 	assert.Equal(t, at(65), back.NextRun)
 }

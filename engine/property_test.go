@@ -27,7 +27,7 @@ func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 		s := State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}
 		c, err := Apply(s, Adopt{}, now, plan)
 		require.NoError(t, err)
-		s = c.State
+		s = *c.State
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.Int64Range(-1000, 7200_000).Draw(t, "later")) * time.Millisecond)
 			run := s.LastNumber - int64(rapid.IntRange(0, 1).Draw(t, "older"))
@@ -53,7 +53,7 @@ func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 				continue
 			}
 			require.NoError(t, invariant(s, c, events[name], now, plan), "%s at %s on %+v", name, now, s)
-			s = c.State
+			s = *c.State
 		}
 	})
 }

@@ -123,7 +123,7 @@ func (s *State) has(number int64) bool {
 
 // Change is a transition: the next state of a flow with the rows that record it.
 type Change struct {
-	State            // the flow as it becomes
+	*State           // the flow as it becomes; nobody changes it any more
 	Seq       int64  // of the transition's row, ascending over all flows
 	Event     string // what happened: adopt, reserve, outcome, ...
 	From      Status // what the flow was

@@ -318,7 +318,7 @@ func seed(t *testing.T, s *Store, flows []string, n int) {
 		c, err := engine.Apply(states[i], e, at, plan)
 		require.NoError(t, err)
 		c.Seq = int64(len(b.Changes) + 1)
-		states[i] = c.State
+		states[i] = *c.State
 		b.Changes = append(b.Changes, c)
 	}
 	for i, id := range flows {

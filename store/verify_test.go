@@ -56,9 +56,9 @@ func (b *book) apply(id string, e engine.Event) engine.State {
 	c, err := engine.Apply(b.states[id], e, b.now, b.plans[id])
 	require.NoError(b.t, err)
 	c.Seq = b.counters.Seq
-	b.states[id] = c.State
+	b.states[id] = *c.State
 	b.pending.Changes = append(b.pending.Changes, c)
-	return c.State
+	return *c.State
 }
 
 func (b *book) commit() {

@@ -119,7 +119,7 @@ func (e *Engine) gather() []command {
 	batch, more := e.takeDue(batch)
 	room := maxBatch
 	if more { // the ends of runs wait, so that flows start on time
-		room /= 4
+		room /= 8
 	}
 	batch = receive(batch, e.commands, room)
 	runtime.Gosched() // those who were just answered ask for their next runs, and share this commit

@@ -124,13 +124,20 @@ func (l *loops) takeDue(batch []command, now time.Time) (_ []command, more bool)
 // dueHeap implements heap.Interface.
 type dueHeap []*flow
 
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h dueHeap) Len() int { return len(h) }
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i, j
 }
 
+// Less orders flows that are due at once as they were registered: neighbours in the
+// table, so that a commit writes few pages.
+func (h dueHeap) Less(i, j int) bool {
+	if c := h[i].due.Compare(h[j].due); c != 0 {
+		return c < 0
+	}
+	return h[i].plan.Position < h[j].plan.Position
+}
 func (h *dueHeap) Push(x any) {
 	f := x.(*flow)
 	f.place = len(*h)

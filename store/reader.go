@@ -134,12 +134,17 @@ const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, 
     r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error
 `
 
-// The log has no index by flow. The runs of a flow are found by walking from its
-// newest run to the one before, those of all flows by walking the log.
+// The log has no index by flow but for every 64th run. The runs of a flow are found
+// by walking from its newest run, or from one that the index has not far above
+// the runs asked for, to the one before; those of all flows by walking the log.
 const (
-	walkFlow = `WITH RECURSIVE walk (key) AS (
-    SELECT s.last_key FROM pawl_flow_state s JOIN pawl_flow_plan p ON p.key = s.key
-    WHERE p.id = :flow AND s.last_key >= :from
+	walkFlow = `WITH RECURSIVE start (key) AS (
+    SELECT COALESCE((SELECT m.key FROM pawl_run_log m
+        WHERE m.flow = s.key AND m.number >= :before AND m.number % 64 = 0 AND :before > 0 ORDER BY m.number LIMIT 1), s.last_key)
+    FROM pawl_flow_plan p CROSS JOIN pawl_flow_state s ON s.key = p.key
+    WHERE p.id = :flow
+), walk (key) AS (
+    SELECT key FROM start WHERE key >= :from
     UNION ALL
     SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key WHERE w.prev >= :from
 )

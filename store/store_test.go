@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -453,6 +454,37 @@ func TestWriterBeginsAnewAfterAnIOError(t *testing.T) {
 	before := s.writer.conn
 	require.Error(t, s.writer.failed(&engine.Rejected{Err: errors.New("no")}))
 	assert.Same(t, before, s.writer.conn, "a rejection is no fault of it")
+}
+
+// P6: old runs are found from the mark above them, each and every one.
+func TestOldRunsAreFoundByMarks(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
+	const n = 200
+	seed(t, s, []string{"a", "b"}, n)
+	for before := int64(1); before <= n+70; before++ {
+		runs, err := s.Runs(t.Context(), RunsQuery{Flow: "b", Before: before, Limit: 2})
+		require.NoError(t, err)
+		var want, got []int64
+		for number := min(before-1, n); number > 0 && len(want) < 2; number-- {
+			want = append(want, number)
+		}
+		for _, run := range runs {
+			got = append(got, run.Number)
+		}
+		require.Equal(t, want, got, "before %d", before)
+	}
+	var plan []string
+	rows, err := s.Reader.db.NamedQueryContext(t.Context(), "EXPLAIN QUERY PLAN "+walkFlow,
+		map[string]any{"flow": "b", "before": 7, "status": -1, "limit": 2, "from": 1})
+	require.NoError(t, err)
+	for rows.Next() {
+		step, err := rows.SliceScan()
+		require.NoError(t, err)
+		plan = append(plan, fmt.Sprint(step[3]))
+	}
+	require.NoError(t, errors.Join(rows.Err(), rows.Close()))
+	assert.Contains(t, strings.Join(plan, "\n"), "pawl_run_mark (flow=? AND number>?)")
+	assert.NotContains(t, strings.Join(plan, "\n"), "SCAN r", "nothing reads the whole log")
 }
 
 // The log is moved into the file when it is long, and not before: SQLite itself

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -26,11 +27,8 @@ STREAK counts failures in a row, of those that trip the flow.`,
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, ids []string) error {
 		return withClient(*database, func(c *pawl.Client) error {
-			flows, err := c.List(cmd.Context())
+			flows, err := list(cmd.Context(), c, ids)
 			if err != nil {
-				return err
-			}
-			if flows, err = pick(flows, ids); err != nil {
 				return err
 			}
 			if *out == "json" {
@@ -58,21 +56,39 @@ func withClient(database string, use func(*pawl.Client) error) error {
 	return use(c)
 }
 
-// pick is the flows with these ids, in the order of flows; all if there are none.
-func pick(flows []pawl.FlowInfo, ids []string) ([]pawl.FlowInfo, error) {
+// list is the flows with these ids, in the order of registration; all if there
+// are none.
+func list(ctx context.Context, c *pawl.Client, ids []string) ([]pawl.FlowInfo, error) {
 	if len(ids) == 0 {
-		return flows, nil
+		return c.List(ctx)
 	}
-	known := make([]string, len(flows))
-	for i, f := range flows {
-		known[i] = f.ID
-	}
-	for _, id := range ids {
-		if !slices.Contains(known, id) {
-			return nil, fmt.Errorf("%w: %q%s", pawl.ErrFlowNotFound, id, didYouMean(id, known))
+	var flows []pawl.FlowInfo
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		f, err := known(ctx, c, id)
+		if err != nil {
+			return nil, err
 		}
+		flows = append(flows, f)
 	}
-	return slices.DeleteFunc(slices.Clone(flows), func(f pawl.FlowInfo) bool { return !slices.Contains(ids, f.ID) }), nil
+	slices.SortFunc(flows, func(a, b pawl.FlowInfo) int { return cmp.Compare(a.Position, b.Position) })
+	return flows, nil
+}
+
+// known looks a flow up, and has a good answer to a mistyped id.
+func known(ctx context.Context, c *pawl.Client, id string) (pawl.FlowInfo, error) {
+	flow, found, err := c.Status(ctx, id)
+	if found || err != nil {
+		return flow, err
+	}
+	flows, err := c.List(ctx)
+	if err != nil {
+		return pawl.FlowInfo{}, err
+	}
+	ids := make([]string, len(flows))
+	for i, f := range flows {
+		ids[i] = f.ID
+	}
+	return pawl.FlowInfo{}, fmt.Errorf("%w: %q%s", pawl.ErrFlowNotFound, id, didYouMean(id, ids))
 }
 
 // A statusReport is the flows as they are at an instant.
@@ -222,16 +238,4 @@ func quoted(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-// known looks a flow up, for a good answer to a mistyped id.
-func known(ctx context.Context, c *pawl.Client, id string) (pawl.FlowInfo, error) {
-	flows, err := c.List(ctx)
-	if err != nil {
-		return pawl.FlowInfo{}, err
-	}
-	if flows, err = pick(flows, []string{id}); err != nil {
-		return pawl.FlowInfo{}, err
-	}
-	return flows[0], nil
 }

@@ -26,6 +26,10 @@ type Owner struct {
 	Host    string    `json:"host"`
 	Since   time.Time `json:"since"`
 	Version string    `json:"version,omitempty"` // of Pawl in it
+
+	// Why the database takes no writes, so that nothing is dispatched; empty: it
+	// does. It is told in the lock file, if that can be written.
+	Degraded string `json:"degraded,omitempty"`
 }
 
 // Open opens a database that a Scheduler made. Errors: a file that is missing,
@@ -53,7 +57,7 @@ func (c *Client) Database() string { return c.database }
 // Owner tells who drives the database now. False: nobody does.
 func (c *Client) Owner(context.Context) (Owner, bool, error) {
 	o, ok, err := c.reader.Holder()
-	return Owner{PID: o.PID, Host: o.Host, Since: o.StartedAt, Version: o.Version}, ok, err
+	return Owner{PID: o.PID, Host: o.Host, Since: o.StartedAt, Version: o.Version, Degraded: o.Degraded}, ok, err
 }
 
 // Status reads a flow. False: there is no such flow.
@@ -91,7 +95,56 @@ func (c *Client) Reset(ctx context.Context, id string) error {
 	return nil
 }
 
-// Post leaves a command, trigger or reset, in the inbox and returns the id of
+// Claim says that the database here is the one to run, though it was copied or
+// restored, and returns when the owner has committed that. Without an owner it is
+// left for the next start, which is active then, and that is [ErrNoOwner] too.
+func (c *Client) Claim(ctx context.Context) error {
+	_, err := c.ask(ctx, "claim", "")
+	if errors.Is(err, ErrNoOwner) {
+		_, posted := c.Post(ctx, "claim", "")
+		err = errors.Join(err, posted)
+	}
+	if err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	return nil
+}
+
+// Passive is why the owner runs nothing until somebody claims the database: it
+// was copied or restored ([WithRestoreGuard]). Empty: nothing keeps him.
+func (c *Client) Passive(ctx context.Context) (string, error) { return c.reader.Passive(ctx) }
+
+// Doubt is why the database is taken for a copy, or an older state, of the one
+// that its last owner left at this place. Empty: it is not.
+func (c *Client) Doubt(ctx context.Context) (string, error) { return c.reader.Doubt(ctx) }
+
+// At tells of every flow as it stood at an instant, by folding its transitions up
+// to then. What no transition keeps (the schedule, the policy) is that of today,
+// and LastScheduled is left out.
+func (c *Client) At(ctx context.Context, at time.Time) ([]FlowInfo, error) {
+	return c.reader.At(ctx, at)
+}
+
+// Backup copies the database as it is now into a new file that only its owner can
+// read, and returns its size when it is on disk. An owner may be at work. A file
+// that exists is not overwritten ([fs.ErrExist]).
+func (c *Client) Backup(ctx context.Context, dest string) (size int64, err error) {
+	return c.reader.Backup(ctx, dest, time.Now())
+}
+
+// Verify checks the whole database and returns a sentence for each violation;
+// none: all is well. SQLite looks at its pages, and each flow's transitions are
+// replayed and compared with its runs and its row. An owner may be at work.
+func (c *Client) Verify(ctx context.Context) ([]string, error) { return c.reader.Verify(ctx) }
+
+// Doctor looks at all that can be wrong with the database and its surroundings:
+// what Verify does, who else can read the files, whether it takes writes, its
+// owner, its origin, the clock. It changes nothing.
+func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
+	return c.reader.Examine(ctx, time.Now())
+}
+
+// Post leaves a command, trigger, reset or claim, in the inbox and returns the id of
 // its row in pawl_commands, without waiting for an answer. With no owner the row
 // waits for the next start.
 func (c *Client) Post(ctx context.Context, command, id string) (int64, error) {
@@ -189,7 +242,7 @@ func (c *Client) until(ctx context.Context, done func() (bool, error)) error {
 // meant is an answer on a row as the error that it was.
 func meant(text string) error {
 	for _, known := range []error{
-		ErrFlowNotFound, ErrAlreadyRunning, ErrTripped, ErrStopped, ErrQueueFull,
+		ErrFlowNotFound, ErrAlreadyRunning, ErrTripped, ErrStopped, ErrQueueFull, ErrPassive,
 	} {
 		if rest, ok := strings.CutPrefix(text, known.Error()); ok {
 			return fmt.Errorf("%w%s", known, rest)

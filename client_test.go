@@ -78,10 +78,10 @@ func TestInboxAnswersEveryRow(t *testing.T) {
 			{"reset", "long", "done", "-"},
 			{"trigger", "nobody", "-", `no such flow: "nobody"`},
 			{"reset", "no\a", "-", `no such flow: "no\a"`},
-			{"dance", "nightly", "-", `unknown command "dance": want trigger or reset`},
-			{"-", "-", "-", `unknown command "": want trigger or reset`},
+			{"dance", "nightly", "-", `unknown command "dance": want trigger, reset or claim`},
+			{"-", "-", "-", `unknown command "": want trigger, reset or claim`},
 			{"trigger", "-", "-", `no such flow: ""`},
-			{"", "", "-", `unknown command "": want trigger or reset`},
+			{"", "", "-", `unknown command "": want trigger, reset or claim`},
 			{"trigger", "nightly", "-", `flow is tripped: flow "nightly" failed 1 times in a row; reset it first`},
 			{"reset", "nightly", "done", "-"},
 		}, inbox(t, db))
@@ -362,6 +362,9 @@ func TestMachineThatWentDownIsNotBlamedOnTheJob(t *testing.T) {
 			require.NoError(t, err)
 			asKilled := db + ".copy"
 			execSQL(t, db, "VACUUM INTO ?", asKilled)
+			mark, err := os.ReadFile(db + ".lock") // or it would be taken for a copy
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(asKilled+".lock", mark, 0o600))
 			if test.boot != "" {
 				execSQL(t, asKilled, "UPDATE pawl_runners SET boot_id = ?", test.boot)
 			}

@@ -350,8 +350,29 @@ func (c *campaign) checkRecovery(before file) {
 
 // interrupt is what is due to a run whose process died.
 func (c *campaign) interrupt(before file, id string, run engine.Run) engine.Interrupt {
-	draining := !before.Previous.StoppingAt.IsZero()
-	return engine.Interrupt{Run: run.Number, Error: c.file.runs[runName(id, run.Number)].Error, Spared: draining}
+	e := engine.Interrupt{Run: run.Number, Spared: !before.Previous.StoppingAt.IsZero()}
+	e.Flows, e.Suspects = before.inFlight()
+	e.Error, _, _ = strings.Cut(c.file.runs[runName(id, run.Number)].Error, "; ") // the core adds whom it blames
+	return e
+}
+
+// inFlight counts the flows with a run in flight, and the suspects among them.
+func (f file) inFlight() (flows, suspects int) {
+	for _, s := range f.states {
+		if s.InFlight > 0 {
+			flows++
+			if s.Suspect {
+				suspects++
+			}
+		}
+	}
+	return flows, suspects
+}
+
+// registers says whether the program registers a flow as the file has it.
+func (c *campaign) registers(s engine.State) bool {
+	schedule := c.plan(s.ID).Schedule
+	return s.Registered && schedule != nil && schedule.Kind() == s.Kind && schedule.String() == s.Schedule
 }
 
 func (c *campaign) plan(id string) engine.Plan {
@@ -458,16 +479,20 @@ func (c *campaign) checkStart(l line, before file) {
 		was, known := before.states[got.ID]
 		asked := slices.ContainsFunc(before.Waiting, func(w engine.Command) bool { return w.Flow == got.ID })
 		switch {
-		case !known, asked, !was.Registered, c.plan(got.ID).Schedule == nil:
+		case !known, asked, !c.registers(was):
 		case was.InFlight == 0:
 			require.Equal(c.t, was, got)
 		default:
-			c.checkInterrupted(was, got, !before.Previous.StoppingAt.IsZero())
+			flows, suspects := before.inFlight()
+			c.checkInterrupted(was, got, !before.Previous.StoppingAt.IsZero(), flows, suspects)
 		}
 	}
 }
 
-func (c *campaign) checkInterrupted(was, got engine.State, spared bool) {
+func (c *campaign) checkInterrupted(was, got engine.State, drained bool, flows, suspects int) {
+	culprit := flows == 1 || suspects == 1 && was.Suspect
+	spared := drained || !culprit
+	require.Equal(c.t, was.Suspect || !drained && flows > 1 && suspects != 1, got.Suspect, "%d in flight, %d suspects", flows, suspects)
 	require.Zero(c.t, got.InFlight)
 	require.Equal(c.t, was.RunCount, got.RunCount)
 	require.Equal(c.t, was.LastNumber, got.LastNumber)
@@ -516,7 +541,7 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 			keys.Flow++
 			states[f.ID] = engine.State{FlowInfo: engine.FlowInfo{ID: f.ID, Status: pawl.StatusIdle}, Key: keys.Flow}
 		}
-		if !states[f.ID].Registered {
+		if !c.registers(states[f.ID]) {
 			require.NoError(c.t, apply(f.ID, engine.Adopt{}))
 		}
 	}

@@ -155,6 +155,7 @@ func (w *world) start(opts ...pawl.Option) (err error) {
 		pawl.WithStore(func(s engine.Store) engine.Store { return &tap{Store: s, world: w} }),
 		pawl.WithNow(func() time.Time { return time.Now().Add(w.Shift) }),
 		pawl.WithInboxPoll(time.Millisecond),
+		pawl.WithRestoreGuard(), // a kill must not look like a copy: everything would be refused
 	}, opts...)
 	s := pawl.NewScheduler(w.Database, opts...)
 	for _, f := range w.Flows {
@@ -187,6 +188,14 @@ func (w *world) job(f crashFlow) pawl.JobFunc {
 		case "nested":
 			<-w.ready
 			return w.run("manual-ok")
+		case "hangs at 2":
+			switch run.Number {
+			case 1:
+				return errors.New("no luck")
+			case 2:
+				<-ctx.Done()
+			}
+			return ctx.Err()
 		case "kills":
 			die()
 		}

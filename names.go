@@ -60,6 +60,14 @@ type RunInfo = engine.RunInfo
 //	Limit  int       // at most; default 100
 type RunsQuery = store.RunsQuery
 
+// Check is one thing that [Client.Doctor] looked at.
+//
+//	Name   string
+//	Detail string   // what is so
+//	Found  []string // what is wrong; nothing: all is well
+//	Help   string   // what to do about it
+type Check = store.Check
+
 // Status is where a flow stands.
 type Status = engine.Status
 
@@ -119,10 +127,12 @@ var (
 	ErrQueueFull       = engine.ErrQueueFull       // too many commands wait; Trigger only
 	ErrStopTimeout     = engine.ErrStopTimeout     // runs outlasted the stop window; the message names their flows
 	ErrRunNotFound     = engine.ErrRunNotFound     // the flow has no run with this number
+	ErrPassive         = engine.ErrPassive         // the database was copied or restored; claim it first, see WithRestoreGuard
 
 	ErrDatabaseOwned   = store.ErrOwned        // another Runner drives the database; the message names it
 	ErrSchemaTooNew    = store.ErrSchemaTooNew // a newer version of Pawl wrote the database
 	ErrForeignDatabase = store.ErrForeign      // no SQLite file, or one with tables that are not Pawl's
+	ErrDatabaseDamaged = store.ErrDamaged      // its pages do not hold together; it was not touched
 
 	// ErrNoOwner is a Client's: nobody drives the database, so nobody would
 	// carry a command out.

@@ -71,6 +71,25 @@ func WithSharedFile() Option {
 	}
 }
 
+// WithRestoreGuard makes the start on a database that was copied or put back from a
+// backup passive: it owns the file and answers, but runs nothing by schedule and
+// refuses triggers with [ErrPassive] until somebody claims the database
+// ([Runner.Claim], [Client.Claim], pawl claim). Restarts with the guard do not end
+// that. Without the guard such a start is logged as a warning, and catches up on
+// what is overdue there even if the original has run it.
+//
+// A copy that [Client.Backup] made knows what it is. Any other is given away by
+// the lock file beside the database: it is missing, or it tells of other starts, or
+// of transitions that are not there; those since the last start of a process that
+// was killed it does not tell of. Both files copied together look like the
+// original. A database that is moved without its lock file looks like a copy.
+func WithRestoreGuard() Option {
+	return func(o *options) error {
+		o.guard = true
+		return nil
+	}
+}
+
 func atLeast[N int | time.Duration](option string, value, least N) error {
 	if value < least {
 		return fmt.Errorf("%s(%v): must be at least %v", option, value, least)
@@ -85,6 +104,7 @@ type options struct {
 	inboxPoll   time.Duration
 	wait        time.Duration
 	shared      bool
+	guard       bool
 
 	// Of tests: a store between the engine and the real one, a clock that jumps.
 	wrapStore func(engine.Store) engine.Store

@@ -97,7 +97,7 @@ type trigger struct{}
 // committed, not when it is over; see [Runner.WaitRun].
 //
 // Errors: [ErrFlowNotFound]; [ErrAlreadyRunning]; [ErrTripped];
-// [ErrQueueFull], at once, when too many commands wait; [ErrStopped]; the error
+// [ErrQueueFull], at once, when too many commands wait; [ErrPassive]; [ErrStopped]; the error
 // of a database that cannot be written, or that of ctx, after both of which the
 // command may or may not have taken effect.
 func (r *Runner) Trigger(ctx context.Context, id string, _ ...TriggerOption) (run int64, err error) {
@@ -133,6 +133,25 @@ func (r *Runner) Reset(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// Claim says that this is the one to run the flows of a database that was copied
+// or restored (see [WithRestoreGuard]), and returns when that is committed: flows
+// run again, and catch up on what is overdue. Otherwise it changes nothing. Errors:
+// [ErrStopped], that of the database, that of ctx.
+func (r *Runner) Claim(ctx context.Context) error {
+	if err := r.engine.Claim(ctx); err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	return nil
+}
+
+// Degraded is why the database takes no writes; nil: it does. A full disk, a lock
+// of another program, a file that was deleted: meanwhile no flow is dispatched,
+// Trigger and Reset return the error at once, and the ends of runs are kept. The
+// runner tries again every second and goes on by itself, but for a file that was
+// deleted or replaced, which has to be put back first. A spell is logged once, as
+// an error that begins with "degraded:".
+func (r *Runner) Degraded() error { return r.engine.Degraded() }
 
 // Status is a flow as it was last committed, also after Stop. False: there is
 // no such flow.

@@ -25,8 +25,8 @@ type Scheduler struct {
 	flows     []*registration
 	byID      map[string]*registration
 	crons     map[string]engine.Schedule // by expression: many flows share one, and its memory
-	resources []Resource // shared by all flows
-	errs      []error    // of registrations, for Start
+	resources []Resource                 // shared by all flows
+	errs      []error                    // of registrations, for Start
 	started   bool
 }
 
@@ -240,8 +240,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 // written, but the scheduler is spent all the same.
 //
 // Errors: those of every registration, joined; those of Validators;
-// [ErrStarted], [ErrDatabaseOwned], [ErrSchemaTooNew], [ErrForeignDatabase]; what a
-// resource's Setup returned; what the file system and SQLite say.
+// [ErrStarted], [ErrDatabaseOwned], [ErrSchemaTooNew], [ErrForeignDatabase],
+// [ErrDatabaseDamaged]; what a resource's Setup returned; what the file system and SQLite say.
 func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 	if err := s.spend(ctx); err != nil {
 		return nil, err
@@ -295,6 +295,7 @@ func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 	return engine.Config{
 		Store: s.options.wrapStore(db), Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
+		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes
 		Setup: func(ctx context.Context) error { return s.setup(ctx, r) },
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -15,16 +16,25 @@ type batch struct {
 	flows    []*flow // of each change
 	Batch
 	counters Counters
+	trials   int  // runs of suspects in flight, as the changes leave them
+	claimed  bool // the database is claimed with it
 }
 
 // apply runs the core over the commands, each on the state that those before it
 // left. Every transition becomes a change of its own.
 func (e *Engine) apply(commands []command) batch {
 	b := e.batch.again(commands, e.counters)
+	b.trials = e.trials.running
 	now := e.now()
 	for i, c := range commands {
 		if c.err != nil {
 			b.replies[i].err = c.err
+		} else if c.claim {
+			b.claimed = true
+		} else if c.probe {
+			e.ownerNew = true
+		} else if err := e.admit(&b, c); err != nil {
+			b.replies[i].err = err
 		} else if change, err := b.applyOne(c, now); err != nil {
 			b.replies[i].err = err
 		} else {
@@ -38,8 +48,11 @@ func (e *Engine) apply(commands []command) batch {
 		f.next = nil
 	}
 	e.batch = b
-	if e.ownerNew {
+	if e.ownerNew || b.claimed {
 		owner := e.owner
+		if b.claimed {
+			owner.Passive = ""
+		}
 		b.Owner = &owner
 	}
 	return b
@@ -65,6 +78,9 @@ func (b *batch) applyOne(c command, now time.Time) (Change, error) {
 		state = c.flow.state.Load()
 	}
 	if r, ok := c.event.(Reserve); ok {
+		if r.Trigger == TriggerSchedule && state.Suspect && b.trials > 0 {
+			return Change{}, fmt.Errorf("%w: flow %q", errOnTrial, c.flow.id)
+		}
 		r.Key = b.counters.Run + 1
 		c.event = r
 	}
@@ -76,6 +92,12 @@ func (b *batch) applyOne(c command, now time.Time) (Change, error) {
 	change.Seq = b.counters.Seq
 	b.counters.Run = max(b.counters.Run, change.LastKey)
 	b.counters.Flow = max(b.counters.Flow, change.Key)
+	if state.onTrial() {
+		b.trials--
+	}
+	if change.onTrial() {
+		b.trials++
+	}
 	c.flow.next = change.State
 	b.Changes = append(b.Changes, change)
 	b.flows = append(b.flows, c.flow)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type driver struct {
 	batch    batch // the last one, for its memory
 	ownerNew bool  // the owner's row is not as it stands in the store
 	loops    loops
+	suspects loops // of suspects
+	trials   trials
 	inFlight int
 	died     error // read after drained
 	timer    *time.Timer
@@ -30,6 +33,8 @@ type driver struct {
 	failing time.Time
 	retryAt time.Time
 	failure error // the last one
+
+	degraded atomic.Pointer[error] // the same for others; nil: the store is well
 
 	piling bool // the last checkpoint failed
 
@@ -47,6 +52,8 @@ type driver struct {
 type command struct {
 	flow  *flow
 	event Event
+	claim bool // it has no event: it claims the database
+	probe bool // it has no event: it writes the owner's row
 	inbox bool // it is the row in the inbox with the id row
 	row   int64
 	err   error      // the answer is known already
@@ -137,7 +144,11 @@ func (e *Engine) takeDue(batch []command) ([]command, bool) {
 	if e.draining {
 		return batch, false
 	}
-	return e.loops.takeDue(e.watchClock(batch), e.now())
+	batch = e.trials.takeOver(e.watchClock(batch))
+	if e.trials.running == 0 {
+		batch, _ = e.suspects.takeDue(batch, e.now(), 1)
+	}
+	return e.loops.takeDue(batch, e.now(), maxBatch)
 }
 
 // receive takes at most n commands that are in the channel, without waiting.
@@ -167,8 +178,11 @@ func (e *Engine) stopSignal() <-chan struct{} {
 func (e *Engine) arm() {
 	wait := lookDelay
 	sooner := func(t time.Time) { wait = min(wait, time.Until(t)) }
-	if due := e.loops.first(); !due.IsZero() && !e.draining {
+	if due := e.firstDue(); !due.IsZero() && !e.draining {
 		wait = min(wait, due.Sub(e.Now()))
+	}
+	if trial := e.trials.first(); trial != nil && !e.draining {
+		sooner(trial.ends)
 	}
 	for _, c := range e.kept {
 		sooner(c.after)
@@ -235,6 +249,9 @@ func (e *Engine) settle(b batch, err error) {
 		e.ownerNew = e.ownerNew && b.Owner == nil
 	}
 	e.publish(b)
+	if b.claimed {
+		e.activate()
+	}
 	for i, c := range b.commands {
 		e.reply(c, b.replies[i])
 		if c.err != nil {
@@ -250,7 +267,7 @@ func (e *Engine) settle(b batch, err error) {
 
 // checkpoint keeps the store fast, if it can while nobody waits for it.
 func (e *Engine) checkpoint() {
-	due := e.loops.first()
+	due := e.firstDue()
 	err := e.Store.Checkpoint(len(e.commands) > 0 || !due.IsZero() && !due.After(e.now()))
 	if err != nil && !e.piling {
 		e.Logger.Error("pawl: what was committed piles up in the log of the database", "error", err)
@@ -264,8 +281,7 @@ func (b batch) wrote() bool { return len(b.Changes) > 0 || len(b.Answers) > 0 ||
 func (e *Engine) publish(b batch) {
 	for i := range b.Changes {
 		c, f := &b.Changes[i], b.flows[i]
-		e.inFlight += c.InFlight - f.state.Load().InFlight
-		f.state.Store(c.State)
+		e.replace(f, c.State)
 		e.log(c)
 		f.announce(c.Runs)
 	}

@@ -21,6 +21,12 @@ type Config struct {
 	InboxPoll   time.Duration    // how often the inbox is looked at; 0: never
 	StopTimeout time.Duration    // how long runs in flight may go on after Stop
 	Grace       time.Duration    // how long they have after their contexts were cancelled
+	Guard       bool             // run nothing on a store that was copied or restored until it is claimed
+
+	// OnDegraded is called by the driver when the store stops taking writes,
+	// with another error when it fails with another, and with nil when it takes
+	// writes again.
+	OnDegraded func(error)
 
 	// Setup is called when the store is loaded and nothing is written yet; an
 	// error ends the start.
@@ -78,7 +84,8 @@ type flow struct {
 	// Of the driver:
 	next    *State    // within a batch, what the changes before left
 	started int64     // number of the newest run that was started
-	due     time.Time // key in the heap; zero: not in it
+	queue   *loops    // where it waits, or did last
+	due     time.Time // key in the queue's heap; zero: not in it
 	place   int       // index in the heap
 }
 
@@ -163,6 +170,25 @@ func (e *Engine) Reset(ctx context.Context, id string) error {
 		return err
 	}
 	c := command{flow: f, event: Reset{}, reply: make(chan reply, 1)}
+	select {
+	case e.urgent <- c:
+		_, err := e.await(ctx, c)
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.gone:
+		return e.ended()
+	}
+}
+
+// Claim says that this is the one to run the flows of a store that was copied or
+// restored, and returns when that is committed. Without such a doubt it changes
+// nothing.
+func (e *Engine) Claim(ctx context.Context) error {
+	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {
+		return err
+	}
+	c := command{claim: true, reply: make(chan reply, 1)}
 	select {
 	case e.urgent <- c:
 		_, err := e.await(ctx, c)

@@ -21,12 +21,14 @@ var (
 	ErrQueueFull       = errors.New("the command queue is full")
 	ErrStopTimeout     = errors.New("the stop window passed")
 	ErrRunNotFound     = errors.New("no such run")
+	ErrPassive         = errors.New("the runner is passive")
 )
 
 // Refusals that stay inside: whoever meets one looks at the state again.
 var (
 	errNotDue    = errors.New("flow is not due")
 	errNotOpen   = errors.New("run is not in flight")
+	errOnTrial   = errors.New("another suspect runs")
 	errUnchanged = errors.New("nothing to change")
 )
 

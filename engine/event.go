@@ -27,11 +27,15 @@ type (
 
 	// Interrupt settles a run whose process died. It counts as a failure
 	// unless it is Spared: the machine went down, or the process was already
-	// draining, so the job is not to blame.
+	// draining, so the job is not to blame. Nor may it be if several flows had
+	// runs in flight: then none of them fails and each becomes a suspect, unless
+	// exactly one was a suspect already, whose failure it is.
 	Interrupt struct {
-		Run    int64
-		Error  string
-		Spared bool
+		Run      int64
+		Error    string
+		Spared   bool
+		Flows    int // that had a run in flight, this one included
+		Suspects int // among them, before
 	}
 
 	// Cancel closes a run that outlasted the stop window.
@@ -39,6 +43,9 @@ type (
 		Run   int64
 		Error string
 	}
+
+	// Clear takes the mark off a suspect whose run has gone on without harm.
+	Clear struct{ Run int64 }
 
 	// Reset clears the streak, the backoff window and a trip.
 	Reset struct{}
@@ -58,6 +65,7 @@ func (Reserve) name() string   { return "reserve" }
 func (Outcome) name() string   { return "outcome" }
 func (Interrupt) name() string { return "interrupt" }
 func (Cancel) name() string    { return "cancel" }
+func (Clear) name() string     { return "clear" }
 func (Reset) name() string     { return "reset" }
 func (Adjust) name() string    { return "adjust" }
 func (Correct) name() string   { return "correct" }

@@ -46,6 +46,8 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.outcome(e, now, p)
 	case Cancel:
 		return c.cancel(e, now, p)
+	case Clear:
+		return c.clear(e)
 	case Reset:
 		return c.reset(now, p)
 	case Adjust:
@@ -142,6 +144,7 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 		return err
 	}
 	run.FinishedAt = now
+	c.absolve("its run ended")
 	if e.Error == "" {
 		run.Status = RunCompleted
 		c.close(run, now)
@@ -156,7 +159,7 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 	return nil
 }
 
-// interrupt settles a run whose process died, as a failure unless it is spared.
+// interrupt settles a run whose process died, as a failure if it is to blame.
 // An instant that passed meanwhile was missed, not skipped: it stays due. Of a
 // flow that has no plan any more only the run is settled.
 func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
@@ -164,14 +167,19 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 	if err != nil {
 		return err
 	}
+	guilty, why := c.judge(e)
 	run.Status, run.Error = RunInterrupted, e.Error
+	if why != "" {
+		run.Error += "; " + why
+		c.note(why)
+	}
 	c.close(run, now)
 	if p.Schedule == nil {
 		c.Status = StatusFailed
 		return nil
 	}
 	switch {
-	case !e.Spared:
+	case guilty:
 		c.fail(run, now, p)
 	case c.NextEligible.After(now):
 		c.Status = StatusBackoff
@@ -192,6 +200,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 		return err
 	}
 	run.Status, run.Error, run.FinishedAt = RunCancelled, e.Error, now
+	c.absolve("its run ended")
 	c.close(run, now)
 	c.Status = StatusIdle
 	if c.NextEligible.After(now) {

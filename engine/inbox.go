@@ -15,8 +15,11 @@ func (e *Engine) fromInbox(row Command) command {
 		c.event = Reserve{Trigger: TriggerManual}
 	case "reset":
 		c.event = Reset{}
+	case "claim":
+		c.claim = true
+		return c
 	default:
-		c.err = fmt.Errorf("unknown command %q: want trigger or reset", Clip(row.Verb, 100))
+		c.err = fmt.Errorf("unknown command %q: want trigger, reset or claim", Clip(row.Verb, 100))
 		return c
 	}
 	c.flow, c.err = e.registered(row.Flow)
@@ -46,6 +49,7 @@ func (e *Engine) pollInbox() {
 		rows, err := e.Store.Inbox(context.Background(), again)
 		if err != nil && !failing {
 			e.Logger.Error("pawl: the inbox cannot be read", "error", err)
+			e.probe()
 		}
 		failing = err != nil
 		again = failing || !e.carryOut(rows)

@@ -22,10 +22,10 @@ func (e *Engine) look(f *flow) {
 			go e.execute(f, run)
 		}
 	}
-	if e.draining {
+	if e.draining || e.passive() {
 		return
 	}
-	e.loops.set(f, dueAt(s.FlowInfo))
+	e.wait(f, dueAt(s.FlowInfo))
 }
 
 // execute runs a job and sends what came of it to the driver. It is the flow's
@@ -106,11 +106,11 @@ func (l *loops) set(f *flow, due time.Time) {
 	}
 }
 
-// takeDue adds a reserve for each flow that is due, and takes it off the heap
-// until its state calls for another wait. It says whether it left some for the
-// next batch.
-func (l *loops) takeDue(batch []command, now time.Time) (_ []command, more bool) {
-	for range maxBatch {
+// takeDue adds a reserve for each flow that is due, at most n, and takes it off the
+// heap until its state calls for another wait. It says whether it left some for
+// the next batch.
+func (l *loops) takeDue(batch []command, now time.Time, n int) (_ []command, more bool) {
+	for range n {
 		if len(l.heap) == 0 || l.heap[0].due.After(now) {
 			return batch, false
 		}

@@ -35,12 +35,13 @@ func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 				"trigger": Reserve{Trigger: TriggerManual, Key: s.LastKey + 1},
 				"tick":    Reserve{Trigger: TriggerSchedule, Key: s.LastKey + 1},
 				"success": Outcome{Run: run}, "failure": Outcome{Run: run, Error: "boom"},
-				"crash": Interrupt{Run: run, Error: "interrupted"}, "spared": Interrupt{Run: run, Error: "interrupted", Spared: true},
+				"crash": Interrupt{Run: run, Error: "interrupted"}, "crash among others": Interrupt{Run: run, Error: "interrupted", Flows: 2},
+				"clear": Clear{Run: run}, "spared": Interrupt{Run: run, Error: "interrupted", Spared: true},
 				"cancel": Cancel{Run: run, Error: "cancelled"}, "reset": Reset{}, "adjust": Adjust{}, "correct": Correct{},
 				"adopt": Adopt{}, "retire": Retire{},
 			}
 			name := rapid.SampledFrom([]string{"trigger", "tick", "tick", "success", "failure", "failure", "crash",
-				"spared", "cancel", "reset", "adjust", "correct", "adopt", "retire"}).Draw(t, "event")
+				"crash among others", "clear", "spared", "cancel", "reset", "adjust", "correct", "adopt", "retire"}).Draw(t, "event")
 			if name == "adopt" {
 				if s.InFlight > 0 { // plans change between starts, when nothing is in flight any more
 					continue

@@ -17,10 +17,17 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	e.assemble(snapshot, flows)
 
 	var commands []command
-	for _, f := range e.ordered {
-		commands = append(commands, e.settleOpen(f, snapshot.Previous)...)
+	crash := ofCopy(e.crash(snapshot.Previous), snapshot.Doubt)
+	if crash.Flows > 1 && !crash.Spared {
+		e.Logger.Warn("pawl: the process died with runs of several flows in flight; suspects are run one at a time",
+			"flows", crash.Flows, "suspects before", crash.Suspects)
 	}
-	recovered, missed := len(commands), e.missed()
+	for _, f := range e.ordered {
+		commands = append(commands, settleOpen(f, crash)...)
+	}
+	recovered := len(commands)
+	missed, _ := e.overdueAt(e.owner.StartedAt)
+	e.greet(snapshot.Doubt)
 	back := snapshot.LastAt.Sub(e.owner.StartedAt)
 	if back >= jumpLimit {
 		e.Logger.Warn("pawl: the wall clock is behind the last transition", "by", back)
@@ -41,6 +48,9 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	}
 	e.counters, e.ownerNew = b.counters, false
 	e.publish(b)
+	if b.claimed {
+		e.activate()
+	}
 	e.batch = batch{} // it may have been a large one
 	for _, f := range e.ordered {
 		e.look(f)
@@ -66,8 +76,7 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 		}
 		s.ID = f.id              // the same text, kept once
 		f.started = s.LastNumber // whatever is open was started by another process
-		f.state.Store(s)
-		e.inFlight += s.InFlight
+		e.replace(f, s)
 	}
 	keys := snapshot.Counters.Flow
 	for _, f := range e.ordered[:len(flows)] {
@@ -85,20 +94,34 @@ func (e *Engine) add(id string) *flow {
 	return f
 }
 
-// settleOpen interrupts the runs of a process that is gone.
-func (e *Engine) settleOpen(f *flow, previous *Owner) (commands []command) {
-	for _, run := range f.state.Load().Open {
-		event := Interrupt{Run: run.Number, Error: "interrupted: the process died while the job ran"}
-		if previous != nil {
-			event.Error += fmt.Sprintf(" (pid %d on %s)", previous.PID, previous.Host)
-			switch {
-			case previous.BootID != e.owner.BootID && previous.BootID != "" && e.owner.BootID != "":
-				event.Spared, event.Error = true, "interrupted: the machine went down while the job ran"
-			case !previous.StoppingAt.IsZero():
-				event.Spared, event.Error = true, "interrupted: the process was ended while it waited for the job to stop"
+// crash is what is known of the end of the last process, for each run that it left.
+func (e *Engine) crash(previous *Owner) Interrupt {
+	crash := Interrupt{Error: "interrupted: the process died while the job ran"}
+	for _, f := range e.ordered {
+		if s := f.state.Load(); s.InFlight > 0 {
+			crash.Flows++
+			if s.Suspect {
+				crash.Suspects++
 			}
 		}
-		commands = append(commands, command{flow: f, event: event})
+	}
+	switch {
+	case previous == nil:
+	case previous.BootID != e.owner.BootID && previous.BootID != "" && e.owner.BootID != "":
+		crash.Spared, crash.Error = true, "interrupted: the machine went down while the job ran"
+	case !previous.StoppingAt.IsZero():
+		crash.Spared, crash.Error = true, "interrupted: the process was ended while it waited for the job to stop"
+	default:
+		crash.Error += fmt.Sprintf(" (pid %d on %s)", previous.PID, previous.Host)
+	}
+	return crash
+}
+
+// settleOpen interrupts the runs of a process that is gone.
+func settleOpen(f *flow, crash Interrupt) (commands []command) {
+	for _, run := range f.state.Load().Open {
+		crash.Run = run.Number
+		commands = append(commands, command{flow: f, event: crash})
 	}
 	return commands
 }
@@ -113,15 +136,4 @@ func (e *Engine) takeOver(f *flow) []command {
 		return []command{{flow: f, event: Adopt{}}}
 	}
 	return nil
-}
-
-// missed counts the flows that were due while nobody ran.
-func (e *Engine) missed() (n int) {
-	for _, f := range e.ordered {
-		due := dueAt(f.state.Load().FlowInfo)
-		if f.plan.Schedule != nil && !due.IsZero() && due.Before(e.owner.StartedAt) {
-			n++
-		}
-	}
-	return n
 }

@@ -81,8 +81,7 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 		return nil
 	}
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
-	e.inFlight += len(state.Open) - len(before.Open)
-	f.state.Store(&state)
+	e.replace(f, &state)
 	for _, run := range before.Open {
 		if !state.has(run.Number) {
 			f.over(run.Number, nil)
@@ -98,6 +97,6 @@ func (e *Engine) later(c command) {
 	}
 	e.keep(c, time.Now().Add(rejectDelay))
 	if due := dueAt(c.flow.state.Load().FlowInfo); !due.IsZero() && !e.draining {
-		e.loops.set(c.flow, e.now().Add(rejectDelay))
+		e.wait(c.flow, e.now().Add(rejectDelay))
 	}
 }

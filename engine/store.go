@@ -48,6 +48,7 @@ type Snapshot struct {
 	LastAt   time.Time // of the newest transition
 	Previous *Owner    // the owner before this one; nil: there was none
 	Waiting  []Command // commands that nobody has answered
+	Doubt    string    // why the store is taken for a copy or a backup; empty: it is not
 }
 
 // Batch is what one transaction holds, in order.
@@ -67,12 +68,14 @@ type Owner struct {
 	StartedAt  time.Time
 	StoppingAt time.Time // when it began to drain
 	StoppedAt  time.Time
+	Passive    string // why it runs nothing until the store is claimed; empty: it does
+	Degraded   string // why its store takes no writes now; empty: it does; told beside the store
 }
 
 // Command is a row of the inbox.
 type Command struct {
 	ID   int64
-	Verb string // trigger or reset
+	Verb string // trigger, reset or claim
 	Flow string // id of the flow
 }
 
@@ -80,6 +83,6 @@ type Command struct {
 type Answer struct {
 	ID     int64
 	At     time.Time
-	Result string // the run's number for a trigger, "done" for a reset
+	Result string // the run's number for a trigger, "done" for the others
 	Error  string
 }

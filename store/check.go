@@ -22,6 +22,7 @@ import (
 var (
 	ErrForeign      = errors.New("not a Pawl database")
 	ErrSchemaTooNew = errors.New("the database is from a newer version")
+	ErrDamaged      = errors.New("the database is damaged")
 )
 
 // applicationID is "Pawl" in the file's header, for file(1) and for us.
@@ -37,30 +38,39 @@ func check(ctx context.Context, path string, shared bool) error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	mode := "mode=ro"
-	if settled(path) {
-		mode = "mode=ro&immutable=1" // or a look at a WAL database would leave side files behind
-	}
-	found, err := look(ctx, path, mode)
-	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_READONLY {
-		// Whoever wrote last was killed before the file was in WAL mode. SQLite
-		// rolls that back for the next reader that may write.
-		found, err = look(ctx, path, "mode=rw")
-	}
+	var found contents
+	err = look(path, func(db *sqlx.DB) (err error) {
+		found, err = inspect(ctx, db)
+		return err
+	})
 	if err != nil {
 		return explain(path, err)
 	}
 	return found.judge(path, shared)
 }
 
-// look inspects a file over a connection of its own.
-func look(ctx context.Context, path, mode string) (contents, error) {
+// look lets use read a file over a connection of its own that leaves no trace.
+func look(path string, use func(*sqlx.DB) error) error {
+	mode := "mode=ro"
+	if settled(path) {
+		mode = "mode=ro&immutable=1" // or a look at a WAL database would leave side files behind
+	}
+	err := lookIn(path, mode, use)
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_READONLY {
+		// Whoever wrote last was killed before the file was in WAL mode. SQLite
+		// rolls that back for the next reader that may write.
+		err = lookIn(path, "mode=rw", use)
+	}
+	return err
+}
+
+func lookIn(path, mode string, use func(*sqlx.DB) error) error {
 	db, err := sqlx.Open("sqlite", dsn(path, mode+"&"+readerPragmas))
 	if err != nil {
-		return contents{}, err
+		return err
 	}
 	defer db.Close()
-	return inspect(ctx, db)
+	return use(db)
 }
 
 // settled says that nobody is writing: all there is to know is in the file itself.
@@ -78,6 +88,7 @@ type contents struct {
 	ours    bool   // there is a migration table of ours
 	version int64  // of our schema
 	foreign string // a table that is not ours
+	stray   string // a table with a name of ours
 }
 
 func inspect(ctx context.Context, db *sqlx.DB) (c contents, err error) {
@@ -90,7 +101,9 @@ func inspect(ctx context.Context, db *sqlx.DB) (c contents, err error) {
 		switch {
 		case name == migrations.Table:
 			c.ours = true
-		case !strings.HasPrefix(name, "pawl_") && c.foreign == "":
+		case strings.HasPrefix(name, "pawl_"):
+			c.stray = name
+		case c.foreign == "":
 			c.foreign = name
 		}
 	}
@@ -104,6 +117,8 @@ func inspect(ctx context.Context, db *sqlx.DB) (c contents, err error) {
 
 func (c contents) judge(path string, shared bool) error {
 	switch {
+	case c.stray != "" && !c.ours:
+		return damaged(path, fmt.Errorf("it holds the table %q, but not %s", c.stray, migrations.Table))
 	case c.foreign != "" && !shared && c.ours:
 		return fmt.Errorf("%w: %s also holds the table %q; WithSharedFile allows that", ErrForeign, path, c.foreign)
 	case c.foreign != "" && !shared:
@@ -136,8 +151,12 @@ func explain(path string, err error) error {
 		case sqlite3.SQLITE_NOTADB:
 			return fmt.Errorf("%w: %s is no SQLite file", ErrForeign, path)
 		case sqlite3.SQLITE_CORRUPT:
-			return fmt.Errorf("database %s is damaged; restore a backup: %w", path, err)
-		case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY:
+			return damaged(path, err)
+		case sqlite3.SQLITE_BUSY:
+			return fmt.Errorf("database %s is locked by another program; end its transaction: %w", path, err)
+		case sqlite3.SQLITE_READONLY:
+			return fmt.Errorf("database %s is read-only; make the file and %s writable: %w", path, filepath.Dir(path), err)
+		case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 			return fmt.Errorf("database %s cannot be opened; see to the permissions of the file and of %s: %w",
 				path, filepath.Dir(path), err)
 		}

@@ -16,7 +16,10 @@ func (s *Store) Commit(ctx context.Context, b engine.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.writer.write(b)
+	if err := s.writer.write(b); err != nil || b.Owner == nil {
+		return err
+	}
+	return s.sign(b.Owner)
 }
 
 const (
@@ -48,7 +51,7 @@ func (s *Store) Checkpoint(busy bool) error {
 	}
 	if err != nil {
 		w.discard()
-		return fmt.Errorf("checkpoint: %w", err)
+		return fmt.Errorf("checkpoint: %w", trouble(w.path, err))
 	}
 	return nil
 }
@@ -73,10 +76,8 @@ const (
 func (w *writer) write(b engine.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conn == nil {
-		if err := w.open(); err != nil {
-			return err
-		}
+	if err := w.ready(); err != nil {
+		return err
 	}
 	if err := w.beginTransaction(); err != nil {
 		return w.failed(err)
@@ -87,7 +88,7 @@ func (w *writer) write(b engine.Batch) error {
 	if _, err := w.exec(w.statements.commit); err != nil {
 		return w.failed(err)
 	}
-	return nil
+	return w.place.check() // else nobody would find again what is reported
 }
 
 // failed rolls back, and gives up the connection unless it is known to be well.
@@ -102,7 +103,7 @@ func (w *writer) failed(err error) error {
 	if !well {
 		w.discard()
 	}
-	return err
+	return trouble(w.path, err)
 }
 
 func (w *writer) writeBatch(b engine.Batch) error {
@@ -233,7 +234,7 @@ const (
 VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at`
 
-	writeDatabase = `UPDATE pawl_database SET generation = ?1`
+	writeDatabase = `UPDATE pawl_database SET generation = ?1, passive = ?2`
 )
 
 func (w *writer) writeOwner(o *engine.Owner) error {
@@ -242,6 +243,7 @@ func (w *writer) writeOwner(o *engine.Owner) error {
 	if _, err := w.exec(w.writeRunner, o.Generation, int64(o.PID)); err != nil {
 		return err
 	}
+	bindNullable(w.writeDatabase, 2, o.Passive)
 	_, err := w.exec(w.writeDatabase, o.Generation)
 	return err
 }

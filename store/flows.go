@@ -73,10 +73,8 @@ const inOrder = ` ORDER BY p.registered DESC, p.position, p.key`
 func (w *writer) readFlows(ctx context.Context, where string, key int64, do func(flowRow) error) (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conn == nil {
-		if err := w.open(); err != nil {
-			return err
-		}
+	if err := w.ready(); err != nil {
+		return err
 	}
 	w.conn.SetInterrupt(ctx.Done())
 	defer w.conn.SetInterrupt(nil)

@@ -30,6 +30,9 @@ func (s *Store) Load(ctx context.Context) (snap engine.Snapshot, err error) {
 	if snap.LastAt, err = s.lastAt(ctx); err != nil {
 		return snap, fmt.Errorf("last transition: %w", err)
 	}
+	if err = s.examine(ctx, &snap); err != nil {
+		return snap, fmt.Errorf("origin: %w", err)
+	}
 	if snap.Waiting, err = s.inbox.waiting(ctx, startLimit); err != nil {
 		return snap, fmt.Errorf("inbox: %w", err)
 	}
@@ -51,6 +54,9 @@ func (s *Store) Reload(ctx context.Context, flow int64) (engine.State, engine.Co
 
 // Inbox implements [engine.Store].
 func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error) {
+	if err := s.writer.place.check(); err != nil {
+		return nil, err
+	}
 	return s.inbox.poll(ctx, again)
 }
 
@@ -58,12 +64,12 @@ func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error)
 func (s *Store) states(ctx context.Context, where string, key int64) (states []*engine.State, err error) {
 	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
 		if !statuses.has(row.Status) {
-			return fmt.Errorf("flow %q has the unknown status %d: was its row edited?", row.ID, row.Status)
+			return fmt.Errorf("flow %q has the unknown status %d: was its row edited? pawl verify names what does not fit", row.ID, row.Status)
 		}
 		state := row.state()
 		if row.InFlight != 0 {
 			if state.Open, err = s.openRuns(ctx, row); err != nil {
-				return fmt.Errorf("flow %q has %d runs in flight that cannot be found; was its row edited? %w", row.ID, row.InFlight, err)
+				return fmt.Errorf("flow %q has %d runs in flight that cannot be found; was its row edited? pawl verify names what does not fit: %w", row.ID, row.InFlight, err)
 			}
 		}
 		states = append(states, &state)
@@ -82,6 +88,9 @@ func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []engine.Run,
 		run := row.run()
 		if run.Status == engine.RunRunning {
 			open = append([]engine.Run{run}, open...)
+		}
+		if run.Prev >= key {
+			return nil, fmt.Errorf("run %d points at key %d as the run before", run.Number, run.Prev)
 		}
 		key = run.Prev
 	}

@@ -18,7 +18,10 @@ var ErrOwned = errors.New("the database is owned by another runner")
 // lock is the ownership of a database: a lock of the operating system on a file
 // beside it, which ends with the process however that ends. The file stays; its
 // content tells who the owner is.
-type lock struct{ file *os.File }
+type lock struct {
+	file   *os.File
+	holder holder // its content
+}
 
 // holder is the content of the lock's file.
 type holder struct {
@@ -26,6 +29,10 @@ type holder struct {
 	Host    string    `json:"host"`
 	Since   time.Time `json:"since"`
 	Version string    `json:"version,omitempty"`
+	mark              // kept when nobody holds the lock, too
+
+	// Why the database takes no writes: it cannot be told there.
+	Degraded string `json:"degraded,omitempty"`
 }
 
 const (
@@ -54,8 +61,8 @@ func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Dur
 		case err != nil:
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", lockPath(path), err), file.Close())
 		case ok:
-			l := &lock{file}
-			if err := l.sign(owner); err != nil {
+			l := &lock{file: file}
+			if err := l.take(owner); err != nil {
 				return nil, errors.Join(fmt.Errorf("write %s: %w", lockPath(path), err), l.release())
 			}
 			return l, nil
@@ -90,10 +97,20 @@ func owned(path string, file *os.File) error {
 		ErrOwned, path, h.PID, h.Host, h.Since.Format(time.RFC3339))
 }
 
-func (l *lock) sign(owner engine.Owner) error {
-	text, err := json.Marshal(holder{
-		PID: owner.PID, Host: owner.Host, Version: owner.Version, Since: owner.StartedAt,
-	})
+// take signs for an owner, and keeps the mark that the last one left.
+func (l *lock) take(owner engine.Owner) error {
+	left, err := read(l.file)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	l.holder = holder{PID: owner.PID, Host: owner.Host, Version: owner.Version, Since: owner.StartedAt, mark: left.mark}
+	return l.sign()
+}
+
+// sign writes the content, durably: a power cut must not make the file look like a
+// copy's.
+func (l *lock) sign() error {
+	text, err := json.Marshal(l.holder)
 	if err != nil {
 		return err
 	}
@@ -101,7 +118,10 @@ func (l *lock) sign(owner engine.Owner) error {
 	if _, err := l.file.WriteAt(text, 0); err != nil { // never empty for who reads it meanwhile
 		return err
 	}
-	return l.file.Truncate(int64(len(text)))
+	if err := l.file.Truncate(int64(len(text))); err != nil {
+		return err
+	}
+	return l.file.Sync()
 }
 
 func (l *lock) release() error {

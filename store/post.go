@@ -13,7 +13,7 @@ import (
 // Holder tells who owns the database now.
 func (r *Reader) Holder() (engine.Owner, bool, error) {
 	h, ok, err := findHolder(r.path)
-	return engine.Owner{Host: h.Host, PID: h.PID, Version: h.Version, StartedAt: h.Since}, ok, err
+	return engine.Owner{Host: h.Host, PID: h.PID, Version: h.Version, StartedAt: h.Since, Degraded: h.Degraded}, ok, err
 }
 
 // Post leaves a command in the inbox and returns the id of its row. Whoever owns

@@ -136,7 +136,8 @@ const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, 
 
 // The log has no index by flow but for every 64th run. The runs of a flow are found
 // by walking from its newest run, or from one that the index has not far above
-// the runs asked for, to the one before; those of all flows by walking the log.
+// the runs asked for, to the one before, which has a lower key unless somebody
+// edited it: a walk ends; those of all flows by walking the log.
 const (
 	walkFlow = `WITH RECURSIVE start (key) AS (
     SELECT COALESCE((SELECT m.key FROM pawl_run_log m
@@ -146,7 +147,7 @@ const (
 ), walk (key) AS (
     SELECT key FROM start WHERE key >= :from
     UNION ALL
-    SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key WHERE w.prev >= :from
+    SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key WHERE w.prev BETWEEN :from AND w.key - 1
 )
 ` + runColumns + `FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 WHERE (:status < 0 OR r.status = :status) AND (:before = 0 OR r.number < :before)

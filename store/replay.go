@@ -60,6 +60,8 @@ func (a *account) step(t *transition) {
 		a.replayed.scheduled = min(a.replayed.scheduled, t.at)
 		a.replayed.end = min(a.replayed.end, t.at)
 		a.fired.scheduled, a.fired.started = min(a.fired.scheduled, t.at), min(a.fired.started, t.at)
+	case "clear":
+		a.replayed.suspect = 0
 	case "retire", "adjust":
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
@@ -69,7 +71,7 @@ func (a *account) step(t *transition) {
 
 // forget drops what followed from transitions, after a gap in them.
 func (a *account) forget() {
-	a.replayed = newest{number: unknown, scheduled: unknown, end: unknown, errorKey: unknown}
+	a.replayed = newest{number: unknown, scheduled: unknown, end: unknown, errorKey: unknown, suspect: unknown}
 }
 
 var (
@@ -186,6 +188,10 @@ func (a *account) end(t *transition) {
 		a.report("transition %d (%s) ends run %d, which was not reserved", t.seq, t.event, t.run)
 	}
 	a.replayed.end = t.at
+	a.replayed.suspect = 0
+	if t.event == "interrupt" { // it may make a suspect, and does not tell
+		a.replayed.suspect = unknown
+	}
 	run := a.find(t.run)
 	if t.event != "cancel" {
 		a.replayed.errorKey = unknown

@@ -61,6 +61,9 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if err := check(ctx, path, o.Shared); err != nil {
 		return nil, err
 	}
+	if err := sound(ctx, path); err != nil {
+		return nil, err
+	}
 	if err := create(path); err != nil {
 		return nil, err
 	}
@@ -71,7 +74,7 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 		}
 	}()
 	if err := prepare(ctx, path, o.Owner.StartedAt); err != nil {
-		return nil, fmt.Errorf("prepare %s: %w", path, err)
+		return nil, explain(path, fmt.Errorf("prepare: %w", err))
 	}
 	if s.Reader, err = newReader(path); err != nil {
 		return nil, err
@@ -82,11 +85,15 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if s.inbox, err = newInbox(path); err != nil {
 		return nil, fmt.Errorf("open the inbox of %s: %w", path, err)
 	}
+	if s.writer.place, err = survey(path); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
 // Close releases the database. The last connection to a WAL database moves the
-// log into the file, so that one file is left.
+// log into the file, so that one file is left: also a log that was deleted, but not
+// when the file is another by now, which SQLite notices.
 func (s *Store) Close() error {
 	return errors.Join(s.close(), s.lock.release())
 }

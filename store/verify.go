@@ -97,7 +97,7 @@ type position struct {
 }
 
 // newest is what the row of a flow tells of its newest runs.
-type newest struct{ number, key, attempt, scheduled, end, errorKey int64 }
+type newest struct{ number, key, attempt, scheduled, end, errorKey, suspect int64 }
 
 // unknown stands for what came from a transition that is not kept.
 const unknown = math.MinInt64
@@ -131,7 +131,7 @@ func (v *verifier) readFlows(ctx context.Context) error {
     COALESCE(p.backoff, ''), COALESCE(p.registered, 0), COALESCE(s.status, 0), COALESCE(s.run_count, 0), COALESCE(s.in_flight, 0),
     COALESCE(s.failure_streak, 0), COALESCE(s.last_run, 0), COALESCE(s.next_eligible, 0), COALESCE(s.next_run, 0),
     COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
-    COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0)
+    COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect, 0)
 FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		var key int64
@@ -140,7 +140,7 @@ FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 		p, n := &a.row, &a.newest
 		if err := scan(&key, &plan, &state, &a.id, &a.kind, &a.backoff, &a.registered,
 			&p.status, &p.runCount, &p.inFlight, &p.streak, &p.lastRun, &p.nextEligible, &p.nextRun, &p.version, &p.at,
-			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey); err != nil {
+			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey, &n.suspect); err != nil {
 			return err
 		}
 		v.accounts[key] = a
@@ -261,6 +261,7 @@ func (a *account) compareRow() {
 		{"last_scheduled", a.newest.scheduled, a.replayed.scheduled, when},
 		{"last_end", a.newest.end, a.replayed.end, when},
 		{"error_key", a.newest.errorKey, a.replayed.errorKey, number},
+		{"suspect", a.newest.suspect, a.replayed.suspect, number},
 	} {
 		if c.replay != unknown && c.row != c.replay {
 			a.report("its row has %s %v, the replay of its transitions gives %v", c.column, c.show(c.row), c.show(c.replay))

@@ -199,6 +199,43 @@ func TestAttemptsOfAnInstantAreCountedAcrossManualRuns(t *testing.T) {
 	require.NoError(t, b.store.Close())
 }
 
+// A suspect is made by a crash and cleared by a run, all of which a replay follows.
+func TestSuspectsAreReplayed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	b := newBook(t, path)
+	b.flow("sync", engine.Manual(), nil, nil)
+	crash := engine.Interrupt{Error: "interrupted: the process died", Flows: 2}
+	for _, end := range []engine.Event{success, cancel} {
+		b.run("sync", engine.TriggerManual, crash)
+		assert.True(t, b.states["sync"].Suspect)
+		db, err := sql.Open("sqlite", path)
+		require.NoError(t, err)
+		var status string
+		require.NoError(t, db.QueryRow(`SELECT status FROM pawl_status`).Scan(&status))
+		assert.Equal(t, "failed (suspect)", status)
+		require.NoError(t, db.Close())
+		b.run("sync", engine.TriggerManual, end)
+		assert.False(t, b.states["sync"].Suspect)
+	}
+	b.run("sync", engine.TriggerManual, crash)
+	b.run("sync", engine.TriggerManual, nil)
+	b.apply("sync", engine.Clear{Run: b.states["sync"].LastNumber})
+	b.commit()
+	found, err := b.store.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	require.NoError(t, b.store.Close())
+
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	found, err = edited(t, file, `UPDATE pawl_flow_state SET suspect = 1`).Verify(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{`flow "sync": its row has suspect 1, the replay of its transitions gives 0`}, found)
+	found, err = edited(t, file, `UPDATE pawl_transition_log SET failure_streak = 1 WHERE event = 9`).Verify(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(found, "\n"), `(clear to running) leads to a streak of 1, after 0`)
+}
+
 // Old transitions may go at any seq, if each flow keeps its newest, and the runs
 // that began before with them.
 func TestPrunedFileHasNoViolations(t *testing.T) {
@@ -312,6 +349,8 @@ func TestEveryViolationIsNamed(t *testing.T) {
 			[]string{`flow "sync": its row has last_end never, the replay of its transitions gives 2026-11-22T04:06:00.080Z`}},
 		{"last error", []string{state + `error_key = 3 WHERE key = 2`},
 			[]string{`flow "report": its row has error_key 3, the replay of its transitions gives 0`}},
+		{"suspect", []string{state + `suspect = 1 WHERE key = 2`},
+			[]string{`flow "report": its row has suspect 1, the replay of its transitions gives 0`}},
 		{"last key", []string{state + `last_key = 3 WHERE key = 2`},
 			[]string{`flow "report": its row has last_key 3, its newest run has key 17`}},
 		{"attempt", []string{state + `attempt = 2 WHERE key = 2`},

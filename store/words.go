@@ -16,7 +16,7 @@ var (
 	runStatuses = newCodes(engine.RunRunning, engine.RunCompleted, engine.RunFailed,
 		engine.RunInterrupted, engine.RunCancelled)
 	triggers = newCodes(engine.TriggerSchedule, engine.TriggerManual)
-	events   = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct")
+	events   = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct", "clear")
 )
 
 // codes numbers words in the order in which they are given. There are so few that

@@ -17,9 +17,10 @@ import (
 // the same engine, modernc.org/sqlite, without allocating and without a mutex
 // per call. That makes 1.8 times the runs per second (docs/hot-path.md).
 type writer struct {
-	mu   sync.Mutex // the connection takes one caller at a time; close waits for a commit that a dead disk holds up
-	path string
-	conn *sqlite.Conn
+	mu    sync.Mutex // the connection takes one caller at a time; close waits for a commit that a dead disk holds up
+	path  string
+	place place // nil until everything is open
+	conn  *sqlite.Conn
 	statements
 }
 
@@ -51,6 +52,15 @@ var writerPragmas = []string{
 func newWriter(path string) (*writer, error) {
 	w := &writer{path: path}
 	return w, w.open()
+}
+
+// ready makes sure that there is a connection, and that it is to the file at the
+// path.
+func (w *writer) ready() error {
+	if err := w.place.check(); err != nil || w.conn != nil {
+		return err
+	}
+	return trouble(w.path, w.open())
 }
 
 // open makes the connection and prepares every statement on it.

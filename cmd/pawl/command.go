@@ -44,12 +44,11 @@ func (c *command) Run(ctx context.Context) error {
 		err = c.execute(ctx, run)
 		c.crew.working.Done()
 	}
-	select {
-	case <-c.crew.dismissed:
+	if errors.Is(err, errDismissed) {
 		// The program is about to exit, and what became of the command is not
 		// its doing: the next start settles the run, and blames nobody.
+		c.crew.ended.Add(1)
 		<-ctx.Done()
-	default:
 	}
 	if err != nil {
 		c.log.Warn("run failed", "flow", c.id, "run", run.Number, "error", firstLine(err.Error()))

@@ -56,20 +56,25 @@ var demo []byte
 // errConfig is under every error of a config.
 var errConfig = errors.New("invalid config")
 
-// loadConfig reads the flows of a file, or of the built-in demo if path is
-// empty. Relative paths in it start at its folder; those of the demo, at the
+// A plan is what a config says.
+type plan struct {
+	flows        []*flow // in the order of the file
+	restoreGuard bool    // run nothing on a copy of the database until it is claimed
+}
+
+// loadConfig reads a file, or the built-in demo if path is empty. Relative paths in it start at its folder; those of the demo, at the
 // working directory.
-func loadConfig(path string) ([]*flow, error) {
+func loadConfig(path string) (plan, error) {
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return nil, err
+		return plan{}, err
 	}
 	if path == "" {
 		return parseConfig("demo.yaml", folder, demo)
 	}
 	data, err := readConfig(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errConfig, err)
+		return plan{}, fmt.Errorf("%w: %w", errConfig, err)
 	}
 	return parseConfig(path, folder, data)
 }
@@ -100,25 +105,24 @@ func readConfig(path string) ([]byte, error) {
 	return data, nil
 }
 
-// parseConfig reads flows in the order of the file. The error lists everything
-// that is wrong, each with its place.
-func parseConfig(name, folder string, data []byte) ([]*flow, error) {
+// parseConfig reads a config. The error lists everything that is wrong, each with
+// its place.
+func parseConfig(name, folder string, data []byte) (p plan, err error) {
 	r := &reader{file: name, folder: folder}
-	var flows []*flow
 	if top := r.document(data); top != nil {
-		flows = r.config(top)
+		p = r.config(top)
 	}
-	return flows, r.err()
+	return p, r.err()
 }
 
 // The keys of the config and of a flow; those of settings may stand in both
 // defaults and a flow.
 var (
-	configKeys = []string{"flows", "defaults", "x-"} // x-anything is a place for anchors
+	configKeys = []string{"flows", "defaults", "restore_guard", "x-"} // x-anything is a place for anchors
 	flowKeys   = append([]string{"every", "cron", "manual", "run", "shell"}, settingKeys...)
 )
 
-func (r *reader) config(top *yaml.Node) []*flow {
+func (r *reader) config(top *yaml.Node) (p plan) {
 	base := settings{dir: r.folder, grace: defaultGrace, orphans: killOrphans}
 	entries := field{name: "flows"}
 	for _, f := range r.fields(field{name: "the config", value: top}, configKeys) {
@@ -129,15 +133,16 @@ func (r *reader) config(top *yaml.Node) []*flow {
 			}
 		case "flows":
 			entries = f
+		case "restore_guard":
+			p.restoreGuard = r.truth(f)
 		}
 	}
 	if entries.value != nil {
-		return r.flows(entries, base)
-	}
-	if r.well() {
+		p.flows = r.flows(entries, base)
+	} else if r.well() {
 		r.fail(top, "there is nothing to run: the config needs flows, as in flows: {hello: {every: 1m, run: [echo, hello]}}")
 	}
-	return nil
+	return p
 }
 
 func (r *reader) flows(entries field, base settings) []*flow {

@@ -14,14 +14,17 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
+// flowsOf is the flows of a config.
+func flowsOf(p plan, err error) ([]*flow, error) { return p.flows, err }
+
 func TestConfigKeepsTheOrderOfTheFileAndEverySetting(t *testing.T) {
-	flows, err := parseConfig("pawl.yaml", "/etc/pawl", []byte(`
+	flows, err := flowsOf(parseConfig("pawl.yaml", "/etc/pawl", []byte(`
 defaults: {timeout: 10m, backoff: {initial: 5s, trip: 5}, env: {REGION: eu, LEVEL: 1.10}}
 flows:
   zulu:  {cron: "30 2 * * *", run: [pg_dump, -f, /backup/db.sql, app], dir: /srv, env: {LEVEL: high}, timeout: 1w2d, grace: 5s, orphans: wait}
   alpha: {every: 1d12h, run: [./sync.sh, 1.10], dir: data, backoff: {multiplier: 3, max: 1h, jitter: 0}}
   mike:  {manual: true, shell: "./import < $FILE", backoff: none, timeout: 0}
-`))
+`)))
 	require.NoError(t, err)
 	require.Len(t, flows, 3)
 
@@ -52,7 +55,7 @@ flows:
 }
 
 func TestConfigMergesAnchors(t *testing.T) {
-	flows, err := parseConfig("pawl.yaml", "/", []byte(`
+	flows, err := flowsOf(parseConfig("pawl.yaml", "/", []byte(`
 x-common: &common
   timeout: 1m
   run: &command [echo, hello]
@@ -61,7 +64,7 @@ flows:
   own:    {<<: *common, manual: true, timeout: 3m}
   listed: {<<: [*often, *common]}
   alias:  {manual: true, run: *command}
-`))
+`)))
 	require.NoError(t, err)
 	assert.Equal(t, 3*time.Minute, flows[0].timeout, "a flow's own key wins")
 	assert.Equal(t, 2*time.Minute, flows[1].timeout, "of two merged mappings the first wins")
@@ -141,7 +144,7 @@ func TestConfigErrorsSayWhereAndWhat(t *testing.T) {
 		{"backoff by default", "defaults:\n  backoff: {jitter: 7}\nflows:\n  a: {manual: true, run: [x]}\n", "2:12: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			flows, err := parseConfig("pawl.yaml", "/", []byte(c.config))
+			flows, err := flowsOf(parseConfig("pawl.yaml", "/", []byte(c.config)))
 			require.Error(t, err, "%v", flows)
 			assert.ErrorIs(t, err, errConfig)
 			assert.Contains(t, err.Error()+"\n", "pawl.yaml:"+c.want)
@@ -181,7 +184,7 @@ func TestConfigSurvivesMappingsThatHoldThemselves(t *testing.T) {
 	for i := range 40 {
 		tower += fmt.Sprintf("x-%d: &n%[1]d {<<: [*n%[2]d, *n%[2]d, *n%[2]d]}\n", i+1, i)
 	}
-	flows, err := parseConfig("pawl.yaml", "/", []byte(tower+"flows: {a: {<<: *n40}}\n"))
+	flows, err := flowsOf(parseConfig("pawl.yaml", "/", []byte(tower+"flows: {a: {<<: *n40}}\n")))
 	require.NoError(t, err)
 	assert.Equal(t, "manual", flows[0].kind)
 }
@@ -221,7 +224,7 @@ func TestConfigThatIsNotThere(t *testing.T) {
 }
 
 func TestDemoIsValid(t *testing.T) {
-	flows, err := loadConfig("")
+	flows, err := flowsOf(loadConfig(""))
 	require.NoError(t, err)
 	kinds := map[string]bool{}
 	for _, f := range flows {
@@ -254,7 +257,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("flows: {a: {<<: {<<: b}, run: [[]], env: {~: ~}, backoff: {}}}"))
 	f.Add([]byte("? [a]\n: *b\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		flows, err := parseConfig("f", "/", data)
+		flows, err := flowsOf(parseConfig("f", "/", data))
 		if err != nil {
 			return
 		}

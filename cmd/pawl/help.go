@@ -45,7 +45,10 @@ of what it printed are in the history if it failed.
 Durations are as in 90s, 10m, 1h30m, 2d and 1w. Relative paths, of dir and of a
 program with a slash in it, start at the config's folder; a bare program name is
 looked for in PATH. Keys that begin with x- are a place for YAML anchors. A config
-that others can write is refused.`,
+that others can write is refused.
+
+With restore_guard: true beside flows, the daemon of a database that was copied or
+put back from a backup runs nothing until it is claimed: see pawl claim.`,
 }
 
 var exitHelp = &cobra.Command{
@@ -53,11 +56,12 @@ var exitHelp = &cobra.Command{
 	Short: "What the exit codes say",
 	Long: `Every verb exits with
   0    done
-  1    failed
+  1    failed, or pawl doctor found something
   2    wrong usage
   4    no such flow
-  65   the database is damaged, not one of Pawl's, or from a newer version
-  69   no daemon runs
+  65   the database is damaged, not one of Pawl's, or from a newer version; or pawl
+       verify found something
+  69   no daemon runs, or it is passive (see pawl claim)
   74   input or output error
   75   in use: another daemon drives the database, or it is locked
   77   no permission, or a config that others can write

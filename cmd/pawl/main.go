@@ -8,6 +8,9 @@
 //	pawl trigger backup --wait  run one now
 //	pawl reset backup           let one run again that failed too often
 //	pawl validate               check pawl.yaml
+//	pawl doctor                 look for all that can be wrong
+//	pawl backup copy.db         copy the database while the daemon runs
+//	pawl at "2026-11-22 09:00"  how every flow stood then
 //
 // `pawl help config` and `pawl help exit-codes` tell the rest.
 package main
@@ -56,7 +59,8 @@ func newRoot() *cobra.Command {
 	var database string
 	root.PersistentFlags().StringVar(&database, "db", "pawl.db", "the database `file`")
 	root.AddCommand(runVerb(&database), validateVerb(), statusVerb(&database), historyVerb(&database),
-		triggerVerb(&database), resetVerb(&database), configHelp, exitHelp)
+		triggerVerb(&database), resetVerb(&database), atVerb(&database), doctorVerb(&database), verifyVerb(&database),
+		backupVerb(&database), claimVerb(&database), configHelp, exitHelp)
 	return root
 }
 
@@ -80,13 +84,16 @@ var exits = []struct {
 	{pawl.ErrFlowNotFound, 4},
 	{pawl.ErrForeignDatabase, 65},
 	{pawl.ErrSchemaTooNew, 65},
+	{pawl.ErrDatabaseDamaged, exitCorrupt},
 	{pawl.ErrNoOwner, 69},
+	{pawl.ErrPassive, 69},
 	{pawl.ErrDatabaseOwned, 75},
 	{pawl.ErrQueueFull, 75},
 	{pawl.ErrStopped, 75},
 	{fs.ErrPermission, 77},
 	{errConfig, 78},
 	{fs.ErrNotExist, 74},
+	{fs.ErrExist, 74},
 }
 
 // exitStatus is the exit code that tells of err. What no verb returned is about

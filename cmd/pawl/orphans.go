@@ -77,6 +77,10 @@ func (o *orphanage) Setup(ctx context.Context) error {
 	defer client.Close()
 	o.id = client.Database()
 	o.waiting = map[string]int64{}
+	if rival(o.id, o.database) {
+		o.log.Warn("another daemon drives a copy of this database: its commands are left alone, and so are orphans")
+		return nil
+	}
 	var doomed []orphan
 	for _, p := range marked(o.id) {
 		if died, err := interrupted(ctx, client, p); err != nil {
@@ -102,11 +106,17 @@ func (o *orphanage) Teardown(context.Context) error { return nil }
 // interrupted says whether the run that marked a process had no outcome: what a
 // run that was over left behind, it left on purpose.
 func interrupted(ctx context.Context, client *pawl.Client, p orphan) (bool, error) {
+	run, found, err := runOf(ctx, client, p)
+	return found && (run.Status == pawl.RunRunning || run.Status == pawl.RunInterrupted), err
+}
+
+// runOf is the run that marked a process, if it is kept.
+func runOf(ctx context.Context, client *pawl.Client, p orphan) (pawl.RunInfo, bool, error) {
 	runs, err := client.Runs(ctx, pawl.RunsQuery{Flow: p.flow, Before: p.run + 1, Limit: 1})
 	if err != nil || len(runs) == 0 || runs[0].Number != p.run {
-		return false, err
+		return pawl.RunInfo{}, false, err
 	}
-	return runs[0].Status == pawl.RunRunning || runs[0].Status == pawl.RunInterrupted, nil
+	return runs[0], true, nil
 }
 
 // settings are those of a flow, or the defaults if the config has it no more.

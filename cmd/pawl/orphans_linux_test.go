@@ -180,6 +180,40 @@ func TestZombiesDoNotLive(t *testing.T) {
 	assert.Error(t, cmd.Wait())
 }
 
+// A daemon of a copy is known by the lock that it holds on another file; a client
+// that asks who the owner is, of ours or of a copy, is none.
+func TestRivalIsWhoHoldsTheLockOfAnotherFile(t *testing.T) {
+	t.Parallel()
+	o := newOrphanage(t)
+	o.database = filepath.Join(t.TempDir(), "pawl.db")
+	runOnce(t, o, "a")
+	require.NoError(t, o.Setup(t.Context()))
+	open := func(path string) *os.File {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		require.NoError(t, err)
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	own := open(o.database + ".lock")
+	require.NoError(t, unix.Flock(int(own.Fd()), unix.LOCK_EX), "as a daemon of ours has it")
+	assert.False(t, rival(o.id, o.database), "ours")
+	link := filepath.Join(t.TempDir(), "link.db")
+	require.NoError(t, os.Symlink(o.database, link))
+	assert.False(t, rival(o.id, link), "ours by another name")
+
+	content, err := os.ReadFile(own.Name())
+	require.NoError(t, err)
+	elsewhere := filepath.Join(t.TempDir(), "copy.db.lock")
+	require.NoError(t, os.WriteFile(elsewhere, content, 0o600))
+	other := open(elsewhere)
+	assert.False(t, rival(o.id, o.database), "who asks")
+	require.NoError(t, unix.Flock(int(other.Fd()), unix.LOCK_EX))
+	assert.True(t, rival(o.id, o.database))
+	assert.False(t, rival("another-database", o.database))
+	require.NoError(t, os.Remove(elsewhere))
+	assert.True(t, rival(o.id, o.database), "though its file is gone")
+}
+
 func TestMarksAreOfOneDatabase(t *testing.T) {
 	t.Parallel()
 	for variable, want := range map[string]string{

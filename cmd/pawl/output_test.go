@@ -141,6 +141,12 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 	}
 }
 
+// Matrix: k > 1 runs in flight, what the user sees.
+func TestStatusShowsSuspects(t *testing.T) {
+	assert.Equal(t, "✗ failed, suspect", state(pawl.FlowInfo{Status: pawl.StatusFailed, Suspect: true}))
+	assert.Equal(t, "✗ failed", state(pawl.FlowInfo{Status: pawl.StatusFailed}))
+}
+
 func TestMistypedWordsGetTheNearestKnownOne(t *testing.T) {
 	known := []string{"every", "cron", "manual", "timeout"}
 	for word, want := range map[string]string{

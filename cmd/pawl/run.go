@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,6 +45,7 @@ type daemon struct {
 	crew     *crew
 	config   string
 	database string
+	runner   atomic.Pointer[pawl.Runner] // nil until it has started
 }
 
 // runDaemon runs until a signal has ended it.
@@ -58,6 +60,7 @@ func runDaemon(config, database string, window time.Duration) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, caught()...)
 	defer signal.Stop(signals)
+	signal.Notify(make(chan os.Signal), syscall.SIGPIPE) // a log that nobody reads any more ends nothing
 
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -75,6 +78,8 @@ func runDaemon(config, database string, window time.Duration) error {
 		case s := <-signals:
 			if insistent {
 				d.log.Warn("ending the running commands", "signal", s.String())
+				d.crew.dismiss()
+				d.settle()
 				return silent(128 + int(s.(syscall.Signal)))
 			}
 			stop()
@@ -91,16 +96,20 @@ const settleDelay = 100 * time.Millisecond
 
 func newDaemon(config, database string, window time.Duration) (*daemon, error) {
 	path := findConfig(config)
-	flows, err := loadConfig(path)
+	plan, err := loadConfig(path)
 	if err != nil {
 		return nil, err
 	}
 	log := newLogger(os.Stderr)
 	d := &daemon{log: log, crew: newCrew(), config: path, database: database}
-	d.Scheduler = pawl.NewScheduler(database, pawl.WithLogger(log), pawl.WithStopTimeout(window))
-	orphanage := &orphanage{database: database, flows: flows, log: log}
+	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window)}
+	if plan.restoreGuard {
+		options = append(options, pawl.WithRestoreGuard())
+	}
+	d.Scheduler = pawl.NewScheduler(database, options...)
+	orphanage := &orphanage{database: database, flows: plan.flows, log: log}
 	d.AddResource(orphanage)
-	for _, f := range flows {
+	for _, f := range plan.flows {
 		if err := f.register(d.Scheduler, &command{flow: f, orphanage: orphanage, crew: d.crew, log: log}); err != nil {
 			return nil, err
 		}
@@ -111,6 +120,7 @@ func newDaemon(config, database string, window time.Duration) (*daemon, error) {
 // serve runs the scheduler until ctx is over and the last command has ended.
 func (d *daemon) serve(ctx context.Context) error {
 	r, err := d.Start(ctx)
+	d.runner.Store(r)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil // told to stop before it had begun
 	}
@@ -127,6 +137,25 @@ func (d *daemon) serve(ctx context.Context) error {
 	}
 	d.log.Info("stopped")
 	return nil
+}
+
+// settle waits, once the crew is dismissed, until what became of commands that
+// ended by themselves is committed, but not for long: the disk may be dead.
+func (d *daemon) settle() {
+	r := d.runner.Load()
+	if r == nil {
+		return
+	}
+	for range 300 {
+		open := 0
+		for _, f := range r.List() {
+			open += f.InFlight
+		}
+		if open <= int(d.crew.ended.Load()) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // findConfig is the config to read: what was asked for, or pawl.yaml if it is
@@ -165,6 +194,7 @@ type crew struct {
 	mu        sync.Mutex    // orders join and dismiss
 	once      sync.Once
 	working   sync.WaitGroup
+	ended     atomic.Int32 // commands that were ended by dismiss: their runs stay open
 }
 
 func newCrew() *crew { return &crew{dismissed: make(chan struct{})} }

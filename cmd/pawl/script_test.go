@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,11 @@ func TestMain(m *testing.M) {
 //	signal NAME        sends the daemon a signal
 //	logged PATTERN     waits until the daemon has logged such a line
 //	ended N            waits until the daemon has exited, with N; -1: killed
+//	lock FILE          lets another program lock the database until
+//	unlock             or the end of the script
+//	damage FILE TABLE  overwrites the page that a table begins with
+//
+// and $PLAIN, a prefix in shell lines that takes root's right to any file away.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -45,7 +51,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TZ", "UTC")
 			env.Setenv("COLUMNS", "160")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second to exit
+			env.Setenv("PLAIN", "")
+			if os.Geteuid() == 0 {
+				env.Setenv("PLAIN", "setpriv --bounding-set=-dac_override,-dac_read_search")
+			}
 			env.Values[daemonKey{}] = &testDaemon{}
+			env.Values[lockerKey{}] = &locker{}
+			env.Defer(func() { env.Values[lockerKey{}].(*locker).end() })
 			env.Defer(func() { env.Values[daemonKey{}].(*testDaemon).kill() })
 			return nil
 		},
@@ -55,6 +67,9 @@ func TestScripts(t *testing.T) {
 			"signal": onDaemon((*testDaemon).signal),
 			"logged": onDaemon((*testDaemon).logged),
 			"ended":  onDaemon((*testDaemon).ended),
+			"lock":   lock,
+			"unlock": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(lockerKey{}).(*locker).end() },
+			"damage": damage,
 		},
 	})
 }
@@ -74,6 +89,55 @@ func runsWithCode(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
+}
+
+type lockerKey struct{}
+
+// A locker is a sqlite3 that is within a transaction.
+type locker struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+}
+
+func lock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: lock file")
+	}
+	l := ts.Value(lockerKey{}).(*locker)
+	l.cmd = exec.Command("sqlite3", ts.MkAbs(args[0]))
+	stdout, err := l.cmd.StdoutPipe()
+	ts.Check(err)
+	l.stdin, err = l.cmd.StdinPipe()
+	ts.Check(err)
+	ts.Check(l.cmd.Start())
+	_, err = io.WriteString(l.stdin, ".timeout 5000\nBEGIN EXCLUSIVE;\nSELECT 'locked';\n")
+	ts.Check(err)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if line != "locked\n" {
+		ts.Fatalf("sqlite3 did not lock the database: %q, %v", line, err)
+	}
+}
+
+func (l *locker) end() {
+	if l.cmd != nil {
+		l.stdin.Close() // its transaction ends with it
+		_ = l.cmd.Wait()
+		l.cmd = nil
+	}
+}
+
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: damage file table")
+	}
+	out, err := exec.Command("sqlite3", ts.MkAbs(args[0]), "SELECT rootpage FROM sqlite_schema WHERE name = '"+args[1]+"'").Output()
+	ts.Check(err)
+	page, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	ts.Check(err)
+	file, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = file.WriteAt(bytes.Repeat([]byte{0xa5}, 4096), int64(page-1)*4096)
+	ts.Check(errors.Join(err, file.Close()))
 }
 
 type daemonKey struct{}

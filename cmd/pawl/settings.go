@@ -149,6 +149,14 @@ func (r *reader) count(e field) int {
 	return int(n)
 }
 
+func (r *reader) truth(e field) bool {
+	text, ok := r.text(e)
+	if ok && text != "true" && text != "false" {
+		r.fail(e.value, "%s is true or false, not %q", e.name, text)
+	}
+	return text == "true"
+}
+
 // path makes a path of the config absolute.
 func (r *reader) path(path string) string {
 	if filepath.IsAbs(path) {

@@ -38,7 +38,11 @@ STREAK counts failures in a row, of those that trip the flow.`,
 			if err != nil {
 				return err
 			}
-			s := statusReport{flows, owner, owned, time.Now(), *database}
+			passive, err := c.Passive(cmd.Context())
+			if err != nil {
+				return err
+			}
+			s := statusReport{flows, owner, owned, passive, time.Now(), *database}
 			s.print(os.Stdout, outputWidth(os.Stdout))
 			return nil
 		})
@@ -95,7 +99,8 @@ func known(ctx context.Context, c *pawl.Client, id string) (pawl.FlowInfo, error
 type statusReport struct {
 	flows    []pawl.FlowInfo
 	owner    pawl.Owner
-	owned    bool // a daemon drives them
+	owned    bool   // a daemon drives them
+	passive  string // why none of them is run until the database is claimed
 	now      time.Time
 	database string
 }
@@ -106,11 +111,17 @@ func (s statusReport) print(w io.Writer, width int) {
 	t := table{rest: 12, columns: []column{{title: "FLOW", limit: max(16, width/3)}, {title: "STATE"}, {title: "SCHEDULE", limit: 24, rank: 3},
 		{title: "NEXT", rank: 5}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 2}, {title: "RUNS", rank: 1}, {title: "WHY"}}}
 	for _, f := range s.flows {
-		t.rows = append(t.rows, []string{printable(f.ID), states[f.Status] + " " + string(f.Status), schedule(f),
+		t.rows = append(t.rows, []string{printable(f.ID), state(f), schedule(f),
 			s.next(f), s.last(f), streak(f), fmt.Sprint(f.RunCount), s.why(f)})
 	}
 	t.print(w, width)
 	fmt.Fprintf(w, "\n%s\n%s\n", count(s.flows), s.ownerLine())
+	if s.owner.Degraded != "" {
+		fmt.Fprintf(w, "Degraded: nothing runs until the database takes writes again. %s\n", printable(s.owner.Degraded))
+	}
+	if s.passive != "" {
+		fmt.Fprintf(w, "Passive: nothing runs until the database is claimed, see pawl claim --help. It was %s.\n", printable(s.passive))
+	}
 	for _, f := range s.flows {
 		if f.Status == pawl.StatusTripped {
 			fmt.Fprintf(w, "\n%s\n", cut(printable(f.ID)+" tripped: "+firstLine(f.LastError), width))
@@ -128,6 +139,14 @@ var states = map[pawl.Status]string{
 	pawl.StatusBackoff:   "↻",
 	pawl.StatusTripped:   "■",
 	pawl.StatusIdle:      "○",
+}
+
+func state(f pawl.FlowInfo) string {
+	text := states[f.Status] + " " + string(f.Status)
+	if f.Suspect {
+		text += ", suspect"
+	}
+	return text
 }
 
 var countOrder = []pawl.Status{pawl.StatusRunning, pawl.StatusCompleted, pawl.StatusFailed,

@@ -25,14 +25,14 @@ func validateVerb() *cobra.Command {
 			config = args[0]
 		}
 		path := findConfig(config)
-		flows, err := loadConfig(path)
+		plan, err := loadConfig(path)
 		if err != nil {
 			return err
 		}
 		if path == "" {
 			path = "the built-in demo"
 		}
-		fmt.Printf("%s is valid: %d flows\n", printable(path), len(flows))
+		fmt.Printf("%s is valid: %d flows\n", printable(path), len(plan.flows))
 		return nil
 	})
 	return cmd

@@ -4,7 +4,8 @@
 CREATE TABLE pawl_database (
     id         TEXT    NOT NULL PRIMARY KEY,
     created_at TEXT    NOT NULL,
-    generation INTEGER NOT NULL -- starts of an owner so far
+    generation INTEGER NOT NULL, -- starts of an owner so far
+    passive    TEXT              -- why its flows are not run until it is claimed: it was copied or restored
 ) STRICT;
 
 -- One row per start of an owner.
@@ -130,7 +131,8 @@ INSERT INTO pawl_words (kind, code, word) VALUES
     ('trigger', 0, 'schedule'), ('trigger', 1, 'manual'),
     ('event', 0, 'adopt'), ('event', 1, 'retire'), ('event', 2, 'reserve'),
     ('event', 3, 'outcome'), ('event', 4, 'interrupt'), ('event', 5, 'cancel'),
-    ('event', 6, 'reset'), ('event', 7, 'adjust'), ('event', 8, 'correct');
+    ('event', 6, 'reset'), ('event', 7, 'adjust'), ('event', 8, 'correct'),
+    ('event', 9, 'clear');
 
 -- CROSS JOIN keeps SQLite from reordering: the log is read in its own order, so
 -- a query with a LIMIT ends early.
@@ -178,7 +180,7 @@ CROSS JOIN pawl_words w ON w.kind = 'status' AND w.code = x.to_status;
 
 -- How is every flow, one line each.
 CREATE VIEW pawl_status AS
-SELECT id AS flow, status,
+SELECT id AS flow, CASE suspect WHEN 0 THEN status ELSE status || ' (suspect)' END AS status,
        CASE kind WHEN 'manual' THEN 'manual' ELSE kind || ' ' || schedule END AS schedule,
        CASE WHEN registered = 0 THEN 'not registered'
             WHEN status = 'tripped' THEN 'reset needed'

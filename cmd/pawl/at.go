@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func atVerb(database *string) *cobra.Command {
+	var at time.Time
+	cmd := &cobra.Command{
+		Use:   "at TIME [FLOW...]",
+		Short: "Show how every flow stood at an instant",
+		Long: `Show how every flow stood at an instant, from its transitions. No daemon need run.
+
+TIME is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone.
+SCHEDULE is that of today.`,
+		Args: cobra.MinimumNArgs(1),
+		PreRunE: func(_ *cobra.Command, args []string) (err error) {
+			at, err = parseTime(args[0], time.Local)
+			return err
+		},
+	}
+	out := formatFlag(cmd)
+	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
+		return withClient(*database, func(c *pawl.Client) error {
+			flows, err := c.At(cmd.Context(), at)
+			if err != nil {
+				return err
+			}
+			for _, id := range args[1:] {
+				if _, err := known(cmd.Context(), c, id); err != nil {
+					return err
+				}
+			}
+			if len(args) > 1 {
+				flows = slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool { return !slices.Contains(args[1:], f.ID) })
+			}
+			if *out == "json" {
+				return printJSON(os.Stdout, flows)
+			}
+			atReport{at, flows}.print(os.Stdout, outputWidth(os.Stdout))
+			return nil
+		})
+	})
+	return cmd
+}
+
+// parseTime reads an instant: RFC 3339, or a local date and time.
+func parseTime(text string, zone *time.Location) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: write it as 2026-11-22T09:00:00Z, or as \"2026-11-22 09:00\" in the local zone", text)
+}
+
+// An atReport is the flows as they stood at an instant.
+type atReport struct {
+	at    time.Time
+	flows []pawl.FlowInfo
+}
+
+func (r atReport) print(w io.Writer, width int) {
+	when := r.at.Local().Format("2006-01-02 15:04:05 MST")
+	if len(r.flows) == 0 {
+		fmt.Fprintf(w, "No flow was known at %s.\n", when)
+		return
+	}
+	t := table{rest: 12, columns: []column{{title: "FLOW", limit: max(16, width/3)}, {title: "STATE"}, {title: "SCHEDULE", limit: 24, rank: 3},
+		{title: "NEXT", rank: 5}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 2}, {title: "RUNS", rank: 1}, {title: "ERROR"}}}
+	for _, f := range r.flows {
+		state := states[f.Status] + " " + string(f.Status)
+		if !f.Registered {
+			state = "- not in the config"
+		}
+		t.rows = append(t.rows, []string{printable(f.ID), state, schedule(f),
+			r.clock(f.NextRun), r.clock(f.LastRun), streak(f), fmt.Sprint(f.RunCount), firstLine(f.LastError)})
+	}
+	t.print(w, width)
+	fmt.Fprintf(w, "\nAs at %s. %s\n", when, count(r.flows))
+}
+
+// clock is empty for no instant.
+func (r atReport) clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return clock(t, r.at)
+}

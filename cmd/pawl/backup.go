@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func backupVerb(database *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "backup DEST",
+		Short: "Copy the database into a new file, while the daemon runs or not",
+		Long: `Copy the database, as it is at one instant, into a new file. The daemon may go on.
+
+The file has mode 0600, is checked, and is there whole or not at all. A file that
+exists is not overwritten. To restore: stop the daemon, move the database and its
+-wal and -shm files away, put the backup in their place, and start the daemon; it
+tells that the file was restored, and from when it catches up (see pawl claim).`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
+		return withClient(*database, func(c *pawl.Client) error {
+			size, err := c.Backup(cmd.Context(), args[0])
+			if err == nil {
+				fmt.Printf("%s: %d bytes, checked\n", printable(args[0]), size)
+			}
+			return err
+		})
+	})
+	return cmd
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func doctorVerb(database *string) *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for all that can be wrong, and say what helps",
+		Long: `Look for all that can be wrong with the database, its files and its daemon, and
+say what helps. It changes nothing, and the daemon may go on. With -c, or where
+there is a pawl.yaml, it looks at the config too. It exits with 1 when it found
+something.`,
+		Args: cobra.NoArgs,
+	}
+	out := formatFlag(cmd)
+	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, if there is one)")
+	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
+		return withClient(*database, func(c *pawl.Client) error {
+			checks, err := examine(cmd.Context(), c, *database, findConfig(config))
+			if err != nil {
+				return err
+			}
+			if *out == "json" {
+				err = printJSON(os.Stdout, checks)
+			} else {
+				printChecks(os.Stdout, checks)
+			}
+			for _, check := range checks {
+				if err == nil && len(check.Found) > 0 {
+					err = silent(1)
+				}
+			}
+			return err
+		})
+	})
+	return cmd
+}
+
+// examine makes every check.
+func examine(ctx context.Context, c *pawl.Client, database, config string) ([]pawl.Check, error) {
+	checks, err := c.Doctor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	orphans, err := checkOrphans(ctx, c, database)
+	if err != nil {
+		return nil, err
+	}
+	checks = append(checks, orphans)
+	if config != "" {
+		checks = append(checks, checkConfig(config))
+	}
+	return checks, nil
+}
+
+// checkOrphans looks for commands whose run no daemon knows to be under way.
+func checkOrphans(ctx context.Context, c *pawl.Client, database string) (pawl.Check, error) {
+	check := pawl.Check{Name: "orphans", Detail: "no command outlived its daemon"}
+	_, owned, err := c.Owner(ctx)
+	if err != nil {
+		return check, err
+	}
+	if rival(c.Database(), database) {
+		check.Detail = "cannot be told: another daemon drives a copy of this database"
+		return check, nil
+	}
+	for _, p := range marked(c.Database()) {
+		run, found, err := runOf(ctx, c, p)
+		if err != nil {
+			return check, err
+		}
+		if found && (run.Status == pawl.RunInterrupted || run.Status == pawl.RunRunning && !owned) {
+			check.Detail = "commands outlived their daemon"
+			check.Found = append(check.Found, fmt.Sprintf("process %d is of run %d of %s", p.pid, p.run, p.flow))
+			check.Help = "the next pawl run does with them what orphans in the config says; or end them yourself"
+		}
+	}
+	return check, nil
+}
+
+func checkConfig(path string) pawl.Check {
+	check := pawl.Check{Name: "config", Detail: path + " is valid, and only you can write it"}
+	if _, err := loadConfig(path); err != nil {
+		check.Detail, check.Found = path+" is refused", strings.Split(err.Error(), "\n")
+		check.Help = "mend it; pawl validate says when all is well"
+	}
+	return check
+}
+
+// printChecks writes a line per check, what was found below it, and what helps.
+func printChecks(w io.Writer, checks []pawl.Check) {
+	found := 0
+	for _, c := range checks {
+		symbol := "✓"
+		if len(c.Found) > 0 {
+			symbol = "✗"
+		}
+		fmt.Fprintf(w, "%s %-9s %s\n", symbol, c.Name, printable(c.Detail))
+		for _, line := range c.Found {
+			fmt.Fprintf(w, "    %s\n", printable(line))
+		}
+		if c.Help != "" {
+			fmt.Fprintf(w, "  → %s\n", printable(c.Help))
+		}
+		found += len(c.Found)
+	}
+	switch found {
+	case 0:
+		fmt.Fprintln(w, "\nAll is well.")
+	case 1:
+		fmt.Fprintln(w, "\n1 finding.")
+	default:
+		fmt.Fprintf(w, "\n%d findings.\n", found)
+	}
+}

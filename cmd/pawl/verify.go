@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func verifyVerb(database *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that the database says what its transitions make of it",
+		Long: `Check that the pages of the database are sound, and that every flow and run is
+what the transitions make of it. A row that was edited by hand is named. The daemon
+may go on. It exits with 65 when something is wrong.`,
+		Args: cobra.NoArgs,
+	}
+	out := formatFlag(cmd)
+	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
+		return withClient(*database, func(c *pawl.Client) error {
+			found, err := c.Verify(cmd.Context())
+			switch {
+			case err != nil && len(found) == 0:
+				return err
+			case *out == "json":
+				err = printJSON(os.Stdout, found)
+			case len(found) == 0:
+				fmt.Printf("%s: all is well\n", printable(*database))
+			default:
+				for _, line := range found {
+					fmt.Println(printable(line))
+				}
+			}
+			if err == nil && len(found) > 0 {
+				err = silent(exitCorrupt)
+			}
+			return err
+		})
+	})
+	return cmd
+}
+
+const exitCorrupt = 65

@@ -1,0 +1,386 @@
+package pawl_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
+)
+
+// The tests of this file take the disk away from a scheduler at work and give it
+// back: the rows "disk full" and "read-only ..., deleted or replaced while
+// running" of the matrix of faults.
+
+// A ward is a scheduler whose database is about to fall ill.
+type ward struct {
+	t      *testing.T
+	db     string
+	runner *pawl.Runner
+	log    *logbook
+	finish chan struct{} // ends the job of long
+	mu     sync.Mutex
+	began  []string // "flow/number" of each job that began
+}
+
+// admit starts a scheduler with a flow that ticks, one with a run in flight, and
+// one that is triggered.
+func admit(t *testing.T, db string, opts ...pawl.Option) *ward {
+	w := &ward{t: t, db: db, log: &logbook{}, finish: make(chan struct{})}
+	opts = append([]pawl.Option{pawl.WithLogger(slog.New(w.log))}, opts...)
+	s := quiet(db, opts...)
+	require.NoError(t, s.Every("tick", time.Second, w.job(ok)))
+	require.NoError(t, s.Manual("long", w.job(func(context.Context) error { <-w.finish; return nil })))
+	require.NoError(t, s.Manual("asked", w.job(ok)))
+	w.runner = start(t, s)
+	_, err := w.runner.Trigger(t.Context(), "long")
+	require.NoError(t, err)
+	time.Sleep(10 * time.Second)
+	synctest.Wait()
+	require.NoError(t, w.runner.Degraded())
+	return w
+}
+
+// job notes that it begins before it does anything.
+func (w *ward) job(then func(context.Context) error) pawl.Job {
+	return job(func(ctx context.Context) error {
+		run, _ := pawl.RunFrom(ctx)
+		w.mu.Lock()
+		w.began = append(w.began, runName(run.FlowID, run.Number))
+		w.mu.Unlock()
+		return then(ctx)
+	})
+}
+
+func (w *ward) jobs() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.began)
+}
+
+// suffer holds the scheduler against D7 while its database takes no writes, and
+// ends the run that is in flight.
+func (w *ward) suffer(says string) {
+	t := w.t
+	_, err := w.runner.Trigger(t.Context(), "asked")
+	require.ErrorContains(t, err, says)
+	require.ErrorContains(t, w.runner.Degraded(), says)
+	before := w.jobs()
+	close(w.finish)
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	assert.Equal(t, before, w.jobs(), "no job starts whose reserve is not committed")
+	assert.Equal(t, pawl.StatusRunning, status(t, w.runner, "long").Status, "nothing is shown that is not committed")
+	began := time.Now()
+	_, err = w.runner.Trigger(t.Context(), "asked")
+	require.ErrorContains(t, err, says)
+	require.ErrorContains(t, w.runner.Reset(t.Context(), "asked"), says)
+	assert.LessOrEqual(t, time.Since(began), 10*time.Second, "callers learn it soon")
+	assert.Len(t, w.log.lines("degraded: "), 1, "one line per spell")
+	assert.Contains(t, w.log.lines("degraded: ")[0], says)
+}
+
+// heal holds the scheduler against D7 when its database takes writes again.
+func (w *ward) heal() {
+	t := w.t
+	before := len(w.jobs())
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	require.NoError(t, w.runner.Degraded())
+	assert.Greater(t, len(w.jobs()), before+30, "it goes on by itself")
+	assert.Equal(t, pawl.StatusCompleted, status(t, w.runner, "long").Status, "what ended meanwhile is committed")
+	run, err := w.runner.Trigger(t.Context(), "asked")
+	require.NoError(t, err)
+	_, err = w.runner.WaitRun(t.Context(), "asked", run)
+	require.NoError(t, err)
+	assert.Len(t, w.log.lines("degraded: "), 1, "one line per spell")
+	assert.Len(t, w.log.lines("takes writes again"), 1)
+	w.discharge()
+}
+
+// discharge stops the scheduler. Each run in the file is one that began, once.
+func (w *ward) discharge() {
+	stop(w.t, w.runner, w.db)
+	c := openClient(w.t, w.db)
+	defer c.Close()
+	runs, err := c.Runs(w.t.Context(), pawl.RunsQuery{Limit: 1 << 20})
+	require.NoError(w.t, err)
+	var recorded []string
+	for _, run := range runs {
+		recorded = append(recorded, runName(run.FlowID, run.Number))
+		assert.Equal(w.t, pawl.RunCompleted, run.Status, "%+v", run)
+	}
+	assert.ElementsMatch(w.t, w.jobs(), recorded, "nothing lost, nothing double")
+}
+
+// told is what another process is told of the owner.
+func (w *ward) told() string {
+	c := openClient(w.t, w.db)
+	defer c.Close()
+	owner, owned, err := c.Owner(w.t.Context())
+	require.NoError(w.t, err)
+	require.True(w.t, owned)
+	return owner.Degraded
+}
+
+// logbook keeps the messages that were logged.
+type logbook struct {
+	mu       sync.Mutex
+	messages []string
+}
+
+func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
+func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *logbook) WithGroup(string) slog.Handler            { return l }
+func (l *logbook) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.messages = append(l.messages, r.Message)
+	return nil
+}
+
+// lines are the messages that hold a text.
+func (l *logbook) lines(text string) (found []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.messages {
+		if strings.Contains(m, text) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// Matrix, "disk full, EIO": whatever the disk says, D7 holds.
+func TestFailingDiskStopsDispatchUntilItIsWell(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		durable bool // the commit takes effect all the same
+	}{{"nothing is written", false}, {"all is written, and an error returned", true}} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				disk := &disk{durable: test.durable}
+				w := admit(t, db, pawl.WithStore(func(s engine.Store) engine.Store { disk.Store = s; return disk }))
+				disk.fail(fmt.Errorf("write %s: %w", db, syscall.EIO))
+				if test.durable {
+					w.doubt()
+				} else {
+					w.suffer("input/output error")
+					assert.Contains(t, w.told(), "input/output error")
+				}
+				disk.fail(nil)
+				w.heal()
+			})
+		})
+	}
+}
+
+// doubt lets commits take effect whose callers are told of an error. Runs that
+// they reserved are started.
+func (w *ward) doubt() {
+	_, err := w.runner.Trigger(w.t.Context(), "asked")
+	require.ErrorContains(w.t, err, "input/output error")
+	close(w.finish)
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	require.ErrorContains(w.t, w.runner.Degraded(), "input/output error")
+	assert.Len(w.t, w.log.lines("degraded: "), 1, "one line per spell")
+}
+
+// disk fails commits, before or after they take effect.
+type disk struct {
+	engine.Store
+	durable bool
+	mu      sync.Mutex
+	err     error
+}
+
+func (d *disk) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+}
+
+func (d *disk) Commit(ctx context.Context, b engine.Batch) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil || d.durable {
+		if err := d.Store.Commit(ctx, b); err != nil {
+			return err
+		}
+	}
+	return d.err
+}
+
+// Matrix, "database locked by another program": D7, and it says what to do.
+func TestLockedDatabaseIsDegraded(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		w := admit(t, db)
+		other, err := sql.Open("sqlite", db)
+		require.NoError(t, err)
+		other.SetMaxOpenConns(1)
+		_, err = other.ExecContext(t.Context(), "BEGIN EXCLUSIVE")
+		require.NoError(t, err)
+		w.suffer("locked by another program; end its transaction")
+		assert.Contains(t, w.told(), "locked by another program")
+		_, err = other.ExecContext(t.Context(), "ROLLBACK")
+		require.NoError(t, err)
+		require.NoError(t, other.Close())
+		time.Sleep(10 * time.Second)
+		assert.Empty(t, w.told())
+		w.heal()
+	})
+}
+
+// Matrix, "deleted or replaced while running": nothing is acknowledged that is not
+// in the file at the path, and what is put back goes on.
+func TestMovedDatabaseStopsDispatchUntilItIsBack(t *testing.T) {
+	for _, test := range []struct{ name, suffix string }{
+		{"the file", ""}, {"its log", "-wal"}, {"its lock", ".lock"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				w := admit(t, db)
+				require.NoError(t, os.Rename(db+test.suffix, db+".away"))
+				w.suffer(db + test.suffix + " was deleted or replaced")
+				require.NoError(t, os.Rename(db+".away", db+test.suffix))
+				w.heal()
+			})
+		})
+	}
+}
+
+// A commit that is under way when the file goes is not acknowledged.
+func TestCommitThatMeetsTheMoveIsNotAcknowledged(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		w := admit(t, db)
+		other, err := sql.Open("sqlite", db)
+		require.NoError(t, err)
+		other.SetMaxOpenConns(1)
+		_, err = other.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+		require.NoError(t, err)
+		time.AfterFunc(time.Second, func() { // the commit waits
+			_ = os.Rename(db, db+".away")
+			_, _ = other.ExecContext(context.Background(), "ROLLBACK")
+		})
+		_, err = w.runner.Trigger(t.Context(), "asked")
+		require.ErrorContains(t, err, "deleted or replaced")
+		require.NoError(t, os.Rename(db+".away", db))
+		require.NoError(t, other.Close())
+		close(w.finish)
+		w.heal()
+	})
+}
+
+// The same with another file in its place, which is left alone whatever happens
+// then: a backup that was put back too early, with its log.
+func TestReplacedDatabaseIsLeftAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		w := admit(t, db)
+		copyDatabase(t, db, db+".backup") // drops locks, but nobody else is there
+		for _, suffix := range []string{"", "-wal"} {
+			require.NoError(t, os.Rename(db+".backup"+suffix, db+suffix))
+		}
+		before := contentOf(t, db)
+		w.suffer("deleted or replaced while it runs; stop, restore the file, start again")
+		require.ErrorContains(t, w.runner.Stop(t.Context()), "took no last write")
+		assert.Equal(t, before, contentOf(t, db))
+
+		r := start(t, quiet(db))
+		assert.Equal(t, pawl.StatusFailed, status(t, r, "long").Status, "interrupted, as the backup has it")
+		stop(t, r, db)
+	})
+}
+
+// The same with nothing put in its place: nobody is told that it goes on, a stop
+// comes to an end, and the next start makes a new database.
+func TestDeletedDatabaseIsNotWrittenBlindly(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		w := admit(t, db)
+		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+			require.NoError(t, os.Remove(db+suffix))
+		}
+		w.suffer(db + " was deleted or replaced while it runs")
+		require.ErrorContains(t, w.runner.Stop(t.Context()), "took no last write")
+		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+			assert.NoFileExists(t, db+suffix)
+		}
+		r := start(t, quiet(db))
+		assert.Empty(t, r.List())
+		stop(t, r, db)
+	})
+}
+
+// A scheduler that has nothing to write notices all the same, by its inbox.
+func TestIdleSchedulerNoticesThatItsDatabaseIsGone(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		log := &logbook{}
+		s := quiet(db, pawl.WithInboxPoll(time.Second), pawl.WithLogger(slog.New(log)))
+		require.NoError(t, s.Manual("a", job(ok)))
+		r := start(t, s)
+		require.NoError(t, os.Rename(db, db+".away"))
+		time.Sleep(10 * time.Second)
+		require.ErrorContains(t, r.Degraded(), "deleted or replaced")
+		require.NoError(t, os.Rename(db+".away", db))
+		time.Sleep(10 * time.Second)
+		require.NoError(t, r.Degraded())
+		assert.Len(t, log.lines("degraded: "), 1)
+		stop(t, r, db)
+	})
+}
+
+// The end of a spell is noticed and told though there is nothing to write.
+func TestIdleSchedulerNoticesThatItsDiskIsWell(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		disk, log := &disk{}, &logbook{}
+		s := quiet(db, pawl.WithLogger(slog.New(log)), pawl.WithStore(func(s engine.Store) engine.Store { disk.Store = s; return disk }))
+		require.NoError(t, s.Manual("a", job(ok)))
+		r := start(t, s)
+		disk.fail(syscall.EIO)
+		require.ErrorIs(t, r.Reset(t.Context(), "a"), syscall.EIO)
+		disk.fail(nil)
+		time.Sleep(10 * time.Second)
+		require.NoError(t, r.Degraded())
+		assert.Len(t, log.lines("takes writes again"), 1)
+		stop(t, r, db)
+	})
+}
+
+// A log that is deleted for good is still open: the stop moves it into the file, so
+// that nothing which was reported is lost.
+func TestDeletedLogIsMovedIntoTheFile(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		w := admit(t, db)
+		before := status(t, w.runner, "tick").RunCount
+		require.NoError(t, os.Remove(db+"-wal"))
+		w.suffer(db + "-wal was deleted or replaced while it runs")
+		require.ErrorContains(t, w.runner.Stop(t.Context()), "took no last write")
+		r := start(t, quiet(db))
+		assert.Equal(t, before, status(t, r, "tick").RunCount)
+		assert.Equal(t, pawl.StatusFailed, status(t, r, "long").Status, "interrupted, as its end was not committed")
+		stop(t, r, db)
+	})
+}
+
+// contentOf is what stands at the path of a database and of its log.
+func contentOf(t *testing.T, db string) (content [2]string) {
+	for i, suffix := range []string{"", "-wal"} {
+		text, err := os.ReadFile(db + suffix)
+		require.NoError(t, err)
+		content[i] = string(text)
+	}
+	return content
+}

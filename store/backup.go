@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Backup copies the database, as it is at one instant, into a new file that its
+// owner alone can read, and returns the size of that. An owner may be at work. The
+// file is there whole and on disk when Backup returns nil; before, it is not
+// there under its name. One that is there already is not overwritten
+// ([fs.ErrExist]). The copy knows what it is, wherever it is started: see Doubt.
+func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size int64, err error) {
+	if err := vacant(dest); err != nil {
+		return 0, err
+	}
+	folder, err := filepath.Abs(filepath.Dir(dest))
+	if err != nil {
+		return 0, fmt.Errorf("back up: %w", err)
+	}
+	// VACUUM INTO takes an empty file and keeps its mode.
+	file, err := os.CreateTemp(folder, "."+filepath.Base(dest)+".*")
+	if err != nil {
+		return 0, fmt.Errorf("back up: %w", err)
+	}
+	copied := file.Name()
+	defer os.Remove(copied)
+	if err := errors.Join(r.vacuumInto(ctx, copied, now), syncFile(file)); err != nil {
+		return 0, fmt.Errorf("back up %s: %w", r.path, explain(r.path, err))
+	}
+	if err := look(copied, func(db *sqlx.DB) error { return quickCheck(ctx, db, r.path) }); err != nil {
+		return 0, fmt.Errorf("back up: %w", err)
+	}
+	info, err := os.Stat(copied)
+	if err != nil {
+		return 0, fmt.Errorf("back up: %w", err)
+	}
+	return info.Size(), publish(copied, dest)
+}
+
+// vacant refuses a name that is taken, or beside which a log lies that SQLite
+// could take for the new file's.
+func vacant(dest string) error {
+	for _, name := range []string{dest, dest + "-wal", dest + "-journal"} {
+		if _, err := os.Lstat(name); err == nil {
+			return fmt.Errorf("back up: %s: %w; choose another name, or move it away", name, fs.ErrExist)
+		}
+	}
+	return nil
+}
+
+func (r *Reader) vacuumInto(ctx context.Context, dest string, now time.Time) error {
+	db, err := connect(r.path, "_busy_timeout=5000", 1)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err = db.ExecContext(ctx, `VACUUM INTO ?`, dest); err != nil {
+		return err
+	}
+	return label(ctx, dest, "restored: it is a backup of "+iso(now))
+}
+
+// label makes a copy tell what it is. Nothing else has it open, and it is synced
+// as a whole.
+func label(ctx context.Context, dest, text string) error {
+	db, err := connect(dest, "_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)", 1)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `UPDATE pawl_database SET passive = ?`, text)
+	return errors.Join(err, db.Close())
+}
+
+func syncFile(file *os.File) error { return errors.Join(file.Sync(), file.Close()) }
+
+// publish gives a file its name, unless that was taken meanwhile, and makes both
+// durable.
+func publish(file, dest string) error {
+	err := os.Link(file, dest)
+	if err != nil && !errors.Is(err, fs.ErrExist) { // a file system without links
+		if err = vacant(dest); err == nil {
+			err = os.Rename(file, dest)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	return syncFolder(filepath.Dir(dest))
+}

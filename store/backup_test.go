@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// A backup while the owner writes is one state of the file, for its owner's eyes
+// alone, and keeps the id, the application id and what was not in the file yet but
+// in its log.
+func TestBackupIsOneStateOfAFileAtWork(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	s := openStore(t, path, Options{Owner: Self(time.Now())})
+	defer s.Close()
+	owner := func(generation int64) engine.Batch {
+		return engine.Batch{Owner: &engine.Owner{Generation: generation, StartedAt: time.Now()}}
+	}
+	require.NoError(t, s.Commit(t.Context(), owner(1)))
+	original, err := s.Database(t.Context())
+	require.NoError(t, err)
+	done := make(chan struct{})
+	stop := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := int64(2); ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				assert.NoError(t, s.Commit(context.Background(), owner(n)))
+			}
+		}
+	}()
+	for i := range 5 {
+		dest := filepath.Join(t.TempDir(), "copy.db")
+		size, err := s.Backup(t.Context(), dest, time.Now())
+		require.NoError(t, err)
+		info, err := os.Stat(dest)
+		require.NoError(t, err)
+		assert.Equal(t, info.Size(), size)
+		assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+		r, err := OpenReader(t.Context(), dest)
+		require.NoError(t, err, i)
+		id, generation, err := r.identity(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, original, id)
+		var newest, application int64
+		require.NoError(t, r.db.Get(&newest, `SELECT max(id) FROM pawl_runners`))
+		assert.Equal(t, generation, newest, "of one transaction")
+		require.NoError(t, r.db.Get(&application, `PRAGMA application_id`))
+		assert.Equal(t, int64(applicationID), application)
+		require.NoError(t, r.Close())
+		assert.Contains(t, doubt(t, dest), "restored: it is a backup of 2")
+	}
+	close(stop)
+	<-done
+}
+
+// A backup that fails leaves nothing behind, and what was there as it was.
+func TestFailedBackupLeavesNothing(t *testing.T) {
+	path, whole := history(t)
+	folder := t.TempDir()
+	r, err := OpenReader(t.Context(), path)
+	require.NoError(t, err)
+	defer r.Close()
+
+	taken := filepath.Join(folder, "taken.db")
+	require.NoError(t, os.WriteFile(taken, []byte("precious"), 0o644))
+	_, err = r.Backup(t.Context(), taken, time.Now())
+	require.ErrorIs(t, err, fs.ErrExist)
+	require.ErrorIs(t, publish(path, taken), fs.ErrExist, "taken meanwhile")
+	content, err := os.ReadFile(taken)
+	require.NoError(t, err)
+	assert.Equal(t, "precious", string(content))
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = r.Backup(ended, filepath.Join(folder, "ended.db"), time.Now())
+	require.ErrorIs(t, err, context.Canceled)
+
+	clear(whole[len(whole)-3*4096:])
+	damaged := filepath.Join(t.TempDir(), "damaged.db")
+	require.NoError(t, os.WriteFile(damaged, whole, 0o600))
+	broken, err := OpenReader(t.Context(), damaged)
+	require.NoError(t, err)
+	defer broken.Close()
+	_, err = broken.Backup(t.Context(), filepath.Join(folder, "of-damaged.db"), time.Now())
+	require.ErrorIs(t, err, ErrDamaged)
+
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1)
+}

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// errMoved is why nothing is committed to a database that is not at its path any
+// more: SQLite goes on writing to a file that nobody will find again.
+var errMoved = errors.New("deleted or replaced while it runs; stop, restore the file, start again")
+
+// place remembers which files are at the paths of a database: the file itself,
+// its log, and the lock, without which another process would take it for free.
+type place []landmark
+
+type landmark struct {
+	path string
+	file os.FileInfo // as it was when the database was opened
+}
+
+// survey notes where a database is that this process has open.
+func survey(path string) (place, error) {
+	var p place
+	for _, path := range []string{path, path + "-wal", lockPath(path)} {
+		file, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("remember where the database is: %w", err)
+		}
+		p = append(p, landmark{path, file})
+	}
+	return p, nil
+}
+
+// check says whether the files are where they were. It asks for their names and
+// opens none of them: closing it again would drop the locks of this process.
+func (p place) check() error {
+	for _, l := range p {
+		file, err := os.Stat(l.path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("look for the database: %w", err)
+		}
+		if err != nil || !os.SameFile(file, l.file) {
+			return fmt.Errorf("%s was %w", l.path, errMoved)
+		}
+	}
+	return nil
+}

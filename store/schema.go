@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// checkSchema compares what a file is made of with what the migrations make of an
+// empty one: SQLite lets anybody drop a view, or change the word behind a number.
+func (r *Reader) checkSchema(ctx context.Context, now time.Time) (Check, error) {
+	c := Check{Name: "schema", Detail: fmt.Sprintf("%d, the one of this program", latest())} // or it would not be open
+	want, err := freshParts(ctx, now)
+	if err != nil {
+		return c, err
+	}
+	is, err := parts(ctx, r.db)
+	if err != nil {
+		return c, err
+	}
+	for _, part := range slices.Sorted(maps.Keys(want)) {
+		if text, ok := is[part]; !ok {
+			c.Found = append(c.Found, part+" is missing")
+		} else if text != want[part] {
+			c.Found = append(c.Found, fmt.Sprintf("%s is %q, but should be %q", part, text, want[part]))
+		}
+		delete(is, part)
+	}
+	for _, part := range slices.Sorted(maps.Keys(is)) {
+		c.Found = append(c.Found, part+" is none of Pawl's")
+	}
+	if len(c.Found) > 0 {
+		c.Detail, c.Help = "not what the migrations make", "make it so, or restore a backup"
+	}
+	return c, nil
+}
+
+// freshParts are those of a database that was made now.
+func freshParts(ctx context.Context, now time.Time) (map[string]string, error) {
+	db, err := sqlx.Open("sqlite", ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // each would have a database of its own
+	if err := migrate(ctx, db.DB); err != nil {
+		return nil, err
+	}
+	if err := identify(ctx, db, now); err != nil {
+		return nil, err
+	}
+	return parts(ctx, db)
+}
+
+const (
+	selectParts = `SELECT type || ' ' || name AS name, sql AS text FROM sqlite_schema
+WHERE tbl_name LIKE 'pawl\_%' ESCAPE '\' AND sql IS NOT NULL
+UNION ALL SELECT 'the number of rows of pawl_database', count(*) FROM pawl_database`
+	selectWords = `SELECT kind || ' ' || code || ' in pawl_words' AS name, word AS text FROM pawl_words`
+)
+
+// parts are our tables and views with what hangs on them, and the words behind the
+// numbers, each with its text.
+func parts(ctx context.Context, db *sqlx.DB) (map[string]string, error) {
+	found := map[string]string{}
+	add := func(query string) error {
+		var parts []struct{ Name, Text string }
+		err := db.SelectContext(ctx, &parts, query)
+		for _, p := range parts {
+			found[p.Name] = p.Text
+		}
+		return err
+	}
+	err := add(selectParts)
+	if _, words := found["table pawl_words"]; err == nil && words {
+		err = add(selectWords)
+	}
+	return found, err
+}

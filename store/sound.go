@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// soundLimit is the size up to which every start looks at all pages of a file, an
+// orderly end before it or not: a disk spoils a file that was closed, too. That
+// takes 5 ms per MiB, so 80 ms at most. A larger file is looked at by Verify
+// alone, which pawl verify and pawl doctor call.
+const soundLimit = 16 << 20
+
+// sound refuses a file with damaged pages before anything is written to it:
+// SQLite would go on writing to many of them.
+func sound(ctx context.Context, path string) error {
+	if err := ownLog(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (info.Size() == 0 || info.Size() > soundLimit) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return look(path, func(db *sqlx.DB) error { return quickCheck(ctx, db, path) })
+}
+
+func quickCheck(ctx context.Context, db *sqlx.DB, path string) error {
+	var found string
+	if err := db.GetContext(ctx, &found, `PRAGMA quick_check(1)`); err != nil {
+		return explain(path, err)
+	}
+	if found != "ok" {
+		return damaged(path, errors.New(found))
+	}
+	return nil
+}
+
+// ownLog refuses a file beside which lies the log of another: a backup that was put
+// in the place of a database whose process was killed. SQLite would take the log for
+// the backup's, and spoil that. A database of ours is in WAL mode before it has a
+// log, which its header tells; a backup is not until it is started.
+func ownLog(path string) error {
+	log, err := os.Stat(path + "-wal")
+	if err != nil || log.Size() == 0 {
+		return nil
+	}
+	var version int
+	const query = `SELECT hex(substr(data, 20, 1)) FROM sqlite_dbpage WHERE pgno = 1` // of the file alone
+	err = lookIn(path, "mode=ro&immutable=1", func(db *sqlx.DB) error { return db.Get(&version, query) })
+	if err != nil || version != 1 {
+		return nil // others say what is wrong with it
+	}
+	return fmt.Errorf("%w: %s is not what %[2]s-wal belongs to: a backup was put here beside the log of the database before it. "+
+		"It was not touched. Move %[2]s-wal and %[2]s-shm away", ErrDamaged, path)
+}
+
+func damaged(path string, err error) error {
+	if stray := ownLog(path); stray != nil {
+		return stray
+	}
+	return fmt.Errorf("%w: %s; it was not touched. Restore a backup, or rescue what can be read with: sqlite3 %[2]s .recover: %w",
+		ErrDamaged, path, err)
+}

@@ -26,7 +26,7 @@ func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size i
 		return 0, fmt.Errorf("back up: %w", err)
 	}
 	// VACUUM INTO takes an empty file and keeps its mode.
-	file, err := os.CreateTemp(folder, "."+filepath.Base(dest)+".*")
+	file, err := os.CreateTemp(folder, ".pawl-backup-*")
 	if err != nil {
 		return 0, fmt.Errorf("back up: %w", err)
 	}
@@ -48,6 +48,9 @@ func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size i
 // vacant refuses a name that is taken, or beside which a log lies that SQLite
 // could take for the new file's.
 func vacant(dest string) error {
+	if dest == "" {
+		return errors.New("back up: no name given for the copy")
+	}
 	for _, name := range []string{dest, dest + "-wal", dest + "-journal"} {
 		if _, err := os.Lstat(name); err == nil {
 			return fmt.Errorf("back up: %s: %w; choose another name, or move it away", name, fs.ErrExist)
@@ -68,14 +71,16 @@ func (r *Reader) vacuumInto(ctx context.Context, dest string, now time.Time) err
 	return label(ctx, dest, "restored: it is a backup of "+iso(now))
 }
 
-// label makes a copy tell what it is. Nothing else has it open, and it is synced
-// as a whole.
+// label makes a copy tell what it is. A claim that waits was of the original. Nothing
+// else has it open, and it is synced as a whole.
 func label(ctx context.Context, dest, text string) error {
 	db, err := connect(dest, "_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)", 1)
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, `UPDATE pawl_database SET passive = ?`, text)
+	const mark = `UPDATE pawl_database SET passive = ?;
+DELETE FROM pawl_commands WHERE command = 'claim' AND handled_at IS NULL`
+	_, err = db.ExecContext(ctx, mark, text)
 	return errors.Join(err, db.Close())
 }
 

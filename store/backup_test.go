@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,8 @@ func TestFailedBackupLeavesNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile(taken, []byte("precious"), 0o644))
 	_, err = r.Backup(t.Context(), taken, time.Now())
 	require.ErrorIs(t, err, fs.ErrExist)
+	_, err = r.Backup(t.Context(), "", time.Now())
+	require.EqualError(t, err, "back up: no name given for the copy")
 	require.ErrorIs(t, publish(path, taken), fs.ErrExist, "taken meanwhile")
 	content, err := os.ReadFile(taken)
 	require.NoError(t, err)
@@ -99,4 +102,23 @@ func TestFailedBackupLeavesNothing(t *testing.T) {
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
+}
+
+// A claim that nobody has carried out yet is of the original alone; other commands
+// that wait are in the copy, too.
+func TestBackupIsNotClaimedWithTheOriginal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	startOnce(t, path, false)
+	r, err := OpenReader(t.Context(), path)
+	require.NoError(t, err)
+	defer r.Close()
+	for _, verb := range []string{"claim", "reset"} {
+		_, err := r.Post(t.Context(), engine.Command{Verb: verb}, "test", time.Now())
+		require.NoError(t, err)
+	}
+	dest := filepath.Join(t.TempDir(), strings.Repeat("n", 255))
+	_, err = r.Backup(t.Context(), dest, time.Now())
+	require.NoError(t, err)
+	copied := plainDB(t, dest)
+	assert.Equal(t, "reset", one[string](t, copied, `SELECT group_concat(command) FROM pawl_commands`))
 }

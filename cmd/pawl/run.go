@@ -60,7 +60,7 @@ func runDaemon(config, database string, window time.Duration) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, caught()...)
 	defer signal.Stop(signals)
-	signal.Notify(make(chan os.Signal), syscall.SIGPIPE) // a log that nobody reads any more ends nothing
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a log that nobody reads any more ends nothing
 
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

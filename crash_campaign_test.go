@@ -137,7 +137,7 @@ func (c *campaign) owner(acts ...func(*world)) {
 	var mu sync.Mutex
 	var problems bytes.Buffer
 	c.lines = nil
-	w := &world{child: c.next(child{}), log: &problems, ready: make(chan struct{}), tell: func(l line) {
+	w := &world{child: c.next(child{}), log: &problems, ready: make(chan struct{}), began: make(chan int64, 1), tell: func(l line) {
 		mu.Lock()
 		defer mu.Unlock()
 		c.lines = append(c.lines, l)
@@ -558,6 +558,9 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 // howMany kills at random moments there are. A child takes many times longer
 // with the race detector, so there are fewer then.
 func howMany(t *testing.T) int64 {
+	if os.Getenv("PAWL_TORTURE") != "" {
+		return setting(t, "PAWL_KILLS", 10_000)
+	}
 	info, _ := debug.ReadBuildInfo()
 	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		return setting(t, "PAWL_KILLS", 50)

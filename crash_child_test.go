@@ -100,7 +100,7 @@ type child struct {
 	Database string
 	Flows    []crashFlow
 	Script   string
-	Kill     string        // when it kills itself: "before 3" is before its third commit, "after reset", "during start 200µs"
+	Kill     string        // when it kills itself: "before 3" is before its third commit, "after reset", "during start 200µs", or see [world.point]
 	Shift    time.Duration // of its wall clock, so that time passes between two starts
 }
 
@@ -119,7 +119,7 @@ type line struct {
 }
 
 func childMain(text string) int {
-	w := &world{log: os.Stderr, ready: make(chan struct{})}
+	w := &world{log: os.Stderr, ready: make(chan struct{}), began: make(chan int64, 1)}
 	err := json.Unmarshal([]byte(text), &w.child)
 	if err != nil {
 		panic(err)
@@ -147,12 +147,23 @@ type world struct {
 	tell   func(line) // from any goroutine
 	runner *pawl.Runner
 	ready  chan struct{} // closed when there is a runner
+	began  chan int64    // takes the number of a run whose job begins, if there is room; nobody closes it
+}
+
+// point is a place where a child can be told to kill itself that is no commit.
+func (w *world) point(name string) {
+	if w.Kill == name {
+		die()
+	}
 }
 
 func (w *world) start(opts ...pawl.Option) (err error) {
 	opts = append([]pawl.Option{
 		pawl.WithLogger(slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelError}))),
-		pawl.WithStore(func(s engine.Store) engine.Store { return &tap{Store: s, world: w} }),
+		pawl.WithStore(func(s engine.Store) engine.Store {
+			w.point("after migrate")
+			return &tap{Store: s, world: w}
+		}),
 		pawl.WithNow(func() time.Time { return time.Now().Add(w.Shift) }),
 		pawl.WithInboxPoll(time.Millisecond),
 		pawl.WithRestoreGuard(), // a kill must not look like a copy: everything would be refused
@@ -163,6 +174,7 @@ func (w *world) start(opts ...pawl.Option) (err error) {
 			return err
 		}
 	}
+	w.point("before migrate")
 	if w.runner, err = s.Start(context.Background()); err != nil {
 		return err
 	}
@@ -174,7 +186,13 @@ func (w *world) start(opts ...pawl.Option) (err error) {
 func (w *world) job(f crashFlow) pawl.JobFunc {
 	return func(ctx context.Context) error {
 		run, _ := pawl.RunFrom(ctx)
+		w.point("before job")
+		defer w.point("after job")
 		w.tell(line{What: "job", Flow: run.FlowID, Run: run.Number})
+		select {
+		case w.began <- run.Number:
+		default:
+		}
 		switch f.Job {
 		case "fails":
 			return errors.New("no luck")
@@ -258,6 +276,8 @@ func (w *world) play() error {
 		return w.drain()
 	case "deaf":
 		return w.deaf()
+	case "one":
+		return w.one()
 	}
 	return fmt.Errorf("no script %q", w.Script)
 }

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -107,22 +106,19 @@ func TestEngineImportsNoSQLAndNoHTTP(t *testing.T) {
 	}
 }
 
-// Every test that the README names exists.
-func TestReadmeNamesTestsThatExist(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	names := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(text), -1)
-	assert.Greater(t, len(names), 10)
-	var sources strings.Builder
-	require.NoError(t, filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
-		if strings.HasSuffix(path, "_test.go") {
-			source, readErr := os.ReadFile(path)
-			sources.Write(source)
-			return readErr
+// Every promise links to its test, and what is linked exists.
+func TestPromisesLinkToTestsThatExist(t *testing.T) {
+	link := regexp.MustCompile(`\b((?:Test|Fuzz)[A-Z]\w+)(?:\]\(([^)]+)\))?`)
+	for _, page := range []string{"README.md", "docs/robustness.md"} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		names := link.FindAllStringSubmatch(string(text), -1)
+		assert.Greater(t, len(names), 20, page)
+		for _, name := range names {
+			require.NotEmpty(t, name[2], "%s names %s without a link", page, name[1])
+			source, err := os.ReadFile(filepath.Join(filepath.Dir(page), name[2]))
+			require.NoError(t, err, page)
+			assert.Contains(t, string(source), "func "+name[1]+"(", "%s links to %s", page, name[2])
 		}
-		return err
-	}))
-	for _, name := range names {
-		assert.Contains(t, sources.String(), "func "+name+"(", runtime.GOOS)
 	}
 }

@@ -32,6 +32,9 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
+	if err := ownLog(path); err != nil { // or SQLite would move it into the file
+		return nil, err
+	}
 	r, err := newReader(path)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -23,9 +24,13 @@ func (r *Reader) checkSchema(ctx context.Context, now time.Time) (Check, error) 
 		return c, err
 	}
 	for _, part := range slices.Sorted(maps.Keys(want)) {
-		if text, ok := is[part]; !ok {
+		switch text, ok := is[part]; {
+		case !ok:
 			c.Found = append(c.Found, part+" is missing")
-		} else if text != want[part] {
+		case text == want[part]:
+		case strings.HasPrefix(want[part], "CREATE "): // many lines
+			c.Found = append(c.Found, part+" is not as the migrations make it")
+		default:
 			c.Found = append(c.Found, fmt.Sprintf("%s is %q, but should be %q", part, text, want[part]))
 		}
 		delete(is, part)
@@ -34,7 +39,7 @@ func (r *Reader) checkSchema(ctx context.Context, now time.Time) (Check, error) 
 		c.Found = append(c.Found, part+" is none of Pawl's")
 	}
 	if len(c.Found) > 0 {
-		c.Detail, c.Help = "not what the migrations make", "make it so, or restore a backup"
+		c.Detail, c.Help = "not what the migrations make", "mend it while no daemon runs, or restore a backup"
 	}
 	return c, nil
 }

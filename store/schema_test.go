@@ -19,7 +19,7 @@ func TestChangedSchemaIsNamed(t *testing.T) {
 		{"DROP INDEX pawl_run_mark", "index pawl_run_mark is missing"},
 		{"CREATE TRIGGER mine AFTER INSERT ON pawl_run_log BEGIN SELECT 1; END", "trigger mine is none of Pawl's"},
 		{"CREATE INDEX mine ON pawl_run_log (flow, number)", "index mine is none of Pawl's"},
-		{"ALTER TABLE pawl_commands ADD COLUMN mine TEXT", "table pawl_commands is "},
+		{"ALTER TABLE pawl_commands ADD COLUMN mine TEXT", "table pawl_commands is not as the migrations make it"},
 		{"UPDATE pawl_words SET word = 'fine' WHERE kind = 'status' AND code = 3", `status 3 in pawl_words is "fine", but should be "failed"`},
 		{"DELETE FROM pawl_words WHERE kind = 'run'", "run 0 in pawl_words is missing"},
 		{"INSERT INTO pawl_words VALUES ('run', 77, 'lost')", "run 77 in pawl_words is none of Pawl's"},

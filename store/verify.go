@@ -128,7 +128,7 @@ func (a *account) report(format string, args ...any) {
 // readFlows begins an account for every flow.
 func (v *verifier) readFlows(ctx context.Context) error {
 	const query = `SELECT COALESCE(p.key, s.key), p.key IS NOT NULL, s.key IS NOT NULL, COALESCE(p.id, ''), COALESCE(p.kind, ''),
-    COALESCE(p.backoff, ''), COALESCE(p.registered, 0), COALESCE(s.status, 0), COALESCE(s.run_count, 0), COALESCE(s.in_flight, 0),
+    COALESCE(p.backoff, ''), COALESCE(p.registered, 0) <> 0, COALESCE(s.status, 0), COALESCE(s.run_count, 0), COALESCE(s.in_flight, 0),
     COALESCE(s.failure_streak, 0), COALESCE(s.last_run, 0), COALESCE(s.next_eligible, 0), COALESCE(s.next_run, 0),
     COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
     COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect, 0)
@@ -185,17 +185,22 @@ func (v *verifier) readRuns(ctx context.Context) error {
 	const query = `SELECT flow, key, COALESCE(prev, 0), number, trigger, status, attempt, scheduled_at, COALESCE(started_at, 0),
     COALESCE(finished_at, 0), error IS NOT NULL
 FROM pawl_run_log ORDER BY key`
-	var flow, prev int64
+	var flow, prev, trigger, status, attempt int64
 	var r runFacts
 	return v.each(ctx, query, func(scan func(...any) error) error {
-		if err := scan(&flow, &r.key, &prev, &r.number, &r.trigger, &r.status, &r.attempt, &r.scheduled, &r.started,
+		if err := scan(&flow, &r.key, &prev, &r.number, &trigger, &status, &attempt, &r.scheduled, &r.started,
 			&r.finished, &r.failed); err != nil {
 			return err
 		}
+		// What an edited row has too much of is cut, and names itself all the same.
+		r.trigger, r.status = int8(clamp(trigger, math.MaxInt8)), int8(clamp(status, math.MaxInt8))
+		r.attempt = int32(clamp(attempt, math.MaxInt32))
 		v.account(flow, "run key", r.key).add(r, prev)
 		return nil
 	})
 }
+
+func clamp(n, limit int64) int64 { return max(min(n, limit), -limit) }
 
 // add takes the next run of the flow. What was before the oldest kept one may
 // have been pruned.

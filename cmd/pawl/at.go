@@ -43,9 +43,9 @@ SCHEDULE is that of today.`,
 				flows = slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool { return !slices.Contains(args[1:], f.ID) })
 			}
 			if *out == "json" {
-				return printJSON(os.Stdout, flows)
+				return printJSON(stdout, flows)
 			}
-			atReport{at, flows}.print(os.Stdout, outputWidth(os.Stdout))
+			atReport{at, flows}.print(stdout, outputWidth(os.Stdout))
 			return nil
 		})
 	})

@@ -24,7 +24,7 @@ tells that the file was restored, and from when it catches up (see pawl claim).`
 		return withClient(*database, func(c *pawl.Client) error {
 			size, err := c.Backup(cmd.Context(), args[0])
 			if err == nil {
-				fmt.Printf("%s: %d bytes, checked\n", printable(args[0]), size)
+				fmt.Fprintf(stdout, "%s: %d bytes, checked\n", printable(args[0]), size)
 			}
 			return err
 		})

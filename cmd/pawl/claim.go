@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -29,16 +28,16 @@ start. What is overdue then runs at once, one run per flow.`,
 				return err
 			}
 			if doubt == "" {
-				fmt.Println("nothing to claim: the database is the one that its last daemon left here")
+				fmt.Fprintln(stdout, "nothing to claim: the database is the one that its last daemon left here")
 				return nil
 			}
 			err = c.Claim(cmd.Context())
 			if errors.Is(err, pawl.ErrNoOwner) {
-				fmt.Printf("the claim is left for the next pawl run; the database was %s\n", printable(doubt))
+				fmt.Fprintf(stdout, "the claim is left for the next pawl run; the database was %s\n", printable(doubt))
 				return nil
 			}
 			if err == nil {
-				fmt.Fprintf(os.Stdout, "claimed; the database was %s\n", printable(doubt))
+				fmt.Fprintf(stdout, "claimed; the database was %s\n", printable(doubt))
 			}
 			return err
 		})

@@ -240,6 +240,21 @@ func TestDismissedCommandEndsWithoutAnOutcome(t *testing.T) {
 	assert.EqualError(t, <-returned, "the daemon was told to end at once (killed by SIGTERM)")
 }
 
+// Security: what another user owns he can write, whatever its mode says now.
+func TestFileOfAnotherUserIsWritableByHim(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pawl.yaml")
+	require.NoError(t, os.WriteFile(path, nil, 0o400))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	stat := info.Sys().(*syscall.Stat_t)
+	for uid, want := range map[int]string{os.Geteuid(): "", 0: "", 12345: "user 12345"} {
+		stat.Uid = uint32(uid)
+		who, remedy := strangers(info)
+		assert.Equal(t, want, who)
+		assert.Equal(t, want != "", strings.HasPrefix(remedy, "chown "), remedy)
+	}
+}
+
 // shell makes a command of a shell line, in a folder of its own.
 func shell(t *testing.T, line string) *command {
 	t.Helper()

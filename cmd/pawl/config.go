@@ -91,9 +91,9 @@ func readConfig(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if writableByOthers(info) {
-		return nil, fmt.Errorf("%w: the group or others can write %s, and its commands run as you; mend that with: chmod go-w %[2]s",
-			os.ErrPermission, path)
+	if who, remedy := strangers(info); who != "" {
+		return nil, fmt.Errorf("%w: %s can write %s, and its commands run as you; mend that with: %s %[3]s",
+			os.ErrPermission, who, path, remedy)
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
 	if err != nil {

@@ -84,9 +84,9 @@ func resetVerb(database *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printJSON(os.Stdout, []pawl.FlowInfo{after})
+				return printJSON(stdout, []pawl.FlowInfo{after})
 			}
-			fmt.Printf("%s: reset; it was %s with %d failures in a row\n", printable(flow.ID), flow.Status, flow.FailureStreak)
+			fmt.Fprintf(stdout, "%s: reset; it was %s with %d failures in a row\n", printable(flow.ID), flow.Status, flow.FailureStreak)
 			return nil
 		})
 	})
@@ -105,21 +105,21 @@ func queued(ctx context.Context, c *pawl.Client, command, id string, queue bool,
 	if _, err := c.Post(ctx, command, id); err != nil {
 		return err
 	}
-	fmt.Printf("%s: %s is left for the next pawl run\n", printable(id), command)
+	fmt.Fprintf(stdout, "%s: %s is left for the next pawl run\n", printable(id), command)
 	return nil
 }
 
 // started reports a run that is under way.
 func started(ctx context.Context, c *pawl.Client, id string, number int64, out format) error {
 	if out == "table" {
-		fmt.Printf("%s: run %d started\n", printable(id), number)
+		fmt.Fprintf(stdout, "%s: run %d started\n", printable(id), number)
 		return nil
 	}
 	runs, err := c.Runs(ctx, pawl.RunsQuery{Flow: id, Before: number + 1, Limit: 1})
 	if err != nil {
 		return err
 	}
-	return printJSON(os.Stdout, runs)
+	return printJSON(stdout, runs)
 }
 
 // waitRun waits until a run is over, but not for longer than timeout if there
@@ -145,11 +145,11 @@ func over(run pawl.RunInfo, out format) error {
 	}
 	switch {
 	case out == "json":
-		if err := printJSON(os.Stdout, []pawl.RunInfo{run}); err != nil {
+		if err := printJSON(stdout, []pawl.RunInfo{run}); err != nil {
 			return err
 		}
 	case run.Status == pawl.RunCompleted:
-		fmt.Println(printable(summary))
+		fmt.Fprintln(stdout, printable(summary))
 	default:
 		fmt.Fprintln(os.Stderr, printable(summary+"\n"+run.Error))
 	}

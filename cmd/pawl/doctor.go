@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,9 +31,9 @@ something.`,
 				return err
 			}
 			if *out == "json" {
-				err = printJSON(os.Stdout, checks)
+				err = printJSON(stdout, checks)
 			} else {
-				printChecks(os.Stdout, checks)
+				printChecks(stdout, checks)
 			}
 			for _, check := range checks {
 				if err == nil && len(check.Found) > 0 {

@@ -47,9 +47,9 @@ end of what the command printed.`,
 				return err
 			}
 			if *out == "json" {
-				return printJSON(os.Stdout, runs)
+				return printJSON(stdout, runs)
 			}
-			historyTable(runs, time.Now()).print(os.Stdout, outputWidth(os.Stdout))
+			historyTable(runs, time.Now()).print(stdout, outputWidth(os.Stdout))
 			return nil
 		})
 	})

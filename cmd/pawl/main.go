@@ -16,6 +16,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,11 +30,20 @@ import (
 
 func main() {
 	cmd, err := newRoot().ExecuteC()
+	if lost := stdout.Flush(); lost != nil && (err == nil || errors.As(err, new(silent))) {
+		err = failure{fmt.Errorf("%w: %w", errOutput, lost)}
+	}
 	if err != nil {
 		explain(err, cmd)
 		os.Exit(exitStatus(err))
 	}
 }
+
+// stdout is what verbs print to. It keeps the first error of a write until the end.
+var stdout = bufio.NewWriter(os.Stdout)
+
+// errOutput is an answer that could not be printed: the disk behind it is full.
+var errOutput = errors.New("the output is incomplete")
 
 // explain prints what went wrong.
 func explain(err error, cmd *cobra.Command) {
@@ -56,6 +66,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetOut(stdout)
 	var database string
 	root.PersistentFlags().StringVar(&database, "db", "pawl.db", "the database `file`")
 	root.AddCommand(runVerb(&database), validateVerb(), statusVerb(&database), historyVerb(&database),
@@ -92,6 +103,7 @@ var exits = []struct {
 	{pawl.ErrStopped, 75},
 	{fs.ErrPermission, 77},
 	{errConfig, 78},
+	{errOutput, 74},
 	{fs.ErrNotExist, 74},
 	{fs.ErrExist, 74},
 }
@@ -123,7 +135,7 @@ func sqliteStatus(err error) int {
 	}
 	switch coded.Code() & 0xff {
 	case 11, 26: // SQLITE_CORRUPT, SQLITE_NOTADB
-		return 65
+		return exitCorrupt
 	case 10, 13, 14: // SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
 		return 74
 	case 5, 6: // SQLITE_BUSY, SQLITE_LOCKED

@@ -134,8 +134,8 @@ func (o *orphanage) settings(id string) settings {
 func (o *orphanage) end(ctx context.Context, doomed []orphan) error {
 	var grace time.Duration
 	newest := map[string]int64{}
+	askOnce(doomed, orphan.terminate)
 	for _, p := range doomed {
-		p.terminate()
 		grace = max(grace, o.settings(p.flow).grace)
 		newest[p.flow] = max(newest[p.flow], p.run)
 	}
@@ -151,6 +151,15 @@ func (o *orphanage) end(ctx context.Context, doomed []orphan) error {
 		maps.Copy(o.waiting, newest)
 	}
 	return err
+}
+
+// askOnce asks each group once, by one of its processes that is still there: a
+// second SIGTERM would end what a trap has started to clean up.
+func askOnce(doomed []orphan, terminate func(orphan) (sent bool)) {
+	asked := map[int]bool{}
+	for _, p := range doomed {
+		asked[p.group] = asked[p.group] || terminate(p)
+	}
 }
 
 // gone blocks while a flow waits for the end of its orphans.

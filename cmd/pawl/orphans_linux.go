@@ -131,18 +131,19 @@ func ancestry() []int {
 	return groups
 }
 
-func (p orphan) terminate() { p.signal(syscall.SIGTERM) }
-func (p orphan) kill()      { p.signal(syscall.SIGKILL) }
+func (p orphan) terminate() bool { return p.signal(syscall.SIGTERM) }
+func (p orphan) kill() bool      { return p.signal(syscall.SIGKILL) }
 
 // signal signals the orphan's group, if the process of that number is still the
 // one that was found.
-func (p orphan) signal(s syscall.Signal) {
+func (p orphan) signal(s syscall.Signal) (sent bool) {
 	now, err := readStat(p.pid)
 	switch {
 	case err != nil || now.started != p.started:
+		return false
 	case now.group > 1:
-		_ = syscall.Kill(-now.group, s)
+		return syscall.Kill(-now.group, s) == nil
 	default:
-		_ = syscall.Kill(p.pid, s)
+		return syscall.Kill(p.pid, s) == nil
 	}
 }

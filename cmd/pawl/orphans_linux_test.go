@@ -50,6 +50,17 @@ func TestOrphanThatIgnoresSIGTERMIsKilled(t *testing.T) {
 	line.waitForEnd(t)
 }
 
+// What an orphan has started to clean up is not ended by a second SIGTERM to the
+// group, but a group whose first process is gone is asked through another.
+func TestGroupOfOrphansIsAskedOnce(t *testing.T) {
+	var asked []int
+	askOnce([]orphan{{pid: 1, group: 1}, {pid: 2, group: 1}, {pid: 3, group: 1}, {pid: 4, group: 4}}, func(p orphan) bool {
+		asked = append(asked, p.pid)
+		return p.pid != 1
+	})
+	assert.Equal(t, []int{1, 2, 4}, asked)
+}
+
 func TestProcessOfAnotherStartTimeIsNotSignalled(t *testing.T) {
 	t.Parallel()
 	line := newLine(t)

@@ -8,8 +8,8 @@ func marked(string) []orphan { return nil }
 // rival is not known here.
 func rival(_, _ string) bool { return false }
 
-func (orphan) terminate() {}
-func (orphan) kill()      {}
+func (orphan) terminate() bool { return false }
+func (orphan) kill() bool      { return false }
 
 // allZombies cannot be told.
 func allZombies(int) bool { return false }

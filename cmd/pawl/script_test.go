@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // use, with the exit codes. Besides the usual commands they have:
 //
 //	code N pawl ...    runs a command that must exit with N
-//	daemon ARG...      starts pawl run and waits until it is up
+//	daemon ARG...      starts pawl run, its log in a file too, and waits until it is up
 //	signal NAME        sends the daemon a signal
 //	logged PATTERN     waits until the daemon has logged such a line
 //	ended N            waits until the daemon has exited, with N; -1: killed
@@ -167,14 +167,17 @@ func (d *testDaemon) start(ts *testscript.TestScript, args []string) {
 	log, err := d.cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(d.cmd.Start())
+	file, err := os.Create(ts.MkAbs("log"))
+	ts.Check(err)
 	d.lines, d.past = make(chan string, 1000), nil // more than any script makes it log
-	go follow(log, d.lines)
+	go follow(log, file, d.lines)
 	d.logged(ts, []string{`"msg":"running"`})
 }
 
-func follow(log io.Reader, lines chan<- string) {
+func follow(log io.Reader, file *os.File, lines chan<- string) {
 	defer close(lines)
-	for s := bufio.NewScanner(log); s.Scan(); {
+	defer file.Close()
+	for s := bufio.NewScanner(io.TeeReader(log, file)); s.Scan(); {
 		lines <- s.Text()
 	}
 }

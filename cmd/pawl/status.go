@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,7 +33,7 @@ STREAK counts failures in a row, of those that trip the flow.`,
 				return err
 			}
 			if *out == "json" {
-				return printJSON(os.Stdout, flows)
+				return printJSON(stdout, flows)
 			}
 			owner, owned, err := c.Owner(cmd.Context())
 			if err != nil {
@@ -43,7 +44,7 @@ STREAK counts failures in a row, of those that trip the flow.`,
 				return err
 			}
 			s := statusReport{flows, owner, owned, passive, time.Now(), *database}
-			s.print(os.Stdout, outputWidth(os.Stdout))
+			s.print(stdout, outputWidth(os.Stdout))
 			return nil
 		})
 	})
@@ -57,7 +58,11 @@ func withClient(database string, use func(*pawl.Client) error) error {
 		return err
 	}
 	defer c.Close()
-	return use(c)
+	err = use(c)
+	if sqliteStatus(err) == exitCorrupt && !errors.Is(err, pawl.ErrDatabaseDamaged) {
+		err = fmt.Errorf("the database %s is damaged; see what pawl doctor says: %w", database, err)
+	}
+	return err
 }
 
 // list is the flows with these ids, in the order of registration; all if there

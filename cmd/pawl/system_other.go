@@ -17,8 +17,8 @@ func groupAlive(*os.Process) bool      { return false }
 func signalOf(*os.ProcessState) string { return "" }
 func signalNumber(string) int          { return 0 }
 
-// writableByOthers cannot be told from the mode of a file.
-func writableByOthers(fs.FileInfo) bool { return false }
+// strangers cannot be told from the mode of a file.
+func strangers(fs.FileInfo) (who, remedy string) { return "", "" }
 
 // terminal is not known here.
 func terminal(*os.File) (width int, ok bool) { return 0, false }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -52,8 +53,18 @@ func signalOf(state *os.ProcessState) string {
 // signalNumber is the number of a signal by its name, 0 if it has none here.
 func signalNumber(name string) int { return int(unix.SignalNum(name)) }
 
-// writableByOthers says whether more than the owner of a file can write it.
-func writableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o022 != 0 }
+// strangers says who, other than us and root, can write a file, and what mends
+// that; nobody: empty.
+func strangers(info fs.FileInfo) (who, remedy string) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
+		return fmt.Sprintf("user %d", stat.Uid), fmt.Sprintf("chown %d", os.Geteuid())
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return "the group or others", "chmod go-w"
+	}
+	return "", ""
+}
 
 // terminal says whether f is one, and how many columns it has; 0 if it does not
 // know.

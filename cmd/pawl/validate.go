@@ -32,7 +32,7 @@ func validateVerb() *cobra.Command {
 		if path == "" {
 			path = "the built-in demo"
 		}
-		fmt.Printf("%s is valid: %d flows\n", printable(path), len(plan.flows))
+		fmt.Fprintf(stdout, "%s is valid: %d flows\n", printable(path), len(plan.flows))
 		return nil
 	})
 	return cmd

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -26,12 +25,12 @@ may go on. It exits with 65 when something is wrong.`,
 			case err != nil && len(found) == 0:
 				return err
 			case *out == "json":
-				err = printJSON(os.Stdout, found)
+				err = printJSON(stdout, found)
 			case len(found) == 0:
-				fmt.Printf("%s: all is well\n", printable(*database))
+				fmt.Fprintf(stdout, "%s: all is well\n", printable(*database))
 			default:
 				for _, line := range found {
-					fmt.Println(printable(line))
+					fmt.Fprintln(stdout, printable(line))
 				}
 			}
 			if err == nil && len(found) > 0 {

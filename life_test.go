@@ -1,0 +1,134 @@
+//go:build unix
+
+package pawl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/faultvfs"
+)
+
+// A life is that of a scheduler on a disk that is watched. What it shows, it notes
+// in the log of the disk: the jobs that begin, the states it publishes.
+type life struct {
+	db      string
+	storage *faultvfs.Storage
+	runner  *pawl.Runner
+
+	mu    sync.Mutex
+	facts []fact         // that the marks in the log stand for
+	began map[string]int // how often each run's job began, by name of the run
+}
+
+// fact is what the file must hold from now on.
+type fact struct {
+	flow    string
+	run     int64 // at least so many runs
+	version int64 // at least so many transitions
+}
+
+func newLife(t *testing.T) *life {
+	folder := t.TempDir()
+	l := &life{db: filepath.Join(folder, "jobs.db"), storage: faultvfs.Watch(folder), began: map[string]int{}}
+	t.Cleanup(l.storage.Close)
+	return l
+}
+
+// scheduler has flows of every kind, whose jobs succeed, fail, and trip them.
+func (l *life) scheduler(t *testing.T) *pawl.Scheduler {
+	s := quiet(l.db, pawl.WithStopTimeout(3*time.Second))
+	require.NoError(t, s.Every("every", time.Second, l.job(func(int64) error { return nil })))
+	require.NoError(t, s.Cron("cron", "*/2 * * * * *", l.job(func(int64) error { time.Sleep(1500 * time.Millisecond); return nil })))
+	require.NoError(t, s.Manual("flaky", l.job(func(run int64) error {
+		if run%2 == 0 {
+			return errors.New(strings.Repeat("it broke, and here is why. ", 200))
+		}
+		return nil
+	}), pawl.WithBackoff(pawl.BackoffPolicy{Initial: 100 * time.Millisecond})))
+	require.NoError(t, s.Every("trips", 700*time.Millisecond, l.job(func(int64) error { return errors.New("boom") }),
+		pawl.WithBackoff(pawl.BackoffPolicy{Initial: 100 * time.Millisecond, StreakLimit: 3})))
+	return s
+}
+
+func (l *life) job(do func(run int64) error) pawl.Job {
+	return job(func(ctx context.Context) error {
+		run, _ := pawl.RunFrom(ctx)
+		l.note(fact{flow: run.FlowID, run: run.Number})
+		l.mu.Lock()
+		l.began[runName(run.FlowID, run.Number)]++
+		l.mu.Unlock()
+		return do(run.Number)
+	})
+}
+
+func (l *life) note(f fact) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.facts = append(l.facts, f)
+	l.storage.Mark(int64(len(l.facts) - 1))
+}
+
+// start tries twice, as somebody who reads the error would.
+func (l *life) start(t *testing.T, mend func()) {
+	r, err := l.scheduler(t).Start(t.Context())
+	if err != nil {
+		mend()
+		r, err = l.scheduler(t).Start(t.Context())
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Stop(context.Background()) })
+	l.runner = r
+}
+
+// live lets time pass, asks for this and that, and notes what is shown. Not all of
+// it succeeds.
+func (l *life) live(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(290 * time.Millisecond) {
+		if n, err := l.runner.Trigger(context.Background(), "flaky"); err == nil {
+			l.note(fact{flow: "flaky", run: n})
+		}
+		if info, _ := l.runner.Status("trips"); info.Status == pawl.StatusTripped && time.Now().Second()%3 == 0 {
+			_ = l.runner.Reset(context.Background(), "trips")
+		}
+		synctest.Wait()
+		for _, info := range l.runner.List() {
+			l.note(fact{flow: info.ID, run: info.LastNumber, version: info.Version})
+		}
+	}
+}
+
+// check says which of the facts a file does not hold, and what is wrong with it.
+func check(db string, facts []fact) (err error) {
+	c, err := pawl.Open(db)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	held := map[string]pawl.FlowInfo{}
+	flows, err := c.List(context.Background())
+	for _, info := range flows {
+		held[info.ID] = info
+	}
+	for _, f := range facts {
+		if info := held[f.flow]; info.LastNumber < f.run || info.Version < f.version {
+			return fmt.Errorf("it was shown that flow %q has run %d and version %d, the file has %d and %d",
+				f.flow, f.run, f.version, info.LastNumber, info.Version)
+		}
+	}
+	found, verifyErr := c.Verify(context.Background())
+	if len(found) > 0 {
+		err = fmt.Errorf("verify finds: %s", strings.Join(found, "; "))
+	}
+	return errors.Join(err, verifyErr)
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// plan begins with an owner and his flows; then come runs that begin and end in
+// any way, commands in the inbox, checkpoints, and looks from outside.
+func plan(seed uint64, commits, checkpoints int) (steps []step, err error) {
+	chance := rand.New(rand.NewPCG(seed, 1))
+	b, err := newBooks(chance)
+	if err != nil {
+		return nil, err
+	}
+	steps = append(steps, commitStep("start", b.start()))
+	for n := range commits {
+		steps = append(steps, commitStep(fmt.Sprintf("commit %d", n+1), b.next()))
+		switch what := chance.IntN(6); {
+		case what == 0 && n < checkpoints:
+			steps = append(steps, step{"checkpoint", checkpointNow})
+		case what == 1:
+			b.posted++
+			steps = append(steps, step{"post", func(ctx context.Context, s *Store) error {
+				_, err := s.Post(ctx, engine.Command{Verb: "trigger", Flow: "manual"}, "test", epoch)
+				return err
+			}})
+		}
+	}
+	return append(steps, commitStep("stop", b.stop())), nil
+}
+
+func commitStep(name string, b engine.Batch) step {
+	return step{name, func(ctx context.Context, s *Store) error { return s.Commit(ctx, b) }}
+}
+
+// checkpointNow is Checkpoint with a log that has become long, without making it
+// long: the next commit begins it anew.
+func checkpointNow(_ context.Context, s *Store) error {
+	w := s.writer
+	if w.conn == nil {
+		return nil
+	}
+	if _, _, err := pair(w.statements.checkpoint); err != nil {
+		w.discard()
+		return err
+	}
+	return nil
+}
+
+// books keeps the flows of a workload as the engine would.
+type books struct {
+	chance    *rand.Rand
+	ids       []string
+	plans     map[string]engine.Plan
+	states    map[string]engine.State
+	counters  engine.Counters
+	now       time.Time
+	owner     engine.Owner
+	posted    int64 // commands
+	answered  int64
+	unwritten engine.Batch
+}
+
+func newBooks(chance *rand.Rand) (*books, error) {
+	every, err := engine.Every(time.Second)
+	if err != nil {
+		return nil, err
+	}
+	cron, err := engine.Cron("* * * * * *")
+	if err != nil {
+		return nil, err
+	}
+	policy := &engine.BackoffPolicy{Initial: time.Second, Jitter: 0.5, StreakLimit: 3}
+	b := &books{chance: chance, states: map[string]engine.State{}, now: epoch, plans: map[string]engine.Plan{
+		"every": {Schedule: every, Backoff: policy}, "cron": {Schedule: cron},
+		"manual": {Schedule: engine.Manual()}, "trips": {Schedule: engine.Manual(), Backoff: policy},
+	}}
+	b.ids = []string{"every", "cron", "manual", "trips"}
+	b.owner = engine.Owner{Host: "test", PID: 1, BootID: "boot", Version: "test", StartedAt: epoch}
+	return b, nil
+}
+
+func (b *books) start() engine.Batch {
+	b.owner.Generation = 1
+	for i, id := range b.ids {
+		p := b.plans[id]
+		p.Position, p.Database = i, "test"
+		b.plans[id] = p
+		b.counters.Flow++
+		b.states[id] = engine.State{FlowInfo: engine.FlowInfo{ID: id, Status: engine.StatusIdle}, Key: b.counters.Flow}
+		b.apply(id, engine.Adopt{})
+	}
+	return b.batch(true)
+}
+
+// next is one to five transitions; those of one flow may follow one another.
+func (b *books) next() engine.Batch {
+	for want := 1 + b.chance.IntN(5); len(b.unwritten.Changes) < want; {
+		b.now = b.now.Add(time.Duration(b.chance.IntN(1500)) * time.Millisecond)
+		id := b.ids[b.chance.IntN(len(b.ids))]
+		b.apply(id, b.event(b.states[id]))
+	}
+	if b.answered < b.posted {
+		b.answered++
+		b.unwritten.Answers = []engine.Answer{{ID: b.answered, At: b.now, Result: strconv.FormatInt(b.answered, 10)}}
+	}
+	return b.batch(false)
+}
+
+func (b *books) event(s engine.State) engine.Event {
+	n := s.LastNumber
+	if s.InFlight == 0 {
+		return []engine.Event{engine.Reserve{Trigger: engine.TriggerManual}, engine.Reserve{Trigger: engine.TriggerSchedule}, engine.Reset{}}[b.chance.IntN(3)]
+	}
+	long := strings.Repeat("it broke, and here is why. ", 1+b.chance.IntN(250)) // up to two pages
+	return []engine.Event{
+		engine.Outcome{Run: n}, engine.Outcome{Run: n, Error: "boom"}, engine.Outcome{Run: n, Error: long},
+		engine.Interrupt{Run: n, Error: "interrupted"}, engine.Cancel{Run: n, Error: "cancelled"},
+	}[b.chance.IntN(5)]
+}
+
+func (b *books) stop() engine.Batch {
+	b.owner.StoppedAt = b.now
+	return b.batch(true)
+}
+
+// apply makes a transition, unless it is refused.
+func (b *books) apply(id string, e engine.Event) {
+	if r, ok := e.(engine.Reserve); ok {
+		r.Key = b.counters.Run + 1
+		e = r
+	}
+	c, err := engine.Apply(b.states[id], e, b.now, b.plans[id])
+	if err != nil {
+		return
+	}
+	b.counters.Seq++
+	b.counters.Run = max(b.counters.Run, c.LastKey)
+	c.Seq = b.counters.Seq
+	b.states[id] = *c.State
+	b.unwritten.Changes = append(b.unwritten.Changes, c)
+}
+
+func (b *books) batch(owner bool) engine.Batch {
+	batch := b.unwritten
+	b.unwritten = engine.Batch{}
+	if owner {
+		o := b.owner
+		batch.Owner = &o
+	}
+	return batch
+}

@@ -1,0 +1,322 @@
+package pawl_test
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// The Chronos check: from the schedules and from what happened to the process it is
+// derived when each flow has to run, and compared with a log that the jobs write. A
+// target without a run is a miss, a run without a target is an extra. Virtual time
+// makes both exact. It shares no code with the engine.
+
+// yearFlow is a flow as the check sees it: every with an interval, cron with a
+// predicate on the clock of a zone, or neither.
+type yearFlow struct {
+	id       string
+	interval time.Duration
+	expr     string
+	zone     string
+	matches  func(local time.Time) bool // of whole minutes
+	policy   *pawl.BackoffPolicy
+	lasts    time.Duration
+	fails    func(run int64) bool
+
+	instants []time.Time // of the expression, in order
+}
+
+// entry is a line of the log, written by a job when it ended.
+type entry struct {
+	pawl.RunInfo
+	began, ended time.Time // of the clock that never jumps
+	failed       bool
+	lost         bool // its process was dead when it ended
+	cancelled    bool // a stop cancelled it
+}
+
+// happening is what the test did to the process. Between two of them it is up, with
+// a wall clock that runs ahead of the other by shift.
+type happening struct {
+	what  string // start, stop (nothing begins any more), down (nothing ends any more), jump, reset, trigger
+	at    time.Time
+	shift time.Duration
+	flow  string // of a reset or trigger
+}
+
+// expand finds the instants of a year, minute by minute, and some more for a clock
+// that jumps.
+func (f *yearFlow) expand(from time.Time) {
+	if f.matches == nil {
+		return
+	}
+	zone, err := time.LoadLocation(f.zone)
+	if err != nil {
+		panic(err)
+	}
+	for t, end := from.AddDate(0, -3, 0), from.AddDate(1, 3, 0); t.Before(end); t = t.Add(time.Minute) {
+		if f.matches(t.In(zone)) {
+			f.instants = append(f.instants, t)
+		}
+	}
+}
+
+// after is the first instant after t, or one that is out of reach.
+func (f *yearFlow) after(t time.Time) time.Time {
+	i := sort.Search(len(f.instants), func(i int) bool { return f.instants[i].After(t) })
+	if i == len(f.instants) {
+		return t.AddDate(100, 0, 0)
+	}
+	return f.instants[i]
+}
+
+// latest is the last instant until t.
+func (f *yearFlow) latest(t time.Time) time.Time {
+	i := sort.Search(len(f.instants), func(i int) bool { return f.instants[i].After(t) })
+	return f.instants[i-1]
+}
+
+// watcher goes through what happened, and through the log of one flow.
+type watcher struct {
+	*yearFlow
+	log              []entry
+	shift            time.Duration
+	up               bool      // and not stopping
+	from             time.Time // up to when it has looked
+	target, eligible time.Time // of the wall clock; target zero: none
+	end, fired       time.Time // of the last run; the instant of the last one by schedule
+	streak           int
+	tripped, owed    bool
+	running          *entry
+}
+
+// check returns the first thing that is wrong with the runs of a flow.
+func (f *yearFlow) check(log []entry, happenings []happening) error {
+	w := &watcher{yearFlow: f, log: log}
+	for i, h := range happenings {
+		if err := w.until(h.at); err != nil {
+			return fmt.Errorf("%s, before happening %d %+v: %w", f.id, i, h, err)
+		}
+		if err := w.happens(h, i == 0); err != nil {
+			return fmt.Errorf("%s, happening %d %+v: %w", f.id, i, h, err)
+		}
+	}
+	if len(w.log) > 0 {
+		return fmt.Errorf("%s: extra: run %d at %s", f.id, w.log[0].Number, w.log[0].began)
+	}
+	return nil
+}
+
+// until matches the targets up to an instant with the runs.
+func (w *watcher) until(end time.Time) error {
+	for {
+		if w.running != nil && !w.running.ended.After(end) && !w.running.lost && !w.running.cancelled {
+			w.outcome()
+			continue
+		}
+		due := w.target
+		if due.Before(w.eligible) {
+			due = w.eligible
+		}
+		at := due.Add(-w.shift)
+		if at.Before(w.from) {
+			at = w.from
+		}
+		if !w.up || w.running != nil || w.target.IsZero() || !at.Before(end) {
+			break
+		}
+		if err := w.run(at, false); err != nil {
+			return err
+		}
+	}
+	w.from = end
+	return nil
+}
+
+// run takes the next run from the log, which has to begin at an instant.
+func (w *watcher) run(at time.Time, triggered bool) error {
+	if len(w.log) == 0 || w.log[0].began.After(at) {
+		return fmt.Errorf("miss: no run at %s, %s on the wall, for %s", at, at.Add(w.shift), w.target)
+	}
+	e := w.log[0]
+	w.log, w.running, w.from = w.log[1:], &e, at
+	scheduled := w.target
+	switch {
+	case triggered:
+		scheduled = at.Add(w.shift)
+	case w.instants != nil:
+		if !w.owed {
+			scheduled = w.latest(at.Add(w.shift))
+		}
+		w.fired = scheduled
+		w.target = w.following(at.Add(w.shift))
+	default:
+		w.target = time.Time{}
+	}
+	switch {
+	case e.began.Before(at):
+		return fmt.Errorf("extra: run %d at %s, the next target is at %s", e.Number, e.began, at)
+	case (e.Trigger == "manual") != triggered:
+		return fmt.Errorf("run %d at %s is of %s", e.Number, at, e.Trigger)
+	case !e.ScheduledAt.Equal(scheduled):
+		return fmt.Errorf("run %d at %s is for %s, want %s", e.Number, at, e.ScheduledAt, scheduled)
+	}
+	w.owed = w.owed && triggered
+	if e.ended.Equal(e.began) {
+		w.outcome()
+	}
+	return nil
+}
+
+// outcome draws the consequences of a run that ended.
+func (w *watcher) outcome() {
+	e := w.running
+	w.running, w.end = nil, e.ended.Add(w.shift)
+	w.from = e.ended
+	if e.failed {
+		w.fail(w.end)
+	} else {
+		w.streak, w.eligible = 0, time.Time{}
+	}
+	w.plan(w.end)
+}
+
+func (w *watcher) fail(now time.Time) {
+	if w.policy == nil {
+		return
+	}
+	w.streak++
+	if w.streak == w.policy.StreakLimit {
+		w.tripped, w.target, w.eligible = true, time.Time{}, time.Time{}
+		return
+	}
+	delay := w.policy.Initial
+	for range w.streak - 1 {
+		delay = min(2*delay, w.policy.MaxDelay)
+	}
+	w.eligible = now.Add(delay)
+}
+
+func (w *watcher) plan(now time.Time) {
+	switch {
+	case w.tripped:
+		return
+	case w.interval > 0 && !w.target.After(now):
+		w.target = now.Add(w.interval)
+	case w.instants != nil && !w.target.After(now):
+		w.target = w.following(now)
+	}
+	w.leaveWindow()
+}
+
+// following is the next instant, but none twice if the clock went back a little.
+func (w *watcher) following(now time.Time) time.Time {
+	if w.fired.After(now) {
+		return w.after(w.fired)
+	}
+	return w.after(now)
+}
+
+func (w *watcher) leaveWindow() {
+	switch {
+	case w.target.IsZero() || !w.target.Before(w.eligible):
+	case w.instants != nil:
+		w.target = w.after(w.eligible.Add(-time.Nanosecond))
+	default:
+		w.target = w.eligible
+	}
+}
+
+// happens follows what the test did.
+func (w *watcher) happens(h happening, first bool) error {
+	back := w.shift - h.shift
+	w.shift = h.shift
+	now := h.at.Add(h.shift)
+	switch {
+	case h.what == "trigger" && h.flow == w.id:
+		return w.run(h.at, true)
+	case h.what == "reset" && h.flow == w.id:
+		w.reset(now)
+	case h.what == "jump" && back > 0:
+		w.setBack(now, back)
+	case h.what == "stop", h.what == "down":
+		w.up = false
+	case h.what == "start":
+		w.up = true
+		switch {
+		case first && w.interval > 0:
+			w.target = now
+		case first && w.instants != nil:
+			w.target = w.after(now)
+		case w.running != nil:
+			w.recover(now)
+		}
+	}
+	return nil
+}
+
+// recover is for a run that had no outcome.
+func (w *watcher) recover(now time.Time) {
+	e := w.running
+	w.running = nil
+	if !e.lost { // it was cancelled, so its instant is due again
+		w.end = e.ended.Add(w.shift)
+		w.target, w.owed = e.ScheduledAt, true
+		return
+	}
+	w.end = now
+	w.fail(now)
+	if w.target.IsZero() || w.target.After(now) {
+		w.plan(now)
+	}
+}
+
+// setBack is a wall clock that shows less than before: by three hours or more it
+// was wrong, and all is planned anew; else no wait gets longer than it can be.
+func (w *watcher) setBack(now time.Time, by time.Duration) {
+	if limit := now.Add(w.longest()); w.policy != nil && w.eligible.After(limit) {
+		w.eligible = limit
+	}
+	wrong := by >= 3*time.Hour
+	if wrong && w.end.After(now) {
+		w.end = now
+	}
+	if wrong && w.fired.After(now) {
+		w.fired = now
+	}
+	switch {
+	case w.tripped || w.target.IsZero():
+	case w.instants != nil && wrong:
+		w.target, w.owed = w.after(now), false
+	case w.instants != nil:
+		return
+	case wrong:
+		w.target = w.end.Add(w.interval)
+	case w.target.After(now.Add(w.interval)):
+		w.target = now.Add(w.interval)
+	}
+	w.leaveWindow()
+}
+
+func (w *watcher) longest() time.Duration {
+	if w.policy == nil {
+		return 0
+	}
+	return w.policy.MaxDelay
+}
+
+func (w *watcher) reset(now time.Time) {
+	waited := w.tripped || w.eligible.After(now)
+	w.tripped, w.streak, w.eligible = false, 0, time.Time{}
+	switch {
+	case !waited:
+	case w.instants != nil:
+		w.target, w.owed = w.following(now), false
+	case w.end.Add(w.interval).After(now):
+		w.target = w.end.Add(w.interval)
+	default:
+		w.target = now
+	}
+}

@@ -1,0 +1,252 @@
+package pawl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
+)
+
+func yearFlows() []*yearFlow {
+	never := func(int64) bool { return false }
+	policy := func(initial time.Duration, limit int) *pawl.BackoffPolicy {
+		return &pawl.BackoffPolicy{Initial: initial, Multiplier: 2, MaxDelay: 24 * time.Hour, StreakLimit: limit}
+	}
+	return []*yearFlow{
+		{id: "berlin", expr: "0 30 2 * * *", zone: "Europe/Berlin", fails: never,
+			matches: func(l time.Time) bool { return l.Hour() == 2 && l.Minute() == 30 }},
+		{id: "new york", expr: "0 30 1 * * *", zone: "America/New_York", fails: never,
+			matches: func(l time.Time) bool { return l.Hour() == 1 && l.Minute() == 30 }},
+		{id: "half an hour", expr: "0 45 1 * * *", zone: "Australia/Lord_Howe", fails: never,
+			matches: func(l time.Time) bool { return l.Hour() == 1 && l.Minute() == 45 }},
+		{id: "weekdays", expr: "0 5 9 * * 1-5", zone: "Asia/Kathmandu", fails: never,
+			matches: func(l time.Time) bool {
+				return l.Weekday() != time.Saturday && l.Weekday() != time.Sunday && l.Hour() == 9 && l.Minute() == 5
+			}},
+		{id: "leap day", expr: "0 15 4 29 2 *", zone: "UTC", fails: never,
+			matches: func(l time.Time) bool {
+				return l.Month() == time.February && l.Day() == 29 && l.Hour() == 4 && l.Minute() == 15
+			}},
+		{id: "flaky", expr: "0 0 */6 * * *", zone: "UTC", policy: policy(4*time.Hour, 0), fails: func(n int64) bool { return n%5 < 3 },
+			matches: func(l time.Time) bool { return l.Hour()%6 == 0 && l.Minute() == 0 }},
+		{id: "long", interval: 9 * time.Hour, lasts: 100 * time.Minute, policy: policy(3*time.Hour, 0), fails: func(n int64) bool { return n%4 == 0 }},
+		{id: "trips", interval: 8 * time.Hour, policy: policy(5*time.Hour, 3), fails: func(n int64) bool { return n%7 < 3 }},
+		{id: "daily", interval: 24 * time.Hour, fails: func(n int64) bool { return n%2 == 0 }},
+		{id: "asked for", fails: never},
+	}
+}
+
+// A year in which the process is stopped, killed and started hundreds of times, the
+// wall clock jumps, flows are reset and triggered: nothing is missed, nothing runs
+// twice. PAWL_SEED repeats it; PAWL_TORTURE=1 lives through 200 years.
+// Harness 5; I3, I5; L2 to L6, L8, T4 to T8, D2; matrix: suspend, clock forward and back.
+func TestAYearHasNoMissAndNoExtra(t *testing.T) {
+	t.Parallel()
+	seed, years := uint64(time.Now().UnixNano()), uint64(1)
+	if text := os.Getenv("PAWL_SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	if os.Getenv("PAWL_TORTURE") != "" {
+		years = 200
+	}
+	for ; years > 0; years-- {
+		t.Logf("PAWL_SEED=%d", seed)
+		bubble(t, func(t *testing.T, db string) { liveAYear(t, db, seed) })
+		seed++
+	}
+}
+
+func liveAYear(t *testing.T, db string, seed uint64) {
+	y := &year{t: t, db: db, flows: yearFlows(), random: rand.New(rand.NewPCG(seed, 0)), log: map[string][]entry{}}
+	for _, f := range y.flows {
+		f.expand(time.Now().UTC())
+	}
+	y.live()
+	verify(t, db)
+	y.check()
+}
+
+// year is a program, what happens to it, and the log that its jobs write.
+type year struct {
+	t      *testing.T
+	db     string
+	flows  []*yearFlow
+	random *rand.Rand
+	shift  atomic.Int64 // of the wall clock
+	dead   *atomic.Bool // nothing reaches the file any more
+	runner *pawl.Runner
+
+	mu         sync.Mutex
+	log        map[string][]entry // by flow, in the order in which the runs began
+	happenings []happening
+}
+
+func (y *year) wall() time.Time { return time.Now().Add(time.Duration(y.shift.Load())) }
+
+func (y *year) happen(what, flow string) {
+	synctest.Wait()
+	y.happenings = append(y.happenings, happening{what, time.Now(), time.Duration(y.shift.Load()), flow})
+}
+
+func (y *year) live() {
+	y.start()
+	for end := time.Now().AddDate(1, 0, 0); time.Now().Before(end); {
+		y.sleep(40 * time.Hour)
+		switch y.random.IntN(10) {
+		case 0, 1, 2:
+			y.stop()
+		case 3, 4, 5:
+			y.crash()
+		case 6:
+			y.jump()
+		case 7:
+			y.trigger("asked for")
+		case 8:
+			y.trigger("berlin")
+		default:
+			y.reset([]string{"trips", "flaky"}[y.random.IntN(2)])
+		}
+	}
+	y.sleep(40 * time.Hour)
+	y.happen("down", "")
+	_ = y.runner.Stop(context.Background()) // may cancel a run
+}
+
+// sleep lets up to a while pass, in milliseconds, as fine as the store keeps time.
+func (y *year) sleep(most time.Duration) {
+	time.Sleep(time.Duration(1+y.random.Int64N(int64(most/time.Millisecond))) * time.Millisecond)
+}
+
+func (y *year) start() {
+	y.dead = new(atomic.Bool)
+	s := quiet(y.db, pawl.WithNow(y.wall), pawl.WithStore(func(real engine.Store) engine.Store { return &mortal{real, y.dead} }))
+	for _, f := range y.flows {
+		var opts []pawl.FlowOption
+		if f.policy != nil {
+			opts = append(opts, pawl.WithBackoff(*f.policy))
+		}
+		job := y.job(f, y.dead)
+		switch {
+		case f.interval > 0:
+			require.NoError(y.t, s.Every(f.id, f.interval, job, opts...))
+		case f.expr != "":
+			require.NoError(y.t, s.Cron(f.id, fmt.Sprintf("CRON_TZ=%s %s", f.zone, f.expr), job, opts...))
+		default:
+			require.NoError(y.t, s.Manual(f.id, job, opts...))
+		}
+	}
+	y.happenings = append(y.happenings, happening{"start", time.Now(), time.Duration(y.shift.Load()), ""})
+	y.runner = start(y.t, s)
+}
+
+// job writes the log.
+func (y *year) job(f *yearFlow, dead *atomic.Bool) pawl.Job {
+	return job(func(ctx context.Context) error {
+		e := entry{began: time.Now()}
+		e.RunInfo, _ = pawl.RunFrom(ctx)
+		e.failed = f.fails(e.Number)
+		if f.lasts > 0 {
+			select {
+			case <-time.After(f.lasts):
+			case <-ctx.Done():
+				e.cancelled = true
+			}
+		}
+		e.ended, e.lost = time.Now(), dead.Load()
+		y.mu.Lock()
+		y.log[f.id] = append(y.log[f.id], e)
+		y.mu.Unlock()
+		if e.cancelled {
+			return ctx.Err()
+		}
+		if e.failed {
+			return errors.New("boom")
+		}
+		return nil
+	})
+}
+
+func (y *year) stop() {
+	y.happen("stop", "")
+	err := y.runner.Stop(context.Background())
+	if err != nil {
+		require.ErrorIs(y.t, err, pawl.ErrStopTimeout)
+	}
+	y.happen("down", "")
+	y.sleep(20 * time.Hour)
+	y.start()
+}
+
+func (y *year) crash() {
+	y.happen("down", "")
+	y.dead.Store(true)
+	_ = y.runner.Stop(context.Background())
+	y.sleep(20 * time.Hour)
+	y.start()
+}
+
+// jump sets the wall clock soon after an instant of most flows, and makes the driver
+// look at it at once.
+func (y *year) jump() {
+	wall := y.wall()
+	time.Sleep(wall.Truncate(6 * time.Hour).Add(6*time.Hour + 10*time.Minute).Sub(wall))
+	y.sleep(time.Minute)
+	by := []time.Duration{31 * time.Hour, 40 * time.Minute, -20 * time.Minute, -2 * time.Hour, -170 * time.Minute, -5 * time.Hour, -50 * time.Hour}
+	y.shift.Add(int64(by[y.random.IntN(len(by))]))
+	y.happen("jump", "")
+	y.trigger("asked for")
+	y.sleep(time.Minute)
+	y.reset("flaky")
+}
+
+func (y *year) reset(id string) {
+	y.happen("reset", id)
+	require.NoError(y.t, y.runner.Reset(context.Background(), id))
+	synctest.Wait()
+}
+
+func (y *year) trigger(id string) {
+	y.happen("trigger", id)
+	_, err := y.runner.Trigger(context.Background(), id)
+	require.NoError(y.t, err)
+	synctest.Wait()
+}
+
+func (y *year) check() {
+	runs, starts, jumps := 0, 0, 0
+	for _, h := range y.happenings {
+		switch h.what {
+		case "start":
+			starts++
+		case "jump":
+			jumps++
+		}
+	}
+	for _, f := range y.flows {
+		log := y.log[f.id]
+		runs += len(log)
+		require.NoError(y.t, f.check(log, y.happenings))
+		require.NotEmpty(y.t, log, f.id)
+
+		at := y.random.IntN(len(log))
+		require.Error(y.t, f.check(slices.Delete(slices.Clone(log), at, at+1), y.happenings), "%s without run %d", f.id, at)
+		require.Error(y.t, f.check(slices.Insert(slices.Clone(log), at, log[at]), y.happenings), "%s with run %d twice", f.id, at)
+	}
+	y.t.Logf("%d runs, %d starts, %d jumps of the clock", runs, starts, jumps)
+	require.Greater(y.t, starts, 100)
+}

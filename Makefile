@@ -16,7 +16,7 @@ build: ## The program, bin/pawl
 	CGO_ENABLED=0 go build -o bin/pawl ./cmd/pawl
 
 .PHONY: test
-test: ## Every test, 200 kills with SIGKILL among them
+test: ## Every test, more than 1,000 kills with SIGKILL among them
 	go test -shuffle=on -count=1 ./...
 
 .PHONY: race

@@ -399,3 +399,43 @@ func TestNonsenseInARowIsRefusedAtStart(t *testing.T) {
 		})
 	}
 }
+
+// Matrix, hand-edited rows: what cannot be made sense of is refused with what helps,
+// what can be is read.
+func TestEditedRowsAreReadOrRefusedWithWhatHelps(t *testing.T) {
+	for _, test := range []struct{ name, edit, client, start string }{
+		{"a flag that is no flag", "UPDATE pawl_flow_plan SET registered = 7; UPDATE pawl_flow_state SET suspect = 7", "", ""},
+		{"no row of state", "DELETE FROM pawl_flow_state", "", "pawl verify"},
+		{"no row of the database", "DELETE FROM pawl_database", "restore a backup", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				build := func() *pawl.Scheduler {
+					s := quiet(db)
+					require.NoError(t, s.Manual("m", job(func(context.Context) error { return nil })))
+					return s
+				}
+				require.NoError(t, start(t, build()).Stop(t.Context()))
+				execSQL(t, db, test.edit)
+
+				c, err := pawl.Open(db)
+				if test.client == "" {
+					require.NoError(t, err)
+					_, err = c.List(t.Context())
+					require.NoError(t, err)
+					require.NoError(t, c.Close())
+				} else {
+					require.ErrorIs(t, err, pawl.ErrDatabaseDamaged)
+					assert.ErrorContains(t, err, test.client)
+				}
+				r, err := build().Start(t.Context())
+				if test.start == "" {
+					require.NoError(t, err)
+					require.NoError(t, r.Stop(t.Context()))
+				} else {
+					assert.ErrorContains(t, err, test.start)
+				}
+			})
+		})
+	}
+}

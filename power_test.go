@@ -24,7 +24,7 @@ import (
 // "machine restart, power cut": I1, I2, I4, I7.
 func TestPowerCutLosesNothingThatASchedulerShowed(t *testing.T) {
 	t.Parallel()
-	states, seed := int(howMany(t))*3/2, setting(t, "PAWL_SEED", time.Now().UnixNano())
+	states, seed := int(howMany(t))*3/5, setting(t, "PAWL_SEED", time.Now().UnixNano())
 	if os.Getenv("PAWL_TORTURE") != "" {
 		states = 20_000
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -43,7 +44,9 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	}
 
 	b := e.apply(commands)
-	if err := e.Store.Commit(ctx, b.Batch); err != nil {
+	if err := e.Store.Commit(ctx, b.Batch); errors.As(err, new(*Rejected)) {
+		return fmt.Errorf("%w; was the database edited? pawl verify names what does not fit", err)
+	} else if err != nil {
 		return err
 	}
 	e.counters, e.ownerNew = b.counters, false

@@ -55,10 +55,10 @@ func (r flowRow) state() engine.State {
 	}
 }
 
-const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered,
+const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered <> 0 AS registered,
     p.created_at, s.status, s.run_count, s.last_number, s.in_flight, s.failure_streak, s.attempt,
     COALESCE(s.last_run, 0) AS last_run, COALESCE(s.last_scheduled, 0) AS last_scheduled, COALESCE(s.last_end, 0) AS last_end,
-    COALESCE(s.next_eligible, 0) AS next_eligible, COALESCE(s.next_run, 0) AS next_run, s.suspect, COALESCE(s.last_key, 0) AS last_key,
+    COALESCE(s.next_eligible, 0) AS next_eligible, COALESCE(s.next_run, 0) AS next_run, s.suspect <> 0 AS suspect, COALESCE(s.last_key, 0) AS last_key,
     COALESCE(s.error_key, 0) AS error_key, s.version, s.updated_at, COALESCE(e.error, '') AS last_error
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key

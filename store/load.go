@@ -102,7 +102,10 @@ func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []engine.Run,
 
 func (r *Reader) identity(ctx context.Context) (id string, generation int64, err error) {
 	row := r.db.QueryRowxContext(ctx, `SELECT id, generation FROM pawl_database`)
-	return id, generation, row.Scan(&id, &generation)
+	if err = row.Scan(&id, &generation); errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("%w: %s has lost the row of pawl_database that names it; restore a backup", ErrDamaged, r.path)
+	}
+	return id, generation, err
 }
 
 // identify gives a new database its id.

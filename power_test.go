@@ -51,6 +51,7 @@ func TestPowerCutLosesNothingThatASchedulerShowed(t *testing.T) {
 				continue
 			}
 			looked++
+			next.storage.Forget()
 			require.NoError(t, faultvfs.Put(folder, disk.Cut(chance)))
 			require.NoError(t, check(next.db, facts), "PAWL_SEED=%d, operation %d of %d", seed, at+1, len(log))
 			if looked%20 == 0 {

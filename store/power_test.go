@@ -75,6 +75,7 @@ func (p power) cut(t *testing.T, log []faultvfs.Op, states int) []string {
 	s := search{power: p, log: log, folder: folder, chance: rand.New(rand.NewPCG(uint64(p.seed), 2)), seen: map[uint64]bool{}}
 	for round := 0; len(s.seen) < states && len(s.failures) < enough; round++ {
 		s.round(round)
+		storage.Forget()
 	}
 	t.Logf("%d states of %d operations", len(s.seen), len(log))
 	return s.failures

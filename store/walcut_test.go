@@ -31,6 +31,7 @@ func TestLogThatIsCutLosesNothingBeforeTheCut(t *testing.T) {
 	defer storage.Close()
 	storage.Fail = withoutSync
 	for _, size := range cuts(chance, ends, min(len(log), ends[len(ends)-1]+100)) {
+		storage.Forget()
 		files[walFile] = append(slices.Clone(log[:size]), rest(chance)...)
 		require.NoError(t, faultvfs.Put(folder, files))
 		whole, _ := slices.BinarySearch(ends, size+1) // steps that end before the cut

@@ -88,6 +88,13 @@ func (s *Storage) Log() []Op {
 	return slices.Clone(s.log)
 }
 
+// Forget empties the log.
+func (s *Storage) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = nil
+}
+
 // Count is how many operations there were so far.
 func (s *Storage) Count() int {
 	s.mu.Lock()

@@ -27,6 +27,11 @@ race: ## Every test with the race detector
 torture: ## The fault tests at full size: 10,000 kills, 100,000 power losses; an hour
 	PAWL_TORTURE=1 go test -shuffle=on -count=1 -v -timeout 3h . ./store ./engine
 
+PAWL_SOAK ?= 5m
+.PHONY: soak
+soak: ## All of it at once, with faults, for PAWL_SOAK; draws docs/soak.svg
+	PAWL_SOAK=$(PAWL_SOAK) PAWL_SOAK_PLOT=$(CURDIR)/docs/soak.svg go test -run '^TestSoak$$' -count=1 -v -timeout 48h .
+
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, go mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }

@@ -124,8 +124,10 @@ func (l *lock) sign() error {
 	return l.file.Sync()
 }
 
+// release unlocks before it closes the file: a child that is about to exec has it
+// open, too, and would keep the lock until then.
 func (l *lock) release() error {
-	return l.file.Close() // unlocks
+	return errors.Join(unlock(l.file), l.file.Close())
 }
 
 // read returns io.EOF for an empty file. What stands behind the first value is
@@ -145,6 +147,9 @@ func findHolder(path string) (holder, bool, error) {
 	}
 	defer file.Close()
 	free, err := tryLock(file, shared)
+	if free {
+		err = unlock(file)
+	}
 	if err != nil || free {
 		return holder{}, false, err
 	}

@@ -30,3 +30,5 @@ func tryLock(file *os.File, mode int) (bool, error) {
 		}
 	}
 }
+
+func unlock(file *os.File) error { return unix.Flock(int(file.Fd()), unix.LOCK_UN) }

@@ -27,3 +27,7 @@ func tryLock(file *os.File, mode uint32) (bool, error) {
 	}
 	return err == nil, err
 }
+
+func unlock(file *os.File) error {
+	return windows.UnlockFileEx(windows.Handle(file.Fd()), 0, 1, 0, &windows.Overlapped{Offset: lockOffset})
+}

@@ -35,12 +35,14 @@ func TestSoak(t *testing.T) {
 	for end := s.began.Add(length); time.Now().Before(end); {
 		s.fault(end)
 	}
+	close(s.stop)
+	s.users.Wait()
+	if path := os.Getenv("PAWL_SOAK_PLOT"); path != "" {
+		require.NoError(t, os.WriteFile(path, []byte(s.plot()), 0o644))
+	}
 	s.end()
 	if length >= time.Minute {
 		s.requireFlat()
-	}
-	if path := os.Getenv("PAWL_SOAK_PLOT"); path != "" {
-		require.NoError(t, os.WriteFile(path, []byte(s.plot()), 0o600))
 	}
 }
 
@@ -60,7 +62,6 @@ type soak struct {
 	db      string
 	runner  *pawl.Runner
 	disk    *disk
-	log     *logbook
 	chance  *rand.Rand // of the faults
 	began   time.Time
 	faults  []fault
@@ -100,7 +101,7 @@ func quickBackoff(limit int) *pawl.BackoffPolicy {
 func newSoak(t *testing.T) *soak {
 	seed := setting(t, "PAWL_SEED", time.Now().UnixNano())
 	t.Logf("PAWL_SEED=%d", seed)
-	s := &soak{t: t, db: filepath.Join(t.TempDir(), "jobs.db"), disk: &disk{}, log: &logbook{}, stop: make(chan struct{}),
+	s := &soak{t: t, db: filepath.Join(t.TempDir(), "jobs.db"), disk: &disk{}, stop: make(chan struct{}),
 		chance: rand.New(rand.NewPCG(uint64(seed), 0)), jobs: map[string]int64{}, begun: map[string]int64{}, reported: map[string]int64{}}
 	builder := pawl.NewScheduler(s.db, pawl.WithInboxPoll(20*time.Millisecond), pawl.WithLogger(slog.New(slog.DiscardHandler)),
 		pawl.WithStore(func(real engine.Store) engine.Store { s.disk.Store = real; return s.disk }))
@@ -159,7 +160,9 @@ func (s *soak) every(pause time.Duration, use func(context.Context)) {
 			case <-s.stop:
 				return
 			case <-tick.C:
-				use(context.Background())
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // much longer than any fault
+				use(ctx)
+				cancel()
 			}
 		}
 	})
@@ -258,12 +261,10 @@ func (s *soak) kill(time.Duration) {
 	})
 }
 
-// end stops everybody. What was reported is there, every run has begun once, and
+// end stops the scheduler. What was reported is there, every run has begun once, and
 // the file is sound.
 func (s *soak) end() {
 	t := s.t
-	close(s.stop)
-	s.users.Wait()
 	require.NoError(t, s.runner.Degraded())
 	stop(t, s.runner, s.db)
 	for _, f := range s.runner.List() {

@@ -42,18 +42,22 @@ type ward struct {
 // one that is triggered.
 func admit(t *testing.T, db string, opts ...pawl.Option) *ward {
 	w := &ward{t: t, db: db, log: &logbook{}, finish: make(chan struct{})}
-	opts = append([]pawl.Option{pawl.WithLogger(slog.New(w.log))}, opts...)
-	s := quiet(db, opts...)
-	require.NoError(t, s.Every("tick", time.Second, w.job(ok)))
-	require.NoError(t, s.Manual("long", w.job(func(context.Context) error { <-w.finish; return nil })))
-	require.NoError(t, s.Manual("asked", w.job(ok)))
-	w.runner = start(t, s)
+	w.runner = start(t, w.scheduler(opts...))
 	_, err := w.runner.Trigger(t.Context(), "long")
 	require.NoError(t, err)
 	time.Sleep(10 * time.Second)
 	synctest.Wait()
 	require.NoError(t, w.runner.Degraded())
 	return w
+}
+
+func (w *ward) scheduler(opts ...pawl.Option) *pawl.Scheduler {
+	s := quiet(w.db, append([]pawl.Option{pawl.WithLogger(slog.New(w.log))}, opts...)...)
+	require.NoError(w.t, s.Every("tick", time.Second, w.job(ok)))
+	finish := func(context.Context) error { <-w.finish; return nil }
+	require.NoError(w.t, s.Manual("long", w.job(finish), pawl.WithBackoff(pawl.TripAfter(1))))
+	require.NoError(w.t, s.Manual("asked", w.job(ok)))
+	return s
 }
 
 // job notes that it begins before it does anything.
@@ -110,6 +114,20 @@ func (w *ward) heal() {
 	require.NoError(t, err)
 	assert.Len(t, w.log.lines("degraded: "), 1, "one line per spell")
 	assert.Len(t, w.log.lines("takes writes again"), 1)
+	w.discharge()
+}
+
+// leave stops the scheduler while it suffers, and starts it again when the disk is
+// well: what ended meanwhile is known, and nobody is blamed.
+func (w *ward) leave(mend func()) {
+	t := w.t
+	err := w.runner.Stop(context.Background())
+	require.ErrorContains(t, err, "no last write")
+	require.NotErrorIs(t, err, pawl.ErrStopTimeout, "no job runs any more")
+	mend()
+	w.runner = start(t, w.scheduler())
+	long := status(t, w.runner, "long")
+	assert.Equal(t, pawl.StatusCompleted, long.Status, "%+v", long)
 	w.discharge()
 }
 
@@ -260,6 +278,42 @@ func TestMovedDatabaseStopsDispatchUntilItIsBack(t *testing.T) {
 				w.suffer(db + test.suffix + " was deleted or replaced")
 				require.NoError(t, os.Rename(db+".away", db+test.suffix))
 				w.heal()
+			})
+		})
+	}
+}
+
+// Matrix, "disk full, ...: outcomes kept and written later" and "deleted or replaced
+// while running": a stop meanwhile loses no outcome either, and no job is blamed.
+func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
+	moved := func(suffix string) func(*ward, *disk) (string, func()) {
+		return func(w *ward, _ *disk) (string, func()) {
+			require.NoError(w.t, os.Rename(w.db+suffix, w.db+".away"))
+			return "deleted or replaced", func() { require.NoError(w.t, os.Rename(w.db+".away", w.db+suffix)) }
+		}
+	}
+	for name, break_ := range map[string]func(*ward, *disk) (says string, mend func()){
+		"failing disk": func(_ *ward, d *disk) (string, func()) {
+			d.fail(syscall.EIO)
+			return "input/output error", func() {}
+		},
+		"locked": func(w *ward, _ *disk) (string, func()) {
+			other, err := sql.Open("sqlite", w.db)
+			require.NoError(w.t, err)
+			other.SetMaxOpenConns(1)
+			_, err = other.ExecContext(w.t.Context(), "BEGIN EXCLUSIVE")
+			require.NoError(w.t, err)
+			return "locked by another program", func() { require.NoError(w.t, other.Close()) }
+		},
+		"file moved": moved(""), "log moved": moved("-wal"), "lock moved": moved(".lock"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				d := &disk{}
+				w := admit(t, db, pawl.WithStore(func(real engine.Store) engine.Store { d.Store = real; return d }))
+				says, mend := break_(w, d)
+				w.suffer(says)
+				w.leave(mend)
 			})
 		})
 	}

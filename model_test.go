@@ -400,6 +400,13 @@ func (m *mortal) Commit(ctx context.Context, b engine.Batch) error {
 	return m.Store.Commit(ctx, b)
 }
 
+func (m *mortal) Farewell(f engine.Farewell) error {
+	if m.dead.Load() {
+		return errors.New("the process is dead")
+	}
+	return m.Store.Farewell(f)
+}
+
 // do lets the runner and the model go through the same.
 func (s *stage) do(a act) error {
 	f, now := s.model[a.flow], time.Now()

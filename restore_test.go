@@ -192,6 +192,30 @@ func TestClaimThatIsNotCommittedClaimsNothing(t *testing.T) {
 	})
 }
 
+// A claim whose commit failed is asked for again: it may be in the file after all,
+// and then the flows run.
+func TestClaimThatIsCommittedAfterAllClaims(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := &disk{}
+		build := func() *pawl.Scheduler {
+			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(func(real engine.Store) engine.Store { d.Store = real; return d }))
+			require.NoError(t, s.Every("hourly", time.Hour, job(ok)))
+			return s
+		}
+		stop(t, start(t, build()), db)
+		require.NoError(t, os.Remove(db+".lock"))
+		r := start(t, build())
+		d.durable = true
+		d.fail(errors.New("who knows"))
+		require.Error(t, r.Claim(t.Context()))
+		d.fail(nil)
+		time.Sleep(24 * time.Hour)
+		assert.Equal(t, int64(24), status(t, r, "hourly").RunCount)
+		require.NoError(t, r.Stop(context.Background()))
+		assert.Equal(t, int64(24), status(t, start(t, build()), "hourly").RunCount, "nor does the next start doubt it")
+	})
+}
+
 // A run that was in flight when the backup was made is nobody's failure.
 func TestRunOpenInABackupIsNotAFailure(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {

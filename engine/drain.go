@@ -37,14 +37,19 @@ func (e *Engine) drainedAll() bool {
 		e.overdue = e.running()
 		e.cancelWork(fmt.Errorf("%w after %s", ErrStopTimeout, e.StopTimeout))
 	}
-	return e.overdue != nil && !now.Before(e.deadline.Add(e.Grace))
+	return e.overdue != nil && (len(e.overdue) == 0 || !now.Before(e.deadline.Add(e.Grace)))
 }
 
-// running names the flows with a run in flight.
+// running names the flows whose jobs run. One that has returned does not, although
+// the store does not take its outcome.
 func (e *Engine) running() []string {
+	returned := map[*flow]int{}
+	for _, c := range e.kept {
+		returned[c.flow]++
+	}
 	names := []string{}
 	for _, f := range e.ordered {
-		if f.state.Load().InFlight > 0 {
+		if f.state.Load().InFlight > returned[f] {
 			names = append(names, f.id)
 		}
 	}
@@ -69,9 +74,24 @@ func (e *Engine) lastCommit() error {
 		result = fmt.Errorf("%w after %s with runs of %s in flight", ErrStopTimeout, e.StopTimeout, names(e.overdue))
 	}
 	if e.ownerNew {
-		result = errors.Join(result, fmt.Errorf("the database took no last write; the next start settles what is open"))
+		result = errors.Join(result, e.farewell())
 	}
 	return result
+}
+
+// farewell leaves what the store does not take where the next start finds it.
+func (e *Engine) farewell() error {
+	f := Farewell{Generation: e.owner.Generation, StoppingAt: e.owner.StoppingAt}
+	for _, c := range e.kept {
+		if o, ok := c.event.(Outcome); ok {
+			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error})
+		}
+	}
+	err := fmt.Errorf("the database took no last write; the next start settles what is open")
+	if failed := e.Store.Farewell(f); failed != nil {
+		err = errors.Join(err, fmt.Errorf("nor could it be left beside the database that this was a stop: %w", failed))
+	}
+	return err
 }
 
 func names(ids []string) string {

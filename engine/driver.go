@@ -40,7 +40,8 @@ type driver struct {
 
 	// Flows of commits that failed. What that means is unknown until they are
 	// read again: the commit may have taken effect.
-	doubtful map[*flow]bool
+	doubtful      map[*flow]bool
+	claimDoubtful bool // there was a claim among them
 
 	// While the engine drains.
 	draining bool

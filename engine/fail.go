@@ -28,6 +28,7 @@ func (e *Engine) fail(b batch, err error) {
 	for _, f := range b.flows {
 		e.doubtful[f] = true
 	}
+	e.claimDoubtful = e.claimDoubtful || b.claimed
 	e.holdUp(b.commands, err)
 }
 
@@ -58,7 +59,7 @@ func (e *Engine) recovered() {
 	if e.failing.IsZero() {
 		return
 	}
-	e.Logger.Info("pawl: the database takes writes again", "after", time.Since(e.failing))
+	e.Logger.Info("pawl: the database takes writes again", "after", time.Since(e.failing).Round(time.Millisecond).String())
 	e.failing, e.retryAt, e.failure = time.Time{}, time.Time{}, nil
 	e.degraded.Store(nil)
 	if e.OnDegraded != nil {

@@ -37,7 +37,7 @@ func (e *Engine) pollInbox() {
 	timer := time.NewTimer(e.InboxPoll)
 	defer timer.Stop()
 	var used time.Time // when it last held something
-	again, failing := false, false
+	again, failing, told := false, false, false
 	for {
 		select {
 		case <-timer.C:
@@ -48,10 +48,12 @@ func (e *Engine) pollInbox() {
 		}
 		rows, err := e.Store.Inbox(context.Background(), again)
 		if err != nil && !failing {
+			e.probe() // most often it takes no writes either, and the driver says so
+		} else if err != nil && !told && e.Degraded() == nil {
 			e.Logger.Error("pawl: the inbox cannot be read", "error", err)
-			e.probe()
+			told = true
 		}
-		failing = err != nil
+		failing, told = err != nil, told && err != nil
 		again = failing || !e.carryOut(rows)
 		if len(rows) > 0 {
 			used = time.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // recover brings the flows to where the last commit left them. Runs that are
@@ -17,16 +18,17 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	e.owner.StartedAt, e.ownerNew = e.now(), true
 	e.assemble(snapshot, flows)
 
-	var commands []command
+	commands := e.lateEnds(snapshot.Ends)
+	late := len(commands)
 	crash := ofCopy(e.crash(snapshot.Previous), snapshot.Doubt)
 	if crash.Flows > 1 && !crash.Spared {
 		e.Logger.Warn("pawl: the process died with runs of several flows in flight; suspects are run one at a time",
 			"flows", crash.Flows, "suspects before", crash.Suspects)
 	}
 	for _, f := range e.ordered {
-		commands = append(commands, settleOpen(f, crash)...)
+		commands = append(commands, settleOpen(f, crash, snapshot.Ends)...)
 	}
-	recovered := len(commands)
+	recovered := len(commands) - late
 	missed, _ := e.overdueAt(e.owner.StartedAt)
 	e.greet(snapshot.Doubt)
 	back := snapshot.LastAt.Sub(e.owner.StartedAt)
@@ -120,9 +122,26 @@ func (e *Engine) crash(previous *Owner) Interrupt {
 	return crash
 }
 
-// settleOpen interrupts the runs of a process that is gone.
-func settleOpen(f *flow, crash Interrupt) (commands []command) {
+// lateEnds are those of runs in flight that the store did not take before the last
+// stop.
+func (e *Engine) lateEnds(ends []End) (commands []command) {
+	for _, end := range ends {
+		f := e.flows[end.Flow]
+		if f != nil && f.plan.Schedule != nil && f.state.Load().has(end.Run) {
+			commands = append(commands, command{flow: f, event: Outcome{Run: end.Run, Error: end.Error}})
+		}
+	}
+	return commands
+}
+
+// settleOpen interrupts the runs of a process that is gone, whose ends it did not
+// leave behind.
+func settleOpen(f *flow, crash Interrupt, ends []End) (commands []command) {
 	for _, run := range f.state.Load().Open {
+		known := func(end End) bool { return end.Flow == f.id && end.Run == run.Number }
+		if f.plan.Schedule != nil && slices.ContainsFunc(ends, known) {
+			continue
+		}
 		crash.Run = run.Number
 		commands = append(commands, command{flow: f, event: crash})
 	}

@@ -59,13 +59,29 @@ func (e *Engine) byKey(key int64) *flow {
 func (e *Engine) resolveDoubts() {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
+	if e.claimDoubtful && e.resolveClaim(ctx) != nil {
+		return // the store is not well yet
+	}
 	for f := range e.doubtful {
 		if e.reload(ctx, f) != nil {
-			return // the store is not well yet
+			return
 		}
 		delete(e.doubtful, f)
 		e.look(f)
 	}
+}
+
+// resolveClaim asks whether a claim whose commit failed is in the store after all.
+func (e *Engine) resolveClaim(ctx context.Context) error {
+	passive, err := e.Store.Passive(ctx)
+	if err != nil {
+		return err
+	}
+	e.claimDoubtful = false
+	if passive == "" {
+		e.activate()
+	}
+	return nil
 }
 
 // reload reads a flow again that may be another than the driver knows.

@@ -26,6 +26,14 @@ type Store interface {
 	// Reload reads one flow again, with the counters, after a rejection.
 	Reload(ctx context.Context, flow int64) (State, Counters, error)
 
+	// Passive is why nothing runs until the store is claimed; empty: it does. It
+	// is asked after a commit with a claim has failed.
+	Passive(ctx context.Context) (string, error)
+
+	// Farewell keeps beside the store what a stop cannot commit to it, as far as
+	// there is room. The next Load returns it.
+	Farewell(f Farewell) error
+
 	// Inbox reads commands that nobody has answered, oldest first. It returns
 	// nothing, cheaply, when nobody else wrote since the last call, unless
 	// again asks for what is still waiting.
@@ -48,6 +56,7 @@ type Snapshot struct {
 	LastAt   time.Time // of the newest transition
 	Previous *Owner    // the owner before this one; nil: there was none
 	Waiting  []Command // commands that nobody has answered
+	Ends     []End     // of runs in flight, that the store did not take any more
 	Doubt    string    // why the store is taken for a copy or a backup; empty: it is not
 }
 
@@ -70,6 +79,20 @@ type Owner struct {
 	StoppedAt  time.Time
 	Passive    string // why it runs nothing until the store is claimed; empty: it does
 	Degraded   string // why its store takes no writes now; empty: it does; told beside the store
+}
+
+// Farewell is what an owner that stopped could not commit.
+type Farewell struct {
+	Generation int64 // of the owner
+	StoppingAt time.Time
+	Ends       []End
+}
+
+// End is how a run ended.
+type End struct {
+	Flow  string // id of the flow
+	Run   int64
+	Error string // empty: it succeeded
 }
 
 // Command is a row of the inbox.

@@ -33,6 +33,7 @@ func (s *Store) Load(ctx context.Context) (snap engine.Snapshot, err error) {
 	if err = s.examine(ctx, &snap); err != nil {
 		return snap, fmt.Errorf("origin: %w", err)
 	}
+	s.heed(&snap)
 	if snap.Waiting, err = s.inbox.waiting(ctx, startLimit); err != nil {
 		return snap, fmt.Errorf("inbox: %w", err)
 	}

@@ -1,12 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -25,11 +27,12 @@ type lock struct {
 
 // holder is the content of the lock's file.
 type holder struct {
-	PID     int       `json:"pid"`
-	Host    string    `json:"host"`
-	Since   time.Time `json:"since"`
-	Version string    `json:"version,omitempty"`
-	mark              // kept when nobody holds the lock, too
+	PID      int       `json:"pid"`
+	Host     string    `json:"host"`
+	Since    time.Time `json:"since"`
+	Version  string    `json:"version,omitempty"`
+	mark               // kept when nobody holds the lock, too
+	farewell           // likewise
 
 	// Why the database takes no writes: it cannot be told there.
 	Degraded string `json:"degraded,omitempty"`
@@ -52,7 +55,7 @@ func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Dur
 		return nil, fmt.Errorf("lock the database; its directory and lock file must be writable: %w", err)
 	}
 	if !isLock(file) {
-		return nil, errors.Join(fmt.Errorf("%s is in the way: it is not the lock of a Pawl database; choose another name for the database", lockPath(path)), file.Close())
+		return nil, errors.Join(inTheWay(path), file.Close())
 	}
 	deadline := time.Now().Add(max(wait, lockPatience))
 	for {
@@ -77,14 +80,46 @@ func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Dur
 	}
 }
 
-// isLock says that a file is empty or was signed by an owner.
+// isLock says that a file is empty, or was signed by an owner. It is signed in place,
+// so that a crash may leave a part of that: what begins like a signature is one.
 func isLock(file *os.File) bool {
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	h, err := read(file)
-	return errors.Is(err, io.EOF) || err == nil && h.PID != 0
+	if h, err := read(file); err == nil {
+		return h.PID != 0
+	}
+	const start = `{"pid":`
+	text := make([]byte, len(start))
+	n, err := file.ReadAt(text, 0)
+	if err != nil && err != io.EOF {
+		return false
+	}
+	text = bytes.TrimRight(text[:n], "\x00") // which a power cut may leave in a new file
+	return strings.HasPrefix(start, string(text))
+}
+
+func inTheWay(path string) error {
+	return fmt.Errorf("%s is in the way: it is not the lock of a Pawl database; if it is this database's own, damaged, and nothing runs, delete it; "+
+		"or choose another name for the database", lockPath(path))
+}
+
+// lockable says why nobody can own the resolved path; nil: what is in the place of
+// its lock, if anything, is one.
+func lockable(path string) error {
+	file, err := os.OpenFile(lockPath(path), os.O_RDONLY|noFollow, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the lock file must be a file that can be written: %w", err)
+	}
+	defer file.Close()
+	if !isLock(file) {
+		return inTheWay(path)
+	}
+	return nil
 }
 
 // owned names the owner, if he has signed already.
@@ -100,10 +135,13 @@ func owned(path string, file *os.File) error {
 // take signs for an owner, and keeps the mark that the last one left.
 func (l *lock) take(owner engine.Owner) error {
 	left, err := read(l.file)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if errors.As(err, new(*os.PathError)) { // the disk; others are of a signature that is not there, or torn
 		return err
 	}
-	l.holder = holder{PID: owner.PID, Host: owner.Host, Version: owner.Version, Since: owner.StartedAt, mark: left.mark}
+	if err != nil {
+		left = holder{}
+	}
+	l.holder = holder{PID: owner.PID, Host: owner.Host, Version: owner.Version, Since: owner.StartedAt, mark: left.mark, farewell: left.farewell}
 	return l.sign()
 }
 

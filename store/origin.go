@@ -122,6 +122,7 @@ func (s *Store) sign(o *engine.Owner) error {
 	if err != nil {
 		return fmt.Errorf("mark the lock file: %w", err)
 	}
+	s.lock.holder.farewell = farewell{} // it was heeded
 	return s.lock.remember(m)
 }
 

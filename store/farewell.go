@@ -1,0 +1,61 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// farewell is what an owner leaves in the lock file when he stops while the
+// database takes no writes: that he stopped in order, and how runs ended.
+type farewell struct {
+	Of       int64     `json:"stopped_generation,omitempty"`
+	Stopping time.Time `json:"stopping_at,omitzero"`
+	Ends     []end     `json:"ends,omitempty"`
+}
+
+type end struct {
+	Flow  string `json:"flow"`
+	Run   int64  `json:"run"`
+	Error string `json:"error,omitempty"`
+}
+
+// Limits keep the file within the block that it has already: there may be no
+// other on the disk.
+const (
+	farewellSize  = 3 << 10
+	farewellError = 200
+)
+
+// Farewell implements [engine.Store].
+func (s *Store) Farewell(f engine.Farewell) error {
+	left := farewell{Of: f.Generation, Stopping: f.StoppingAt}
+	size := 0
+	for _, e := range f.Ends {
+		end := end{Flow: e.Flow, Run: e.Run, Error: engine.Clip(e.Error, farewellError)}
+		text, err := json.Marshal(end)
+		if err != nil {
+			return err
+		}
+		if size += len(text); size > farewellSize {
+			break // it is interrupted, and spared
+		}
+		left.Ends = append(left.Ends, end)
+	}
+	s.lock.holder.farewell, s.lock.holder.Degraded = left, ""
+	return s.lock.sign()
+}
+
+// heed adds to what the database tells of the last owner what he left in the lock
+// file.
+func (s *Store) heed(snap *engine.Snapshot) {
+	left := s.lock.holder.farewell
+	if snap.Previous == nil || left.Of != snap.Previous.Generation || snap.Doubt != "" {
+		return
+	}
+	snap.Previous.StoppingAt = left.Stopping
+	for _, e := range left.Ends {
+		snap.Ends = append(snap.Ends, engine.End(e))
+	}
+}

@@ -141,7 +141,7 @@ func (c *Client) Verify(ctx context.Context) ([]string, error) { return c.reader
 // what Verify does, who else can read the files, whether it takes writes, its
 // owner, its origin, the clock. It changes nothing.
 func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
-	return c.reader.Examine(ctx, time.Now())
+	return c.reader.Examine(ctx, time.Now)
 }
 
 // Post leaves a command, trigger, reset or claim, in the inbox and returns the id of

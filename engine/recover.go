@@ -31,6 +31,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	recovered := len(commands) - late
 	missed, _ := e.overdueAt(e.owner.StartedAt)
 	e.greet(snapshot.Doubt)
+	e.complain(snapshot.Violations)
 	back := snapshot.LastAt.Sub(e.owner.StartedAt)
 	if back >= jumpLimit {
 		e.Logger.Warn("pawl: the wall clock is behind the last transition", "by", back)
@@ -63,6 +64,17 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	e.Logger.Info("pawl: started", "flows", len(flows), "recovered", recovered, "missed", missed,
 		"generation", e.owner.Generation)
 	return nil
+}
+
+// complaints is how many violations a start names.
+const complaints = 5
+
+// complain logs what contradicts itself in the store. The start goes on: what the
+// rows of the flows say is what counts.
+func (e *Engine) complain(violations []string) {
+	for _, text := range violations[:min(len(violations), complaints)] {
+		e.Logger.Error("pawl: the database contradicts itself; pawl verify lists all of it", "violation", text, "of", len(violations))
+	}
 }
 
 // assemble joins what the program registers with what the store knows.

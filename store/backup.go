@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	modernc "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+	"zombiezen.com/go/sqlite"
 )
 
 // Backup copies the database, as it is at one instant, into a new file that its
@@ -31,9 +34,13 @@ func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size i
 		return 0, fmt.Errorf("back up: %w", err)
 	}
 	copied := file.Name()
+	defer os.Remove(copied + "-journal") // which SQLite leaves when it cannot go on
 	defer os.Remove(copied)
-	if err := errors.Join(r.vacuumInto(ctx, copied, now), syncFile(file)); err != nil {
-		return 0, fmt.Errorf("back up %s: %w", r.path, explain(r.path, err))
+	if err := errors.Join(file.Close(), r.vacuumInto(ctx, copied)); err != nil {
+		return 0, fmt.Errorf("back up %s: %w", r.path, r.explainCopy(dest, err))
+	}
+	if err := label(ctx, copied, "restored: it is a backup of "+iso(now)); err != nil {
+		return 0, fmt.Errorf("back up %s: %w", r.path, explain(dest, err))
 	}
 	if err := look(copied, func(db *sqlx.DB) error { return quickCheck(ctx, db, r.path) }); err != nil {
 		return 0, fmt.Errorf("back up: %w", err)
@@ -59,32 +66,41 @@ func vacant(dest string) error {
 	return nil
 }
 
-func (r *Reader) vacuumInto(ctx context.Context, dest string, now time.Time) error {
+// explainCopy tells what is wrong with the database from what is wrong with the place
+// of the copy: the one is read, the other is written.
+func (r *Reader) explainCopy(dest string, err error) error {
+	e := (*modernc.Error)(nil)
+	reading := errors.As(err, &e) && e.Code() == sqlite3.SQLITE_IOERR_READ
+	if c := code(err); (c == sqlite.ResultFull || c == sqlite.ResultIOErr) && !reading {
+		return explain(dest, err)
+	}
+	return explain(r.path, err)
+}
+
+func (r *Reader) vacuumInto(ctx context.Context, dest string) error {
 	db, err := connect(r.path, "_busy_timeout=5000", 1)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if _, err = db.ExecContext(ctx, `VACUUM INTO ?`, dest); err != nil {
-		return err
-	}
-	return label(ctx, dest, "restored: it is a backup of "+iso(now))
+	_, err = db.ExecContext(ctx, `VACUUM INTO ?`, dest)
+	return err
 }
 
-// label makes a copy tell what it is. A claim that waits was of the original. Nothing
-// else has it open, and it is synced as a whole.
+// label makes a copy tell what it is. A claim that waits was of the original. The
+// commit syncs the file, to which nothing is written after that.
 func label(ctx context.Context, dest, text string) error {
-	db, err := connect(dest, "_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)", 1)
+	db, err := connect(dest, "_pragma=journal_mode(OFF)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)", 1)
 	if err != nil {
 		return err
 	}
-	const mark = `UPDATE pawl_database SET passive = ?;
-DELETE FROM pawl_commands WHERE command = 'claim' AND handled_at IS NULL`
+	const mark = `BEGIN;
+UPDATE pawl_database SET passive = ?;
+DELETE FROM pawl_commands WHERE command = 'claim' AND handled_at IS NULL;
+COMMIT`
 	_, err = db.ExecContext(ctx, mark, text)
 	return errors.Join(err, db.Close())
 }
-
-func syncFile(file *os.File) error { return errors.Join(file.Sync(), file.Close()) }
 
 // publish gives a file its name, unless that was taken meanwhile, and makes both
 // durable.

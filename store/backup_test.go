@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/faultvfs"
 )
 
 // A backup while the owner writes is one state of the file, for its owner's eyes
@@ -121,4 +122,94 @@ func TestBackupIsNotClaimedWithTheOriginal(t *testing.T) {
 	require.NoError(t, err)
 	copied := plainDB(t, dest)
 	assert.Equal(t, "reset", one[string](t, copied, `SELECT group_concat(command) FROM pawl_commands`))
+}
+
+// What a backup says it has done: it is on disk, and it was checked.
+func TestBackupIsSyncedAfterItsLastWrite(t *testing.T) {
+	path, _ := history(t)
+	r, err := OpenReader(t.Context(), path)
+	require.NoError(t, err)
+	defer r.Close()
+	folder := scratch(t)
+	storage := faultvfs.Watch(folder)
+	defer storage.Close()
+	_, err = r.Backup(t.Context(), filepath.Join(folder, "copy.db"), time.Now())
+	require.NoError(t, err)
+	written, synced := -1, -1
+	for i, op := range storage.Log() {
+		switch {
+		case !strings.HasPrefix(op.File, ".pawl-backup-") || strings.HasSuffix(op.File, "-journal"):
+		case op.Kind == faultvfs.Sync:
+			synced = i
+		default:
+			written = i
+		}
+	}
+	assert.GreaterOrEqual(t, written, 0)
+	assert.Greater(t, synced, written)
+}
+
+// A copy takes over what makes no sense, which a check of it finds.
+func TestBackupOfRowsThatAreNotAllowedIsRefused(t *testing.T) {
+	path, _ := history(t)
+	db := plainDB(t, path)
+	db.SetMaxOpenConns(1)
+	for _, query := range []string{
+		"PRAGMA writable_schema = ON",
+		"UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', 'DEFAULT NULL') WHERE name = 'pawl_database'",
+		"PRAGMA writable_schema = RESET",
+		"UPDATE pawl_database SET created_at = NULL",
+		"PRAGMA writable_schema = ON",
+		"UPDATE sqlite_schema SET sql = replace(sql, 'DEFAULT NULL', 'NOT NULL') WHERE name = 'pawl_database'",
+	} {
+		execOn(t, db, query)
+	}
+	require.NoError(t, db.Close())
+	r, err := OpenReader(t.Context(), path)
+	require.NoError(t, err)
+	defer r.Close()
+	dest := filepath.Join(t.TempDir(), "copy.db")
+	_, err = r.Backup(t.Context(), dest, time.Now())
+	require.ErrorIs(t, err, ErrDamaged)
+	assert.ErrorContains(t, err, "NULL value in pawl_database.created_at")
+	assert.NoFileExists(t, dest)
+}
+
+// A backup that the disk does not take leaves nothing of what SQLite has written, and
+// names the place that is full, not the database.
+func TestBackupThatIsCutShortLeavesNothing(t *testing.T) {
+	path, _ := history(t)
+	r, err := OpenReader(t.Context(), path)
+	require.NoError(t, err)
+	defer r.Close()
+	for _, test := range []struct {
+		name string
+		fail func(faultvfs.Op) faultvfs.Fault
+		says string
+	}{
+		{"no space", func(op faultvfs.Op) faultvfs.Fault {
+			if op.Kind == faultvfs.Write && op.Offset > 1<<14 {
+				return faultvfs.Full
+			}
+			return faultvfs.None
+		}, "the disk is full; free some space for "},
+		{"a journal that cannot be deleted", func(op faultvfs.Op) faultvfs.Fault {
+			if op.Kind == faultvfs.Delete {
+				return faultvfs.EIO
+			}
+			return faultvfs.None
+		}, "the disk does not do its work"},
+	} {
+		folder := scratch(t)
+		storage := faultvfs.Watch(folder)
+		storage.Fail = func(_ int, op faultvfs.Op) faultvfs.Fault { return test.fail(op) }
+		dest := filepath.Join(folder, "copy.db")
+		_, err := r.Backup(t.Context(), dest, time.Now())
+		storage.Close()
+		require.ErrorContains(t, err, test.says, test.name)
+		assert.ErrorContains(t, err, "for "+dest+": ", test.name)
+		entries, err := os.ReadDir(folder)
+		require.NoError(t, err)
+		assert.Empty(t, entries, test.name)
+	}
 }

@@ -29,10 +29,14 @@ var (
 const applicationID = 0x5061776C
 
 // check refuses a file that is not ours or that we do not know, over a
-// connection that cannot write. A file that is missing or empty is fine.
+// connection that cannot write. A file that is missing is fine, and one that is
+// empty if it never held anything.
 func check(ctx context.Context, path string, shared bool) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+	bare, err := empty(path)
+	if err == nil && bare {
+		return emptied(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
@@ -56,7 +60,7 @@ func look(path string, use func(*sqlx.DB) error) error {
 		mode = "mode=ro&immutable=1" // or a look at a WAL database would leave side files behind
 	}
 	err := lookIn(path, mode, use)
-	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_READONLY {
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
 		// Whoever wrote last was killed before the file was in WAL mode. SQLite
 		// rolls that back for the next reader that may write.
 		err = lookIn(path, "mode=rw", use)
@@ -141,27 +145,6 @@ func latest() int64 {
 		panic(err)
 	}
 	return version
-}
-
-// explain says what an error of SQLite means to whoever chose the path.
-func explain(path string, err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_NOTADB:
-			return fmt.Errorf("%w: %s is no SQLite file", ErrForeign, path)
-		case sqlite3.SQLITE_CORRUPT:
-			return damaged(path, err)
-		case sqlite3.SQLITE_BUSY:
-			return fmt.Errorf("database %s is locked by another program; end its transaction: %w", path, err)
-		case sqlite3.SQLITE_READONLY:
-			return fmt.Errorf("database %s is read-only; make the file and %s writable: %w", path, filepath.Dir(path), err)
-		case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-			return fmt.Errorf("database %s cannot be opened; see to the permissions of the file and of %s: %w",
-				path, filepath.Dir(path), err)
-		}
-	}
-	return fmt.Errorf("database %s: %w", path, err)
 }
 
 // dsn is the connection string for a resolved path, whatever characters it has.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -24,12 +25,13 @@ type Check struct {
 // Examine looks at all that can be wrong with a database and its surroundings. It
 // changes nothing, and an owner may be at work. A check that cannot be made has
 // found why; the only error is that of ctx.
-func (r *Reader) Examine(ctx context.Context, now time.Time) ([]Check, error) {
+func (r *Reader) Examine(ctx context.Context, now func() time.Time) ([]Check, error) {
+	d := doctor{r, now}
 	var checks []Check
-	for _, examine := range []func(context.Context, time.Time) (Check, error){
-		r.checkSchema, r.checkContent, r.checkFiles, r.checkWritable, r.checkOwner, r.checkInbox, r.checkOrigin, r.checkClock,
+	for _, examine := range []func(context.Context) (Check, error){
+		d.schema, d.content, d.files, d.writable, d.owner, d.inbox, d.origin, d.clock,
 	} {
-		c, err := examine(ctx, now)
+		c, err := examine(ctx)
 		if err != nil {
 			c.Detail, c.Found = "cannot be told", append(c.Found, explain(r.path, err).Error())
 		}
@@ -38,25 +40,31 @@ func (r *Reader) Examine(ctx context.Context, now time.Time) ([]Check, error) {
 	return checks, ctx.Err()
 }
 
-func (r *Reader) checkContent(ctx context.Context, _ time.Time) (c Check, err error) {
+// doctor examines a database, each method one side of it.
+type doctor struct {
+	*Reader
+	now func() time.Time
+}
+
+func (d doctor) content(ctx context.Context) (c Check, err error) {
 	c.Name = "content"
-	if c.Found, err = r.Verify(ctx); err != nil || len(c.Found) > 0 {
+	if c.Found, err = d.Verify(ctx); err != nil || len(c.Found) > 0 {
 		c.Detail = "not what the transitions make of it, or damaged"
 		c.Help = "restore a backup, or mend by hand what was edited by hand while no daemon runs; pawl verify says when all is well"
 		return c, err
 	}
-	counters, err := r.counters(ctx)
+	counters, err := d.counters(ctx)
 	c.Detail = fmt.Sprintf("pages are sound; the flows are what %d transitions make of them", counters.Seq)
 	return c, err
 }
 
-func (r *Reader) checkFiles(context.Context, time.Time) (c Check, err error) {
+func (d doctor) files(context.Context) (c Check, err error) {
 	c = Check{Name: "files", Detail: "nobody else can read or write them"}
 	if runtime.GOOS == "windows" {
 		c.Detail = "who can read them is not told by their mode here"
 		return c, nil
 	}
-	for _, name := range []string{r.path, r.path + "-wal", r.path + "-shm", lockPath(r.path)} {
+	for _, name := range []string{d.path, d.path + "-wal", d.path + "-shm", lockPath(d.path)} {
 		info, err := os.Stat(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -69,19 +77,47 @@ func (r *Reader) checkFiles(context.Context, time.Time) (c Check, err error) {
 			c.Help = "chmod 600 each of them"
 		}
 	}
+	folder := filepath.Dir(d.path)
+	info, err := os.Stat(folder)
+	if err != nil {
+		return c, err
+	}
+	if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		c.Found = append(c.Found, fmt.Sprintf("the directory %s has mode %#o: anybody can put another file in the place of the database", folder, info.Mode().Perm()))
+		c.Help = join(c.Help, "chmod o-w "+folder)
+	}
 	if len(c.Found) > 0 {
 		c.Detail = "open to others"
 	}
 	return c, nil
 }
 
-// checkWritable writes something and takes it back: a mere BEGIN succeeds on a
-// read-only file.
-func (r *Reader) checkWritable(ctx context.Context, _ time.Time) (Check, error) {
-	c := Check{Name: "writable", Detail: "takes transactions"}
-	db, err := connect(r.path, "_busy_timeout=500&_txlock=immediate", 1)
+// join puts two things to do in one line.
+func join(one, other string) string {
+	if one == "" {
+		return other
+	}
+	return one + "; " + other
+}
+
+func (d doctor) writable(ctx context.Context) (Check, error) {
+	c := Check{Name: "writable", Detail: "takes transactions, and there is space"}
+	for _, err := range []error{d.transact(ctx), space(filepath.Dir(d.path))} {
+		if err != nil {
+			c.Detail = "takes no transaction"
+			c.Found = append(c.Found, remedy(d.path, err).Error())
+			c.Help = "end the program that locks it, or see to the permissions and the space of its disk"
+		}
+	}
+	return c, nil
+}
+
+// transact writes something and takes it back: a mere BEGIN succeeds on a read-only
+// file.
+func (r *Reader) transact(ctx context.Context) error {
+	db, err := connect(r.path, setupPragmas+"&_txlock=immediate", 1)
 	if err != nil {
-		return c, err
+		return err
 	}
 	defer db.Close()
 	tx, err := db.BeginTx(ctx, nil)
@@ -89,20 +125,33 @@ func (r *Reader) checkWritable(ctx context.Context, _ time.Time) (Check, error) 
 		_, err = tx.ExecContext(ctx, `UPDATE pawl_database SET generation = generation`)
 		err = errors.Join(err, tx.Rollback())
 	}
-	if err == nil {
-		return c, nil
-	}
-	c.Detail, c.Found, c.Help = "takes no transaction", []string{err.Error()}, "end the program that locks it, or see to the permissions and the space of its disk"
-	return c, nil
+	return err
 }
 
-func (r *Reader) checkOwner(ctx context.Context, now time.Time) (c Check, err error) {
+// spaceWanted is what a transaction of many changes takes in the log.
+const spaceWanted = 64 << 10
+
+// space looks whether a folder takes a file with something in it, as the log is: what
+// is rolled back in memory asks the disk for nothing.
+func space(folder string) error {
+	file, err := os.CreateTemp(folder, ".pawl-doctor-*")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(make([]byte, spaceWanted))
+	return errors.Join(err, file.Sync(), file.Close(), os.Remove(file.Name()))
+}
+
+func (d doctor) owner(ctx context.Context) (c Check, err error) {
 	c.Name = "owner"
-	owner, owned, err := r.Holder()
+	if err := lockable(d.path); err != nil {
+		return Check{Name: "owner", Detail: "none can start", Found: []string{err.Error()}}, nil
+	}
+	owner, owned, err := d.Holder()
 	if err != nil {
 		return c, err
 	}
-	last, err := r.newestOwner(ctx)
+	last, err := d.newestOwner(ctx)
 	switch {
 	case err != nil:
 	case owned:
@@ -125,26 +174,30 @@ func (r *Reader) checkOwner(ctx context.Context, now time.Time) (c Check, err er
 const patience = 10 * time.Second
 
 // checkInbox notices an owner that answers nobody: it is stopped, or cannot write.
-func (r *Reader) checkInbox(ctx context.Context, now time.Time) (c Check, err error) {
+func (d doctor) inbox(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "inbox", Detail: "every command is answered"}
 	var waiting int
 	const query = `SELECT count(*) FROM pawl_commands WHERE handled_at IS NULL AND created_at < ?`
-	if err := r.db.GetContext(ctx, &waiting, query, iso(now.Add(-patience))); err != nil || waiting == 0 {
+	if err := d.db.GetContext(ctx, &waiting, query, iso(d.now().Add(-patience))); err != nil || waiting == 0 {
 		return c, err
 	}
-	_, owned, err := r.Holder()
-	c.Detail = fmt.Sprintf("%d commands wait for the next start", waiting)
+	_, owned, err := d.Holder()
+	commands := fmt.Sprintf("%d commands wait", waiting)
+	if waiting == 1 {
+		commands = "1 command waits"
+	}
+	c.Detail = commands + " for the next start"
 	if owned {
 		c.Detail = "the owner does not answer"
-		c.Found = []string{fmt.Sprintf("%d commands wait for more than %s", waiting, patience)}
+		c.Found = []string{fmt.Sprintf("%s for more than %s", commands, patience)}
 		c.Help = "see its log; it may be stopped, or unable to write"
 	}
 	return c, err
 }
 
-func (r *Reader) checkOrigin(ctx context.Context, now time.Time) (c Check, err error) {
+func (d doctor) origin(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "origin", Detail: "the one that its last owner left here"}
-	doubt, err := r.Doubt(ctx)
+	doubt, err := d.Doubt(ctx)
 	if doubt != "" {
 		c.Detail, c.Found = "a copy or a backup", []string{doubt}
 		c.Help = "if the original runs no more, and this is to run instead: pawl claim"
@@ -155,13 +208,13 @@ func (r *Reader) checkOrigin(ctx context.Context, now time.Time) (c Check, err e
 // clockSlack is how far ahead a transition may be that another clock gave its time.
 const clockSlack = time.Second
 
-func (r *Reader) checkClock(ctx context.Context, now time.Time) (c Check, err error) {
+func (d doctor) clock(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "clock", Detail: "after the newest transition"}
 	var newest sql.NullInt64
-	if err := r.db.GetContext(ctx, &newest, `SELECT max(at) FROM pawl_transition_log`); err != nil {
+	if err := d.db.GetContext(ctx, &newest, `SELECT max(at) FROM pawl_transition_log`); err != nil {
 		return c, err
 	}
-	at := instant(newest.Int64)
+	at, now := instant(newest.Int64), d.now() // after the read: a busy owner goes on
 	if !newest.Valid {
 		c.Detail = "no transition to compare it with"
 	} else if ahead := at.Sub(now); ahead > clockSlack {

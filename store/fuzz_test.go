@@ -133,7 +133,7 @@ func readAll(ctx context.Context, path string) {
 		_, _, _ = r.Run(ctx, id, 3)
 	}
 	_, _ = r.Verify(ctx)
-	_, _ = r.Examine(ctx, now)
+	_, _ = r.Examine(ctx, func() time.Time { return now })
 	_, _ = r.At(ctx, now)
 	_, _ = r.Passive(ctx)
 	_, _ = r.Doubt(ctx)

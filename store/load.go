@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -37,7 +38,31 @@ func (s *Store) Load(ctx context.Context) (snap engine.Snapshot, err error) {
 	if snap.Waiting, err = s.inbox.waiting(ctx, startLimit); err != nil {
 		return snap, fmt.Errorf("inbox: %w", err)
 	}
-	return snap, nil
+	snap.Violations = s.violations(ctx)
+	return snap, ctx.Err()
+}
+
+// verifyLimit is the size up to which every start verifies a file, log included.
+// That takes some 50 ms per MiB.
+const verifyLimit = 4 << 20
+
+// violations are what Verify finds in a small file. That it cannot look hinders no
+// start.
+func (r *Reader) violations(ctx context.Context) []string {
+	var size int64
+	for _, name := range []string{r.path, r.path + "-wal"} {
+		if info, err := os.Stat(name); err == nil {
+			size += info.Size()
+		}
+	}
+	if size > verifyLimit {
+		return nil
+	}
+	found, err := r.Verify(ctx)
+	if err != nil {
+		found = append(found, err.Error())
+	}
+	return found
 }
 
 // Reload implements [engine.Store].

@@ -8,7 +8,7 @@ import (
 
 // errMoved is why nothing is committed to a database that is not at its path any
 // more: SQLite goes on writing to a file that nobody will find again.
-var errMoved = errors.New("deleted or replaced while it runs; stop, restore the file, start again")
+var errMoved = errors.New("deleted or replaced while it runs")
 
 // place remembers which files are at the paths of a database: the file itself,
 // its log, and the lock, without which another process would take it for free.
@@ -17,17 +17,23 @@ type place []landmark
 type landmark struct {
 	path string
 	file os.FileInfo // as it was when the database was opened
+	help string      // what to do when it is gone
 }
+
+const (
+	helpFile = "put it back, and the runner goes on by itself"
+	helpLock = "put it back if it was moved, and the runner goes on by itself; if it is gone, end this process before another is started"
+)
 
 // survey notes where a database is that this process has open.
 func survey(path string) (place, error) {
 	var p place
-	for _, path := range []string{path, path + "-wal", lockPath(path)} {
-		file, err := os.Stat(path)
-		if err != nil {
+	for _, l := range []landmark{{path: path, help: helpFile}, {path: path + "-wal", help: helpFile}, {path: lockPath(path), help: helpLock}} {
+		var err error
+		if l.file, err = os.Stat(l.path); err != nil {
 			return nil, fmt.Errorf("remember where the database is: %w", err)
 		}
-		p = append(p, landmark{path, file})
+		p = append(p, l)
 	}
 	return p, nil
 }
@@ -41,7 +47,7 @@ func (p place) check() error {
 			return fmt.Errorf("look for the database: %w", err)
 		}
 		if err != nil || !os.SameFile(file, l.file) {
-			return fmt.Errorf("%s was %w", l.path, errMoved)
+			return fmt.Errorf("%s was %w; %s", l.path, errMoved, l.help)
 		}
 	}
 	return nil

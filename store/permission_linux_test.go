@@ -60,3 +60,22 @@ func TestUnreadableFileIsRefused(t *testing.T) {
 		assert.ErrorContains(t, err, "permissions")
 	})
 }
+
+// A copy whose name cannot be made durable, as its directory cannot be read, is not
+// reported as one.
+func TestBackupIsNotDoneBeforeItsNameIsDurable(t *testing.T) {
+	path, folder := filepath.Join(t.TempDir(), "jobs.db"), t.TempDir()
+	startOnce(t, path, false)
+	for _, name := range []string{filepath.Dir(path), filepath.Dir(filepath.Dir(path)), filepath.Dir(folder)} {
+		require.NoError(t, os.Chmod(name, 0o777))
+	}
+	require.NoError(t, os.Chmod(path, 0o666))
+	require.NoError(t, os.Chmod(folder, 0o333))
+	asNobody(t, func() {
+		r, err := OpenReader(t.Context(), path)
+		require.NoError(t, err)
+		defer r.Close()
+		_, err = r.Backup(t.Context(), filepath.Join(folder, "copy.db"), epoch)
+		require.ErrorIs(t, err, fs.ErrPermission)
+	})
+}

@@ -32,6 +32,11 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
+	if bare, err := empty(path); err == nil && bare {
+		if err := emptied(path); err != nil {
+			return nil, err
+		}
+	}
 	if err := ownLog(path); err != nil { // or SQLite would move it into the file
 		return nil, err
 	}
@@ -67,8 +72,31 @@ func newReader(path string) (*Reader, error) {
 	return &Reader{path: path, db: db}, nil
 }
 
-// Close closes the reader's connections.
-func (r *Reader) Close() error { return r.db.Close() }
+// Close closes the reader's connections. The last connection to a database moves
+// its log into the file and deletes it. What a killed owner left is not for a reader
+// to move: the next owner looks first whether the file is sound.
+func (r *Reader) Close() (err error) {
+	if !r.abandoned() {
+		return r.db.Close()
+	}
+	// While one that cannot write has the file open, no other is the last.
+	_ = lookIn(r.path, "mode=ro", func(guard *sqlx.DB) error {
+		_ = guard.Get(new(int), `SELECT count(*) FROM sqlite_schema`) // or it would not have it open
+		err = r.db.Close()
+		return nil
+	})
+	return err
+}
+
+// abandoned says that there is a log which no owner moved into the file at his end,
+// as far as can be told.
+func (r *Reader) abandoned() bool {
+	if !logged(r.path) {
+		return false
+	}
+	last, err := r.newestOwner(context.Background())
+	return err != nil || last == nil || last.StoppedAt.IsZero()
+}
 
 // Database is the id of the database, given to it when it was made.
 func (r *Reader) Database(ctx context.Context) (string, error) {

@@ -11,15 +11,15 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// checkSchema compares what a file is made of with what the migrations make of an
+// schema compares what a file is made of with what the migrations make of an
 // empty one: SQLite lets anybody drop a view, or change the word behind a number.
-func (r *Reader) checkSchema(ctx context.Context, now time.Time) (Check, error) {
+func (d doctor) schema(ctx context.Context) (Check, error) {
 	c := Check{Name: "schema", Detail: fmt.Sprintf("%d, the one of this program", latest())} // or it would not be open
-	want, err := freshParts(ctx, now)
+	want, err := freshParts(ctx, d.now())
 	if err != nil {
 		return c, err
 	}
-	is, err := parts(ctx, r.db)
+	is, err := parts(ctx, d.db)
 	if err != nil {
 		return c, err
 	}

@@ -34,7 +34,7 @@ func TestChangedSchemaIsNamed(t *testing.T) {
 			r, err := OpenReader(t.Context(), path)
 			require.NoError(t, err)
 			defer r.Close()
-			c, err := r.checkSchema(t.Context(), time.Now())
+			c, err := doctor{r, time.Now}.schema(t.Context())
 			require.NoError(t, err)
 			if test.want == "" {
 				assert.Empty(t, c.Found)
@@ -57,7 +57,7 @@ func TestSchemaWithoutWordsIsNamed(t *testing.T) {
 	r, err := OpenReader(t.Context(), path)
 	require.NoError(t, err)
 	defer r.Close()
-	c, err := r.checkSchema(t.Context(), time.Now())
+	c, err := doctor{r, time.Now}.schema(t.Context())
 	require.NoError(t, err)
 	assert.Contains(t, c.Found, "table pawl_words is missing")
 }

@@ -32,6 +32,32 @@ func sound(ctx context.Context, path string) error {
 	return look(path, func(db *sqlx.DB) error { return quickCheck(ctx, db, path) })
 }
 
+// empty says that SQLite would take a file for a new one.
+func empty(path string) (bool, error) {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() <= 1, err
+}
+
+// logged says that there is a log beside a file, with something in it.
+func logged(path string) bool {
+	log, err := os.Stat(path + "-wal")
+	return err == nil && log.Size() > 0
+}
+
+// emptied refuses an empty file that was a database once. SQLite would make it
+// anew, and delete its log.
+func emptied(path string) error {
+	const text = "%w: %s is empty, but %s. It was not touched. Restore a backup; to begin anew, delete it and what lies beside it: %[2]s-wal, %[2]s-shm and %[2]s.lock"
+	if logged(path) {
+		return fmt.Errorf(text, ErrDamaged, path, "it has a log, "+path+"-wal")
+	}
+	m, err := readMark(path)
+	if err == nil && m.Generation > 0 {
+		err = fmt.Errorf(text, ErrDamaged, path, fmt.Sprintf("the lock file beside it tells of %d starts", m.Generation))
+	}
+	return err
+}
+
 func quickCheck(ctx context.Context, db *sqlx.DB, path string) error {
 	var found string
 	if err := db.GetContext(ctx, &found, `PRAGMA quick_check(1)`); err != nil {
@@ -48,13 +74,12 @@ func quickCheck(ctx context.Context, db *sqlx.DB, path string) error {
 // the backup's, and spoil that. A database of ours is in WAL mode before it has a
 // log, which its header tells; a backup is not until it is started.
 func ownLog(path string) error {
-	log, err := os.Stat(path + "-wal")
-	if err != nil || log.Size() == 0 {
+	if !logged(path) {
 		return nil
 	}
 	var version int
 	const query = `SELECT hex(substr(data, 20, 1)) FROM sqlite_dbpage WHERE pgno = 1` // of the file alone
-	err = lookIn(path, "mode=ro&immutable=1", func(db *sqlx.DB) error { return db.Get(&version, query) })
+	err := lookIn(path, "mode=ro&immutable=1", func(db *sqlx.DB) error { return db.Get(&version, query) })
 	if err != nil || version != 1 {
 		return nil // others say what is wrong with it
 	}

@@ -106,7 +106,7 @@ func (s *Store) close() (err error) {
 		err = errors.Join(err, s.writer.close())
 	}
 	if s.Reader != nil {
-		err = errors.Join(err, s.Reader.Close())
+		err = errors.Join(err, s.Reader.db.Close()) // the log is the owner's to move
 	}
 	return err
 }

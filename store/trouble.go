@@ -4,31 +4,65 @@ import (
 	"errors"
 	"fmt"
 
+	modernc "modernc.org/sqlite"
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
 )
 
-// remedies say of a result code of SQLite what is wrong with the database, and
-// what helps.
+// remedies say of a result code of SQLite what is wrong with the file that %s
+// stands for, and what helps.
 var remedies = map[sqlite.ResultCode]string{
-	sqlite.ResultFull:     "the disk is full; free some space for",
-	sqlite.ResultIOErr:    "the disk does not do its work; see its free space, the limits of the process (ulimit -f) and the log of the system, for",
-	sqlite.ResultBusy:     "locked by another program; end its transaction on",
-	sqlite.ResultReadOnly: "read-only; make the file and its directory writable:",
-	sqlite.ResultCantOpen: "not to be opened; see to the permissions of the file and its directory, and to the limit of open files:",
-	sqlite.ResultPerm:     "not to be opened; see to the permissions of the file and its directory:",
-	sqlite.ResultCorrupt:  "damaged; stop, restore a backup, start again:",
-	sqlite.ResultNotADB:   "damaged; stop, restore a backup, start again:",
+	sqlite.ResultFull: "the disk is full; free some space for %s",
+	sqlite.ResultIOErr: "the disk does not do its work, or is full; see its free space, the limits of the process (ulimit -f) " +
+		"and the log of the system, for %s",
+	sqlite.ResultBusy:     "database %s is locked by another program; end its transaction",
+	sqlite.ResultReadOnly: "database %s is read-only; make the file and its directory writable",
+	sqlite.ResultCantOpen: "database %s cannot be opened; see to the permissions of the file and its directory, and to the limit of open files",
+	sqlite.ResultPerm:     "database %s cannot be opened; see to the permissions of the file and its directory",
 }
 
-// trouble explains why a database does not take writes.
-func trouble(path string, err error) error {
-	remedy, known := remedies[code(err)]
-	if !known || errors.As(err, new(*engine.Rejected)) {
-		return err
+// remedy says what an error means to whoever chose the path.
+func remedy(path string, err error) error {
+	text, known := remedies[code(err)]
+	if !known {
+		text = "database %s"
 	}
-	return fmt.Errorf("%s %s: %w", remedy, path, err)
+	return fmt.Errorf(text+": %w", path, err)
+}
+
+// explain says why a database cannot be opened, read or sent a command.
+func explain(path string, err error) error {
+	switch code(err) {
+	case sqlite.ResultNotADB:
+		return fmt.Errorf("%w: %s is no SQLite file", ErrForeign, path)
+	case sqlite.ResultCorrupt:
+		return damaged(path, err)
+	}
+	return remedy(path, err)
+}
+
+// trouble says why a database that this process drives does not take writes.
+func trouble(path string, err error) error {
+	_, known := remedies[code(err)]
+	switch {
+	case errors.As(err, new(*engine.Rejected)):
+		return err
+	case code(err) == sqlite.ResultCorrupt, code(err) == sqlite.ResultNotADB:
+		return fmt.Errorf("database %s is damaged; stop, restore a backup, start again: %w", path, err)
+	case known:
+		return remedy(path, err)
+	}
+	return err
+}
+
+// code is the primary result code of SQLite, by either library; that of a plain
+// error for any other.
+func code(err error) sqlite.ResultCode {
+	if e := (*modernc.Error)(nil); errors.As(err, &e) {
+		return sqlite.ResultCode(e.Code()).ToPrimary()
+	}
+	return sqlite.ErrCode(err).ToPrimary()
 }
 
 // Degraded tells other processes, in the lock file, why the database takes no

@@ -30,7 +30,9 @@ func TestLogThatIsCutLosesNothingBeforeTheCut(t *testing.T) {
 	storage := faultvfs.Watch(folder)
 	defer storage.Close()
 	storage.Fail = withoutSync
-	for _, size := range cuts(chance, ends, min(len(log), ends[len(ends)-1]+100)) {
+	sizes := cuts(chance, ends, min(len(log), ends[len(ends)-1]+100))
+	t.Logf("%d cuts of a log of %d bytes", len(sizes), len(log))
+	for _, size := range sizes {
 		storage.Forget()
 		files[walFile] = append(slices.Clone(log[:size]), rest(chance)...)
 		require.NoError(t, faultvfs.Put(folder, files))

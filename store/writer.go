@@ -189,6 +189,3 @@ func truth(b bool) int64 {
 	}
 	return 0
 }
-
-// code is the primary result code of SQLite; that of a plain error for any other.
-func code(err error) sqlite.ResultCode { return sqlite.ErrCode(err).ToPrimary() }

@@ -351,7 +351,7 @@ func TestReplacedDatabaseIsLeftAlone(t *testing.T) {
 			require.NoError(t, os.Rename(db+".backup"+suffix, db+suffix))
 		}
 		before := contentOf(t, db)
-		w.suffer("deleted or replaced while it runs; stop, restore the file, start again")
+		w.suffer("deleted or replaced while it runs; put it back, and the runner goes on by itself")
 		require.ErrorContains(t, w.runner.Stop(t.Context()), "took no last write")
 		assert.Equal(t, before, contentOf(t, db))
 

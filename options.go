@@ -1,6 +1,7 @@
 package pawl
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -82,12 +83,38 @@ func WithSharedFile() Option {
 // the lock file beside the database: it is missing, or it tells of other starts, or
 // of transitions that are not there; those since the last start of a process that
 // was killed it does not tell of. Both files copied together look like the
-// original. A database that is moved without its lock file looks like a copy.
+// original, unless the program knows better ([WithDoubt]). A database that is moved
+// without its lock file looks like a copy.
 func WithRestoreGuard() Option {
 	return func(o *options) error {
 		o.guard = true
 		return nil
 	}
+}
+
+// WithDoubt lets a start ask, when it owns the database and has read its id, why that
+// may not be the one that should run here; empty: nothing speaks against it. A reason
+// counts like that of a lock file which gives a copy away: see [WithRestoreGuard].
+func WithDoubt(ask func(ctx context.Context, id string) (why string)) Option {
+	return func(o *options) error {
+		o.doubt = ask
+		return nil
+	}
+}
+
+// A doubting store tells of a reason for doubt that it does not know itself.
+type doubting struct {
+	engine.Store
+	ask func(ctx context.Context, id string) (why string)
+}
+
+// Load adds the doubt to what the store has.
+func (d doubting) Load(ctx context.Context) (engine.Snapshot, error) {
+	s, err := d.Store.Load(ctx)
+	if err == nil && s.Doubt == "" && d.ask != nil {
+		s.Doubt = d.ask(ctx, s.Database)
+	}
+	return s, err
 }
 
 func atLeast[N int | time.Duration](option string, value, least N) error {
@@ -105,6 +132,7 @@ type options struct {
 	wait        time.Duration
 	shared      bool
 	guard       bool
+	doubt       func(context.Context, string) string
 
 	// Of tests: a store between the engine and the real one, a clock that jumps.
 	wrapStore func(engine.Store) engine.Store

@@ -293,7 +293,7 @@ const grace = 5 * time.Second
 
 func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 	return engine.Config{
-		Store: s.options.wrapStore(db), Owner: store.Self(s.options.now()), Now: s.options.now,
+		Store: doubting{s.options.wrapStore(db), s.options.doubt}, Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
 		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes
 		Setup: func(ctx context.Context) error { return s.setup(ctx, r) },

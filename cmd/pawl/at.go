@@ -29,7 +29,7 @@ SCHEDULE is that of today.`,
 	}
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			flows, err := c.At(cmd.Context(), at)
 			if err != nil {
 				return err

@@ -21,7 +21,7 @@ tells that the file was restored, and from when it catches up (see pawl claim).`
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			size, err := c.Backup(cmd.Context(), args[0])
 			if err == nil {
 				fmt.Fprintf(stdout, "%s: %d bytes, checked\n", printable(args[0]), size)

@@ -22,7 +22,7 @@ start. What is overdue then runs at once, one run per flow.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			doubt, err := c.Doubt(cmd.Context())
 			if err != nil {
 				return err

@@ -35,14 +35,10 @@ type command struct {
 // Run runs the command once. The error is an *exitError, unless the command
 // could not be started.
 func (c *command) Run(ctx context.Context) error {
-	if err := c.orphanage.gone(ctx, c.id); err != nil {
-		return err
-	}
 	run, _ := pawl.RunFrom(ctx)
-	err := errDismissed
-	if c.crew.join() {
-		err = c.execute(ctx, run)
-		c.crew.working.Done()
+	err := c.orphanage.gone(ctx, c.id, c.crew.dismissed)
+	if err == nil {
+		err = c.join(ctx, run)
 	}
 	if errors.Is(err, errDismissed) {
 		// The program is about to exit, and what became of the command is not
@@ -54,6 +50,15 @@ func (c *command) Run(ctx context.Context) error {
 		c.log.Warn("run failed", "flow", c.id, "run", run.Number, "error", firstLine(err.Error()))
 	}
 	return err
+}
+
+// join executes the command as one of the crew.
+func (c *command) join(ctx context.Context, run pawl.RunInfo) error {
+	if !c.crew.join() {
+		return errDismissed
+	}
+	defer c.crew.working.Done()
+	return c.execute(ctx, run)
 }
 
 func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {

@@ -40,7 +40,7 @@ before: the run goes on then.`,
 	cmd.Flags().BoolVar(&queue, "queue", false, "if no daemon runs, leave it for the next one to do at its start")
 	cmd.MarkFlagsMutuallyExclusive("wait", "queue")
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			if _, err := known(cmd.Context(), c, args[0]); err != nil {
 				return err
 			}
@@ -71,7 +71,7 @@ func resetVerb(database *string) *cobra.Command {
 	out := formatFlag(cmd)
 	cmd.Flags().BoolVar(&queue, "queue", false, "if no daemon runs, leave it for the next one to do at its start")
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			flow, err := known(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -131,10 +131,14 @@ func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, timeo
 		defer cancel()
 	}
 	run, err := c.WaitRun(ctx, id, number)
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w after %s: run %d of %s goes on", context.Cause(ctx), exact(timeout), number, id)
+	if err == nil || ctx.Err() == nil {
+		return run, err
 	}
-	return run, err
+	err = context.Cause(ctx)
+	if errors.Is(err, errWaitTimeout) {
+		err = fmt.Errorf("%w after %s", err, exact(timeout))
+	}
+	return run, fmt.Errorf("%w: run %d of %s goes on", err, number, id)
 }
 
 // over reports a run that is over. The error carries the command's exit code.

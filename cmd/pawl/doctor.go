@@ -25,7 +25,7 @@ something.`,
 	out := formatFlag(cmd)
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, if there is one)")
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			checks, err := examine(cmd.Context(), c, *database, findConfig(config))
 			if err != nil {
 				return err
@@ -57,6 +57,9 @@ func examine(ctx context.Context, c *pawl.Client, database, config string) ([]pa
 		return nil, err
 	}
 	checks = append(checks, orphans)
+	if r, ok := displaced(c.Database(), database); ok {
+		checks = append(checks, pawl.Check{Name: "lock", Detail: "not where it belongs", Found: []string{r.displacement()}, Help: r.remedy()})
+	}
 	if config != "" {
 		checks = append(checks, checkConfig(config))
 	}
@@ -70,20 +73,27 @@ func checkOrphans(ctx context.Context, c *pawl.Client, database string) (pawl.Ch
 	if err != nil {
 		return check, err
 	}
-	if rival(c.Database(), database) {
+	if len(rivals(c.Database(), database)) > 0 {
 		check.Detail = "cannot be told: another daemon drives a copy of this database"
 		return check, nil
 	}
+	var left []string
 	for _, p := range marked(c.Database()) {
 		run, found, err := runOf(ctx, c, p)
 		if err != nil {
 			return check, err
 		}
 		if found && (run.Status == pawl.RunInterrupted || run.Status == pawl.RunRunning && !owned) {
-			check.Detail = "commands outlived their daemon"
-			check.Found = append(check.Found, fmt.Sprintf("process %d is of run %d of %s", p.pid, p.run, p.flow))
-			check.Help = "the next pawl run does with them what orphans in the config says; or end them yourself"
+			left = append(left, fmt.Sprintf("process %d is of run %d of %s", p.pid, p.run, p.flow))
 		}
+	}
+	switch {
+	case len(left) == 0:
+	case owned:
+		check.Detail = "the daemon does as orphans in the config says: " + strings.Join(left, ", ")
+	default:
+		check.Detail, check.Found = "commands outlived their daemon", left
+		check.Help = "the next pawl run does with them what orphans in the config says; or end them yourself"
 	}
 	return check, nil
 }

@@ -34,7 +34,7 @@ end of what the command printed.`,
 	cmd.Flags().BoolVar(&failed, "failed", false, "only runs that failed or were interrupted")
 	cmd.Flags().IntVarP(&limit, "number", "n", 50, "how many runs")
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			query := pawl.RunsQuery{Limit: limit}
 			if len(args) > 0 {
 				query.Flow = args[0]

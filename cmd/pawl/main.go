@@ -118,6 +118,9 @@ func exitStatus(err error) int {
 	if s, ok := errors.AsType[silent](err); ok {
 		return int(s)
 	}
+	if s, ok := errors.AsType[errSignal](err); ok {
+		return 128 + int(s.Signal)
+	}
 	for _, e := range exits {
 		if errors.Is(err, e.err) {
 			return e.code

@@ -77,7 +77,10 @@ func (o *orphanage) Setup(ctx context.Context) error {
 	defer client.Close()
 	o.id = client.Database()
 	o.waiting = map[string]int64{}
-	if rival(o.id, o.database) {
+	if r, ok := displaced(o.id, o.database); ok {
+		return r.refuse()
+	}
+	if len(rivals(o.id, o.database)) > 0 {
 		o.log.Warn("another daemon drives a copy of this database: its commands are left alone, and so are orphans")
 		return nil
 	}
@@ -139,13 +142,13 @@ func (o *orphanage) end(ctx context.Context, doomed []orphan) error {
 		grace = max(grace, o.settings(p.flow).grace)
 		newest[p.flow] = max(newest[p.flow], p.run)
 	}
-	if gone, err := o.await(ctx, newest, grace); gone || err != nil {
+	if gone, err := o.await(ctx, newest, grace, nil); gone || err != nil {
 		return err
 	}
 	for _, p := range o.of(newest) {
 		p.kill()
 	}
-	gone, err := o.await(ctx, newest, 2*time.Second)
+	gone, err := o.await(ctx, newest, 2*time.Second, nil)
 	if !gone {
 		o.log.Error("a command cannot be killed; its flow waits for it", "runs", newest)
 		maps.Copy(o.waiting, newest)
@@ -162,15 +165,16 @@ func askOnce(doomed []orphan, terminate func(orphan) (sent bool)) {
 	}
 }
 
-// gone blocks while a flow waits for the end of its orphans.
-func (o *orphanage) gone(ctx context.Context, id string) error {
+// gone blocks while a flow waits for the end of its orphans, but not once dismissed
+// is closed.
+func (o *orphanage) gone(ctx context.Context, id string, dismissed <-chan struct{}) error {
 	o.mu.Lock()
 	run, waiting := o.waiting[id]
 	o.mu.Unlock()
 	if !waiting {
 		return nil
 	}
-	if _, err := o.await(ctx, map[string]int64{id: run}, time.Duration(1<<62)); err != nil {
+	if _, err := o.await(ctx, map[string]int64{id: run}, time.Duration(1<<62), dismissed); err != nil {
 		return fmt.Errorf("waiting for what run %d left behind: %w", run, err)
 	}
 	o.mu.Lock()
@@ -182,7 +186,7 @@ func (o *orphanage) gone(ctx context.Context, id string) error {
 // await waits until no process has the mark of these runs, or of earlier ones,
 // but not for longer than limit. It looks for marks anew each time, so a child
 // born meanwhile counts too.
-func (o *orphanage) await(ctx context.Context, runs map[string]int64, limit time.Duration) (gone bool, err error) {
+func (o *orphanage) await(ctx context.Context, runs map[string]int64, limit time.Duration, dismissed <-chan struct{}) (gone bool, err error) {
 	deadline := time.Now().Add(limit)
 	for len(o.of(runs)) > 0 {
 		if time.Now().After(deadline) {
@@ -191,6 +195,8 @@ func (o *orphanage) await(ctx context.Context, runs map[string]int64, limit time
 		select {
 		case <-ctx.Done():
 			return false, context.Cause(ctx)
+		case <-dismissed:
+			return false, errDismissed
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

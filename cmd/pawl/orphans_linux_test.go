@@ -77,6 +77,30 @@ func TestProcessOfAnotherStartTimeIsNotSignalled(t *testing.T) {
 	line.waitForEnd(t)
 }
 
+// The mark may be that of a process which ended while it was read, and whose number
+// was given to another.
+func TestMarkOfAProcessThatEndedIsNotTakenForAnothers(t *testing.T) {
+	t.Parallel()
+	line := newLine(t)
+	o := newOrphanage(t)
+	leave(t, o.mark(pawl.RunInfo{FlowID: "a", Number: 1}), "(exec > "+line.path+"; echo ready; exec sleep 1000) &")
+	line.waitFor(t, "ready\n")
+	found := marked(o.id)
+	require.Len(t, found, 1)
+	defer found[0].kill()
+	looks := uint64(0)
+	look := func(pid int) (stat, error) {
+		s, err := readStat(pid)
+		looks++
+		s.started += looks
+		return s, err
+	}
+	_, ok := inspect(found[0].pid, o.id, look)
+	assert.False(t, ok)
+	_, ok = inspect(found[0].pid, o.id, readStat)
+	assert.True(t, ok)
+}
+
 func TestOurOwnProcessGroupIsNoOrphan(t *testing.T) {
 	t.Parallel()
 	o := newOrphanage(t)
@@ -98,13 +122,17 @@ func TestFlowWaitsForItsOrphans(t *testing.T) {
 	line.waitFor(t, "ready\n")
 	o.waiting["a"] = 3
 
-	require.NoError(t, o.gone(t.Context(), "b"), "another flow does not wait")
+	require.NoError(t, o.gone(t.Context(), "b", nil), "another flow does not wait")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, o.gone(ctx, "a"), context.Canceled)
+	assert.ErrorIs(t, o.gone(ctx, "a", nil), context.Canceled)
+
+	dismissed := make(chan struct{})
+	close(dismissed)
+	assert.ErrorIs(t, o.gone(t.Context(), "a", dismissed), errDismissed)
 
 	waited := make(chan error)
-	go func() { waited <- o.gone(t.Context(), "a") }()
+	go func() { waited <- o.gone(t.Context(), "a", nil) }()
 	for _, p := range marked(o.id) {
 		p.kill()
 	}
@@ -189,40 +217,6 @@ func TestZombiesDoNotLive(t *testing.T) {
 	require.NoError(t, unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil))
 	assert.True(t, allZombies(cmd.Process.Pid))
 	assert.Error(t, cmd.Wait())
-}
-
-// A daemon of a copy is known by the lock that it holds on another file; a client
-// that asks who the owner is, of ours or of a copy, is none.
-func TestRivalIsWhoHoldsTheLockOfAnotherFile(t *testing.T) {
-	t.Parallel()
-	o := newOrphanage(t)
-	o.database = filepath.Join(t.TempDir(), "pawl.db")
-	runOnce(t, o, "a")
-	require.NoError(t, o.Setup(t.Context()))
-	open := func(path string) *os.File {
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		require.NoError(t, err)
-		t.Cleanup(func() { f.Close() })
-		return f
-	}
-	own := open(o.database + ".lock")
-	require.NoError(t, unix.Flock(int(own.Fd()), unix.LOCK_EX), "as a daemon of ours has it")
-	assert.False(t, rival(o.id, o.database), "ours")
-	link := filepath.Join(t.TempDir(), "link.db")
-	require.NoError(t, os.Symlink(o.database, link))
-	assert.False(t, rival(o.id, link), "ours by another name")
-
-	content, err := os.ReadFile(own.Name())
-	require.NoError(t, err)
-	elsewhere := filepath.Join(t.TempDir(), "copy.db.lock")
-	require.NoError(t, os.WriteFile(elsewhere, content, 0o600))
-	other := open(elsewhere)
-	assert.False(t, rival(o.id, o.database), "who asks")
-	require.NoError(t, unix.Flock(int(other.Fd()), unix.LOCK_EX))
-	assert.True(t, rival(o.id, o.database))
-	assert.False(t, rival("another-database", o.database))
-	require.NoError(t, os.Remove(elsewhere))
-	assert.True(t, rival(o.id, o.database), "though its file is gone")
 }
 
 func TestMarksAreOfOneDatabase(t *testing.T) {

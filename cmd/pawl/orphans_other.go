@@ -5,9 +5,6 @@ package main
 // marked finds nothing: only Linux shows the environment of a process.
 func marked(string) []orphan { return nil }
 
-// rival is not known here.
-func rival(_, _ string) bool { return false }
-
 func (orphan) terminate() bool { return false }
 func (orphan) kill() bool      { return false }
 

@@ -100,9 +100,12 @@ func newDaemon(config, database string, window time.Duration) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r, ok := displaced("", database); ok {
+		return nil, r.refuse()
+	}
 	log := newLogger(os.Stderr)
 	d := &daemon{log: log, crew: newCrew(), config: path, database: database}
-	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window)}
+	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database))}
 	if plan.restoreGuard {
 		options = append(options, pawl.WithRestoreGuard())
 	}
@@ -156,6 +159,7 @@ func (d *daemon) settle() {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+	d.log.Warn("what became of some commands is not committed; the next start settles their runs")
 }
 
 // findConfig is the config to read: what was asked for, or pawl.yaml if it is
@@ -176,16 +180,6 @@ func newLogger(file *os.File) *slog.Logger {
 		return slog.New(slog.NewTextHandler(file, nil))
 	}
 	return slog.New(slog.NewJSONHandler(file, nil))
-}
-
-// caught are the signals that stop the daemon. A terminal that goes away stops
-// it too, unless nohup wants that ignored.
-func caught() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	return signals
 }
 
 // A crew is the commands that run, so that all can be ended at once.

@@ -27,7 +27,7 @@ STREAK counts failures in a row, of those that trip the flow.`,
 	}
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, ids []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			flows, err := list(cmd.Context(), c, ids)
 			if err != nil {
 				return err
@@ -35,15 +35,10 @@ STREAK counts failures in a row, of those that trip the flow.`,
 			if *out == "json" {
 				return printJSON(stdout, flows)
 			}
-			owner, owned, err := c.Owner(cmd.Context())
-			if err != nil {
+			s := statusReport{flows: flows, now: time.Now(), database: *database}
+			if err := s.surround(cmd.Context(), c); err != nil {
 				return err
 			}
-			passive, err := c.Passive(cmd.Context())
-			if err != nil {
-				return err
-			}
-			s := statusReport{flows, owner, owned, passive, time.Now(), *database}
 			s.print(stdout, outputWidth(os.Stdout))
 			return nil
 		})
@@ -51,14 +46,24 @@ STREAK counts failures in a row, of those that trip the flow.`,
 	return cmd
 }
 
-// withClient opens the database for a verb, and closes it.
-func withClient(database string, use func(*pawl.Client) error) error {
+// withClient opens the database for a verb, and closes it. A signal ends the verb's
+// context, so that it leaves nothing half done behind; a second one ends it at once.
+func withClient(cmd *cobra.Command, database string, use func(*pawl.Client) error) error {
+	ctx, stop := untilSignal(cmd.Context())
+	defer stop()
+	cmd.SetContext(ctx)
 	c, err := pawl.Open(database)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	err = use(c)
+	if s, ok := errors.AsType[errSignal](context.Cause(ctx)); ok && err != nil {
+		if !errors.Is(err, s) {
+			err = fmt.Errorf("%w: %w", s, err)
+		}
+		return err
+	}
 	if sqliteStatus(err) == exitCorrupt && !errors.Is(err, pawl.ErrDatabaseDamaged) {
 		err = fmt.Errorf("the database %s is damaged; see what pawl doctor says: %w", database, err)
 	}
@@ -102,12 +107,40 @@ func known(ctx context.Context, c *pawl.Client, id string) (pawl.FlowInfo, error
 
 // A statusReport is the flows as they are at an instant.
 type statusReport struct {
-	flows    []pawl.FlowInfo
-	owner    pawl.Owner
-	owned    bool   // a daemon drives them
-	passive  string // why none of them is run until the database is claimed
-	now      time.Time
-	database string
+	flows     []pawl.FlowInfo
+	owner     pawl.Owner
+	owned     bool   // a daemon drives them
+	passive   string // why none of them is run until the database is claimed
+	displaced string // why no daemon can start, though none is found
+	trial     string // the suspect that runs, for which the others wait
+	now       time.Time
+	database  string
+}
+
+// surround reads what is not of one flow.
+func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error) {
+	if s.owner, s.owned, err = c.Owner(ctx); err != nil {
+		return err
+	}
+	if s.passive, err = c.Passive(ctx); err != nil {
+		return err
+	}
+	if r, ok := displaced(c.Database(), s.database); ok && !s.owned {
+		s.displaced = printable(r.displacement() + "; " + r.remedy())
+	}
+	all, err := c.List(ctx)
+	for _, f := range all {
+		if s.owned && f.Suspect && f.Status == pawl.StatusRunning {
+			s.trial = f.ID
+		}
+	}
+	return err
+}
+
+// waits says that a flow is due but not started before the trial is over.
+func (s statusReport) waits(f pawl.FlowInfo) bool {
+	due := f.Registered && !f.NextRun.IsZero() && !f.NextRun.After(s.now) && !f.NextEligible.After(s.now)
+	return s.trial != "" && f.Suspect && due && f.Status != pawl.StatusRunning && f.Status != pawl.StatusTripped
 }
 
 // print writes the table, a line of counts, who runs the flows, and how to help
@@ -179,6 +212,9 @@ func count(flows []pawl.FlowInfo) string {
 }
 
 func (s statusReport) ownerLine() string {
+	if s.displaced != "" {
+		return "No daemon can start: " + s.displaced + "."
+	}
 	if !s.owned {
 		return "No daemon runs them: start one with pawl run."
 	}
@@ -201,6 +237,8 @@ func (s statusReport) next(f pawl.FlowInfo) string {
 	switch wait := f.NextRun.Sub(s.now).Round(time.Second); {
 	case f.NextRun.IsZero() || !f.Registered:
 		return ""
+	case s.waits(f):
+		return "waits"
 	case wait > 0:
 		return "in " + coarse(wait)
 	case s.owned:
@@ -237,6 +275,8 @@ func (s statusReport) why(f pawl.FlowInfo) string {
 		return "its daemon died; settled at the next start"
 	case f.Status == pawl.StatusRunning:
 		return fmt.Sprintf("run %d", f.LastNumber)
+	case s.waits(f):
+		return "suspect; waits for " + printable(s.trial) + ", which is one too"
 	case f.Status == pawl.StatusTripped:
 		return "reset needed: " + s.reset(f.ID) + " (" + failure + ")"
 	case f.Status == pawl.StatusBackoff:

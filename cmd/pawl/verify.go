@@ -19,7 +19,7 @@ may go on. It exits with 65 when something is wrong.`,
 	}
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
-		return withClient(*database, func(c *pawl.Client) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
 			found, err := c.Verify(cmd.Context())
 			switch {
 			case err != nil && len(found) == 0:

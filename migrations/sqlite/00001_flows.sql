@@ -26,7 +26,7 @@ CREATE TABLE pawl_runners (
 CREATE TABLE pawl_commands (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     created_at   TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    command      TEXT, -- trigger, reset
+    command      TEXT, -- trigger, reset, claim
     flow_id      TEXT,
     args         TEXT,
     requested_by TEXT,

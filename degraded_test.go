@@ -220,31 +220,6 @@ func (w *ward) doubt() {
 	assert.Len(w.t, w.log.lines("degraded: "), 1, "one line per spell")
 }
 
-// disk fails commits, before or after they take effect.
-type disk struct {
-	engine.Store
-	durable bool
-	mu      sync.Mutex
-	err     error
-}
-
-func (d *disk) fail(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.err = err
-}
-
-func (d *disk) Commit(ctx context.Context, b engine.Batch) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.err == nil || d.durable {
-		if err := d.Store.Commit(ctx, b); err != nil {
-			return err
-		}
-	}
-	return d.err
-}
-
 // Matrix, "database locked by another program": D7, and it says what to do.
 func TestLockedDatabaseIsDegraded(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -310,7 +285,7 @@ func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, db string) {
 				d := &disk{}
-				w := admit(t, db, pawl.WithStore(func(real engine.Store) engine.Store { d.Store = real; return d }))
+				w := admit(t, db, pawl.WithStore(d.wrap))
 				says, mend := break_(w, d)
 				w.suffer(says)
 				w.leave(mend)

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,9 +167,9 @@ func TestClaimIsACommandOfTheInbox(t *testing.T) {
 // A claim that could not be written claims nothing.
 func TestClaimThatIsNotCommittedClaimsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
-		broken := &brokenStore{}
+		d := &disk{}
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(broken.wrap))
+			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.wrap))
 			require.NoError(t, s.Every("hourly", time.Hour, job(ok)))
 			return s
 		}
@@ -178,9 +178,9 @@ func TestClaimThatIsNotCommittedClaimsNothing(t *testing.T) {
 		stop(t, r, db)
 		require.NoError(t, os.Remove(db+".lock"))
 		r = start(t, build())
-		broken.set(true)
+		d.fail(errors.New("no answer from the disk"))
 		require.Error(t, r.Claim(t.Context()))
-		broken.set(false)
+		d.fail(nil)
 		time.Sleep(24 * time.Hour)
 		assert.Equal(t, int64(1), status(t, r, "hourly").RunCount)
 		_, err := r.Trigger(t.Context(), "hourly")
@@ -198,7 +198,7 @@ func TestClaimThatIsCommittedAfterAllClaims(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := &disk{}
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(func(real engine.Store) engine.Store { d.Store = real; return d }))
+			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.wrap))
 			require.NoError(t, s.Every("hourly", time.Hour, job(ok)))
 			return s
 		}
@@ -303,22 +303,32 @@ func trigger(t *testing.T, r *pawl.Runner, id string) {
 	require.NoError(t, err)
 }
 
-// brokenStore is a store that a test can break and mend.
-type brokenStore struct {
+// disk fails commits, before or after they take effect.
+type disk struct {
 	engine.Store
-	broken atomic.Bool
+	durable bool
+	mu      sync.Mutex
+	err     error
 }
 
-func (s *brokenStore) wrap(real engine.Store) engine.Store {
-	s.Store = real
-	return s
+func (d *disk) wrap(real engine.Store) engine.Store {
+	d.Store = real
+	return d
 }
 
-func (s *brokenStore) set(broken bool) { s.broken.Store(broken) }
+func (d *disk) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+}
 
-func (s *brokenStore) Commit(ctx context.Context, b engine.Batch) error {
-	if s.broken.Load() {
-		return errors.New("no answer from the disk")
+func (d *disk) Commit(ctx context.Context, b engine.Batch) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil || d.durable {
+		if err := d.Store.Commit(ctx, b); err != nil {
+			return err
+		}
 	}
-	return s.Store.Commit(ctx, b)
+	return d.err
 }

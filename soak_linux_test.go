@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/engine"
 )
 
 // Matrix, "24 h soak with all of it": every kind of schedule, triggers, resets and
@@ -104,7 +103,7 @@ func newSoak(t *testing.T) *soak {
 	s := &soak{t: t, db: filepath.Join(t.TempDir(), "jobs.db"), disk: &disk{}, stop: make(chan struct{}),
 		chance: rand.New(rand.NewPCG(uint64(seed), 0)), jobs: map[string]int64{}, begun: map[string]int64{}, reported: map[string]int64{}}
 	builder := pawl.NewScheduler(s.db, pawl.WithInboxPoll(20*time.Millisecond), pawl.WithLogger(slog.New(slog.DiscardHandler)),
-		pawl.WithStore(func(real engine.Store) engine.Store { s.disk.Store = real; return s.disk }))
+		pawl.WithStore(s.disk.wrap))
 	for _, f := range soakFlows {
 		require.NoError(t, f.register(builder, s.job(f)))
 	}

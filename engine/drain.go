@@ -37,7 +37,7 @@ func (e *Engine) drainedAll() bool {
 		e.overdue = e.running()
 		e.cancelWork(fmt.Errorf("%w after %s", ErrStopTimeout, e.StopTimeout))
 	}
-	return e.overdue != nil && (len(e.overdue) == 0 || !now.Before(e.deadline.Add(e.Grace)))
+	return e.overdue != nil && (len(e.overdue)+len(e.doubtful) == 0 || !now.Before(e.deadline.Add(e.Grace)))
 }
 
 // running names the flows whose jobs run. One that has returned does not, although

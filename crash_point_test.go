@@ -99,7 +99,12 @@ func (w *world) ask(id string) (int64, error) {
 		return 0, err
 	}
 	defer client.Close()
-	return client.Trigger(context.Background(), id)
+	run, err := client.Trigger(context.Background(), id)
+	if err != nil {
+		return 0, err
+	}
+	_, err = client.WaitRun(context.Background(), id, run) // it reads the answer before the runner shows the run
+	return run, err
 }
 
 func (w *world) askReset(id string) error {

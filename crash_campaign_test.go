@@ -563,7 +563,7 @@ func howMany(t *testing.T) int64 {
 	}
 	info, _ := debug.ReadBuildInfo()
 	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		return setting(t, "PAWL_KILLS", 100)
+		return setting(t, "PAWL_KILLS", 50)
 	}
 	return setting(t, "PAWL_KILLS", 500)
 }

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // A storm of flows of every kind, of triggers, resets and commands in the inbox,
 // killed at a random moment: while the file is made or the last crash is recovered
 // from, within a commit, or up to 40 ms later. Each file sees many kills.
-// PAWL_KILLS is how many there are (500, with the race detector 100, with
+// PAWL_KILLS is how many there are (500, with the race detector 50, with
 // PAWL_TORTURE=1 10,000), PAWL_SEED repeats the moments.
 //
 // D1, D2, D4, T7; I1 to I4 and I7.

@@ -98,10 +98,12 @@ func flood(t *testing.T, db string, queue int) *deluge {
 		require.NoError(t, s.Manual(fmt.Sprint("flow ", i), job(ok)))
 	}
 	f.runner = start(t, s)
-	slow.before = func(engine.Batch) {
+	before := func(engine.Batch) {
 		f.commits.Add(1)
 		<-f.gate
 	}
+	slow.before.Store(&before)
+
 	f.trigger(1, 1)
 	require.EqualValues(t, 1, f.waiting.Load())
 	return f
@@ -172,12 +174,12 @@ func heap() int64 {
 // slowStore calls before ahead of each commit.
 type slowStore struct {
 	engine.Store
-	before func(engine.Batch)
+	before atomic.Pointer[func(engine.Batch)]
 }
 
 func (s *slowStore) Commit(ctx context.Context, b engine.Batch) error {
-	if s.before != nil {
-		s.before(b)
+	if before := s.before.Load(); before != nil {
+		(*before)(b)
 	}
 	return s.Store.Commit(ctx, b)
 }
@@ -189,18 +191,18 @@ func TestFlowsThatAreDueAtOnceRunOnceEach(t *testing.T) {
 		flows := torture(100_000)
 		slow := &slowStore{}
 		s := quiet(db, pawl.WithStore(func(s engine.Store) engine.Store { slow.Store = s; return slow }))
-		began := make([]int, flows)
+		began := make([]atomic.Int32, flows)
 		for i := range flows {
-			require.NoError(t, s.Every(fmt.Sprint("flow ", i), time.Hour, job(func(context.Context) error { began[i]++; return nil })))
+			require.NoError(t, s.Every(fmt.Sprint("flow ", i), time.Hour, job(func(context.Context) error { began[i].Add(1); return nil })))
 		}
 		r := start(t, s)
 		synctest.Wait()
 		for i := range flows {
-			require.Equal(t, 1, began[i], i)
+			require.EqualValues(t, 1, began[i].Load(), i)
 		}
 
 		commits, most, reset := 0, 0, make(chan error, 1)
-		slow.before = func(b engine.Batch) { // of the driver
+		before := func(b engine.Batch) { // of the driver
 			commits++
 			most = max(most, len(b.Changes))
 			switch commits {
@@ -212,15 +214,16 @@ func TestFlowsThatAreDueAtOnceRunOnceEach(t *testing.T) {
 				assert.Len(t, reset, 1, "it was in commit 4")
 			}
 		}
+		slow.before.Store(&before)
 		time.Sleep(time.Hour + time.Minute)
 		synctest.Wait()
 		for i := range flows {
-			require.Equal(t, 2, began[i], i)
+			require.EqualValues(t, 2, began[i].Load(), i)
 			require.EqualValues(t, 2, status(t, r, fmt.Sprint("flow ", i)).RunCount)
 		}
 		require.NoError(t, <-reset)
 		assert.LessOrEqual(t, most, 3000, "changes in a commit, for which a reset may have to wait")
-		slow.before = nil
+		slow.before.Store(nil)
 		stop(t, r, db)
 	})
 }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -347,12 +345,6 @@ func (c *Change) note(text string) {
 		text = c.Note + "; " + text
 	}
 	c.Note = text
-}
-
-// jitter is a number in -1..1 that is the same whenever it is asked for.
-func jitter(database, flow string, run int64) float64 {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", database, flow, run))
-	return float64(binary.BigEndian.Uint64(sum[:])>>11)/(1<<52) - 1
 }
 
 func stamp(t time.Time) string { return t.Format("2006-01-02T15:04:05.000Z") }

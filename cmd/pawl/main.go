@@ -22,6 +22,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	_ "time/tzdata" // for machines that know no time zones
 
 	"github.com/spf13/cobra"
 

@@ -47,7 +47,8 @@ type happening struct {
 }
 
 // expand finds the instants of a year, minute by minute, and some more for a clock
-// that jumps.
+// that jumps. All of the times are fixed ones: what the clocks of the zone show twice
+// counts once, and what they leave out counts right after.
 func (f *yearFlow) expand(from time.Time) {
 	if f.matches == nil {
 		return
@@ -56,11 +57,27 @@ func (f *yearFlow) expand(from time.Time) {
 	if err != nil {
 		panic(err)
 	}
+	before := clock(from.AddDate(0, -3, 0).Add(-time.Minute).In(zone))
+	latest := before // that it showed
 	for t, end := from.AddDate(0, -3, 0), from.AddDate(1, 3, 0); t.Before(end); t = t.Add(time.Minute) {
-		if f.matches(t.In(zone)) {
+		now := clock(t.In(zone))
+		due := now.After(latest) && f.matches(now) // not shown before
+		for left := before.Add(time.Minute); left.Before(now); left = left.Add(time.Minute) {
+			due = due || f.matches(left) // left out
+		}
+		if due {
 			f.instants = append(f.instants, t)
 		}
+		before = now
+		if now.After(latest) {
+			latest = now
+		}
 	}
+}
+
+// clock is what a clock shows, as a time in UTC: it goes on when that one jumps.
+func clock(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), 0, 0, time.UTC)
 }
 
 // after is the first instant after t, or one that is out of reach.

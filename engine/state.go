@@ -42,6 +42,7 @@ const (
 const (
 	KindEvery  = "every"
 	KindCron   = "cron"
+	KindOnce   = "once"
 	KindManual = "manual"
 )
 
@@ -51,8 +52,8 @@ const (
 type FlowInfo struct {
 	ID            string    `json:"id"`
 	Position      int       `json:"position"`               // place in the order of registration, from 0
-	Kind          string    `json:"kind"`                   // every, cron or manual
-	Schedule      string    `json:"schedule"`               // as text: "5m0s", "0 0 9 * * *", ""
+	Kind          string    `json:"kind"`                   // every, cron, once or manual
+	Schedule      string    `json:"schedule"`               // as text: "5m0s", "5m0s aligned", "0 0 9 * * *", ""
 	TimeZone      string    `json:"time_zone,omitempty"`    // of a cron schedule: "UTC", "Europe/Berlin"
 	Backoff       string    `json:"backoff,omitempty"`      // the backoff policy as text, empty for none
 	StreakLimit   int       `json:"streak_limit,omitempty"` // failures in a row that trip the flow; 0: it never trips

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// Between is a schedule that has no instant before start and none after end;
+// the zero time leaves that side open. A delay begins at start. An end before
+// start, or a range in which a schedule of fixed instants has none, is an
+// [ErrInvalidSchedule].
+func Between(schedule Schedule, start, end time.Time) (Schedule, error) {
+	start, end = wholeMilliseconds(start), end.UTC().Truncate(time.Millisecond)
+	if start.IsZero() && end.IsZero() {
+		return schedule, nil
+	}
+	if !end.IsZero() && start.After(end) {
+		return nil, fmt.Errorf("%w: it starts at %s, after its end at %s", ErrInvalidSchedule, stamp(start), stamp(end))
+	}
+	b := between{schedule, start, end}
+	if !b.fires() {
+		return nil, fmt.Errorf("%w: %s never fires: there is no instant in that time", ErrInvalidSchedule, b)
+	}
+	if _, ok := schedule.(Anchored); ok {
+		return anchoredBetween{b}, nil
+	}
+	return b, nil
+}
+
+// wholeMilliseconds is t, or the first millisecond after it.
+func wholeMilliseconds(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
+}
+
+type between struct {
+	Schedule
+	start, end time.Time // zero: open
+}
+
+// fires says whether a schedule of fixed instants has one in the range.
+func (b between) fires() bool {
+	before := b.start
+	if !before.IsZero() {
+		before = before.Add(-time.Millisecond)
+	}
+	kind := b.Kind()
+	return kind != KindCron && kind != KindOnce || !b.After(before).IsZero()
+}
+
+func (b between) String() string {
+	text := b.Schedule.String()
+	if !b.start.IsZero() {
+		text += " from " + stamp(b.start)
+	}
+	if !b.end.IsZero() {
+		text += " until " + stamp(b.end)
+	}
+	return text
+}
+
+// within moves an instant to the start, and makes never of one after the end.
+func (b between) within(at time.Time) time.Time {
+	if !at.IsZero() && at.Before(b.start) {
+		at = b.Schedule.NotBefore(at, b.start)
+	}
+	if at.Before(b.start) || (!b.end.IsZero() && at.After(b.end)) {
+		return time.Time{}
+	}
+	return at
+}
+
+func (b between) Next(now, last time.Time) time.Time   { return b.within(b.Schedule.Next(now, last)) }
+func (b between) During(now, last time.Time) time.Time { return b.within(b.Schedule.During(now, last)) }
+func (b between) After(t time.Time) time.Time          { return b.within(b.Schedule.After(t)) }
+
+func (b between) Resume(now, lastEnd, last time.Time) time.Time {
+	return b.within(b.Schedule.Resume(now, lastEnd, last))
+}
+
+func (b between) Latest(next, now time.Time) time.Time {
+	return b.Schedule.Latest(next, b.untilEnd(now))
+}
+
+func (b between) NotBefore(next, eligible time.Time) time.Time {
+	return b.within(b.Schedule.NotBefore(next, eligible))
+}
+
+// Reach includes the start, which may be further away than an interval.
+func (b between) Reach(now time.Time) time.Time {
+	reach := b.Schedule.Reach(now)
+	if reach.IsZero() {
+		return reach
+	}
+	return later(reach, b.start)
+}
+
+func (b between) Count(from, to time.Time) (int64, time.Time) {
+	if from.Before(b.start) {
+		if from = b.After(from); from.IsZero() {
+			return 0, from
+		}
+	}
+	return b.Schedule.Count(from, b.untilEnd(to))
+}
+
+func (b between) Oddities(from, to time.Time) []Oddity {
+	if !b.end.IsZero() {
+		to = earlier(to, b.end.Add(time.Millisecond))
+	}
+	return b.Schedule.Oddities(later(from, b.start), to)
+}
+
+func (b between) untilEnd(t time.Time) time.Time {
+	if b.end.IsZero() {
+		return t
+	}
+	return earlier(t, b.end)
+}
+
+type anchoredBetween struct{ between }
+
+func (b anchoredBetween) Anchor(t time.Time) Schedule {
+	b.Schedule = b.Schedule.(Anchored).Anchor(t)
+	return b
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// S1: the instants of a fixed rate are counted from the anchor, the first one.
+func TestFixedRateCountsFromItsAnchor(t *testing.T) {
+	s := mustSchedule(t)(FixedRate(5 * time.Minute)).(Anchored).Anchor(at(7))
+	assert.Equal(t, at(7), s.Resume(at(7), time.Time{}, time.Time{}), "at once")
+	assert.Equal(t, at(307), s.During(at(7), at(7)))
+	assert.Equal(t, at(607), s.Next(at(307), at(307)))
+	assert.Equal(t, at(607), s.Next(at(598), at(307)), "however long the run took")
+	assert.Equal(t, at(607), s.Resume(at(310), at(309), at(307)))
+	assert.Equal(t, at(607), s.NotBefore(at(307), at(500)))
+	assert.Equal(t, at(307), s.NotBefore(at(307), at(307)))
+	assert.Equal(t, at(907), s.Latest(at(307), at(1206.999)))
+	assert.Equal(t, at(-293), s.After(at(-300)), "before the anchor too, for a clock that was corrected")
+}
+
+// S1: the epoch grid; a new flow waits for its next point.
+func TestAlignedKeepsToTheGridOfTheEpoch(t *testing.T) {
+	s := mustSchedule(t)(Aligned(15 * time.Minute))
+	assert.Equal(t, at(900), s.Resume(at(7), time.Time{}, time.Time{}))
+	assert.Equal(t, at(900), s.Resume(at(0), time.Time{}, time.Time{}))
+	assert.Equal(t, at(900), s.Next(at(899.999), at(0)))
+	assert.Equal(t, at(1800), s.Next(at(900), at(900)))
+	_, ok := s.(Anchored)
+	assert.False(t, ok)
+	s = mustSchedule(t)(Aligned(7 * time.Hour))
+	assert.Zero(t, s.After(at(0)).Unix()%(7*3600))
+}
+
+// S1, T8: a clock that goes back a little repeats no instant; one that is
+// corrected starts again.
+func TestGridRepeatsNoInstant(t *testing.T) {
+	for _, s := range []Schedule{mustSchedule(t)(Aligned(time.Minute)), mustSchedule(t)(FixedRate(time.Minute)).(Anchored).Anchor(at(0))} {
+		assert.Equal(t, at(3660), s.Next(at(60), at(3600)))
+		assert.Equal(t, at(120), s.Next(at(60), at(60).Add(CorrectionJump)))
+	}
+}
+
+// S1: Kind, String and Zone tell the schedules of an interval apart.
+func TestIntervalsAreToldApart(t *testing.T) {
+	must := mustSchedule(t)
+	for text, s := range map[string]Schedule{
+		"5m0s": must(Every(5 * time.Minute)), "5m0s fixed rate": must(FixedRate(5 * time.Minute)), "5m0s aligned": must(Aligned(5 * time.Minute)),
+	} {
+		assert.Equal(t, text, s.String())
+		assert.Equal(t, KindEvery, s.Kind())
+		assert.Empty(t, s.Zone())
+	}
+	anchored := must(FixedRate(5 * time.Minute)).(Anchored).Anchor(at(7))
+	assert.Equal(t, "5m0s fixed rate", anchored.String(), "the anchor is not part of it")
+}
+
+// S1
+func TestIntervalThatWouldDriftIsRefused(t *testing.T) {
+	for _, schedule := range []func(time.Duration) (Schedule, error){FixedRate, Aligned} {
+		for d, want := range map[time.Duration]string{
+			-time.Second: "below 1ms", 0: "below 1ms", time.Millisecond - 1: "below 1ms", 1500 * time.Microsecond: "whole milliseconds",
+		} {
+			_, err := schedule(d)
+			require.ErrorIs(t, err, ErrInvalidSchedule)
+			assert.ErrorContains(t, err, want)
+		}
+	}
+}
+
+// S1: Count counts what After finds, Latest is the last of it, and nothing drifts.
+func TestIntervalsCountWhatAfterFinds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		must := mustSchedule(t)
+		d := time.Duration(rapid.Int64Range(1, 1e6).Draw(t, "interval")) * time.Millisecond
+		anchor := time.UnixMilli(rapid.Int64Range(-1e12, 4e12).Draw(t, "anchor")).UTC()
+		from := anchor.Add(time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "from")))
+		delay, rate := must(Every(d)), must(FixedRate(d)).(Anchored).Anchor(anchor)
+		count := rapid.Int64Range(1, 50).Draw(t, "count")
+		for _, s := range []Schedule{rate, must(Aligned(d)), delay} {
+			n, last := int64(1), from
+			if s != delay {
+				last = s.After(from.Add(-1))
+			}
+			for ; n < count; n++ {
+				last = s.After(last)
+			}
+			require.NoError(t, counts(s, from, last, count, last))
+			require.Nil(t, s.Oddities(from, last))
+			require.NoError(t, counts(s, from, from.Add(-1), 0, time.Time{}))
+			if s != delay {
+				require.Equal(t, last, s.Latest(from, last.Add(time.Millisecond-1)))
+			}
+		}
+		require.Zero(t, rate.After(from).Sub(anchor)%d)
+	})
+}

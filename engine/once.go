@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// Once runs a flow at one instant, and never again; late, but once, if it passed
+// while nobody ran. It is cut to milliseconds. The zero time, or a year that has
+// not four digits, is an [ErrInvalidSchedule].
+func Once(at time.Time) (Schedule, error) {
+	at = at.UTC().Truncate(time.Millisecond)
+	switch {
+	case at.IsZero():
+		return nil, fmt.Errorf("%w: the instant is the zero time; give the one to run at", ErrInvalidSchedule)
+	case at.Year() < 1 || at.Year() > 9999:
+		return nil, fmt.Errorf("%w: the year %d is not one from 1 to 9999", ErrInvalidSchedule, at.Year())
+	}
+	return once{at}, nil
+}
+
+type once struct{ at time.Time }
+
+func (o once) Kind() string   { return KindOnce }
+func (o once) String() string { return stamp(o.at) }
+func (o once) Zone() string   { return "" }
+
+// Next is the instant until it has fired, however late it is.
+func (o once) Next(_, last time.Time) time.Time { return o.After(last) }
+
+func (o once) During(_, last time.Time) time.Time    { return o.After(last) }
+func (o once) Resume(_, _, last time.Time) time.Time { return o.After(last) }
+func (o once) Latest(next, _ time.Time) time.Time    { return next }
+
+// NotBefore leaves the instant as it is: there is no other one. The flow is due
+// at the end of the window.
+func (o once) NotBefore(next, _ time.Time) time.Time { return next }
+
+func (o once) Reach(time.Time) time.Time { return time.Time{} }
+
+func (o once) After(t time.Time) time.Time {
+	if t.Before(o.at) {
+		return o.at
+	}
+	return time.Time{}
+}
+
+func (o once) Count(from, to time.Time) (int64, time.Time) {
+	if o.at.Before(from) || o.at.After(to) {
+		return 0, time.Time{}
+	}
+	return 1, o.at
+}
+
+func (o once) Oddities(_, _ time.Time) []Oddity { return nil }

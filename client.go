@@ -78,19 +78,86 @@ func (c *Client) Runs(ctx context.Context, q RunsQuery) ([]RunInfo, error) {
 // number when that is committed. Errors as of [Runner.Trigger], and
 // [ErrNoOwner]. After the end of ctx, or of the owner, the command stays in the
 // inbox and may still take effect.
-func (c *Client) Trigger(ctx context.Context, id string, _ ...TriggerOption) (run int64, err error) {
-	result, err := c.ask(ctx, "trigger", id)
+func (c *Client) Trigger(ctx context.Context, id string, opts ...TriggerOption) (run int64, err error) {
+	a, err := ask(opts)
+	if err == nil {
+		run, err = c.number(ctx, command_(id, a))
+	}
 	if err != nil {
 		return 0, fmt.Errorf("trigger: %w", err)
+	}
+	return run, nil
+}
+
+// number asks for something whose answer is a number.
+func (c *Client) number(ctx context.Context, command engine.Command) (int64, error) {
+	result, err := c.ask(ctx, command)
+	if err != nil {
+		return 0, err
 	}
 	return strconv.ParseInt(result, 10, 64)
 }
 
-// Reset asks the owner of the database to clear streak, backoff window and trip
-// of a flow, and returns when that is committed. Errors as of [Client.Trigger].
-func (c *Client) Reset(ctx context.Context, id string) error {
-	if _, err := c.ask(ctx, "reset", id); err != nil {
-		return fmt.Errorf("reset: %w", err)
+// Reset, Cancel and those below ask the owner of the database for what the methods of
+// [Runner] with these names do, and return when that is committed. Errors as of those,
+// and as of [Client.Trigger].
+func (c *Client) Reset(ctx context.Context, id string, reason ...string) error {
+	return c.operate(ctx, "reset", id, engine.Args{}, join(reason))
+}
+
+// Cancel: see [Client.Reset].
+func (c *Client) Cancel(ctx context.Context, id string, run int64, reason ...string) error {
+	return c.operate(ctx, "cancel", id, engine.Args{Run: run}, join(reason))
+}
+
+// Pause: see [Client.Reset].
+func (c *Client) Pause(ctx context.Context, id, note string) error {
+	return c.operate(ctx, "pause", id, engine.Args{}, note)
+}
+
+// Resume: see [Client.Reset].
+func (c *Client) Resume(ctx context.Context, id string) error {
+	return c.operate(ctx, "resume", id, engine.Args{}, "")
+}
+
+// ResumeFrom: see [Client.Reset].
+func (c *Client) ResumeFrom(ctx context.Context, id string, from time.Time) error {
+	return c.operate(ctx, "resume", id, engine.Args{From: from}, "")
+}
+
+// Probe: see [Client.Reset].
+func (c *Client) Probe(ctx context.Context, id string) (int64, error) {
+	run, err := c.number(ctx, engine.Command{Verb: "probe", Flow: id})
+	if err != nil {
+		return 0, fmt.Errorf("probe: %w", err)
+	}
+	return run, nil
+}
+
+// Backfill: see [Client.Reset].
+func (c *Client) Backfill(ctx context.Context, id string, b Backfill) (accepted int64, err error) {
+	args := engine.Args{From: b.From, To: b.To, Again: b.Again}
+	accepted, err = c.number(ctx, engine.Command{Verb: "backfill", Flow: id, Args: args.String()})
+	if err != nil {
+		return 0, fmt.Errorf("backfill: %w", err)
+	}
+	return accepted, nil
+}
+
+// CancelBackfill: see [Client.Reset].
+func (c *Client) CancelBackfill(ctx context.Context, id string, reason ...string) error {
+	return c.operate(ctx, "backfill", id, engine.Args{Drop: true}, join(reason))
+}
+
+// Forget: see [Client.Reset].
+func (c *Client) Forget(ctx context.Context, id string) error {
+	return c.operate(ctx, "forget", id, engine.Args{}, "")
+}
+
+func (c *Client) operate(ctx context.Context, verb, id string, args engine.Args, why string) error {
+	_, err := c.ask(ctx, engine.Command{Verb: verb, Flow: id, Args: args.String(), Why: why})
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
 	}
 	return nil
 }
@@ -99,7 +166,7 @@ func (c *Client) Reset(ctx context.Context, id string) error {
 // restored, and returns when the owner has committed that. Without an owner it is
 // left for the next start, which is active then, and that is [ErrNoOwner] too.
 func (c *Client) Claim(ctx context.Context) error {
-	_, err := c.ask(ctx, "claim", "")
+	_, err := c.ask(ctx, engine.Command{Verb: "claim"})
 	if errors.Is(err, ErrNoOwner) {
 		_, posted := c.Post(ctx, "claim", "")
 		err = errors.Join(err, posted)
@@ -144,13 +211,23 @@ func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
 	return c.reader.Examine(ctx, time.Now)
 }
 
-// Post leaves a command, trigger, reset or claim, in the inbox and returns the id of
-// its row in pawl_commands, without waiting for an answer. With no owner the row
-// waits for the next start.
-func (c *Client) Post(ctx context.Context, command, id string) (int64, error) {
+// Post leaves a command (trigger, probe, reset, pause, resume, forget or claim) in the
+// inbox and returns the id of its row in pawl_commands, without waiting for an answer.
+// With no owner the row waits for the next start.
+func (c *Client) Post(ctx context.Context, command, id string, opts ...TriggerOption) (int64, error) {
+	a, err := ask(opts)
+	if err != nil {
+		return 0, err
+	}
+	row := command_(id, a)
+	row.Verb = command
+	return c.post(ctx, row)
+}
+
+func (c *Client) post(ctx context.Context, command engine.Command) (int64, error) {
 	host, _ := os.Hostname()
-	by := fmt.Sprintf("pid %d on %s", os.Getpid(), host)
-	return c.reader.Post(ctx, engine.Command{Verb: command, Flow: id}, by, time.Now())
+	command.By = fmt.Sprintf("pid %d on %s", os.Getpid(), host)
+	return c.reader.Post(ctx, command, time.Now())
 }
 
 // WaitRun waits until a run is over and returns it. Errors: [ErrFlowNotFound],
@@ -180,11 +257,11 @@ func (c *Client) notFound(ctx context.Context, id string, run int64) error {
 }
 
 // ask posts a command and waits for the answer on its row.
-func (c *Client) ask(ctx context.Context, command, id string) (string, error) {
+func (c *Client) ask(ctx context.Context, command engine.Command) (string, error) {
 	if _, ok, err := c.Owner(ctx); err != nil || !ok {
 		return "", errors.Join(err, ErrNoOwner)
 	}
-	row, err := c.Post(ctx, command, id)
+	row, err := c.post(ctx, command)
 	if err != nil {
 		return "", err
 	}
@@ -243,6 +320,7 @@ func (c *Client) until(ctx context.Context, done func() (bool, error)) error {
 func meant(text string) error {
 	for _, known := range []error{
 		ErrFlowNotFound, ErrAlreadyRunning, ErrTripped, ErrStopped, ErrQueueFull, ErrPassive,
+		ErrBufferFull, ErrRunNotFound, ErrRunOver, ErrInvalidRange, ErrTooLarge, ErrRegistered,
 	} {
 		if rest, ok := strings.CutPrefix(text, known.Error()); ok {
 			return fmt.Errorf("%w%s", known, rest)

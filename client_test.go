@@ -78,10 +78,10 @@ func TestInboxAnswersEveryRow(t *testing.T) {
 			{"reset", "long", "done", "-"},
 			{"trigger", "nobody", "-", `no such flow: "nobody"`},
 			{"reset", "no\a", "-", `no such flow: "no\a"`},
-			{"dance", "nightly", "-", `unknown command "dance": want trigger, reset or claim`},
-			{"-", "-", "-", `unknown command "": want trigger, reset or claim`},
+			{"dance", "nightly", "-", `unknown command "dance": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
+			{"-", "-", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
 			{"trigger", "-", "-", `no such flow: ""`},
-			{"", "", "-", `unknown command "": want trigger, reset or claim`},
+			{"", "", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
 			{"trigger", "nightly", "-", `flow is tripped: flow "nightly" failed 1 times in a row; reset it first`},
 			{"reset", "nightly", "done", "-"},
 		}, inbox(t, db))

@@ -13,7 +13,7 @@ import (
 //
 //	ID            string
 //	Position      int       // place in the order of registration, from 0
-//	Kind          string    // every, cron, manual
+//	Kind          string    // every, cron, once, manual
 //	Schedule      string    // as text: "5m0s", "0 0 9 * * *", ""
 //	TimeZone      string    // of a cron schedule
 //	Backoff       string    // the policy as text; empty: none
@@ -28,7 +28,18 @@ import (
 //	LastEnd       time.Time // when a run was last over
 //	LastError     string    // at most 1 KiB; the run's row has it whole, up to 8 KiB
 //	NextEligible  time.Time // end of the backoff window
-//	NextRun       time.Time // zero: nothing scheduled
+//	NextRun       time.Time // nominal instant; zero: nothing scheduled
+//	Waiting       int       // starts that were accepted and wait, those of a backfill apart
+//	Backfill      int       // starts of a backfill that wait
+//	Fired         int64     // instants of the schedule that were run
+//	Held          time.Time // first instant that a window, a pause or a trip holds back
+//	PausedAt      time.Time // zero: not paused
+//	PauseNote     string    // why it is
+//	Anchor        time.Time // of a fixed rate: its instants are whole intervals from it
+//	Policy        string    // overlap, catch-up and the like as text; empty: the defaults
+//	Group         string    // whose limit on runs in flight it shares
+//	Leaked        int       // jobs that go on although their runs were closed
+//	Retention     string    // how much of its history is kept
 //	Suspect       bool      // in flight with others when the process died
 //	Registered    bool      // false: kept from a program that had it, never run
 //	Version       int64     // transitions so far
@@ -41,13 +52,17 @@ type FlowInfo = engine.FlowInfo
 //
 //	FlowID      string
 //	Number      int64     // from 1, per flow; never repeated
-//	Trigger     string    // schedule, manual
+//	Trigger     string    // schedule, manual, probe, backfill
 //	Status      RunStatus
-//	Attempt     int       // above 1: an earlier run for the same instant was cancelled
+//	Attempt     int       // above 1: it was tried before, or an earlier run for its instant was cancelled
 //	ScheduledAt time.Time // the instant the schedule asked for; for a manual run, when it was asked for
 //	StartedAt   time.Time
 //	FinishedAt  time.Time // zero while running, and for an interrupted run
-//	Error       string    // at most 8 KiB
+//	DueAt       time.Time // while waiting: it starts then or later
+//	Deadline    time.Time // its context is cancelled then
+//	Error       string    // at most 8 KiB; of a skipped run, why
+//	Input       JSON      // left out of lists beyond 64 KiB
+//	Output      JSON
 type RunInfo = engine.RunInfo
 
 // RunsQuery selects runs, newest first. The zero value of a field asks for
@@ -59,6 +74,9 @@ type RunInfo = engine.RunInfo
 //	Since  time.Time // started at or after
 //	Limit  int       // at most; default 100
 type RunsQuery = store.RunsQuery
+
+// JSON is text that is JSON.
+type JSON = engine.JSON
 
 // Check is one thing that [Client.Doctor] looked at.
 //
@@ -85,13 +103,16 @@ const (
 // RunStatus is what became of a run.
 type RunStatus = engine.RunStatus
 
-// A run is running until it is over in one of the other ways.
+// A run is waiting, or running, until it is over in one of the other ways.
 const (
 	RunRunning     = engine.RunRunning
 	RunCompleted   = engine.RunCompleted
 	RunFailed      = engine.RunFailed
 	RunInterrupted = engine.RunInterrupted
 	RunCancelled   = engine.RunCancelled
+	RunWaiting     = engine.RunWaiting
+	RunTimedOut    = engine.RunTimedOut
+	RunSkipped     = engine.RunSkipped
 )
 
 // BackoffPolicy says what failures in a row do to a flow: after each it waits
@@ -127,12 +148,22 @@ var (
 	ErrQueueFull       = engine.ErrQueueFull       // too many commands wait; Trigger only
 	ErrStopTimeout     = engine.ErrStopTimeout     // runs outlasted the stop window; the message names their flows
 	ErrRunNotFound     = engine.ErrRunNotFound     // the flow has no run with this number
+	ErrBufferFull      = engine.ErrBufferFull      // as many starts wait as the overlap policy lets
+	ErrRunOver         = engine.ErrRunOver         // the run is over
+	ErrTimedOut        = engine.ErrTimedOut        // cause of the end of a job's context: its deadline passed
+	ErrCancelled       = engine.ErrCancelled       // cause of the end of a job's context: its run was cancelled
+	ErrTooLarge        = engine.ErrTooLarge        // an input or output
+	ErrInvalidRange    = engine.ErrInvalidRange    // of a backfill
+	ErrRegistered      = engine.ErrRegistered      // the flow is registered; only one that is not can be forgotten
 	ErrPassive         = engine.ErrPassive         // the database was copied or restored; claim it first, see WithRestoreGuard
 
 	ErrDatabaseOwned   = store.ErrOwned        // another Runner drives the database; the message names it
 	ErrSchemaTooNew    = store.ErrSchemaTooNew // a newer version of Pawl wrote the database
 	ErrForeignDatabase = store.ErrForeign      // no SQLite file, or one with tables that are not Pawl's
 	ErrDatabaseDamaged = store.ErrDamaged      // its pages do not hold together; it was not touched
+
+	// ErrInCommit is a call of the Runner from within a function given to Committing.
+	ErrInCommit = errors.New("called from within a commit")
 
 	// ErrNoOwner is a Client's: nobody drives the database, so nobody would
 	// carry a command out.

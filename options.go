@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -124,7 +125,45 @@ func atLeast[N int | time.Duration](option string, value, least N) error {
 	return nil
 }
 
+// WithMaxRunning bounds how many runs of all flows are in flight at once, also while
+// what was missed is caught up; default: no bound. Flows that are due, and starts
+// that were asked for, wait by the instant since when.
+func WithMaxRunning(n int) Option {
+	return func(o *options) error {
+		o.maxRunning = n
+		return atLeast("WithMaxRunning", n, 1)
+	}
+}
+
+// WithGroupLimit bounds how many runs of the flows of a group ([WithGroup]) are in
+// flight at once.
+func WithGroupLimit(group string, n int) Option {
+	return func(o *options) error {
+		if o.groups == nil {
+			o.groups = map[string]int{}
+		}
+		o.groups[group] = n
+		if group == "" {
+			return errors.New("WithGroupLimit: the name of the group is empty")
+		}
+		return atLeast("WithGroupLimit", n, 1)
+	}
+}
+
+// WithCommitTimeout sets how long a function given to [Committing] may take; default
+// 1 s. While it runs, nothing else is committed.
+func WithCommitTimeout(d time.Duration) Option {
+	return func(o *options) error {
+		o.commitTimeout = d
+		return atLeast("WithCommitTimeout", d, time.Millisecond)
+	}
+}
+
 type options struct {
+	maxRunning    int
+	groups        map[string]int
+	commitTimeout time.Duration
+
 	logger      *slog.Logger
 	stopTimeout time.Duration
 	queue       int
@@ -137,29 +176,4 @@ type options struct {
 	// Of tests: a store between the engine and the real one, a clock that jumps.
 	wrapStore func(engine.Store) engine.Store
 	now       func() time.Time
-}
-
-// A FlowOption changes a flow at registration.
-type FlowOption func(*registration) error
-
-// WithBackoff attaches a backoff policy to the flow, as [Scheduler.SetBackoff].
-func WithBackoff(p BackoffPolicy) FlowOption {
-	return func(r *registration) error {
-		r.Plan.Backoff = &p
-		return p.Validate()
-	}
-}
-
-// WithResources gives the flow resources of its own. They are set up before the
-// job, if that is a [Resource] too.
-func WithResources(resources ...Resource) FlowOption {
-	return func(r *registration) error {
-		for _, resource := range resources {
-			if resource == nil {
-				return fmt.Errorf("%w: one of its resources is nil", ErrInvalidFlow)
-			}
-		}
-		r.resources = append(r.resources, resources...)
-		return nil
-	}
 }

@@ -31,6 +31,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -78,6 +79,8 @@ type Runner struct {
 	engine    *engine.Engine
 	store     *store.Store
 	resources []resource // that were set up
+	updating  sync.Mutex // held by an Update, and to tear down
+	scheduler *Scheduler // with the flows as they are
 	done      chan struct{}
 	result    error // read after done
 }
@@ -85,27 +88,6 @@ type Runner struct {
 type resource struct {
 	Resource
 	name string
-}
-
-// A TriggerOption changes what Trigger asks for.
-type TriggerOption func(*trigger)
-
-type trigger struct{}
-
-// Trigger starts a run of a flow now, whatever its schedule, and ignores a
-// backoff window. It returns the number of the run when that is reserved and
-// committed, not when it is over; see [Runner.WaitRun].
-//
-// Errors: [ErrFlowNotFound]; [ErrAlreadyRunning]; [ErrTripped];
-// [ErrQueueFull], at once, when too many commands wait; [ErrPassive]; [ErrStopped]; the error
-// of a database that cannot be written, or that of ctx, after both of which the
-// command may or may not have taken effect.
-func (r *Runner) Trigger(ctx context.Context, id string, _ ...TriggerOption) (run int64, err error) {
-	run, err = r.engine.Trigger(ctx, id)
-	if err != nil {
-		return 0, fmt.Errorf("trigger: %w", err)
-	}
-	return run, nil
 }
 
 // WaitRun waits until a run is over and returns it. Errors: [ErrFlowNotFound],
@@ -122,16 +104,6 @@ func (r *Runner) WaitRun(ctx context.Context, id string, run int64) (RunInfo, er
 		return RunInfo{}, fmt.Errorf("wait: %w", r.closed(err))
 	}
 	return info, nil
-}
-
-// Reset clears the streak, the backoff window and a trip of a flow, and returns
-// when that is committed. A flow that is running goes on. Errors:
-// [ErrFlowNotFound], [ErrStopped], that of the database, that of ctx.
-func (r *Runner) Reset(ctx context.Context, id string) error {
-	if err := r.engine.Reset(ctx, id); err != nil {
-		return fmt.Errorf("reset: %w", err)
-	}
-	return nil
 }
 
 // Claim says that this is the one to run the flows of a database that was copied
@@ -244,9 +216,15 @@ const (
 
 // teardown tears down, in reverse, what was set up.
 func (r *Runner) teardown() error {
+	r.updating.Lock()
+	defer r.updating.Unlock()
+	return teardown(r.resources)
+}
+
+func teardown(resources []resource) error {
 	var errs []error
-	for i := len(r.resources) - 1; i >= 0; i-- {
-		res := r.resources[i]
+	for i := len(resources) - 1; i >= 0; i-- {
+		res := resources[i]
 		ctx, cancel := context.WithTimeout(context.Background(), teardownLimit)
 		errs = append(errs, limited(teardownLimit, "tear down "+res.name, func() error { return res.Teardown(ctx) }))
 		cancel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 	"unicode"
@@ -33,6 +34,7 @@ type Scheduler struct {
 // registration is a flow as it was registered.
 type registration struct {
 	engine.Flow
+	timing    timing
 	job       Job
 	resources []Resource
 }
@@ -88,8 +90,7 @@ func (s *Scheduler) AddResource(r Resource) {
 // Errors: [ErrFlowExists], [ErrInvalidFlow], [ErrInvalidSchedule],
 // [ErrInvalidBackoff], [ErrStarted]. Start returns them too.
 func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...FlowOption) error {
-	schedule, err := engine.Every(interval)
-	return s.register(id, schedule, err, job, opts)
+	return s.register(id, timing{kind: engine.KindEvery, interval: interval}, job, opts)
 }
 
 // Cron registers a flow that runs at the instants of an expression: six fields
@@ -102,13 +103,11 @@ func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...Fl
 // day of month and day of week are given, one of them has to match. "@every" is
 // refused, use [Scheduler.Every]. Errors as of Every.
 func (s *Scheduler) Cron(id, expr string, job Job, opts ...FlowOption) error {
-	schedule, err := s.cron(expr)
-	return s.register(id, schedule, err, job, opts)
+	return s.register(id, timing{kind: engine.KindCron, expr: expr}, job, opts)
 }
 
+// cron shares a schedule among flows.
 func (s *Scheduler) cron(expr string) (engine.Schedule, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if known, ok := s.crons[expr]; ok {
 		return known, nil
 	}
@@ -121,20 +120,40 @@ func (s *Scheduler) cron(expr string) (engine.Schedule, error) {
 
 // Manual registers a flow that runs when it is triggered. Errors as of Every.
 func (s *Scheduler) Manual(id string, job Job, opts ...FlowOption) error {
-	return s.register(id, engine.Manual(), nil, job, opts)
+	return s.register(id, timing{kind: engine.KindManual}, job, opts)
 }
 
-func (s *Scheduler) register(id string, schedule engine.Schedule, err error, job Job, opts []FlowOption) error {
+// Once registers a flow that runs once, ever, at an instant, also when that passed
+// before anybody ran. Registered again with a later instant it runs at that too.
+// Errors as of Every.
+func (s *Scheduler) Once(id string, at time.Time, job Job, opts ...FlowOption) error {
+	return s.register(id, timing{kind: engine.KindOnce, at: at}, job, opts)
+}
+
+// Remove takes a flow out, in an [Runner.Update] above all. Its state and history stay
+// in the database. Errors: [ErrFlowNotFound], [ErrStarted].
+func (s *Scheduler) Remove(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.started:
+		return fmt.Errorf("remove %s: %w", show(id), ErrStarted)
+	case s.byID[id] == nil:
+		return fmt.Errorf("remove %s: %w", show(id), ErrFlowNotFound)
+	}
+	s.flows = slices.DeleteFunc(s.flows, func(r *registration) bool { return r.ID == id })
+	delete(s.byID, id)
+	return nil
+}
+
+func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.started {
 		return fmt.Errorf("register %s: %w", show(id), ErrStarted)
 	}
-	r := &registration{job: job, Flow: engine.Flow{ID: id, Plan: engine.Plan{Schedule: schedule}}}
-	if err == nil {
-		err = s.check(r, opts)
-	}
-	if err != nil {
+	r := &registration{job: job, timing: when, Flow: engine.Flow{ID: id, Plan: engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
+	if err := s.check(r, opts); err != nil {
 		err = fmt.Errorf("register %s: %w", show(id), err)
 		s.errs = append(s.errs, err)
 		return err
@@ -163,7 +182,23 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 			return err
 		}
 	}
-	return nil
+	schedule, err := r.timing.schedule(s.cron)
+	if err != nil {
+		return err
+	}
+	r.Plan.Schedule = schedule
+	return s.checkPlan(r.Plan)
+}
+
+// defaultKeyWindow is how long an idempotency key stands for a run that is over.
+const defaultKeyWindow = 24 * time.Hour
+
+// checkPlan finds what makes no sense together.
+func (s *Scheduler) checkPlan(p engine.Plan) error {
+	if _, ok := s.options.groups[p.Group]; p.Group != "" && !ok {
+		return fmt.Errorf("%w: its group %q has no limit; give the scheduler WithGroupLimit(%[2]q, n)", ErrInvalidFlow, p.Group)
+	}
+	return p.Validate()
 }
 
 const maxID = 255
@@ -252,7 +287,7 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
-	r := &Runner{store: db, done: make(chan struct{})}
+	r := &Runner{store: db, scheduler: s, done: make(chan struct{})}
 	r.engine, err = engine.Start(ctx, s.config(db, r), s.engineFlows())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start: %w", err), r.teardown(), db.Close())
@@ -295,6 +330,7 @@ func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 	return engine.Config{
 		Store: doubting{s.options.wrapStore(db), s.options.doubt}, Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
+		MaxRunning: s.options.maxRunning, Groups: s.options.groups, JoinTimeout: s.options.commitTimeout,
 		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes
 		Setup: func(ctx context.Context) error { return s.setup(ctx, r) },
 	}
@@ -316,14 +352,22 @@ func (s *Scheduler) setup(ctx context.Context, r *Runner) error {
 		}
 	}
 	for _, f := range s.flows {
-		resources := f.resources
-		if job, ok := f.job.(Resource); ok {
-			resources = append(resources[:len(resources):len(resources)], job)
+		if err := f.setup(ctx, r); err != nil {
+			return err
 		}
-		for _, resource := range resources {
-			if err := r.setup(ctx, resource, "resource of "+show(f.ID)); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// setup sets up the resources of a flow.
+func (f *registration) setup(ctx context.Context, r *Runner) error {
+	resources := f.resources
+	if job, ok := f.job.(Resource); ok {
+		resources = append(resources[:len(resources):len(resources)], job)
+	}
+	for _, resource := range resources {
+		if err := r.setup(ctx, resource, "resource of "+show(f.ID)); err != nil {
+			return err
 		}
 	}
 	return nil

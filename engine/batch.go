@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,8 +17,9 @@ type batch struct {
 	flows    []*flow // of each change
 	Batch
 	counters Counters
-	trials   int  // runs of suspects in flight, as the changes leave them
-	claimed  bool // the database is claimed with it
+	trials   int               // runs of suspects in flight, as the changes leave them
+	claimed  bool              // the database is claimed with it
+	tokens   map[token]*RunKey // that the changes give
 }
 
 // apply runs the core over the commands, each on the state that those before it
@@ -25,6 +27,9 @@ type batch struct {
 func (e *Engine) apply(commands []command) batch {
 	b := e.batch.again(commands, e.counters)
 	b.trials = e.trials.running
+	for _, l := range e.limits {
+		l.next = l.running
+	}
 	now := e.now()
 	for i, c := range commands {
 		if c.err != nil {
@@ -33,12 +38,12 @@ func (e *Engine) apply(commands []command) batch {
 			b.claimed = true
 		} else if c.probe {
 			e.ownerNew = true
+		} else if c.look {
+			continue
 		} else if err := e.admit(&b, c); err != nil {
 			b.replies[i].err = err
-		} else if change, err := b.applyOne(c, now); err != nil {
-			b.replies[i].err = err
 		} else {
-			b.replies[i].run = change.RunNumber
+			b.replies[i] = e.applyOne(&b, c, now)
 		}
 		if c.inbox {
 			b.Answers = append(b.Answers, answer(c, b.replies[i], now))
@@ -72,44 +77,186 @@ func (b *batch) again(commands []command, counters Counters) batch {
 	}
 }
 
-func (b *batch) applyOne(c command, now time.Time) (Change, error) {
+// applyOne runs the core over a command, on the state that those before it left.
+func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 	state := c.flow.next
 	if state == nil {
 		state = c.flow.state.Load()
 	}
-	if r, ok := c.event.(Reserve); ok {
-		if r.Trigger == TriggerSchedule && state.Suspect && b.trials > 0 {
-			return Change{}, fmt.Errorf("%w: flow %q", errOnTrial, c.flow.id)
-		}
-		r.Key = b.counters.Run + 1
-		c.event = r
-	}
-	change, err := Apply(*state, c.event, now, c.flow.plan)
+	event, err := e.prepare(b, c, state, now)
 	if err != nil {
-		return Change{}, err
+		return reply{err: err}
 	}
+	change, err := Apply(*state, event, now, c.flow.plan())
+	if err != nil {
+		if k := new(known); errors.As(err, &k) {
+			return reply{run: k.run, runs: 1}
+		}
+		if errors.Is(err, errNotOpen) {
+			b.late(c, now, e.owner.Generation)
+		}
+		return reply{err: err}
+	}
+	b.add(c, state, change)
+	return reply{run: change.RunNumber, runs: int64(len(change.Runs))}
+}
+
+// add takes a change into the batch.
+func (b *batch) add(c command, before *State, change Change) {
 	b.counters.Seq++
 	change.Seq = b.counters.Seq
 	b.counters.Run = max(b.counters.Run, change.LastKey)
 	b.counters.Flow = max(b.counters.Flow, change.Key)
-	if state.onTrial() {
+	if before.onTrial() {
 		b.trials--
 	}
 	if change.onTrial() {
 		b.trials++
 	}
+	for _, l := range c.flow.limits {
+		l.next += change.InFlight - before.InFlight
+	}
+	if change.Token != nil {
+		if b.tokens == nil {
+			b.tokens = map[token]*RunKey{}
+		}
+		b.tokens[token{c.flow, change.Token.Key}] = change.Token
+	}
 	c.flow.next = change.State
+	b.Join = c.join
 	b.Changes = append(b.Changes, change)
 	b.flows = append(b.flows, c.flow)
-	return change, nil
+}
+
+// token is an idempotency key of a flow.
+type token struct {
+	flow *flow
+	key  string
+}
+
+// prepare fills in what the core is to be told: keys of rows, what is known in the
+// store, whether limits leave room.
+func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, error) {
+	key := b.counters.Run + 1
+	switch event := c.event.(type) {
+	case Reserve:
+		if event.Trigger == TriggerSchedule && s.Suspect && b.trials > 0 {
+			return nil, fmt.Errorf("%w: flow %q", errOnTrial, c.flow.id)
+		}
+		event.Key, event.Full = key, c.flow.full(event.Trigger == TriggerSchedule)
+		if event.Token == "" {
+			return event, nil
+		}
+		var err error
+		event.Known, err = e.known(b, token{c.flow, event.Token}, s)
+		return event, err
+	case Enqueue:
+		event.Key = key
+		return event, nil
+	case Cancel:
+		event.Key = key
+		return event, nil
+	case Backfill:
+		event.Key = key
+		return e.missing(event, c, s, now)
+	case Abort:
+		return e.locate(event, s)
+	}
+	return c.event, nil
+}
+
+// known is what an idempotency key stands for.
+func (e *Engine) known(b *batch, t token, s *State) (*RunKey, error) {
+	if k := b.tokens[t]; k != nil {
+		return k, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	return e.Store.RunKey(ctx, s.Key, t.key)
+}
+
+// locate finds a run that waits and is not in memory.
+func (e *Engine) locate(a Abort, s *State) (Event, error) {
+	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.Queue)+len(s.Fill) {
+		return a, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	run, ok, err := e.Store.WaitingRun(ctx, s.Key, a.Run)
+	if err == nil && ok {
+		a.Found = &run
+	}
+	return a, err
+}
+
+// missing leaves out of a backfill the instants that have a run.
+func (e *Engine) missing(b Backfill, c command, s *State, now time.Time) (Event, error) {
+	if c.again || len(b.Instants) == 0 {
+		return b, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), backfillTimeout)
+	defer cancel()
+	ran, err := e.Store.Ran(ctx, s.Key, b.Instants[0], b.Instants[len(b.Instants)-1])
+	if err != nil {
+		return nil, err
+	}
+	b.Instants = slices.DeleteFunc(slices.Clone(b.Instants), func(t time.Time) bool { return ran[t.UnixMilli()] })
+	if len(b.Instants) == 0 {
+		return nil, fmt.Errorf("%w: every instant has a run", errUnchanged)
+	}
+	return b, nil
+}
+
+// backfillTimeout bounds how long a look for the runs of many instants may take.
+const backfillTimeout = 10 * time.Second
+
+// late keeps aside what a job returned whose run was closed before.
+func (b *batch) late(c command, now time.Time, generation int64) {
+	switch event := c.event.(type) {
+	case Outcome:
+		if c.flow.leaked[event.Run] {
+			b.Late = append(b.Late, Late{Flow: c.flow.id, Run: event.Run, At: now, Error: event.Error, Generation: generation})
+		}
+	case Cancel:
+		if c.flow.leaked[event.Run] {
+			b.Late = append(b.Late, Late{Flow: c.flow.id, Run: event.Run, At: now, Error: event.Error, Generation: generation})
+		}
+	}
+}
+
+// leak remembers a job that goes on although its run is closed.
+func (f *flow) leak(run int64) {
+	if f.leaked == nil {
+		f.leaked = map[int64]bool{}
+	}
+	f.leaked[run] = true
+	f.leaks.Store(int32(len(f.leaked)))
+}
+
+// returned forgets it.
+func (f *flow) returned(event Event) {
+	switch event := event.(type) {
+	case Outcome:
+		delete(f.leaked, event.Run)
+	case Cancel:
+		delete(f.leaked, event.Run)
+	}
+	f.leaks.Store(int32(len(f.leaked)))
 }
 
 func answer(c command, r reply, now time.Time) Answer {
 	a := Answer{ID: c.row, At: now}
 	switch {
+	case errors.Is(r.err, errUnchanged):
+		a.Result = "unchanged"
+		if c.counts() {
+			a.Result = "0"
+		}
 	case r.err != nil:
 		a.Error = r.err.Error()
-	case r.run != 0:
+	case c.counts():
+		a.Result = strconv.FormatInt(r.runs, 10)
+	case r.run != 0 && c.starts():
 		a.Result = strconv.FormatInt(r.run, 10)
 	default:
 		a.Result = "done"
@@ -117,11 +264,24 @@ func answer(c command, r reply, now time.Time) Answer {
 	return a
 }
 
+// counts says whether the answer to a command is how many runs were accepted.
+func (c command) counts() bool {
+	_, ok := c.event.(Backfill)
+	return ok
+}
+
+// starts says whether it is the number of a run.
+func (c command) starts() bool {
+	_, ok := c.event.(Reserve)
+	return ok
+}
+
 // write commits a batch. A batch that only refuses opens no transaction.
 func (e *Engine) write(b batch) error {
-	if len(b.Changes) == 0 && len(b.Answers) == 0 && b.Owner == nil {
+	if b.Batch.empty() {
 		return nil
 	}
+	b.JoinTimeout = e.JoinTimeout
 	// Not the context of a caller: his end must not undo what others asked for.
 	return e.Store.Commit(context.Background(), b.Batch)
 }

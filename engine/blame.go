@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -74,6 +75,10 @@ func (e *Engine) replace(f *flow, s *State) {
 		before = &State{}
 	}
 	e.inFlight += s.InFlight - before.InFlight
+	for _, l := range f.limits {
+		l.running += s.InFlight - before.InFlight
+	}
+	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool { return !s.has(x.run.Number) })
 	if before.onTrial() {
 		e.trials.running--
 	}
@@ -115,7 +120,9 @@ func (t *trials) takeOver(batch []command) []command {
 // queue of their own, since only the first of them is dispatched.
 func (e *Engine) wait(f *flow, due time.Time) {
 	queue := &e.loops
-	if f.state.Load().Suspect {
+	if l := f.crowded(); l != nil && !due.After(e.now()) {
+		queue = &l.queue
+	} else if f.state.Load().Suspect {
 		queue = &e.suspects
 	}
 	if f.queue != queue && f.queue != nil {

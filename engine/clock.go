@@ -22,7 +22,7 @@ func (e *Engine) watchClock(batch []command) []command {
 	if jump > 0 {
 		return batch
 	}
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		batch = append(batch, e.afterJump(f, -jump)...)
 	}
 	return batch
@@ -30,14 +30,14 @@ func (e *Engine) watchClock(batch []command) []command {
 
 // afterJump is what a flow needs after the clock went back.
 func (e *Engine) afterJump(f *flow, back time.Duration) []command {
-	if f.plan.Schedule == nil {
+	if f.plan().Schedule == nil {
 		return nil
 	}
 	event := Event(Adjust{})
 	if back >= CorrectionJump {
 		event = Correct{}
 	}
-	if _, err := Apply(*f.state.Load(), event, e.now(), f.plan); err != nil {
+	if _, err := Apply(*f.state.Load(), event, e.now(), f.plan()); err != nil {
 		return nil
 	}
 	return []command{{flow: f, event: event}}

@@ -48,7 +48,7 @@ func (e *Engine) running() []string {
 		returned[c.flow]++
 	}
 	names := []string{}
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		if f.state.Load().InFlight > returned[f] {
 			names = append(names, f.id)
 		}
@@ -61,7 +61,7 @@ func (e *Engine) lastCommit() error {
 	e.ending = true
 	e.resolveDoubts()
 	commands := e.kept
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		for _, run := range f.state.Load().Open {
 			commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "cancelled: the stop window passed while the job ran"}})
 		}

@@ -53,9 +53,13 @@ type driver struct {
 type command struct {
 	flow  *flow
 	event Event
-	claim bool // it has no event: it claims the database
-	probe bool // it has no event: it writes the owner's row
-	inbox bool // it is the row in the inbox with the id row
+	join  any          // what the store does in the transaction of this outcome
+	again bool         // a backfill also runs instants that were run
+	look  bool         // it has no event: its flow is looked at again
+	claim bool         // it has no event: it claims the database
+	do    func() reply // it has no event: it is done between two batches
+	probe bool         // it has no event: it writes the owner's row
+	inbox bool         // it is the row in the inbox with the id row
 	row   int64
 	err   error      // the answer is known already
 	after time.Time  // of a kept command: not before; monotonic
@@ -64,6 +68,7 @@ type command struct {
 
 type reply struct {
 	run     int64
+	runs    int64 // how many from run on
 	err     error
 	unknown bool // the store failed; the command may or may not have taken effect
 }
@@ -146,6 +151,7 @@ func (e *Engine) takeDue(batch []command) ([]command, bool) {
 		return batch, false
 	}
 	batch = e.trials.takeOver(e.watchClock(batch))
+	batch = e.takeFreed(batch, e.now())
 	if e.trials.running == 0 {
 		batch, _ = e.suspects.takeDue(batch, e.now(), 1)
 	}
@@ -181,6 +187,9 @@ func (e *Engine) arm() {
 	sooner := func(t time.Time) { wait = min(wait, time.Until(t)) }
 	if due := e.firstDue(); !due.IsZero() && !e.draining {
 		wait = min(wait, due.Sub(e.Now()))
+	}
+	if e.freed() && !e.draining {
+		wait = 0
 	}
 	if trial := e.trials.first(); trial != nil && !e.draining {
 		sooner(trial.ends)
@@ -221,6 +230,29 @@ func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Millisecon
 // rejects is applied again on states read from the store; a flow that is
 // rejected once more is answered with the error, and nobody waits for it.
 func (e *Engine) commit(commands []command) {
+	together := commands[:0:len(commands)]
+	var alone []command
+	for _, c := range commands {
+		if c.join != nil || c.do != nil {
+			alone = append(alone, c)
+		} else {
+			together = append(together, c)
+		}
+	}
+	e.commitAll(together)
+	for _, c := range alone {
+		if c.do != nil && !c.inbox {
+			e.reply(c, c.do())
+			continue
+		}
+		if c.do != nil {
+			c.err, c.do = c.do().err, nil
+		}
+		e.commitAll([]command{c})
+	}
+}
+
+func (e *Engine) commitAll(commands []command) {
 	if time.Now().Before(e.retryAt) {
 		e.holdUp(commands, e.failure)
 		return
@@ -230,6 +262,10 @@ func (e *Engine) commit(commands []command) {
 	for range 2*len(commands) + 1 { // a flow is rejected twice at most
 		b := e.apply(commands)
 		err := e.write(b)
+		if failed := new(JoinFailed); errors.As(err, &failed) {
+			commands[0] = failed.outcome(commands[0])
+			continue
+		}
 		if !e.heal(commands, err, reloaded) {
 			e.settle(b, err)
 			return
@@ -254,6 +290,12 @@ func (e *Engine) settle(b batch, err error) {
 		e.activate()
 	}
 	for i, c := range b.commands {
+		if errors.Is(b.replies[i].err, errNotOpen) {
+			c.flow.returned(c.event)
+		}
+		if c.look {
+			e.look(c.flow)
+		}
 		e.reply(c, b.replies[i])
 		if c.err != nil {
 			e.later(c)
@@ -276,13 +318,17 @@ func (e *Engine) checkpoint() {
 	e.piling = err != nil
 }
 
-func (b batch) wrote() bool { return len(b.Changes) > 0 || len(b.Answers) > 0 || b.Owner != nil }
+func (b batch) wrote() bool { return !b.Batch.empty() }
 
 // publish shows the new states, and sets the loops to follow them.
 func (e *Engine) publish(b batch) {
 	for i := range b.Changes {
 		c, f := &b.Changes[i], b.flows[i]
 		e.replace(f, c.State)
+		if c.Leak != 0 {
+			f.leak(c.Leak)
+			e.Logger.Warn("pawl: a job goes on after its run was closed", "flow", c.ID, "run", c.Leak)
+		}
 		e.log(c)
 		f.announce(c.Runs)
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -22,6 +21,9 @@ type Config struct {
 	StopTimeout time.Duration    // how long runs in flight may go on after Stop
 	Grace       time.Duration    // how long they have after their contexts were cancelled
 	Guard       bool             // run nothing on a store that was copied or restored until it is claimed
+	MaxRunning  int              // runs in flight of all flows; 0: no limit
+	Groups      map[string]int   // the same for the flows of a group
+	JoinTimeout time.Duration    // how long work may take that joins the commit of an outcome; default 1 s
 
 	// OnDegraded is called by the driver when the store stops taking writes,
 	// with another error when it fails with another, and with nil when it takes
@@ -44,14 +46,22 @@ type Flow struct {
 // goroutine.
 type Engine struct {
 	Config
-	flows   map[string]*flow // by id; never changed after Start
-	ordered []*flow          // in the order of registration, those of earlier programs last
+	registry atomic.Pointer[registry]
+
+	limits []*limit // every one, for the driver
+	groups map[string]*limit
+	total  *limit
+
+	database string // its id
+	lastKey  int64  // of a flow, given away
 
 	// The driver receives from both and nobody closes them. Resets travel in
 	// urgent, which is emptied first. Triggers do not wait for room in commands;
 	// the ends of runs do, and are never dropped.
 	commands chan command
 	urgent   chan command
+
+	nudged chan struct{} // of capacity 1, for the poller of the inbox; nobody closes it
 
 	stopping chan struct{} // closed by Stop
 	drained  chan struct{} // closed by the driver when it answers no more
@@ -70,11 +80,18 @@ type Engine struct {
 	driver
 }
 
+// registry is every flow. It is replaced, never changed.
+type registry struct {
+	byID    map[string]*flow
+	ordered []*flow // in the order of registration, those of earlier programs last
+}
+
+func (e *Engine) all() *registry { return e.registry.Load() }
+
 // flow is a flow while the engine drives it.
 type flow struct {
 	id    string
-	plan  Plan
-	job   func(context.Context) error
+	terms atomic.Pointer[terms] // replaced by the driver
 	state atomic.Pointer[State] // as last committed; written by the driver alone
 
 	mu      sync.Mutex
@@ -82,12 +99,29 @@ type flow struct {
 	waiters *waiter  // for the ends of runs in flight, a list
 
 	// Of the driver:
-	next    *State    // within a batch, what the changes before left
-	started int64     // number of the newest run that was started
-	queue   *loops    // where it waits, or did last
-	due     time.Time // key in the queue's heap; zero: not in it
-	place   int       // index in the heap
+	next     *State         // within a batch, what the changes before left
+	jobs     []*execution   // that run, and whose runs are in flight
+	leaked   map[int64]bool // runs that were closed while their jobs go on
+	limits   []*limit       // that it shares with others
+	queue    *loops         // where it waits, or did last
+	wake     time.Time      // key in the queue's heap; zero: not in it
+	place    int            // index in the heap
+	position int            // in the order of registration
+	renamed  bool           // the store knows it by another id
+	leaks    atomic.Int32   // len(leaked), for others
 }
+
+// terms are what the program says of a flow.
+type terms struct {
+	plan Plan
+	job  func(context.Context) error
+}
+
+// plan is what the program says of the flow now.
+func (f *flow) plan() Plan { return f.terms.Load().plan }
+
+// due is when the flow has something to do by itself; zero: never.
+func (f *flow) due() time.Time { return f.state.Load().dueAt(f.plan()) }
 
 // Start loads the store, settles what the last owner left behind in one
 // transaction, and starts the loops. The context bounds Start alone; its values
@@ -125,95 +159,40 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 	if cfg.Queue <= 0 {
 		cfg.Queue = 1024
 	}
+	if cfg.JoinTimeout <= 0 {
+		cfg.JoinTimeout = time.Second
+	}
 	e := &Engine{
 		Config:   cfg,
 		commands: make(chan command, cfg.Queue),
 		urgent:   make(chan command, 64),
+		nudged:   make(chan struct{}, 1),
 		stopping: make(chan struct{}),
 		drained:  make(chan struct{}),
 		done:     make(chan struct{}),
 		gone:     make(chan struct{}),
 		driver:   driver{doubtful: map[*flow]bool{}},
 	}
+	e.newLimits()
+	e.registry.Store(&registry{})
 	e.work, e.cancelWork = context.WithCancelCause(context.WithoutCancel(ctx))
 	return e
 }
 
-// Trigger reserves a run of a flow, whether it is due or in a backoff window or
-// not, and returns its number once that is committed. It never waits for room
-// in the queue ([ErrQueueFull]). The end of ctx ends the wait, not the command.
-func (e *Engine) Trigger(ctx context.Context, id string) (int64, error) {
-	f, err := e.registered(id)
-	if err != nil {
-		return 0, err
-	}
-	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {
-		return 0, err
-	}
-	c := command{flow: f, event: Reserve{Trigger: TriggerManual}, reply: make(chan reply, 1)}
-	select {
-	case e.commands <- c:
-		return e.await(ctx, c)
-	default:
-		return 0, fmt.Errorf("%w: %d commands wait; try again", ErrQueueFull, cap(e.commands))
-	}
-}
-
-// Reset clears streak, backoff window and trip of a flow and returns when that
-// is committed.
-func (e *Engine) Reset(ctx context.Context, id string) error {
-	f, err := e.registered(id)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {
-		return err
-	}
-	c := command{flow: f, event: Reset{}, reply: make(chan reply, 1)}
-	select {
-	case e.urgent <- c:
-		_, err := e.await(ctx, c)
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.gone:
-		return e.ended()
-	}
-}
-
-// Claim says that this is the one to run the flows of a store that was copied or
-// restored, and returns when that is committed. Without such a doubt it changes
-// nothing.
-func (e *Engine) Claim(ctx context.Context) error {
-	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {
-		return err
-	}
-	c := command{claim: true, reply: make(chan reply, 1)}
-	select {
-	case e.urgent <- c:
-		_, err := e.await(ctx, c)
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.gone:
-		return e.ended()
-	}
-}
-
 // await waits for the answer to a command that was sent.
-func (e *Engine) await(ctx context.Context, c command) (int64, error) {
+func (e *Engine) await(ctx context.Context, c command) (reply, error) {
 	select {
 	case r := <-c.reply:
-		return r.run, r.err
+		return r, r.err
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return reply{}, ctx.Err()
 	case <-e.gone:
 	}
 	select { // the answer may have come with the last batch
 	case r := <-c.reply:
-		return r.run, r.err
+		return r, r.err
 	default:
-		return 0, e.ended()
+		return reply{}, e.ended()
 	}
 }
 
@@ -248,11 +227,11 @@ func isClosed(c <-chan struct{}) bool {
 
 // registered finds a flow that the program has registered.
 func (e *Engine) registered(id string) (*flow, error) {
-	f := e.flows[id]
+	f := e.all().byID[id]
 	if f == nil {
 		return nil, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
 	}
-	if f.plan.Schedule == nil {
+	if f.plan().Schedule == nil || !f.state.Load().Registered {
 		return nil, fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, id)
 	}
 	return f, nil
@@ -260,7 +239,7 @@ func (e *Engine) registered(id string) (*flow, error) {
 
 // Status is a flow as it was last committed.
 func (e *Engine) Status(id string) (FlowInfo, bool) {
-	f := e.flows[id]
+	f := e.all().byID[id]
 	if f == nil {
 		return FlowInfo{}, false
 	}
@@ -270,8 +249,9 @@ func (e *Engine) Status(id string) (FlowInfo, bool) {
 // List is every flow as it was last committed, in the order of registration;
 // flows that are not registered any more come last.
 func (e *Engine) List() []FlowInfo {
-	list := make([]FlowInfo, len(e.ordered))
-	for i, f := range e.ordered {
+	ordered := e.all().ordered
+	list := make([]FlowInfo, len(ordered))
+	for i, f := range ordered {
 		list[i] = f.state.Load().FlowInfo
 	}
 	return list
@@ -279,7 +259,7 @@ func (e *Engine) List() []FlowInfo {
 
 // HasRunning says whether a run of any flow is in flight.
 func (e *Engine) HasRunning() bool {
-	return slices.ContainsFunc(e.ordered, func(f *flow) bool { return f.state.Load().InFlight > 0 })
+	return slices.ContainsFunc(e.all().ordered, func(f *flow) bool { return f.state.Load().InFlight > 0 })
 }
 
 // Stop asks the engine to end: commands are refused from now on, those queued

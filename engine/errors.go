@@ -22,6 +22,11 @@ var (
 	ErrStopTimeout     = errors.New("the stop window passed")
 	ErrRunNotFound     = errors.New("no such run")
 	ErrPassive         = errors.New("the runner is passive")
+	ErrBufferFull      = errors.New("too many starts wait")
+	ErrRunOver         = errors.New("run is over")
+	ErrTooLarge        = errors.New("too large")
+	ErrRegistered      = errors.New("flow is registered")
+	ErrInvalidRange    = errors.New("invalid range")
 )
 
 // Refusals that stay inside: whoever meets one looks at the state again.
@@ -30,7 +35,13 @@ var (
 	errNotOpen   = errors.New("run is not in flight")
 	errOnTrial   = errors.New("another suspect runs")
 	errUnchanged = errors.New("nothing to change")
+	errFull      = errors.New("there is no room for a run")
 )
+
+// known refuses a start whose key stands for a run already.
+type known struct{ run int64 }
+
+func (k *known) Error() string { return fmt.Sprintf("its key stands for run %d", k.run) }
 
 // Rejected is what a [Store] returns when the database turned down one change, or
 // one answer, of a batch: a version that does not follow, a constraint. Nothing of

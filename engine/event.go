@@ -1,5 +1,13 @@
 package engine
 
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
 // Event is something that happens to a flow.
 type Event interface{ name() string }
 
@@ -12,18 +20,62 @@ type (
 	Retire struct{}
 
 	// Reserve moves a flow to running, before the work starts; Key is that of
-	// the run's row. A reserve of the schedule is refused before the flow is
-	// due; a manual one ignores the backoff window.
+	// the run's row. One of the schedule does what the flow is due for: it starts
+	// the run that waits first, or decides on instants that have come, and is
+	// refused before. A manual one ignores the backoff window. Where the overlap
+	// policy says so, or Full, the run waits instead.
 	Reserve struct {
 		Trigger string
 		Key     int64
+		Full    bool // a limit that the flow shares with others leaves no room
+		Ask
+	}
+
+	// Enqueue accepts many runs at once, or none; they wait until there is room.
+	// Key is that of the first row, the others follow.
+	Enqueue struct {
+		Key  int64
+		Asks []Ask
 	}
 
 	// Outcome is what the job of a run returned; an empty Error is success.
 	Outcome struct {
-		Run   int64
-		Error string
+		Run        int64
+		Error      string
+		As         RunStatus     // RunTimedOut, RunSkipped; empty: as Error says
+		Permanent  bool          // no further attempt
+		RetryAfter time.Duration // before the next attempt; 0: as the policy says
+		Output     JSON
 	}
+
+	// Abort cancels a run: one that waits at once, one that is in flight when its
+	// job returns or its grace is over. Found is a run that waits and is not in
+	// memory.
+	Abort struct {
+		Run    int64
+		Reason string
+		Found  *Run
+	}
+
+	// Timeout closes a run whose job did not return in the grace after its
+	// deadline passed or it was cancelled.
+	Timeout struct{ Run int64 }
+
+	// Pause holds the schedule back until Resume. Its note replaces an older one.
+	Pause struct{ Note string }
+
+	// Resume ends a pause. From is the instant from which on what was held back is
+	// made up for as if nobody had run; zero: time spent paused is not missed.
+	Resume struct{ From time.Time }
+
+	// Backfill accepts runs for instants of the past. Key is as of Enqueue.
+	Backfill struct {
+		Key      int64
+		Instants []time.Time
+	}
+
+	// Drop cancels what waits of a backfill.
+	Drop struct{ Reason string }
 
 	// Interrupt settles a run whose process died. It counts as a failure
 	// unless it is Spared: the machine went down, or the process was already
@@ -39,16 +91,18 @@ type (
 	}
 
 	// Cancel closes a run that outlasted the stop window.
+	// Key is that of the row of a run that is to make up for it.
 	Cancel struct {
 		Run   int64
 		Error string
+		Key   int64
 	}
 
 	// Clear takes the mark off a suspect whose run has gone on without harm.
 	Clear struct{ Run int64 }
 
 	// Reset clears the streak, the backoff window and a trip.
-	Reset struct{}
+	Reset struct{ Reason string }
 
 	// Adjust cuts waits that a wall clock which went back made longer than
 	// any interval or backoff of the plan.
@@ -59,7 +113,42 @@ type (
 	Correct struct{}
 )
 
+// Ask is what a caller wants of a run.
+type Ask struct {
+	Input   JSON
+	StartAt time.Time // not before
+	Token   string    // idempotency key
+	Known   *RunKey   // what the key stands for; nil: nothing
+	Overlap *Overlap  // in place of the flow's
+}
+
+// Validate names what makes no sense: an input that is no JSON or too large
+// ([ErrTooLarge]), a key that is too long.
+func (a Ask) Validate() error {
+	switch {
+	case len(a.Input) > MaxPayload:
+		return fmt.Errorf("%w: the input has %d bytes, at most %d are allowed; store it elsewhere and pass a reference", ErrTooLarge, len(a.Input), MaxPayload)
+	case a.Input != "" && !json.Valid([]byte(a.Input)):
+		return errors.New("the input is no JSON")
+	case len(a.Token) > maxToken || !utf8.ValidString(a.Token):
+		return fmt.Errorf("a key has at most %d bytes of UTF-8", maxToken)
+	}
+	return nil
+}
+
+const (
+	MaxPayload = 1 << 20 // bytes of an input or output
+	maxToken   = 255
+)
+
 func (Adopt) name() string     { return "adopt" }
+func (Enqueue) name() string   { return "accept" }
+func (Abort) name() string     { return "abort" }
+func (Timeout) name() string   { return "timeout" }
+func (Pause) name() string     { return "pause" }
+func (Resume) name() string    { return "resume" }
+func (Backfill) name() string  { return "backfill" }
+func (Drop) name() string      { return "drop" }
 func (Retire) name() string    { return "retire" }
 func (Reserve) name() string   { return "reserve" }
 func (Outcome) name() string   { return "outcome" }

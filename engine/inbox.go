@@ -2,33 +2,126 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 )
+
+// Args are what a row of the inbox may say beyond its command and flow, as JSON.
+type Args struct {
+	Run     int64     `json:"run,omitempty"`     // cancel: which one
+	Input   JSON      `json:"input,omitempty"`   // trigger
+	StartAt time.Time `json:"start_at,omitzero"` // trigger: not before
+	Key     string    `json:"key,omitempty"`     // trigger: idempotency key
+	Overlap string    `json:"overlap,omitempty"` // trigger: in place of the flow's, as ParseOverlap reads it
+	From    time.Time `json:"from,omitzero"`     // backfill, resume
+	To      time.Time `json:"to,omitzero"`       // backfill
+	Again   bool      `json:"again,omitempty"`   // backfill: also instants that have a run
+	Drop    bool      `json:"drop,omitempty"`    // backfill: cancel what waits of it
+}
+
+// String is the arguments as a row has them; empty for none.
+func (a Args) String() string {
+	if a == (Args{}) {
+		return ""
+	}
+	data, err := json.Marshal(a)
+	if err != nil { // an input that is no JSON, which its caller was told
+		return ""
+	}
+	return string(data)
+}
+
+// verbs are the commands that the inbox knows.
+const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget or claim"
 
 // fromInbox makes a command of a row of the inbox. One that makes no sense is
 // answered like any other, with an error.
 func (e *Engine) fromInbox(row Command) command {
 	c := command{inbox: true, row: row.ID}
-	switch row.Verb {
-	case "trigger":
-		c.event = Reserve{Trigger: TriggerManual}
-	case "reset":
-		c.event = Reset{}
-	case "claim":
+	if row.Verb == "claim" {
 		c.claim = true
 		return c
-	default:
-		c.err = fmt.Errorf("unknown command %q: want trigger, reset or claim", Clip(row.Verb, 100))
+	}
+	var a Args
+	if row.Args != "" {
+		if err := json.Unmarshal([]byte(row.Args), &a); err != nil {
+			c.err = fmt.Errorf("args: %w", err)
+			return c
+		}
+	}
+	if row.Verb == "forget" {
+		c.do = func() reply { return reply{err: e.forget(row.Flow)} }
 		return c
 	}
-	c.flow, c.err = e.registered(row.Flow)
+	if c.event, c.err = a.event(row); c.err != nil {
+		return c
+	}
+	if c.flow, c.err = e.registered(row.Flow); c.err != nil {
+		return c
+	}
+	if b, ok := c.event.(Backfill); ok {
+		c.again = a.Again
+		b.Instants, c.err = e.Instants(row.Flow, a.From, a.To)
+		c.event = b
+	}
 	return c
+}
+
+// event is what a row asks for.
+func (a Args) event(row Command) (Event, error) {
+	switch row.Verb {
+	case "trigger", "probe":
+		ask := Ask{Input: a.Input, StartAt: a.StartAt, Token: a.Key}
+		if err := ask.Validate(); err != nil {
+			return nil, err
+		}
+		if a.Overlap != "" {
+			o, err := ParseOverlap(a.Overlap)
+			if err != nil {
+				return nil, err
+			}
+			ask.Overlap = &o
+		}
+		trigger := TriggerManual
+		if row.Verb == "probe" {
+			trigger = TriggerProbe
+		}
+		return Reserve{Trigger: trigger, Ask: ask}, nil
+	case "reset":
+		return Reset{Reason: row.Why}, nil
+	case "cancel":
+		return Abort{Run: a.Run, Reason: row.Why}, nil
+	case "pause":
+		return Pause{Note: row.Why}, nil
+	case "resume":
+		return Resume{From: a.From}, nil
+	case "backfill":
+		if a.Drop {
+			return Drop{Reason: row.Why}, nil
+		}
+		return Backfill{}, nil
+	}
+	return nil, fmt.Errorf("unknown command %q: want %s", Clip(row.Verb, 100), verbs)
 }
 
 // inboxRest is how long nobody has to ask for anything until the inbox is looked
 // at half as often: waking up is most of what an idle process costs.
 const inboxRest = time.Minute
+
+// A nudged poller looks this often, for a while: somebody is about to commit a row.
+const (
+	nudgePause = 5 * time.Millisecond
+	nudgeLooks = 400
+)
+
+// Nudge tells the poller that a row is about to be committed.
+func (e *Engine) Nudge() {
+	select {
+	case e.nudged <- struct{}{}:
+	default:
+	}
+}
 
 // pollInbox feeds commands of other processes to the driver, and looks for more
 // when those are answered. What the store failed to answer is read once more:
@@ -36,11 +129,14 @@ const inboxRest = time.Minute
 func (e *Engine) pollInbox() {
 	timer := time.NewTimer(e.InboxPoll)
 	defer timer.Stop()
-	var used time.Time // when it last held something
+	used := time.Time{} // when it last held something
+	soon := 0           // looks without delay that are left
 	again, failing, told := false, false, false
 	for {
 		select {
 		case <-timer.C:
+		case <-e.nudged:
+			soon = nudgeLooks
 		case <-e.stopping:
 			return
 		case <-e.drained:
@@ -58,7 +154,13 @@ func (e *Engine) pollInbox() {
 		if len(rows) > 0 {
 			used = time.Now()
 		}
-		if time.Since(used) < inboxRest {
+		if len(rows) > 0 {
+			soon = 0
+		}
+		if soon > 0 {
+			soon--
+			timer.Reset(nudgePause)
+		} else if time.Since(used) < inboxRest {
 			timer.Reset(e.InboxPoll)
 		} else {
 			timer.Reset(2 * e.InboxPoll)

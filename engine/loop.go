@@ -3,81 +3,38 @@ package engine
 import (
 	"container/heap"
 	"context"
-	"fmt"
-	"runtime/debug"
 	"time"
 )
 
 // look does the one thing that the last committed state of a flow calls for:
 // start the run that was reserved, wait for the next one, or rest.
 func (e *Engine) look(f *flow) {
-	s := f.state.Load()
-	for i := range s.Open {
-		run := &s.Open[i].RunInfo // of a state that nobody changes any more
-		if run.Number > f.started && !e.ending {
-			f.started = run.Number
-			if e.overdue != nil { // a commit that was in doubt had reserved it
-				e.overdue = append(e.overdue, f.id)
-			}
-			go e.execute(f, run)
-		}
-	}
+	e.steer(f, f.state.Load().Open)
 	if e.draining || e.passive() {
 		return
 	}
-	e.wait(f, dueAt(s.FlowInfo))
+	e.refill(f)
+	e.wait(f, f.due())
 }
 
-// execute runs a job and sends what came of it to the driver. It is the flow's
-// loop while a run is in flight; the driver waits for it within the stop window.
-func (e *Engine) execute(f *flow, run *RunInfo) {
-	ctx, cancel := context.WithCancel(context.WithValue(e.work, runKey{}, run))
-	failure := "the job called runtime.Goexit"
-	defer func() { // deferred, since Goexit ends the goroutine but runs this
-		if r := recover(); r != nil {
-			failure = fmt.Sprintf("panic: %v\n%s", r, debug.Stack())
-		}
-		cancelled := e.work.Err() != nil && failure != ""
-		cancel()
-		var event Event = Outcome{Run: run.Number, Error: failure}
-		if cancelled {
-			event = Cancel{Run: run.Number, Error: "cancelled: " + failure}
-		}
-		c := command{flow: f, event: event}
-		select {
-		case e.commands <- c: // one channel alone is much the cheaper
-			return
-		default:
-		}
-		select {
-		case e.commands <- c:
-		case <-e.gone:
-		}
-	}()
-	failure = text(f.job(ctx))
-}
-
-// text is the message of an error, clipped here so that a megabyte of it is not
-// carried on; an error without a message is one all the same.
-func text(err error) string {
-	if err == nil {
-		return ""
+// refill reads runs that wait from the store when few of them are in memory. If it
+// cannot, the flow looks again later.
+func (e *Engine) refill(f *flow) {
+	s := f.state.Load()
+	if !s.thin(f.plan()) {
+		return
 	}
-	if s := Clip(err.Error(), maxRunError); s != "" {
-		return s
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	queue, fill, err := e.Store.Waiting(ctx, s.Key, window(f.plan()), queueWindow)
+	if err != nil {
+		e.Logger.Error("pawl: the runs that wait cannot be read", "flow", f.id, "error", err)
+		e.kept = append(e.kept, command{flow: f, look: true, after: time.Now().Add(retryDelay)})
+		return
 	}
-	return fmt.Sprintf("%T without a message", err)
-}
-
-type runKey struct{}
-
-// RunFrom is the run that a job's context belongs to.
-func RunFrom(ctx context.Context) (RunInfo, bool) {
-	run, ok := ctx.Value(runKey{}).(*RunInfo)
-	if !ok {
-		return RunInfo{}, false
-	}
-	return *run, true
+	full := *s
+	full.Queue, full.Fill = queue, fill
+	f.state.Store(&full)
 }
 
 // loops are the flows that wait for an instant, in one heap ordered by it. An
@@ -89,13 +46,13 @@ func (l *loops) first() time.Time {
 	if len(l.heap) == 0 {
 		return time.Time{}
 	}
-	return l.heap[0].due
+	return l.heap[0].wake
 }
 
 // set makes a flow wait for an instant, or rest if that is zero.
 func (l *loops) set(f *flow, due time.Time) {
-	waits := !f.due.IsZero()
-	f.due = due
+	waits := !f.wake.IsZero()
+	f.wake = due
 	switch {
 	case waits && due.IsZero():
 		heap.Remove(&l.heap, f.place)
@@ -111,7 +68,7 @@ func (l *loops) set(f *flow, due time.Time) {
 // the next batch.
 func (l *loops) takeDue(batch []command, now time.Time, n int) (_ []command, more bool) {
 	for range n {
-		if len(l.heap) == 0 || l.heap[0].due.After(now) {
+		if len(l.heap) == 0 || l.heap[0].wake.After(now) {
 			return batch, false
 		}
 		f := l.heap[0]
@@ -133,10 +90,10 @@ func (h dueHeap) Swap(i, j int) {
 // Less orders flows that are due at once as they were registered: neighbours in the
 // table, so that a commit writes few pages.
 func (h dueHeap) Less(i, j int) bool {
-	if c := h[i].due.Compare(h[j].due); c != 0 {
+	if c := h[i].wake.Compare(h[j].wake); c != 0 {
 		return c < 0
 	}
-	return h[i].plan.Position < h[j].plan.Position
+	return h[i].position < h[j].position
 }
 func (h *dueHeap) Push(x any) {
 	f := x.(*flow)

@@ -42,9 +42,9 @@ func ofCopy(crash Interrupt, doubt string) Interrupt {
 // overdueAt counts the flows that were due before an instant, and tells since
 // when the first of them is.
 func (e *Engine) overdueAt(now time.Time) (n int, since time.Time) {
-	for _, f := range e.ordered {
-		due := dueAt(f.state.Load().FlowInfo)
-		if f.plan.Schedule == nil || due.IsZero() || !due.Before(now) {
+	for _, f := range e.all().ordered {
+		due := f.due()
+		if f.plan().Schedule == nil || due.IsZero() || !due.Before(now) {
 			continue
 		}
 		n++
@@ -58,10 +58,19 @@ func (e *Engine) overdueAt(now time.Time) (n int, since time.Time) {
 // admit refuses a run while the engine is passive. A claim in the same batch, before
 // it, counts.
 func (e *Engine) admit(b *batch, c command) error {
-	if _, run := c.event.(Reserve); run && e.passive() && !b.claimed {
+	if starts(c.event) && e.passive() && !b.claimed {
 		return fmt.Errorf("%w: %s; claim it first (pawl claim)", ErrPassive, e.owner.Passive)
 	}
 	return nil
+}
+
+// starts says whether an event starts runs, now or later.
+func starts(e Event) bool {
+	switch e.(type) {
+	case Reserve, Enqueue, Backfill:
+		return true
+	}
+	return false
 }
 
 // activate follows a claim that was committed: the flows wait for their next
@@ -73,7 +82,7 @@ func (e *Engine) activate() {
 	e.owner.Passive = ""
 	overdue, _ := e.overdueAt(e.now())
 	e.Logger.Info("pawl: claimed; flows run again", "overdue", overdue)
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		e.look(f)
 	}
 }

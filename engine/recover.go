@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // recover brings the flows to where the last commit left them. Runs that are
@@ -12,7 +13,7 @@ import (
 // changed plans are adopted; commands that waited are carried out; all of it in
 // one transaction with the row of the new owner. An unchanged plan writes nothing.
 func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) error {
-	e.counters = snapshot.Counters
+	e.counters, e.database = snapshot.Counters, snapshot.Database
 	e.owner = e.Config.Owner
 	e.owner.Generation = snapshot.Generation + 1
 	e.owner.StartedAt, e.ownerNew = e.now(), true
@@ -25,7 +26,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 		e.Logger.Warn("pawl: the process died with runs of several flows in flight; suspects are run one at a time",
 			"flows", crash.Flows, "suspects before", crash.Suspects)
 	}
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		commands = append(commands, settleOpen(f, crash, snapshot.Ends)...)
 	}
 	recovered := len(commands) - late
@@ -36,14 +37,16 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	if back >= jumpLimit {
 		e.Logger.Warn("pawl: the wall clock is behind the last transition", "by", back)
 	}
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		commands = append(commands, e.takeOver(f)...)
 		if back >= jumpLimit {
 			commands = append(commands, e.afterJump(f, back)...)
 		}
 	}
-	for _, c := range snapshot.Waiting {
-		commands = append(commands, e.fromInbox(c))
+	for _, row := range snapshot.Waiting {
+		if c := e.fromInbox(row); c.do == nil { // the poller finds the others
+			commands = append(commands, c)
+		}
 	}
 
 	b := e.apply(commands)
@@ -53,12 +56,15 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 		return err
 	}
 	e.counters, e.ownerNew = b.counters, false
+	for _, f := range e.all().ordered {
+		f.renamed = false
+	}
 	e.publish(b)
 	if b.claimed {
 		e.activate()
 	}
 	e.batch = batch{} // it may have been a large one
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		e.look(f)
 	}
 	e.Logger.Info("pawl: started", "flows", len(flows), "recovered", recovered, "missed", missed,
@@ -79,42 +85,70 @@ func (e *Engine) complain(violations []string) {
 
 // assemble joins what the program registers with what the store knows.
 func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
-	e.flows = make(map[string]*flow, len(flows))
-	e.ordered = make([]*flow, 0, len(flows))
+	all := &registry{byID: make(map[string]*flow, len(flows)), ordered: make([]*flow, 0, len(flows))}
+	e.registry.Store(all)
+	former := map[string]*flow{}
 	for i, r := range flows {
-		f := e.add(r.ID)
-		f.plan, f.job = r.Plan, r.Job
-		f.plan.Position, f.plan.Database = i, snapshot.Database
+		f := all.add(r.ID)
+		e.define(f, r, i, e.owner.StartedAt)
+		if r.Plan.FormerID != "" {
+			former[r.Plan.FormerID] = f
+		}
 	}
 	for _, s := range snapshot.Flows {
-		f := e.flows[s.ID]
-		if f == nil {
-			f = e.add(s.ID)
+		delete(former, s.ID) // it is in use
+		if f := all.byID[s.ID]; f != nil && f.plan().FormerID != "" {
+			delete(former, f.plan().FormerID) // it was renamed before
 		}
-		s.ID = f.id              // the same text, kept once
-		f.started = s.LastNumber // whatever is open was started by another process
+	}
+	for _, s := range snapshot.Flows {
+		f := all.byID[s.ID]
+		if f == nil {
+			if f = former[s.ID]; f != nil {
+				f.renamed = true
+			} else {
+				f = all.add(s.ID)
+			}
+		}
+		s.ID = f.id // the same text, kept once
 		e.replace(f, s)
 	}
-	keys := snapshot.Counters.Flow
-	for _, f := range e.ordered[:len(flows)] {
-		if f.state.Load() == nil {
-			keys++
-			f.state.Store(&State{FlowInfo: FlowInfo{ID: f.id, Status: StatusIdle}, Key: keys})
-		}
+	e.lastKey = snapshot.Counters.Flow
+	for _, f := range all.ordered[:len(flows)] {
+		e.found(f)
 	}
 }
 
-func (e *Engine) add(id string) *flow {
+// found gives a flow that the store does not know its first state.
+func (e *Engine) found(f *flow) {
+	if f.state.Load() == nil {
+		e.lastKey++
+		f.state.Store(&State{FlowInfo: FlowInfo{ID: f.id, Status: StatusIdle}, Key: e.lastKey})
+	}
+}
+
+// define takes over what the program says of a flow.
+func (e *Engine) define(f *flow, r Flow, position int, since time.Time) {
+	r.Plan.Position, r.Plan.Database, r.Plan.Since = position, e.database, since
+	f.terms.Store(&terms{plan: r.Plan, job: r.Job})
+	f.position, f.limits = position, e.limitsOf(r.Plan)
+}
+
+func (r *registry) add(id string) *flow {
 	f := &flow{id: id}
-	e.flows[id] = f
-	e.ordered = append(e.ordered, f)
+	f.terms.Store(&noTerms)
+	r.byID[id] = f
+	r.ordered = append(r.ordered, f)
 	return f
 }
+
+// noTerms are those of a flow that the program does not register.
+var noTerms terms
 
 // crash is what is known of the end of the last process, for each run that it left.
 func (e *Engine) crash(previous *Owner) Interrupt {
 	crash := Interrupt{Error: "interrupted: the process died while the job ran"}
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		if s := f.state.Load(); s.InFlight > 0 {
 			crash.Flows++
 			if s.Suspect {
@@ -138,8 +172,8 @@ func (e *Engine) crash(previous *Owner) Interrupt {
 // stop.
 func (e *Engine) lateEnds(ends []End) (commands []command) {
 	for _, end := range ends {
-		f := e.flows[end.Flow]
-		if f != nil && f.plan.Schedule != nil && f.state.Load().has(end.Run) {
+		f := e.all().byID[end.Flow]
+		if f != nil && f.plan().Schedule != nil && f.state.Load().has(end.Run) {
 			commands = append(commands, command{flow: f, event: Outcome{Run: end.Run, Error: end.Error}})
 		}
 	}
@@ -148,14 +182,17 @@ func (e *Engine) lateEnds(ends []End) (commands []command) {
 
 // settleOpen interrupts the runs of a process that is gone, whose ends it did not
 // leave behind.
+//
+// One crash is one failure of a flow, however many runs it had in flight.
 func settleOpen(f *flow, crash Interrupt, ends []End) (commands []command) {
 	for _, run := range f.state.Load().Open {
 		known := func(end End) bool { return end.Flow == f.id && end.Run == run.Number }
-		if f.plan.Schedule != nil && slices.ContainsFunc(ends, known) {
+		if f.plan().Schedule != nil && slices.ContainsFunc(ends, known) {
 			continue
 		}
 		crash.Run = run.Number
 		commands = append(commands, command{flow: f, event: crash})
+		crash.Spared = true
 	}
 	return commands
 }
@@ -164,9 +201,9 @@ func settleOpen(f *flow, crash Interrupt, ends []End) (commands []command) {
 func (e *Engine) takeOver(f *flow) []command {
 	info := f.state.Load().FlowInfo
 	switch {
-	case f.plan.Schedule == nil && info.Registered:
+	case f.plan().Schedule == nil && info.Registered:
 		return []command{{flow: f, event: Retire{}}}
-	case f.plan.Schedule != nil && (info.Version == 0 || planned(info, f.plan) != info):
+	case f.plan().Schedule != nil && (info.Version == 0 || f.renamed || planned(info, f.plan()) != info):
 		return []command{{flow: f, event: Adopt{}}}
 	}
 	return nil

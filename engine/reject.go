@@ -46,7 +46,7 @@ func (e *Engine) heal(commands []command, err error, reloaded map[*flow]bool) bo
 }
 
 func (e *Engine) byKey(key int64) *flow {
-	for _, f := range e.ordered {
+	for _, f := range e.all().ordered {
 		if f.state.Load().Key == key {
 			return f
 		}
@@ -112,7 +112,7 @@ func (e *Engine) later(c command) {
 		return
 	}
 	e.keep(c, time.Now().Add(rejectDelay))
-	if due := dueAt(c.flow.state.Load().FlowInfo); !due.IsZero() && !e.draining {
+	if due := c.flow.due(); !due.IsZero() && !e.draining {
 		e.wait(c.flow, e.now().Add(rejectDelay))
 	}
 }

@@ -23,19 +23,27 @@ const (
 // RunStatus is what became of a run.
 type RunStatus string
 
-// A run is running until it is over in one of the other ways.
+// A run is waiting, or running, until it is over in one of the other ways.
 const (
 	RunRunning     RunStatus = "running"
 	RunCompleted   RunStatus = "completed"   // the job returned nil
 	RunFailed      RunStatus = "failed"      // the job returned an error, panicked, or called Goexit
 	RunInterrupted RunStatus = "interrupted" // the process died while the job ran
-	RunCancelled   RunStatus = "cancelled"   // the stop window passed while the job ran
+	RunCancelled   RunStatus = "cancelled"   // the stop window passed while the job ran, or somebody cancelled it
+	RunWaiting     RunStatus = "waiting"     // accepted, or between two attempts; starts when it is due and there is room
+	RunTimedOut    RunStatus = "timed_out"   // its deadline passed
+	RunSkipped     RunStatus = "skipped"     // the job returned that there was nothing to do
 )
+
+// Over says whether a run is over.
+func (s RunStatus) Over() bool { return s != RunRunning && s != RunWaiting }
 
 // What asked for a run.
 const (
 	TriggerSchedule = "schedule"
 	TriggerManual   = "manual"
+	TriggerProbe    = "probe"    // of a tripped flow, to see whether it is well again
+	TriggerBackfill = "backfill" // an instant of the past that an operator asked for
 )
 
 // Kinds of schedule.
@@ -67,7 +75,18 @@ type FlowInfo struct {
 	LastEnd       time.Time `json:"last_end,omitzero"`       // when a run was last over
 	LastError     string    `json:"last_error,omitempty"`    // at most 1 KiB; the run's row has it whole, up to 8 KiB
 	NextEligible  time.Time `json:"next_eligible,omitzero"`  // end of the backoff window
-	NextRun       time.Time `json:"next_run,omitzero"`       // zero: nothing scheduled
+	NextRun       time.Time `json:"next_run,omitzero"`       // nominal instant; zero: nothing scheduled
+	Waiting       int       `json:"waiting,omitempty"`       // starts that were accepted and wait, those of a backfill apart
+	Backfill      int       `json:"backfill,omitempty"`      // starts of a backfill that wait
+	Fired         int64     `json:"fired,omitempty"`         // instants of the schedule that were run
+	Held          time.Time `json:"held,omitzero"`           // first instant that a window, a pause or a trip holds back
+	PausedAt      time.Time `json:"paused_at,omitzero"`      // zero: not paused
+	PauseNote     string    `json:"pause_note,omitempty"`    // why
+	Anchor        time.Time `json:"anchor,omitzero"`         // of a fixed rate: its instants are whole intervals from it
+	Policy        string    `json:"policy,omitempty"`        // overlap, catch-up and the like as text; empty: the defaults
+	Group         string    `json:"run_group,omitempty"`     // whose limit on runs in flight it shares
+	Leaked        int       `json:"leaked,omitempty"`        // jobs that go on although their runs were closed
+	Retention     string    `json:"retention,omitempty"`     // how much of its history is kept
 	Suspect       bool      `json:"suspect,omitempty"`       // was in flight, among others, when the process died
 	Registered    bool      `json:"registered"`              // false: kept from a program that had it, never run
 	Version       int64     `json:"version"`                 // transitions so far
@@ -80,21 +99,30 @@ type FlowInfo struct {
 type RunInfo struct {
 	FlowID      string    `json:"flow_id"`
 	Number      int64     `json:"number"`  // from 1, per flow
-	Trigger     string    `json:"trigger"` // schedule or manual
+	Trigger     string    `json:"trigger"` // schedule, manual, probe or backfill
 	Status      RunStatus `json:"status"`
-	Attempt     int       `json:"attempt"`      // above 1: an earlier run for the same scheduled instant was cancelled
-	ScheduledAt time.Time `json:"scheduled_at"` // the instant the schedule asked for; for a manual run, when it was asked for
+	Attempt     int       `json:"attempt"`           // above 1: it was tried before, or an earlier run for its instant was cancelled
+	ScheduledAt time.Time `json:"scheduled_at"`      // the instant the schedule asked for; for a manual run, when it was asked for
+	DueAt       time.Time `json:"due_at,omitzero"`   // while waiting: it starts then or later
+	Deadline    time.Time `json:"deadline,omitzero"` // its context is cancelled then
 	StartedAt   time.Time `json:"started_at,omitzero"`
 	FinishedAt  time.Time `json:"finished_at,omitzero"` // zero while running, and for an interrupted run
-	Error       string    `json:"error,omitempty"`      // at most 8 KiB
+	Error       string    `json:"error,omitempty"`      // at most 8 KiB; of a skipped run, why
+	Input       JSON      `json:"input,omitempty"`
+	Output      JSON      `json:"output,omitempty"`
 }
 
 // Run is a run as the store keeps it: append-only rows, each pointing at the
 // flow's run before, so that nothing on the hot path is ordered by flow.
 type Run struct {
 	RunInfo
-	Key  int64 // of the run's row, ascending over all flows
-	Prev int64 // key of the flow's run before; 0: none
+	Key      int64     // of the run's row, ascending over all flows
+	Prev     int64     // key of the flow's run before; 0: none
+	Was      RunStatus // what its row says before a change; empty: it has none
+	Queued   bool      // it waits, or did before it started
+	Rank     int64     // order among the runs of its flow that wait: milliseconds, so that who asked first is first
+	Ending   bool      // somebody asked to cancel it
+	HasInput bool      // also if Input was left in the store
 }
 
 // State is all that decides what may happen to a flow.
@@ -105,12 +133,17 @@ type State struct {
 	ErrorKey int64 // of the row of the run that LastError is from; 0: none
 	Attempt  int   // of the newest run of the schedule
 	Open     []Run // in flight, oldest first
+
+	// The first of those that wait, in their order; the others stay in the store.
+	Queue []*Run
+	Fill  []*Run // of a backfill
 }
 
 // run finds a run in flight.
 func (s State) run(number int64) (Run, error) {
 	for _, r := range s.Open {
 		if r.Number == number {
+			r.Was = RunRunning
 			return r, nil
 		}
 	}
@@ -129,8 +162,12 @@ type Change struct {
 	Event     string // what happened: adopt, reserve, outcome, ...
 	From      Status // what the flow was
 	RunNumber int64  // the run that it happened to; 0: none
-	Runs      []Run  // rows of the runs that begin or end with it
+	Runs      []Run  // rows of the runs that it makes or changes
 	Note      string // what a reader of the history should know
+	Verdicts  []Verdict
+	Token     *RunKey // an idempotency key that stands for the run from now on; nil: none
+	Leak      int64   // a run that was closed although its job goes on; 0: none
+	Drop      bool    // every run of a backfill that waits is cancelled
 }
 
 // Plan is what the program says of a flow. It is never read from the database.
@@ -140,4 +177,47 @@ type Plan struct {
 	Backoff  *BackoffPolicy // nil: a failure has no consequence but its record
 	Position int            // place in the order of registration
 	Database string         // id of the database: seeds the jitter, so that equal fleets spread
+	FormerID string         // what it was called before; empty: nothing else
+	Overlap  Overlap
+	CatchUp  CatchUp
+	Retry    *Retry        // nil: a run is tried once
+	Timeout  time.Duration // of a run, all its attempts; 0: none
+	Jitter   time.Duration // a scheduled start is delayed by less than this
+	Limit    int64         // instants of the schedule that are run; 0: all
+	KeyFor   time.Duration // how long a key stands for a run that is over
+	Group    string        // whose limit on runs in flight it shares; empty: none
+	Keep     Retention
+	Since    time.Time // when the process started: instants before it passed while nobody ran
+}
+
+// RunKey is an idempotency key with the run that it stands for.
+type RunKey struct {
+	Key    string
+	Number int64
+	At     time.Time // when the run was accepted
+	Over   bool      // the run is
+}
+
+// Retention is how much of a flow's history is kept. What the newest failures in a
+// row are about is kept in any case.
+type Retention struct {
+	Runs int           // the newest; 0: all
+	For  time.Duration // since a run ended; 0: for ever
+}
+
+// JSON is text that is JSON, and marshals as it stands.
+type JSON string
+
+// MarshalJSON implements json.Marshaler.
+func (j JSON) MarshalJSON() ([]byte, error) {
+	if j == "" {
+		return []byte("null"), nil
+	}
+	return []byte(j), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (j *JSON) UnmarshalJSON(data []byte) error {
+	*j = JSON(data)
+	return nil
 }

@@ -26,6 +26,25 @@ type Store interface {
 	// Reload reads one flow again, with the counters, after a rejection.
 	Reload(ctx context.Context, flow int64) (State, Counters, error)
 
+	// Waiting reads the first runs of a flow that wait, in their order; of a
+	// backfill apart. Large inputs may be left out.
+	Waiting(ctx context.Context, flow int64, n, fill int) (queue, backfill []*Run, err error)
+
+	// WaitingRun reads a run that waits; false: it does not.
+	WaitingRun(ctx context.Context, flow, number int64) (Run, bool, error)
+
+	// Input reads the input of the run with a key.
+	Input(ctx context.Context, key int64) (JSON, error)
+
+	// RunKey reads what an idempotency key of a flow stands for; nil: nothing.
+	RunKey(ctx context.Context, flow int64, key string) (*RunKey, error)
+
+	// Ran tells which of the instants in from..to, in milliseconds, have a run.
+	Ran(ctx context.Context, flow int64, from, to time.Time) (map[int64]bool, error)
+
+	// Forget deletes a flow with its history.
+	Forget(ctx context.Context, flow int64) error
+
 	// Passive is why nothing runs until the store is claimed; empty: it does. It
 	// is asked after a commit with a claim has failed.
 	Passive(ctx context.Context) (string, error)
@@ -66,6 +85,42 @@ type Batch struct {
 	Changes []Change
 	Answers []Answer
 	Owner   *Owner // the owner's own row, if it is new or changes
+	Late    []Late // what jobs returned whose runs were closed before
+
+	// Join is done in the transaction, before the rest; nil: nothing. The store
+	// knows its type. It may be done again after a failure of the store. If it
+	// fails itself, Commit writes nothing and returns a [JoinFailed].
+	Join        any
+	JoinTimeout time.Duration
+}
+
+// empty says whether there is nothing to write.
+func (b *Batch) empty() bool {
+	return len(b.Changes) == 0 && len(b.Answers) == 0 && len(b.Late) == 0 && b.Owner == nil
+}
+
+// Late is what a job returned whose run was closed before.
+type Late struct {
+	Flow       string // id
+	Run        int64
+	At         time.Time
+	Error      string
+	Generation int64 // of the owner
+}
+
+// JoinFailed is what [Store.Commit] returns when work that joined it failed.
+type JoinFailed struct{ Err error }
+
+func (j *JoinFailed) Error() string { return j.Err.Error() }
+
+func (j *JoinFailed) Unwrap() error { return j.Err }
+
+// outcome is what becomes of a run whose work could not be committed with it.
+func (j *JoinFailed) outcome(c command) command {
+	o, _ := c.event.(Outcome)
+	o.Error = Clip("committing: "+j.Err.Error(), maxRunError)
+	c.event, c.join = o, nil
+	return c
 }
 
 // Owner is one start of a process that drives a database.
@@ -99,8 +154,11 @@ type End struct {
 // Command is a row of the inbox.
 type Command struct {
 	ID   int64
-	Verb string // trigger, reset or claim
+	Verb string // trigger, reset, pause, ...
 	Flow string // id of the flow
+	Args string // JSON; empty: none
+	By   string // who asks
+	Why  string
 }
 
 // Answer is what became of a command.

@@ -8,7 +8,7 @@ import (
 // WaitRun waits until a run is over. Stored says that it is, but that the engine
 // does not know the rest, since it keeps no run that is over: read the store.
 func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, stored bool, err error) {
-	f := e.flows[id]
+	f := e.all().byID[id]
 	if f == nil {
 		return RunInfo{}, false, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
 	}

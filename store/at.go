@@ -15,18 +15,20 @@ type transitionRow struct {
 	At    int64
 	Run   int64
 	Event int64
+	Note  string
 }
 
 const selectTransitionsUntil = `SELECT x.flow AS key, x.at, COALESCE(x.run_number, 0) AS run, x.event, x.to_status AS status, x.run_count, x.in_flight,
     x.failure_streak, COALESCE(x.last_run, 0) AS last_run, COALESCE(x.next_eligible, 0) AS next_eligible,
-    COALESCE(x.next_run, 0) AS next_run, x.version, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.created_at
+    COALESCE(x.next_run, 0) AS next_run, COALESCE(x.waiting, 0) AS waiting, COALESCE(x.note, '') AS note, x.version,
+    p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.policy, p.run_group, p.retention, COALESCE(p.anchor, 0) AS anchor, p.created_at
 FROM pawl_transition_log x JOIN pawl_flow_plan p ON p.key = x.flow
 WHERE x.at <= ? ORDER BY x.seq`
 
 // At tells of every flow as it stood at an instant, in the order of registration,
 // by folding its transitions up to then. A flow that became known later is not
 // there. What no transition keeps is that of today (the schedule, the policy), or
-// is left out (LastScheduled, Suspect). Where the wall clock went back and showed
+// is left out (LastScheduled, Suspect, Held, Fired; Waiting is with a backfill). Where the wall clock went back and showed
 // an instant twice, it is taken to be the later one.
 //
 // It reads the whole log, a million transitions in about three seconds.
@@ -60,6 +62,7 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 	now := t.state().FlowInfo
 	now.UpdatedAt = instant(t.At)
 	now.Registered, now.LastNumber, now.LastEnd = was.Registered, was.LastNumber, was.LastEnd
+	now.PausedAt, now.PauseNote = was.PausedAt, was.PauseNote
 	switch events.word(t.Event) {
 	case "adopt":
 		now.Registered = true
@@ -69,9 +72,13 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 		now.LastNumber = t.Run
 	case "reset":
 		delete(failed, t.Key)
+	case "pause":
+		now.PausedAt, now.PauseNote = now.UpdatedAt, t.Note
+	case "resume":
+		now.PausedAt, now.PauseNote = time.Time{}, ""
 	case "cancel":
 		now.LastEnd = now.UpdatedAt
-	case "outcome", "interrupt":
+	case "outcome", "interrupt", "timeout":
 		now.LastEnd = now.UpdatedAt
 		failed[t.Key] = t.Run
 		if now.Status == engine.StatusCompleted {

@@ -114,7 +114,7 @@ func TestBackupIsNotClaimedWithTheOriginal(t *testing.T) {
 	require.NoError(t, err)
 	defer r.Close()
 	for _, verb := range []string{"claim", "reset"} {
-		_, err := r.Post(t.Context(), engine.Command{Verb: verb}, "test", time.Now())
+		_, err := r.Post(t.Context(), engine.Command{Verb: verb}, time.Now())
 		require.NoError(t, err)
 	}
 	dest := filepath.Join(t.TempDir(), strings.Repeat("n", 255))

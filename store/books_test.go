@@ -28,7 +28,7 @@ func plan(seed uint64, commits, checkpoints int) (steps []step, err error) {
 		case what == 1:
 			b.posted++
 			steps = append(steps, step{"post", func(ctx context.Context, s *Store) error {
-				_, err := s.Post(ctx, engine.Command{Verb: "trigger", Flow: "manual"}, "test", epoch)
+				_, err := s.Post(ctx, engine.Command{Verb: "trigger", Flow: "manual"}, epoch)
 				return err
 			}})
 		}

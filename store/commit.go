@@ -82,6 +82,9 @@ func (w *writer) write(b engine.Batch) error {
 	if err := w.beginTransaction(); err != nil {
 		return w.failed(err)
 	}
+	if err := w.join(b); err != nil {
+		return w.failed(err)
+	}
 	if err := w.writeBatch(b); err != nil {
 		return w.failed(err)
 	}
@@ -93,8 +96,7 @@ func (w *writer) write(b engine.Batch) error {
 
 // failed rolls back, and gives up the connection unless it is known to be well.
 func (w *writer) failed(err error) error {
-	var rejected *engine.Rejected
-	well := errors.As(err, &rejected) || code(err) == sqlite.ResultBusy
+	well := errors.As(err, new(*engine.Rejected)) || errors.As(err, new(*engine.JoinFailed)) || code(err) == sqlite.ResultBusy
 	if !w.conn.AutocommitEnabled() { // else SQLite has rolled back by itself, or BEGIN failed
 		if _, undo := w.exec(w.rollback); undo != nil {
 			well = false
@@ -113,8 +115,13 @@ func (w *writer) writeBatch(b engine.Batch) error {
 		}
 	}
 	for i := range b.Changes {
-		if err := w.writeChange(&b.Changes[i]); err != nil {
+		if err := w.writeChange(&b.Changes[i], w.generation); err != nil {
 			return rejection(err, &b.Changes[i])
+		}
+	}
+	for _, l := range b.Late {
+		if err := w.writeLate(l); err != nil {
+			return fmt.Errorf("late return of run %d of flow %q: %w", l.Run, l.Flow, err)
 		}
 	}
 	for _, a := range b.Answers {
@@ -129,7 +136,7 @@ func (w *writer) writeBatch(b engine.Batch) error {
 	return nil
 }
 
-func (w *writer) writeChange(c *engine.Change) error {
+func (w *writer) writeChange(c *engine.Change, generation int64) error {
 	if err := w.writeFlow(c); err != nil {
 		return err
 	}
@@ -138,30 +145,35 @@ func (w *writer) writeChange(c *engine.Change) error {
 			return fmt.Errorf("run %d: %w", c.Runs[i].Number, err)
 		}
 	}
-	bindNullable(w.insertTransition, 15, c.Note)
+	if err := w.writeRare(c, generation); err != nil {
+		return err
+	}
+	bindNullable(w.insertTransition, 16, c.Note)
 	_, err := w.exec(w.insertTransition, c.Seq, c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
 		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
-		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version)
+		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.Waiting+c.Backfill)))
 	return err
 }
 
 const (
-	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, created_at, id, kind, schedule, time_zone, backoff)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, anchor, paused_at, created_at,
+    id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	updatePlan = `UPDATE pawl_flow_plan
-SET position = ?2, streak_limit = ?3, registered = ?4, kind = ?5, schedule = ?6, time_zone = ?7, backoff = ?8
+SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = ?6, created_at = ?7,
+    id = ?8, kind = ?9, schedule = ?10, time_zone = ?11, backoff = ?12, policy = ?13, run_group = ?14, retention = ?15, pause_note = ?16
 WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
-    last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, updated_at, key, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, waiting, backfill, fired, held, updated_at, key, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	// The version is the fence against another writer: n+1 goes over n alone.
 	updateState = `UPDATE pawl_flow_state
 SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = ?, attempt = ?,
     last_run = ?, last_scheduled = ?, last_end = ?, next_eligible = ?, next_run = ?, suspect = ?,
-    last_key = ?, error_key = ?, updated_at = ?, version = version + 1
+    last_key = ?, error_key = ?, waiting = ?, backfill = ?, fired = ?, held = ?, updated_at = ?, version = version + 1
 WHERE key = ? AND version = ? - 1`
 )
 
@@ -169,55 +181,78 @@ func (w *writer) writeFlow(c *engine.Change) error {
 	stmt := w.updateState
 	switch {
 	case c.Version == 1:
-		if err := w.adopt(c); err != nil {
+		if err := w.writePlan(w.insertPlan, c); err != nil {
 			return err
 		}
 		stmt = w.insertState
-	case c.Event == "adopt" || c.Event == "retire":
-		bindTexts(w.updatePlan, 5, c.Kind, c.Schedule, c.TimeZone, c.Backoff)
-		if _, err := w.exec(w.updatePlan, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered)); err != nil {
+	case c.Event == "adopt" || c.Event == "retire" || c.Event == "pause" || c.Event == "resume":
+		if err := w.writePlan(w.updatePlan, c); err != nil {
 			return err
 		}
 	}
 	n, err := w.exec(stmt, statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
 		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
-		millis(c.NextRun), truth(c.Suspect), nonzero(c.LastKey), nonzero(c.ErrorKey), c.UpdatedAt.UnixMilli(), c.Key, c.Version)
+		millis(c.NextRun), truth(c.Suspect), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
+		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), c.Key, c.Version)
 	if err == nil && n != 1 {
 		err = errVersion
 	}
 	return err
 }
 
-func (w *writer) adopt(c *engine.Change) error {
-	bindTexts(w.insertPlan, 6, c.ID, c.Kind, c.Schedule, c.TimeZone, c.Backoff)
-	_, err := w.exec(w.insertPlan, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered), c.CreatedAt.UnixMilli())
+// writePlan writes what is rarely written of a flow.
+func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
+	bindTexts(stmt, 8, c.ID, c.Kind, c.Schedule, c.TimeZone, c.Backoff, c.Policy, c.Group, c.Retention)
+	bindNullable(stmt, 16, c.PauseNote)
+	_, err := w.exec(stmt, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered), millis(c.Anchor),
+		millis(c.PausedAt), c.CreatedAt.UnixMilli())
 	return err
 }
 
 const (
-	insertRun = `INSERT INTO pawl_run_log (key, prev, flow, number, trigger, status, attempt, scheduled_at, started_at, finished_at, error)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertRun = `INSERT INTO pawl_run_log (key, prev, flow, number, trigger, status, attempt, scheduled_at, started_at, due_at, rank, deadline, input)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4 WHERE key = ?1 AND status = 0`
+	// The end of a run that never waited, which the index of those that do is not about.
+	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = ?5 WHERE key = ?1 AND status = 0`
+
+	changeRun = `UPDATE pawl_run_log
+SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, error = ?11, output = ?12
+WHERE key = ?1 AND status = ?10`
 
 	insertTransition = `INSERT INTO pawl_transition_log (seq, at, flow, run_number, event, from_status, to_status, run_count,
-    in_flight, failure_streak, last_run, next_eligible, next_run, version, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    in_flight, failure_streak, last_run, next_eligible, next_run, version, waiting, note)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
-func (w *writer) writeRun(flow int64, r *engine.Run) error {
-	if r.Status == engine.RunRunning {
-		bindNullable(w.insertRun, 11, r.Error)
-		_, err := w.exec(w.insertRun, r.Key, nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger),
-			runStatuses.of(r.Status), int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.FinishedAt))
-		return err
+// writeRun makes the row of a run, or changes it if it is as the change takes it to be.
+func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
+	n := 1
+	switch {
+	case r.Was == "":
+		bindNullable(w.insertRun, 13, string(r.Input))
+		_, err = w.exec(w.insertRun, r.Key, nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
+			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline))
+	case r.Was == engine.RunRunning && r.Status.Over() && !r.Queued:
+		bindNullable(w.closeRun, 4, r.Error, string(r.Output))
+		n, err = w.exec(w.closeRun, r.Key, runStatuses.of(r.Status), millis(r.FinishedAt))
+	default:
+		bindNullable(w.changeRun, 11, r.Error, string(r.Output))
+		n, err = w.exec(w.changeRun, r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(truth(r.Ending)), runStatuses.of(r.Was))
 	}
-	bindNullable(w.closeRun, 4, r.Error)
-	n, err := w.exec(w.closeRun, r.Key, runStatuses.of(r.Status), millis(r.FinishedAt))
 	if err == nil && n != 1 {
 		err = errNotOpen
 	}
 	return err
+}
+
+// rank is the place among those that wait of a run that does, or did before it started.
+func rank(r *engine.Run) int64 {
+	if !r.Queued || r.Status.Over() {
+		return null
+	}
+	return r.Rank
 }
 
 const answerCommand = `UPDATE pawl_commands SET handled_at = ?2, result = ?3, error = ?4 WHERE id = ?1`
@@ -238,6 +273,7 @@ ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = 
 )
 
 func (w *writer) writeOwner(o *engine.Owner) error {
+	w.generation = o.Generation
 	bindTexts(w.writeRunner, 3, o.Host, o.BootID, o.Version, iso(o.StartedAt))
 	bindNullable(w.writeRunner, 7, iso(o.StoppingAt), iso(o.StoppedAt))
 	if _, err := w.exec(w.writeRunner, o.Generation, int64(o.PID)); err != nil {

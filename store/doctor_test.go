@@ -56,7 +56,7 @@ func TestPatienceOfTheDoctorHasAnEnd(t *testing.T) {
 	newest, err := s.lastAt(t.Context())
 	require.NoError(t, err)
 	asked := newest.Add(time.Hour)
-	_, err = s.Post(t.Context(), engine.Command{Verb: "reset", Flow: "a"}, "test", asked)
+	_, err = s.Post(t.Context(), engine.Command{Verb: "reset", Flow: "a"}, asked)
 	require.NoError(t, err)
 	at := func(t0 time.Time) func() time.Time { return func() time.Time { return t0 } }
 

@@ -38,6 +38,17 @@ type flowRow struct {
 	Version       int64
 	UpdatedAt     int64  `db:"updated_at"`
 	LastError     string `db:"last_error"`
+	Waiting       int
+	Backfill      int
+	Fired         int64
+	Held          int64
+	Policy        string
+	Group         string `db:"run_group"`
+	Anchor        int64
+	PausedAt      int64  `db:"paused_at"`
+	PauseNote     string `db:"pause_note"`
+	Retention     string
+	Leaked        int
 }
 
 func (r flowRow) state() engine.State {
@@ -51,6 +62,8 @@ func (r flowRow) state() engine.State {
 			LastError: engine.ClipLastError(r.LastError), NextEligible: instant(r.NextEligible),
 			NextRun: instant(r.NextRun), Suspect: r.Suspect, Registered: r.Registered, Version: r.Version,
 			CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
+			Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Held: instant(r.Held), Policy: r.Policy, Group: r.Group,
+			Anchor: instant(r.Anchor), PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, Retention: r.Retention, Leaked: r.Leaked,
 		},
 	}
 }
@@ -59,7 +72,9 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     p.created_at, s.status, s.run_count, s.last_number, s.in_flight, s.failure_streak, s.attempt,
     COALESCE(s.last_run, 0) AS last_run, COALESCE(s.last_scheduled, 0) AS last_scheduled, COALESCE(s.last_end, 0) AS last_end,
     COALESCE(s.next_eligible, 0) AS next_eligible, COALESCE(s.next_run, 0) AS next_run, s.suspect <> 0 AS suspect, COALESCE(s.last_key, 0) AS last_key,
-    COALESCE(s.error_key, 0) AS error_key, s.version, s.updated_at, COALESCE(e.error, '') AS last_error
+    COALESCE(s.error_key, 0) AS error_key, s.version, s.updated_at, COALESCE(e.error, '') AS last_error,
+    s.waiting, s.backfill, s.fired, COALESCE(s.held, 0) AS held, p.policy, p.run_group, COALESCE(p.anchor, 0) AS anchor,
+    COALESCE(p.paused_at, 0) AS paused_at, COALESCE(p.pause_note, '') AS pause_note, p.retention
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -108,6 +123,9 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		LastScheduled: s.ColumnInt64(17), LastEnd: s.ColumnInt64(18), NextEligible: s.ColumnInt64(19), NextRun: s.ColumnInt64(20),
 		Suspect: s.ColumnBool(21), LastKey: s.ColumnInt64(22), ErrorKey: s.ColumnInt64(23), Version: s.ColumnInt64(24),
 		UpdatedAt: s.ColumnInt64(25), LastError: s.ColumnText(26),
+		Waiting: s.ColumnInt(27), Backfill: s.ColumnInt(28), Fired: s.ColumnInt64(29), Held: s.ColumnInt64(30),
+		Policy: w.column(s, 31), Group: w.column(s, 32), Anchor: s.ColumnInt64(33), PausedAt: s.ColumnInt64(34),
+		PauseNote: s.ColumnText(35), Retention: w.column(s, 36),
 	}
 }
 

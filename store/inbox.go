@@ -29,7 +29,7 @@ const (
 const (
 	dataVersion = `PRAGMA data_version`
 
-	selectUnhandled = `SELECT id, COALESCE(command, ''), COALESCE(flow_id, '')
+	selectUnhandled = `SELECT id, COALESCE(command, ''), COALESCE(flow_id, ''), COALESCE(args, ''), COALESCE(requested_by, ''), COALESCE(reason, '')
 FROM pawl_commands WHERE handled_at IS NULL ORDER BY id LIMIT ?`
 )
 
@@ -96,6 +96,7 @@ func (i *inbox) read(ctx context.Context, limit int) (commands []engine.Command,
 		if err != nil || !more {
 			return commands, err
 		}
-		commands = append(commands, engine.Command{ID: s.ColumnInt64(0), Verb: s.ColumnText(1), Flow: s.ColumnText(2)})
+		commands = append(commands, engine.Command{ID: s.ColumnInt64(0), Verb: s.ColumnText(1), Flow: s.ColumnText(2),
+			Args: s.ColumnText(3), By: s.ColumnText(4), Why: s.ColumnText(5)})
 	}
 }

@@ -1,12 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -106,14 +108,26 @@ func (s *Store) states(ctx context.Context, where string, key int64) (states []*
 
 // openRuns walks back from a flow's newest run until all in flight are found.
 func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []engine.Run, err error) {
+	const queued = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow
+WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
+	const one = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow WHERE r.key = :key`
+	args := map[string]any{"flow": flow.Key, "room": 0}
+	rows, err := r.rows(ctx, queued, args)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		open = append(open, row.run())
+	}
 	for key := flow.LastKey; key != 0 && len(open) < flow.InFlight; {
-		var row runRow
-		if err := r.db.GetContext(ctx, &row, runColumns+`FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow WHERE r.key = ?`, key); err != nil {
-			return nil, err
+		args["key"] = key
+		rows, err := r.rows(ctx, one, args)
+		if err != nil || len(rows) == 0 {
+			return nil, errors.Join(err, sql.ErrNoRows)
 		}
-		run := row.run()
-		if run.Status == engine.RunRunning {
-			open = append([]engine.Run{run}, open...)
+		run := rows[0].run()
+		if run.Status == engine.RunRunning && !run.Queued {
+			open = append(open, run)
 		}
 		if run.Prev >= key {
 			return nil, fmt.Errorf("run %d points at key %d as the run before", run.Number, run.Prev)
@@ -123,6 +137,7 @@ func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []engine.Run,
 	if len(open) != flow.InFlight {
 		return nil, fmt.Errorf("its history has %d", len(open))
 	}
+	slices.SortFunc(open, func(a, b engine.Run) int { return cmp.Compare(a.Number, b.Number) })
 	return open, nil
 }
 

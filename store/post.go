@@ -18,16 +18,35 @@ func (r *Reader) Holder() (engine.Owner, bool, error) {
 
 // Post leaves a command in the inbox and returns the id of its row. Whoever owns
 // the database carries it out; if nobody does, the next owner.
-func (r *Reader) Post(ctx context.Context, c engine.Command, by string, now time.Time) (int64, error) {
+func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int64, error) {
 	db, err := connect(r.path, setupPragmas, 1) // the reader's own connections cannot write
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
-	const insert = `INSERT INTO pawl_commands (created_at, command, flow_id, requested_by) VALUES (:at, :verb, :flow, :by)`
-	result, err := db.NamedExecContext(ctx, insert, map[string]any{"at": iso(now), "verb": c.Verb, "flow": c.Flow, "by": by})
+	id, err := insertCommand(ctx, db, c, now)
 	if err != nil {
 		return 0, fmt.Errorf("post %s: %w", c.Verb, explain(r.path, err))
+	}
+	return id, nil
+}
+
+// PostTx leaves a command in the inbox as part of a transaction of the caller.
+func PostTx(ctx context.Context, tx execer, c engine.Command, by string, now time.Time) (int64, error) {
+	c.By = by
+	return insertCommand(ctx, tx, c, now)
+}
+
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func insertCommand(ctx context.Context, db execer, c engine.Command, now time.Time) (int64, error) {
+	const insert = `INSERT INTO pawl_commands (created_at, command, flow_id, args, requested_by, reason)
+VALUES (?, ?, ?, nullif(?, ''), ?, nullif(?, ''))`
+	result, err := db.ExecContext(ctx, insert, iso(now), c.Verb, c.Flow, c.Args, c.By, c.Why)
+	if err != nil {
+		return 0, err
 	}
 	return result.LastInsertId()
 }

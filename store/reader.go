@@ -151,18 +151,32 @@ type runRow struct {
 	StartedAt   int64 `db:"started_at"`
 	FinishedAt  int64 `db:"finished_at"`
 	Error       string
+	DueAt       int64 `db:"due_at"`
+	Deadline    int64
+	Rank        *int64
+	Ending      bool
+	HasInput    bool `db:"has_input"`
+	Input       engine.JSON
+	Output      engine.JSON
 }
 
 func (r runRow) run() engine.Run {
-	return engine.Run{Key: r.Key, Prev: r.Prev, RunInfo: engine.RunInfo{
-		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: runStatuses.word(r.Status),
+	queued, place := r.Rank != nil, int64(0)
+	if queued {
+		place = *r.Rank
+	}
+	status := runStatuses.word(r.Status)
+	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending, HasInput: r.HasInput, RunInfo: engine.RunInfo{
+		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: status,
 		Attempt: r.Attempt, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
-		FinishedAt: instant(r.FinishedAt), Error: r.Error,
+		FinishedAt: instant(r.FinishedAt), Error: r.Error, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Input: r.Input, Output: r.Output,
 	}}
 }
 
 const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, r.number, r.trigger, r.status, r.attempt,
-    r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error
+    r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error, COALESCE(r.due_at, 0) AS due_at, COALESCE(r.deadline, 0) AS deadline, r.rank,
+    COALESCE(r.ending, 0) AS ending, r.input IS NOT NULL AS has_input,
+    CASE WHEN length(r.input) <= :room THEN r.input ELSE '' END AS input, CASE WHEN length(r.output) <= :room THEN r.output ELSE '' END AS output
 `
 
 // The log has no index by flow but for every 64th run. The runs of a flow are found
@@ -200,26 +214,40 @@ func (r *Reader) Runs(ctx context.Context, q RunsQuery) ([]engine.RunInfo, error
 	if q.Flow != "" {
 		query = walkFlow
 	}
+	rows, err := r.rows(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	runs := make([]engine.RunInfo, len(rows))
+	for i := range rows {
+		runs[i] = rows[i].run().RunInfo
+	}
+	return runs, nil
+}
+
+func (r *Reader) rows(ctx context.Context, query string, args map[string]any) (list []runRow, err error) {
 	rows, err := r.db.NamedQueryContext(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	runs := []engine.RunInfo{}
 	for rows.Next() {
 		var row runRow
 		if err := rows.StructScan(&row); err != nil {
 			return nil, err
 		}
-		runs = append(runs, row.run().RunInfo)
+		list = append(list, row)
 	}
-	return runs, rows.Err()
+	return list, rows.Err()
 }
 
-const defaultLimit = 100
+const (
+	defaultLimit  = 100
+	listedPayload = 64 << 10 // bytes; a larger input or output is left out of a list
+)
 
 func (r *Reader) arguments(ctx context.Context, q RunsQuery) (args map[string]any, err error) {
-	args = map[string]any{"flow": q.Flow, "before": q.Before, "status": -1, "limit": q.Limit, "from": 1}
+	args = map[string]any{"flow": q.Flow, "before": q.Before, "status": -1, "limit": q.Limit, "from": 1, "room": listedPayload}
 	switch {
 	case q.Limit < 0:
 		return nil, fmt.Errorf("runs: limit %d is negative", q.Limit)
@@ -269,9 +297,19 @@ func (r *Reader) firstSince(ctx context.Context, since time.Time) (int64, error)
 
 // Run reads one run of a flow.
 func (r *Reader) Run(ctx context.Context, flow string, number int64) (engine.RunInfo, bool, error) {
-	runs, err := r.Runs(ctx, RunsQuery{Flow: flow, Before: number + 1, Limit: 1})
-	if err != nil || len(runs) == 0 || runs[0].Number != number {
-		return engine.RunInfo{}, false, err
+	row, ok, err := r.runRow(ctx, flow, number)
+	return row.run().RunInfo, ok, err
+}
+
+func (r *Reader) runRow(ctx context.Context, flow string, number int64) (runRow, bool, error) {
+	args, err := r.arguments(ctx, RunsQuery{Flow: flow, Before: number + 1, Limit: 1})
+	if err != nil {
+		return runRow{}, false, err
 	}
-	return runs[0], true, nil
+	args["room"] = engine.MaxPayload
+	rows, err := r.rows(ctx, walkFlow, args)
+	if err != nil || len(rows) == 0 || rows[0].Number != number {
+		return runRow{}, false, err
+	}
+	return rows[0], true, nil
 }

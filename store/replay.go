@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/pawl-go/pawl/engine"
 )
@@ -11,13 +13,13 @@ import (
 // readTransitions replays the log.
 func (v *verifier) readTransitions(ctx context.Context) error {
 	const query = `SELECT flow, seq, at, COALESCE(run_number, 0), event, from_status, to_status, run_count, in_flight, failure_streak,
-    COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version
+    COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version, COALESCE(waiting, 0)
 FROM pawl_transition_log ORDER BY seq`
 	var flow, event int64
 	var t transition
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		if err := scan(&flow, &t.seq, &t.at, &t.run, &event, &t.from, &t.status, &t.runCount, &t.inFlight, &t.streak,
-			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version); err != nil {
+			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version, &t.waiting); err != nil {
 			return err
 		}
 		t.event = events.word(event)
@@ -50,19 +52,22 @@ func (a *account) step(t *transition) {
 	switch t.event {
 	case "reserve":
 		a.reserve(t)
-	case "outcome", "interrupt", "cancel":
+	case "accept", "backfill":
+		a.accept(t)
+	case "outcome", "interrupt", "cancel", "timeout":
 		a.end(t)
 	case "reset":
 		a.replayed.errorKey = 0
 	case "adopt":
 		a.refired = nil // they may have been instants of another kind of schedule
+		a.replayed.scheduled = unknown
 	case "correct": // what happened at a clock that was ahead is taken to be now
 		a.replayed.scheduled = min(a.replayed.scheduled, t.at)
 		a.replayed.end = min(a.replayed.end, t.at)
 		a.fired.scheduled, a.fired.started = min(a.fired.scheduled, t.at), min(a.fired.started, t.at)
 	case "clear":
 		a.replayed.suspect = 0
-	case "retire", "adjust":
+	case "retire", "adjust", "miss", "abort", "pause", "resume", "drop":
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
 	}
@@ -88,13 +93,23 @@ func (a *account) follow(t *transition) {
 	switch t.event {
 	case "reserve":
 		want.runCount, want.inFlight, want.lastRun = was.runCount+1, was.inFlight+1, t.at
-	case "outcome", "interrupt", "cancel":
+		if t.waiting == was.waiting-1 { // it waited; for a further attempt, or to be started at all
+			want.waiting--
+			want.runCount = min(max(t.runCount, was.runCount), was.runCount+1)
+		}
+	case "outcome", "interrupt", "cancel", "timeout":
 		want.inFlight--
+		want.waiting = min(max(t.waiting, was.waiting), was.waiting+1)
+	case "accept", "backfill", "abort", "drop":
+		want.waiting = t.waiting
+	}
+	if t.waiting != want.waiting || t.waiting < 0 {
+		a.report("transition %d (%s) leads to %d that wait, after %d", t.seq, t.event, t.waiting, was.waiting)
 	}
 	if t.from != was.status {
 		a.report("transition %d comes from %s, but it was %s", t.seq, word(t.from), word(was.status))
 	}
-	if was.status == tripped && t.status != tripped && t.event != "reset" {
+	if was.status == tripped && t.status != tripped && t.event != "reset" && !a.probes(t) {
 		a.report("transition %d (%s) leads out of a trip; only a reset may", t.seq, t.event)
 	}
 	if t.runCount != want.runCount {
@@ -109,7 +124,7 @@ func (a *account) follow(t *transition) {
 	if t.event == "reserve" && t.nextEligible != was.nextEligible {
 		a.report("transition %d (reserve) leads to next_eligible %s, after %s", t.seq, when(t.nextEligible), when(was.nextEligible))
 	}
-	if !t.countsRight(was.streak) {
+	if !a.countsRight(t, was) {
 		a.report("transition %d (%s to %s) leads to a streak of %d, after %d", t.seq, t.event, word(t.status), t.streak, was.streak)
 	}
 }
@@ -117,35 +132,64 @@ func (a *account) follow(t *transition) {
 // countsRight judges the streak. The log does not tell whether the flow had a
 // policy, but the status does: only with one does a failure end in backoff or
 // tripped. It does not tell of an interrupted run whether it was spared either.
-func (t *transition) countsRight(was int64) bool {
-	spared := t.event == "interrupt" && t.streak == was
+func (a *account) countsRight(t *transition, before position) bool {
+	was := before.streak
+	same := t.streak == was
+	more := t.streak == min(was+1, math.MaxInt32)
 	switch t.event {
 	case "reset":
 		return t.streak == 0
 	case "adopt": // of a plan without a policy
-		return t.streak == was || t.streak == 0
-	case "outcome", "interrupt":
-		switch t.status {
-		case completed:
+		return same || t.streak == 0
+	case "outcome", "interrupt", "timeout":
+		switch {
+		case t.waiting > before.waiting: // it is tried again
+			return same
+		case t.status == completed:
 			return t.streak == 0
-		case failed:
-			return t.streak == 0 || spared
-		case backoff:
-			return t.streak == min(was+1, math.MaxInt32) || spared
-		case tripped:
-			return t.streak == min(was+1, math.MaxInt32)
+		case t.status == failed:
+			return t.streak == 0 || same && t.event == "interrupt"
+		case t.status == backoff, t.status == tripped:
+			return more || same && a.spared(t)
+		case t.status == running: // others are in flight
+			return more || same || t.streak == 0
 		}
-		return true // others are in flight
 	}
-	return t.streak == was
+	return same
 }
 
-// reserve compares a transition with the run that it begins.
-func (a *account) reserve(t *transition) {
-	if n := a.replayed.number; n != unknown && t.run != n+1 {
-		a.report("transition %d reserves run %d, after run %d", t.seq, t.run, n)
+// spared says whether a run may have ended without a consequence for the streak.
+func (a *account) spared(t *transition) bool {
+	run := a.find(t.run)
+	if run == nil {
+		return true
 	}
-	a.replayed.number = t.run
+	switch runStatuses.word(int64(run.status)) {
+	case engine.RunCancelled, engine.RunSkipped:
+		return true
+	case engine.RunInterrupted:
+		return t.status == backoff || triggers.word(int64(run.trigger)) == engine.TriggerProbe
+	}
+	return false
+}
+
+// probes says whether a transition starts a run that is to show whether a trip is over.
+func (a *account) probes(t *transition) bool {
+	run := a.find(t.run)
+	return t.event == "reserve" && run != nil && triggers.word(int64(run.trigger)) == engine.TriggerProbe
+}
+
+// accept takes runs that wait from now on; t.run is the first of them.
+func (a *account) accept(t *transition) {
+	if n := a.replayed.number; n != unknown && t.run != n+1 {
+		a.report("transition %d accepts run %d, after run %d", t.seq, t.run, n)
+	}
+	a.replayed.number = t.run + max(t.waiting-a.replay.waiting, 1) - 1
+	a.fireOf(t)
+}
+
+// fireOf takes the instant of a run that a transition decides to make.
+func (a *account) fireOf(t *transition) {
 	run := a.find(t.run)
 	if run == nil {
 		a.replayed.scheduled = unknown
@@ -154,11 +198,25 @@ func (a *account) reserve(t *transition) {
 		}
 		return
 	}
-	if run.started != t.at {
-		a.report("run %d started at %s, transition %d reserved it at %s", run.number, when(run.started), t.seq, when(t.at))
-	}
 	if run.scheduledRun() {
 		a.fire(run)
+	}
+}
+
+// reserve compares a transition with the run that it begins.
+func (a *account) reserve(t *transition) {
+	n := a.replayed.number
+	waited := n != unknown && t.run <= n && t.waiting < a.replay.waiting
+	if n != unknown && t.run != n+1 && !waited {
+		a.report("transition %d reserves run %d, after run %d", t.seq, t.run, n)
+	}
+	run := a.find(t.run)
+	if run != nil && (run.started < t.at || run.started > t.at && run.attempt == 1) {
+		a.report("run %d started at %s, transition %d reserved it at %s", run.number, when(run.started), t.seq, when(t.at))
+	}
+	if !waited && (n == unknown || t.run > n) {
+		a.replayed.number = t.run
+		a.fireOf(t)
 	}
 }
 
@@ -177,9 +235,14 @@ func (a *account) fire(run *runFacts) {
 	switch {
 	case run.started >= last.started:
 		a.report("%s", text)
-	case a.kind == engine.KindCron && last.scheduled-run.started < engine.CorrectionJump.Milliseconds():
+	case a.fixed() && last.scheduled-run.started < engine.CorrectionJump.Milliseconds():
 		a.refired = append(a.refired, text)
 	}
+}
+
+// fixed says whether the instants of the schedule do not depend on runs.
+func (a *account) fixed() bool {
+	return a.kind == engine.KindCron || strings.HasSuffix(a.schedule, " fixed rate") || strings.HasSuffix(a.schedule, " aligned")
 }
 
 // end compares a transition with the run that it ends.
@@ -192,36 +255,58 @@ func (a *account) end(t *transition) {
 	if t.event == "interrupt" { // it may make a suspect, and does not tell
 		a.replayed.suspect = unknown
 	}
+	again := t.waiting > a.replay.waiting
+	if again && t.event == "cancel" && a.replayed.number != unknown { // another run is to make up for it
+		a.replayed.number++
+	}
 	run := a.find(t.run)
+	if again && t.event != "cancel" {
+		return
+	}
 	if t.event != "cancel" {
 		a.replayed.errorKey = unknown
 	}
 	if run == nil {
 		return // pruned, or missed at its reserve
 	}
-	want := engine.RunFailed
-	finished := t.at
-	switch {
-	case t.event == "interrupt":
-		want, finished = engine.RunInterrupted, 0
-	case t.event == "cancel":
-		want = engine.RunCancelled
-	case t.status == completed:
-		want = engine.RunCompleted
+	is := runStatuses.word(int64(run.status))
+	if want := t.endings(); !slices.Contains(want, is) {
+		a.report("run %d is %s, but transition %d (%s to %s) left it %s", run.number, is, t.seq, t.event, word(t.status), want[0])
+		is = want[0]
 	}
-	if is := runStatuses.word(int64(run.status)); is != want {
-		a.report("run %d is %s, but transition %d (%s to %s) left it %s", run.number, is, t.seq, t.event, word(t.status), want)
+	finished := t.at
+	if t.event == "interrupt" {
+		finished = 0
 	}
 	if run.finished != finished {
 		a.report("run %d finished at %s, transition %d says %s", run.number, when(run.finished), t.seq, when(finished))
 	}
-	if run.failed != (want != engine.RunCompleted) {
-		a.report("run %d is %s, with an error: %t", run.number, want, run.failed)
+	if is != engine.RunSkipped && run.failed != (is != engine.RunCompleted) {
+		a.report("run %d is %s, with an error: %t", run.number, is, run.failed)
 	}
-	switch want {
+	switch is {
 	case engine.RunCompleted:
 		a.replayed.errorKey = 0
-	case engine.RunFailed, engine.RunInterrupted:
+	case engine.RunFailed, engine.RunInterrupted, engine.RunTimedOut:
 		a.replayed.errorKey = run.key
 	}
+}
+
+// endings are what a transition may leave its run as.
+func (t *transition) endings() []engine.RunStatus {
+	switch {
+	case t.event == "cancel":
+		return []engine.RunStatus{engine.RunCancelled}
+	case t.event == "interrupt":
+		return []engine.RunStatus{engine.RunInterrupted, engine.RunCancelled}
+	case t.event == "timeout":
+		return []engine.RunStatus{engine.RunTimedOut, engine.RunCancelled}
+	case t.status == completed:
+		return []engine.RunStatus{engine.RunCompleted}
+	case t.status == running:
+		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped, engine.RunCompleted}
+	case t.status == failed:
+		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut}
+	}
+	return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped}
 }

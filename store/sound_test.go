@@ -21,7 +21,7 @@ func history(t *testing.T) (path string, content []byte) {
 	startOnce(t, path, false)
 	db := plainDB(t, path)
 	execOn(t, db, `WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000)
-INSERT INTO pawl_run_log SELECT i, nullif(i - 1, 0), 1, i, 0, 1, 1, i, i, i, 'boom ' || i FROM c`)
+INSERT INTO pawl_run_log (key, prev, flow, number, trigger, status, attempt, scheduled_at, started_at, finished_at, error) SELECT i, nullif(i - 1, 0), 1, i, 0, 1, 1, i, i, i, 'boom ' || i FROM c`)
 	require.NoError(t, db.Close())
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)

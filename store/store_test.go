@@ -90,7 +90,7 @@ func TestBadFilesAreRefusedUntouched(t *testing.T) {
 		{"a newer schema", func(t *testing.T, path string) {
 			require.NoError(t, openStore(t, path, Options{}).Close())
 			sqlite("INSERT INTO pawl_migrations (version_id, is_applied) VALUES (999, 1)")(t, path)
-		}, Options{}, ErrSchemaTooNew, "schema 999, this program knows 1"},
+		}, Options{}, ErrSchemaTooNew, "schema 999, this program knows 2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "jobs.db")
@@ -392,7 +392,7 @@ func TestLoadReturnsWhatWasCommitted(t *testing.T) {
 	assert.Equal(t, engine.Counters{Flow: 2, Run: 6, Seq: 14}, snap.Counters)
 	a := snap.Flows[0]
 	assert.Equal(t, engine.FlowInfo{
-		ID: "a", Kind: "manual", Status: "failed", RunCount: 3, LastNumber: 3, LastRun: epoch.Add(2 * time.Minute),
+		ID: "a", Retention: "all", Kind: "manual", Status: "failed", RunCount: 3, LastNumber: 3, LastRun: epoch.Add(2 * time.Minute),
 		LastEnd: epoch.Add(2*time.Minute + 1234*time.Millisecond), LastError: "boom\nand more", Registered: true, Version: 7,
 		CreatedAt: epoch, UpdatedAt: epoch.Add(2*time.Minute + 1234*time.Millisecond),
 	}, a.FlowInfo)
@@ -475,7 +475,7 @@ func TestOldRunsAreFoundByMarks(t *testing.T) {
 	}
 	var plan []string
 	rows, err := s.Reader.db.NamedQueryContext(t.Context(), "EXPLAIN QUERY PLAN "+walkFlow,
-		map[string]any{"flow": "b", "before": 7, "status": -1, "limit": 2, "from": 1})
+		map[string]any{"flow": "b", "before": 7, "status": -1, "limit": 2, "from": 1, "room": 0})
 	require.NoError(t, err)
 	for rows.Next() {
 		step, err := rows.SliceScan()
@@ -540,16 +540,17 @@ func TestViewsSpeakPlainly(t *testing.T) {
 		return got
 	}
 	assert.Equal(t, []string{"flow=a", "status=failed", "schedule=manual", "next_run=NULL",
-		"last_run=2026-11-22T09:02:00.000Z", "streak=0", "runs=3", "error=boom"}, row("SELECT * FROM pawl_status"))
+		"last_run=2026-11-22T09:02:00.000Z", "streak=0", "runs=3", "waiting=0", "keeps=all", "error=boom"}, row("SELECT * FROM pawl_status"))
 	assert.Equal(t, []string{"flow=a", "run=3", "trigger=manual", "status=failed", "started_at=2026-11-22T09:02:00.000Z",
-		"seconds=1.234", "attempt=1", "error=boom\nand more"}, row("SELECT * FROM pawl_history"))
+		"seconds=1.234", "attempt=1", "error=boom\nand more", "output=NULL"}, row("SELECT * FROM pawl_history"))
 	assert.Equal(t, []string{"seq=2", "at=2026-11-22T09:00:00.000Z", "flow_id=a", "run_number=1", "event=reserve",
 		"from_status=idle", "to_status=running", "run_count=1", "in_flight=1", "failure_streak=0",
-		"last_run=2026-11-22T09:00:00.000Z", "next_eligible=NULL", "next_run=NULL", "version=2", "note=NULL"},
+		"last_run=2026-11-22T09:00:00.000Z", "next_eligible=NULL", "next_run=NULL", "version=2", "note=NULL", "waiting=0"},
 		row("SELECT * FROM pawl_transitions WHERE seq = 2"))
 	assert.Equal(t, []string{"flow_id=a", "number=1", "trigger=manual", "status=completed", "attempt=1",
 		"scheduled_at=2026-11-22T09:00:00.000Z", "started_at=2026-11-22T09:00:00.000Z",
-		"finished_at=2026-11-22T09:00:01.234Z", "error=NULL"}, row("SELECT * FROM pawl_runs WHERE number = 1"))
+		"finished_at=2026-11-22T09:00:01.234Z", "error=NULL",
+		"due_at=NULL", "deadline=NULL", "input=NULL", "output=NULL"}, row("SELECT * FROM pawl_runs WHERE number = 1"))
 
 	for ms := int64(0); ms < 4102444800000; ms += 1234567891 {
 		var text string

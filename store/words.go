@@ -14,9 +14,12 @@ var (
 	statuses = newCodes(engine.StatusIdle, engine.StatusRunning, engine.StatusCompleted,
 		engine.StatusFailed, engine.StatusBackoff, engine.StatusTripped)
 	runStatuses = newCodes(engine.RunRunning, engine.RunCompleted, engine.RunFailed,
-		engine.RunInterrupted, engine.RunCancelled)
-	triggers = newCodes(engine.TriggerSchedule, engine.TriggerManual)
-	events   = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct", "clear")
+		engine.RunInterrupted, engine.RunCancelled, engine.RunWaiting, engine.RunTimedOut, engine.RunSkipped)
+	triggers = newCodes(engine.TriggerSchedule, engine.TriggerManual, engine.TriggerProbe, engine.TriggerBackfill)
+	events   = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct", "clear",
+		"accept", "miss", "abort", "timeout", "pause", "resume", "backfill", "drop")
+	verdicts = newCodes(engine.VerdictFired, engine.VerdictCoalesced, engine.VerdictOverlap, engine.VerdictBackoff,
+		engine.VerdictTripped, engine.VerdictPaused, engine.VerdictMissed, engine.VerdictGap, engine.VerdictFold)
 )
 
 // codes numbers words in the order in which they are given. There are so few that

@@ -22,6 +22,7 @@ type writer struct {
 	place place // nil until everything is open
 	conn  *sqlite.Conn
 	statements
+	generation int64 // of the owner
 }
 
 // statements are those of the writer, by what they do.
@@ -30,6 +31,9 @@ type statements struct {
 	insertPlan, updatePlan                    *sqlite.Stmt
 	insertState, updateState                  *sqlite.Stmt
 	insertRun, closeRun, insertTransition     *sqlite.Stmt
+	changeRun, insertVerdict, dropBackfill    *sqlite.Stmt
+	writeKey, writeLeak, returnLeak           *sqlite.Stmt
+	readQueue, readKey                        *sqlite.Stmt
 	answerCommand, writeRunner, writeDatabase *sqlite.Stmt
 	measureLog, checkpoint                    *sqlite.Stmt
 }
@@ -73,6 +77,9 @@ func (w *writer) open() (err error) {
 		insertPlan: &w.insertPlan, updatePlan: &w.updatePlan,
 		insertState: &w.insertState, updateState: &w.updateState,
 		insertRun: &w.insertRun, closeRun: &w.closeRun, insertTransition: &w.insertTransition,
+		changeRun: &w.changeRun, insertVerdict: &w.insertVerdict, dropBackfill: &w.dropBackfill,
+		writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
+		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
 		measureLog: &w.measureLog, checkpoint: &w.checkpoint,
 	} {

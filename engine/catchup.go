@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// CatchUp says what becomes of instants of a schedule that passed while nobody
+// ran. The zero value is [CatchUpLatest].
+type CatchUp struct {
+	Mode   CatchUpMode
+	Max    int           // of CatchUpAll: how many instants are made up for, the newest; 0: no bound
+	Within time.Duration // what is older is missed; 0: nothing is too old
+}
+
+// CatchUpMode is which of the instants are run.
+type CatchUpMode int
+
+// One run for all that were missed, told the latest or the earliest of them; a run
+// for each; or none.
+const (
+	CatchLatest CatchUpMode = iota
+	CatchEarliest
+	CatchAll
+	CatchNone
+)
+
+// The policies without a number.
+var (
+	CatchUpLatest   = CatchUp{}
+	CatchUpEarliest = CatchUp{Mode: CatchEarliest}
+	CatchUpNone     = CatchUp{Mode: CatchNone}
+)
+
+// CatchUpAll gives each missed instant a run of its own, in order, told its own
+// time; of more than n missed instants the newest n.
+func CatchUpAll(n int) CatchUp { return CatchUp{Mode: CatchAll, Max: n} }
+
+// String is the policy in a few words.
+func (c CatchUp) String() string {
+	text := [...]string{"latest", "earliest", "all", "none"}[c.Mode]
+	if c.Mode == CatchAll && c.Max > 0 {
+		text = fmt.Sprintf("all %d", c.Max)
+	}
+	if c.Within > 0 {
+		text += fmt.Sprintf(" within %s", c.Within)
+	}
+	return text
+}
+
+// Validate returns an [ErrInvalidFlow] that names what makes no sense.
+func (c CatchUp) Validate() error {
+	switch {
+	case c.Mode < CatchLatest || c.Mode > CatchNone:
+		return fmt.Errorf("%w: unknown catch-up mode %d", ErrInvalidFlow, c.Mode)
+	case c.Max < 0 || c.Mode == CatchAll && c.Max == 0:
+		return fmt.Errorf("%w: CatchUpAll(%d): want at least 1", ErrInvalidFlow, c.Max)
+	case c.Within < 0:
+		return fmt.Errorf("%w: catch-up within %s: want 0 (nothing is too old) or more", ErrInvalidFlow, c.Within)
+	}
+	return nil
+}
+
+// tooOld is the instant before which an overdue one is missed; zero: none is.
+func (c CatchUp) tooOld(now time.Time, p Plan) (before time.Time) {
+	if c.Mode == CatchNone {
+		before = p.Since
+	}
+	if c.Within > 0 {
+		before = later(before, now.Add(-c.Within))
+	}
+	return before
+}

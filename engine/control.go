@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Trigger accepts a run of a flow, whether it is due or in a backoff window or not,
+// and returns its number once that is committed: reserved, or waiting where the
+// overlap policy says so. It never waits for room in the queue ([ErrQueueFull]). The
+// end of ctx ends the wait, not the command.
+func (e *Engine) Trigger(ctx context.Context, id string) (int64, error) {
+	return e.TriggerWith(ctx, id, Ask{})
+}
+
+// TriggerWith is Trigger for a caller who wants something of the run. With an
+// idempotency key that stands for a run it returns the number of that.
+func (e *Engine) TriggerWith(ctx context.Context, id string, a Ask) (int64, error) {
+	r, err := e.demand(ctx, id, Reserve{Trigger: TriggerManual, Ask: a})
+	return r.run, err
+}
+
+// Probe starts one run of a flow although it is tripped: success ends the trip.
+func (e *Engine) Probe(ctx context.Context, id string) (int64, error) {
+	r, err := e.demand(ctx, id, Reserve{Trigger: TriggerProbe})
+	return r.run, err
+}
+
+// TriggerMany accepts a run for each of the asks, or none, and returns the number of
+// the first; the others follow.
+func (e *Engine) TriggerMany(ctx context.Context, id string, asks []Ask) (int64, error) {
+	r, err := e.demand(ctx, id, Enqueue{Asks: asks})
+	return r.run, err
+}
+
+// demand sends a command for which a full queue has no room.
+func (e *Engine) demand(ctx context.Context, id string, event Event) (reply, error) {
+	f, err := e.registered(id)
+	if err != nil {
+		return reply{}, err
+	}
+	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {
+		return reply{}, err
+	}
+	c := command{flow: f, event: event, reply: make(chan reply, 1)}
+	select {
+	case e.commands <- c:
+		return e.await(ctx, c)
+	default:
+		return reply{}, fmt.Errorf("%w: %d commands wait; try again", ErrQueueFull, cap(e.commands))
+	}
+}
+
+// Reset clears streak, backoff window and trip of a flow and returns when that
+// is committed.
+func (e *Engine) Reset(ctx context.Context, id string, reason ...string) error {
+	return e.change(ctx, id, Reset{Reason: strings.Join(reason, "; ")})
+}
+
+// Cancel cancels a run: one that waits at once, one that is in flight by the end of
+// its context. It returns when that is committed, not when the run is over.
+func (e *Engine) Cancel(ctx context.Context, id string, run int64, reason string) error {
+	return e.change(ctx, id, Abort{Run: run, Reason: reason})
+}
+
+// Pause holds the schedule of a flow back, and returns when that is committed.
+func (e *Engine) Pause(ctx context.Context, id, note string) error {
+	return e.change(ctx, id, Pause{Note: note})
+}
+
+// Resume ends a pause; from is as of the event.
+func (e *Engine) Resume(ctx context.Context, id string, from time.Time) error {
+	return e.change(ctx, id, Resume{From: from})
+}
+
+// CancelBackfill cancels what waits of a backfill.
+func (e *Engine) CancelBackfill(ctx context.Context, id, reason string) error {
+	return e.change(ctx, id, Drop{Reason: reason})
+}
+
+// change sends a command that goes before others. That there is nothing to change is
+// no error.
+func (e *Engine) change(ctx context.Context, id string, event Event) error {
+	f, err := e.registered(id)
+	if err != nil {
+		return err
+	}
+	_, err = e.urge(ctx, command{flow: f, event: event})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
+}
+
+// Claim says that this is the one to run the flows of a store that was copied or
+// restored, and returns when that is committed. Without such a doubt it changes
+// nothing.
+func (e *Engine) Claim(ctx context.Context) error {
+	_, err := e.urge(ctx, command{claim: true})
+	return err
+}
+
+// urge sends a command in the lane that is emptied first.
+func (e *Engine) urge(ctx context.Context, c command) (reply, error) {
+	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {
+		return reply{}, err
+	}
+	c.reply = make(chan reply, 1)
+	select {
+	case e.urgent <- c:
+		return e.await(ctx, c)
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	case <-e.gone:
+		return reply{}, e.ended()
+	}
+}
+
+// maxBackfill is how many instants one backfill may have.
+const maxBackfill = 10_000
+
+// Instants lists the instants of a flow's schedule in from..to, both included. More
+// than a backfill may have are an error.
+func (e *Engine) Instants(id string, from, to time.Time) ([]time.Time, error) {
+	f, err := e.registered(id)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case to.Before(from):
+		return nil, fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC()))
+	case to.After(e.now()):
+		return nil, fmt.Errorf("%w: %s has not come yet", ErrInvalidRange, stamp(to.UTC()))
+	}
+	c := Change{State: f.state.Load()}
+	s := c.schedule(f.plan())
+	if s.Kind() == KindManual || c.floats(s, to) {
+		return nil, fmt.Errorf("%w: the schedule of flow %q has no instants of its own", ErrInvalidRange, id)
+	}
+	var list []time.Time
+	for t := s.After(from.Add(-time.Millisecond)); !t.IsZero() && !t.After(to); t = s.After(t) {
+		if list = append(list, t); len(list) > maxBackfill {
+			return nil, fmt.Errorf("%w: more than %d instants; choose a shorter one", ErrInvalidRange, maxBackfill)
+		}
+	}
+	return list, nil
+}
+
+// Backfill accepts a run for each of the instants, those left out that have one
+// unless again is true, and returns how many that are.
+func (e *Engine) Backfill(ctx context.Context, id string, instants []time.Time, again bool) (int64, error) {
+	f, err := e.registered(id)
+	if err != nil {
+		return 0, err
+	}
+	if len(instants) == 0 {
+		return 0, nil
+	}
+	r, err := e.urge(ctx, command{flow: f, event: Backfill{Instants: instants}, again: again})
+	if errors.Is(err, errUnchanged) {
+		return 0, nil
+	}
+	return r.runs, err
+}

@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// outcome settles a run whose job returned. An instant of the schedule that
+// passed meanwhile is skipped.
+func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
+	run, err := c.run(e.Run)
+	if err != nil {
+		return err
+	}
+	blocked := c.blocked(p)
+	c.absolve("its run ended")
+	run.FinishedAt, run.Output = now, e.Output
+	switch {
+	case e.As == RunSkipped:
+		c.spare(run, RunSkipped, e.Error, now, p)
+	case e.Error == "":
+		c.succeed(run, now, p)
+	case run.Ending:
+		c.spare(run, RunCancelled, e.Error, now, p)
+	case c.retry(run, e.Error, e, now, p):
+		return nil
+	default:
+		run.Status = RunFailed
+		if e.As == RunTimedOut {
+			run.Status = RunTimedOut
+		}
+		run.Error = e.Error
+		c.close(run, now)
+		c.fail(run, now, p)
+	}
+	c.planNext(blocked, now, p)
+	return nil
+}
+
+// timeout closes a run whose job does not return.
+func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
+	run, err := c.run(e.Run)
+	if err != nil {
+		return err
+	}
+	blocked := c.blocked(p)
+	c.absolve("its run ended")
+	run.FinishedAt, c.Leak = now, run.Number
+	if run.Ending {
+		c.spare(run, RunCancelled, "cancelled; its job has not returned", now, p)
+	} else {
+		run.Status, run.Error = RunTimedOut, "timed out: its deadline was "+stamp(run.Deadline)+", and its job has not returned"
+		c.close(run, now)
+		c.fail(run, now, p)
+	}
+	c.planNext(blocked, now, p)
+	return nil
+}
+
+// blocked says whether the flow takes no start of the schedule.
+func (s *State) blocked(p Plan) bool {
+	return (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p)
+}
+
+// interrupt settles a run whose process died, as a failure if it is to blame.
+// An instant that passed meanwhile was missed, not skipped: it stays due. Of a
+// flow that has no plan any more only the run is settled.
+func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
+	run, err := c.run(e.Run)
+	if err != nil {
+		return err
+	}
+	guilty, why := c.judge(e)
+	text := e.Error
+	if why != "" {
+		text += "; " + why
+		c.note(why)
+	}
+	switch {
+	case run.Ending:
+		c.spare(run, RunCancelled, "cancelled, and "+text, now, p)
+	case p.Schedule != nil && c.retry(run, text, Outcome{}, now, p):
+		return nil
+	default:
+		run.Status, run.Error = RunInterrupted, text
+		c.close(run, now)
+		switch {
+		case p.Schedule == nil:
+			c.settleAs(StatusFailed)
+		case guilty:
+			c.fail(run, now, p)
+		default:
+			c.restAs(StatusFailed, now, p)
+		}
+	}
+	if p.Schedule != nil && (c.NextRun.IsZero() || c.NextRun.After(now) || c.Status == StatusTripped) {
+		c.planNext(false, now, p)
+	}
+	return nil
+}
+
+// cancel closes a run that outlasted the stop window. Nobody failed, so streak
+// and window stay, and the schedule's instant is due again at the next start.
+func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
+	run, err := c.run(e.Run)
+	if err != nil {
+		return err
+	}
+	blocked := c.blocked(p)
+	c.absolve("its run ended")
+	run.FinishedAt = now
+	scheduled := run.Trigger == TriggerSchedule && !run.Ending
+	c.spare(run, RunCancelled, e.Error, now, p)
+	switch {
+	case !scheduled || !c.PausedAt.IsZero():
+		c.planNext(blocked, now, p)
+	case c.Status != StatusTripped && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
+		c.NextRun, c.Attempt = run.ScheduledAt, run.Attempt
+	default:
+		c.again(e.Key, run, now, p)
+		c.planNext(blocked, now, p)
+	}
+	return nil
+}
+
+// again lets the instant of a run that a stop cancelled wait for another.
+func (c *Change) again(key int64, run Run, now time.Time, p Plan) {
+	next := c.newRun(key, TriggerSchedule, run.ScheduledAt)
+	next.Attempt = run.Attempt + 1
+	if run.ScheduledAt.Equal(c.LastScheduled) {
+		c.Attempt = next.Attempt
+	}
+	next.DueAt = now
+	event := c.Event
+	c.accept(next, 0, p)
+	c.Event, c.RunNumber = event, run.Number
+}
+
+// abort is a cancel that somebody asked for.
+func (c *Change) abort(e Abort, now time.Time, p Plan) error {
+	why := "cancelled"
+	if e.Reason != "" {
+		why += ": " + e.Reason
+		c.note(e.Reason)
+	}
+	waiting := c.waitingRun(e.Run)
+	if waiting == nil {
+		waiting = e.Found
+	}
+	if waiting != nil {
+		run, blocked := *waiting, c.blocked(p)
+		c.unqueue(&run)
+		c.cancelWaiting(run, why, now)
+		c.planNext(blocked, now, p)
+		return nil
+	}
+	run, err := c.run(e.Run)
+	switch {
+	case err != nil && e.Run >= 1 && e.Run <= c.LastNumber:
+		return fmt.Errorf("%w: run %d of flow %q", ErrRunOver, e.Run, c.ID)
+	case err != nil:
+		return fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, e.Run, c.ID)
+	case run.Ending:
+		return fmt.Errorf("%w: run %d of flow %q is being cancelled", errUnchanged, e.Run, c.ID)
+	}
+	run.Ending = true
+	c.Open = slices.Clone(c.Open)
+	c.Open[slices.IndexFunc(c.Open, func(r Run) bool { return r.Number == run.Number })] = run
+	c.record(run)
+	return nil
+}
+
+// cancelWaiting closes a run that has not started.
+func (c *Change) cancelWaiting(run Run, why string, now time.Time) {
+	run.Was, run.Status, run.Error, run.FinishedAt, run.DueAt = RunWaiting, RunCancelled, why, now, time.Time{}
+	c.record(run)
+}
+
+// succeed is the end of a run whose job returned nil.
+func (c *Change) succeed(run Run, now time.Time, p Plan) {
+	if !c.Held.IsZero() && c.NextRun.IsZero() && c.PausedAt.IsZero() { // it was a probe
+		v, reason := c.State.hold()
+		c.release(c.schedule(p), now, v, reason)
+	}
+	run.Status, run.Error = RunCompleted, ""
+	c.close(run, now)
+	c.FailureStreak, c.NextEligible = 0, time.Time{}
+	c.LastError, c.ErrorKey = "", 0
+	c.settleAs(StatusCompleted)
+}
+
+// spare is an end that is nobody's failure.
+func (c *Change) spare(run Run, status RunStatus, text string, now time.Time, p Plan) {
+	run.Status, run.Error = status, text
+	c.close(run, now)
+	c.rest(now, p)
+}
+
+// rest is where a flow is left by a run that neither succeeded nor failed.
+func (c *Change) rest(now time.Time, p Plan) { c.restAs(StatusIdle, now, p) }
+
+func (c *Change) restAs(status Status, now time.Time, p Plan) {
+	switch {
+	case p.Backoff != nil && p.Backoff.Trips(c.FailureStreak):
+		c.settleAs(StatusTripped)
+	case c.NextEligible.After(now):
+		c.settleAs(StatusBackoff)
+	default:
+		c.settleAs(status)
+	}
+}
+
+// settleAs makes the flow what its last run came to, when no other is in flight.
+func (c *Change) settleAs(status Status) {
+	c.Status = StatusRunning
+	if c.InFlight == 0 {
+		c.Status = status
+	}
+}
+
+// leave takes a run out of those in flight.
+func (c *Change) leave(run Run, now time.Time) {
+	c.InFlight--
+	c.LastEnd = now
+	c.Open = without(c.Open, run.Number)
+}
+
+// close takes a run out of those in flight and records its end.
+func (c *Change) close(run Run, now time.Time) {
+	c.leave(run, now)
+	run.Error = Clip(run.Error, maxRunError)
+	switch run.Status {
+	case RunCancelled, RunSkipped, RunCompleted:
+	default:
+		c.LastError, c.ErrorKey = Clip(run.Error, maxLastError), run.Key
+	}
+	c.record(run)
+}
+
+// without is the runs in flight but one of them; it leaves the old state as it was.
+func without(open []Run, number int64) []Run {
+	if len(open) == 1 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(open), func(r Run) bool { return r.Number == number })
+}
+
+// fail draws the consequence of a failure. With a policy a flow is never failed,
+// not even for an instant. The window is drawn once, here, and stored.
+func (c *Change) fail(run Run, now time.Time, p Plan) {
+	if p.Backoff == nil {
+		c.FailureStreak, c.NextEligible = 0, time.Time{}
+		c.settleAs(StatusFailed)
+		return
+	}
+	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
+	if p.Backoff.Trips(c.FailureStreak) {
+		c.NextEligible = time.Time{}
+		c.settleAs(StatusTripped)
+		return
+	}
+	delay := p.Backoff.Delay(c.FailureStreak, jitter(p.Database, c.ID, run.Number))
+	c.NextEligible = now.Add(delay).Truncate(time.Millisecond)
+	c.settleAs(StatusBackoff)
+}

@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+)
+
+// CancelGrace is what a job gets to return after its context was cancelled, for its
+// deadline or because somebody asked for it, before its run is closed without it.
+const CancelGrace = 10 * time.Second
+
+// Causes of the end of a job's context.
+var (
+	ErrTimedOut  = errors.New("the deadline of the run passed")
+	ErrCancelled = errors.New("the run was cancelled")
+)
+
+// execution is a job at work: the flow's loop while a run is in flight.
+type execution struct {
+	run    *RunInfo
+	key    int64 // of the run's row
+	engine *Engine
+	flow   *flow
+	cancel context.CancelCauseFunc
+	stop   context.CancelFunc // of its deadline; nil: it has none
+	asked  bool               // somebody wants it cancelled
+	timer  *time.Timer        // closes the run after its deadline; nil: it has none
+
+	mu     sync.Mutex
+	input  JSON
+	loaded bool // the input is what the store has
+	output JSON
+	join   any // what the store does in the transaction of the outcome
+}
+
+// launch starts the job of a run.
+func (e *Engine) launch(f *flow, r *Run) {
+	x := &execution{run: &r.RunInfo, key: r.Key, engine: e, flow: f, input: r.Input, loaded: r.Input != "" || !r.HasInput}
+	f.jobs = append(f.jobs, x)
+	ctx, cancel := context.WithCancelCause(context.WithValue(e.work, runKey{}, x))
+	x.cancel = cancel
+	if !r.Deadline.IsZero() {
+		left := r.Deadline.Sub(e.now())
+		ctx, x.stop = context.WithDeadlineCause(ctx, time.Now().Add(left), ErrTimedOut)
+		x.timer = time.AfterFunc(max(left, 0)+CancelGrace, func() { e.send(command{flow: f, event: Timeout{Run: r.Number}}) })
+	}
+	go x.work(ctx, f.terms.Load().job)
+}
+
+// steer follows what was asked for of jobs at work.
+func (e *Engine) steer(f *flow, open []Run) {
+	for i := range open {
+		r := &open[i]
+		at := slices.IndexFunc(f.jobs, func(x *execution) bool { return x.run.Number == r.Number })
+		switch {
+		case at < 0 && !e.ending:
+			e.launch(f, r)
+			if e.overdue != nil { // a commit that was in doubt had reserved it
+				e.overdue = append(e.overdue, f.id)
+			}
+		case at >= 0 && r.Ending && !f.jobs[at].asked:
+			f.jobs[at].asked = true
+			f.jobs[at].cancel(ErrCancelled)
+			number := r.Number
+			time.AfterFunc(CancelGrace, func() { e.send(command{flow: f, event: Timeout{Run: number}}) })
+		}
+	}
+}
+
+// send gives the driver a command that nobody waits for.
+func (e *Engine) send(c command) {
+	select {
+	case e.commands <- c: // one channel alone is much the cheaper
+		return
+	default:
+	}
+	select {
+	case e.commands <- c:
+	case <-e.gone:
+	}
+}
+
+// work runs a job and sends what came of it to the driver, which waits for it
+// within the stop window.
+func (x *execution) work(ctx context.Context, job func(context.Context) error) {
+	e := x.engine
+	outcome := Outcome{Run: x.run.Number, Error: "the job called runtime.Goexit"}
+	defer func() { // deferred, since Goexit ends the goroutine but runs this
+		if r := recover(); r != nil {
+			outcome.Error = fmt.Sprintf("panic: %v\n%s", r, debug.Stack())
+		}
+		stopped := e.work.Err() != nil && outcome.Error != ""
+		if outcome.Error != "" && outcome.As == "" && errors.Is(context.Cause(ctx), ErrTimedOut) {
+			outcome.As = RunTimedOut
+		}
+		x.cancel(nil)
+		if x.timer != nil {
+			x.stop()
+			x.timer.Stop()
+		}
+		c := command{flow: x.flow, event: outcome}
+		if stopped {
+			c.event = Cancel{Run: x.run.Number, Error: "cancelled: " + outcome.Error}
+		} else {
+			c.join = x.joined(&outcome)
+			c.event = outcome
+		}
+		e.send(c)
+	}()
+	outcome.take(job(ctx))
+}
+
+// joined takes the output, and what is to join the commit of a success.
+func (x *execution) joined(o *Outcome) any {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	o.Output = x.output
+	if o.Error != "" {
+		return nil
+	}
+	return x.join
+}
+
+// take translates what a job returned.
+func (o *Outcome) take(err error) {
+	var a *advice
+	if errors.As(err, &a) {
+		o.Permanent, o.RetryAfter = a.permanent, a.retryAfter
+		if a.skipped {
+			o.As = RunSkipped
+		}
+	}
+	o.Error = text(err)
+}
+
+// text is the message of an error, clipped here so that a megabyte of it is not
+// carried on; an error without a message is one all the same.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	if s := Clip(err.Error(), maxRunError); s != "" {
+		return s
+	}
+	return fmt.Sprintf("%T without a message", err)
+}
+
+// advice is an error of a job that says what to make of it.
+type advice struct {
+	error
+	permanent  bool
+	retryAfter time.Duration
+	skipped    bool
+}
+
+func (a *advice) Unwrap() error { return a.error }
+
+// Permanent says that a further attempt would fail too: none is made. Nil stays nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &advice{error: err, permanent: true}
+}
+
+// RetryAfter sets the wait before the next attempt, if there is one. Nil stays nil.
+func RetryAfter(d time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &advice{error: err, retryAfter: d}
+}
+
+// Skipped ends a run that had nothing to do, which is neither success nor failure.
+func Skipped(reason string) error { return &advice{error: errors.New(reason), skipped: true} }
+
+type runKey struct{}
+
+// executionFrom finds the job that a context belongs to.
+func executionFrom(ctx context.Context) *execution {
+	x, _ := ctx.Value(runKey{}).(*execution)
+	return x
+}
+
+// RunFrom is the run that a job's context belongs to.
+func RunFrom(ctx context.Context) (RunInfo, bool) {
+	x := executionFrom(ctx)
+	if x == nil {
+		return RunInfo{}, false
+	}
+	return *x.run, true
+}
+
+// InputFrom is the input of the run that a job's context belongs to, read from the
+// store if it is not at hand; empty: it has none.
+func InputFrom(ctx context.Context) (JSON, error) {
+	x := executionFrom(ctx)
+	if x == nil {
+		return "", errNoRun
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.loaded {
+		input, err := x.engine.Store.Input(ctx, x.key)
+		if err != nil {
+			return "", err
+		}
+		x.input, x.loaded = input, true
+	}
+	return x.input, nil
+}
+
+// SetOutput keeps what is stored as the output of the run, when its job returns.
+func SetOutput(ctx context.Context, output JSON) error {
+	x := executionFrom(ctx)
+	if x == nil {
+		return errNoRun
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.output = output
+	return nil
+}
+
+// Join lets work join the transaction that commits the success of the run; see
+// [Batch.Join].
+func Join(ctx context.Context, work any) error {
+	x := executionFrom(ctx)
+	if x == nil {
+		return errNoRun
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.join = work
+	return nil
+}
+
+var errNoRun = errors.New("the context is not that of a job")

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// reset forgets the streak, the window and a trip. A flow that waited for the
+// end of a window, or for a reset, is planned anew.
+func (c *Change) reset(e Reset, now time.Time, p Plan) error {
+	waited := c.Status == StatusTripped || c.NextEligible.After(now)
+	s, held := c.schedule(p), c.Held
+	kind, reason := c.State.hold()
+	c.FailureStreak, c.NextEligible = 0, time.Time{}
+	c.LastError, c.ErrorKey = "", 0
+	if c.InFlight == 0 {
+		c.Status = StatusIdle
+	}
+	if e.Reason != "" {
+		c.note(e.Reason)
+	}
+	if !waited {
+		return nil
+	}
+	c.resume(now, p)
+	if kind != VerdictPaused {
+		c.decide(s, held, before(c.undecided(), now), Verdict{Kind: kind, Reason: reason})
+	}
+	return nil
+}
+
+// before is the last millisecond up to now that is not next itself.
+func before(next, now time.Time) time.Time {
+	if next.IsZero() || next.After(now) {
+		return now
+	}
+	return next.Add(-time.Millisecond)
+}
+
+// pause holds the schedule back. What waits already, and what is asked for, runs.
+func (c *Change) pause(e Pause, now time.Time, p Plan) error {
+	if !c.PausedAt.IsZero() && c.PauseNote == e.Note {
+		return fmt.Errorf("%w: flow %q is paused", errUnchanged, c.ID)
+	}
+	if e.Note != "" {
+		c.note(e.Note)
+	}
+	c.PauseNote = e.Note
+	if !c.PausedAt.IsZero() {
+		return nil
+	}
+	blocked := c.blocked(p)
+	window, reason := c.State.hold()
+	c.PausedAt = now
+	if c.Status == StatusTripped || c.NextRun.IsZero() {
+		return nil // the trip goes on, or the end of a run plans
+	}
+	s := c.schedule(p)
+	if !c.Held.IsZero() {
+		c.release(s, now, window, reason)
+		c.NextRun = s.Resume(now, c.LastEnd, c.LastScheduled)
+	}
+	if blocked && !c.NextRun.After(now) {
+		c.decide(s, c.NextRun, now, Verdict{Kind: VerdictOverlap, Run: c.LastNumber, Reason: c.inTheWay(p)})
+		c.NextRun = s.Next(now, c.LastScheduled)
+	}
+	c.Held, c.NextRun = c.NextRun, time.Time{}
+	return nil
+}
+
+// unpause lets the schedule go on, from now or from an instant of the past.
+func (c *Change) unpause(e Resume, now time.Time, p Plan) error {
+	if c.PausedAt.IsZero() {
+		return fmt.Errorf("%w: flow %q is not paused", errUnchanged, c.ID)
+	}
+	note := c.PauseNote
+	c.PausedAt, c.PauseNote = time.Time{}, ""
+	if c.Status == StatusTripped || c.Held.IsZero() {
+		return nil
+	}
+	s, held := c.schedule(p), c.Held
+	c.Held = time.Time{}
+	if e.From.IsZero() {
+		c.planAt(s.Resume(now, c.LastEnd, c.LastScheduled), p)
+	} else {
+		from := later(e.From.UTC().Truncate(time.Millisecond), held)
+		c.planAt(s.After(from.Add(-time.Millisecond)), p)
+	}
+	c.decide(s, held, before(c.NextRun, now), Verdict{Kind: VerdictPaused, Reason: note})
+	c.avoidWindow(p)
+	return nil
+}
+
+// drop cancels what waits of a backfill.
+func (c *Change) drop(e Drop) error {
+	if c.Backfill == 0 {
+		return fmt.Errorf("%w: no backfill of flow %q waits", errUnchanged, c.ID)
+	}
+	c.note(fmt.Sprintf("%d runs cancelled", c.Backfill))
+	if e.Reason != "" {
+		c.note(e.Reason)
+	}
+	c.Backfill, c.Fill, c.Drop = 0, nil, true
+	return nil
+}

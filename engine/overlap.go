@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Overlap says what happens to a start that is asked for while runs of the flow
+// are in flight: how many may be, and how many starts wait in order. The zero
+// value is [OverlapSkip].
+type Overlap struct {
+	Parallel int  // runs in flight at once; 0: one
+	Buffer   int  // starts that wait, at most
+	Cancel   bool // a start cancels what is in flight and waits for its end
+}
+
+// The policies without a number.
+var (
+	OverlapSkip      = Overlap{}                        // a start is refused, a tick is skipped
+	OverlapBufferOne = Overlap{Buffer: 1}               // the first start waits, others are refused
+	OverlapCancel    = Overlap{Buffer: 1, Cancel: true} // the run in flight is cancelled; the start waits for its end
+)
+
+// OverlapBuffer lets up to n starts wait, and runs them in order, one after another.
+func OverlapBuffer(n int) Overlap { return Overlap{Buffer: n} }
+
+// OverlapAllow runs up to n at once, and lets up to waiting further starts wait.
+func OverlapAllow(n, waiting int) Overlap { return Overlap{Parallel: n, Buffer: waiting} }
+
+// limit is how many runs may be in flight.
+func (o Overlap) limit() int { return max(o.Parallel, 1) }
+
+// String is the policy in a few words.
+func (o Overlap) String() string {
+	switch {
+	case o.Cancel:
+		return "cancel"
+	case o.Parallel > 1 || o.Parallel == 1 && o.Buffer == 0:
+		return fmt.Sprintf("allow %d, buffer %d", o.Parallel, o.Buffer)
+	case o.Buffer > 0:
+		return fmt.Sprintf("buffer %d", o.Buffer)
+	}
+	return "skip"
+}
+
+// Validate returns an [ErrInvalidFlow] that names what makes no sense.
+func (o Overlap) Validate() error {
+	switch {
+	case o.Parallel < 0 || o.Parallel > maxParallel:
+		return fmt.Errorf("%w: OverlapAllow(%d, ...): want 1 to %d runs at once", ErrInvalidFlow, o.Parallel, maxParallel)
+	case o.Buffer < 0:
+		return fmt.Errorf("%w: a buffer of %d starts: want 0 or more", ErrInvalidFlow, o.Buffer)
+	case o.Cancel && (o.Parallel > 1 || o.Buffer != 1):
+		return fmt.Errorf("%w: OverlapCancel runs one at a time", ErrInvalidFlow)
+	}
+	return nil
+}
+
+// maxParallel bounds what a flow holds in memory.
+const maxParallel = 10_000
+
+// ParseOverlap reads what String writes: "skip", "cancel", "buffer 10", or
+// "allow 5, buffer 100".
+func ParseOverlap(text string) (o Overlap, err error) {
+	switch text = strings.TrimSpace(text); text {
+	case "skip":
+		return OverlapSkip, nil
+	case "cancel":
+		return OverlapCancel, nil
+	case "buffer one":
+		return OverlapBufferOne, nil
+	}
+	if n, _ := fmt.Sscanf(text, "allow %d, buffer %d", &o.Parallel, &o.Buffer); n >= 1 {
+		return o, o.Validate()
+	}
+	if n, _ := fmt.Sscanf(text, "buffer %d", &o.Buffer); n == 1 {
+		return o, o.Validate()
+	}
+	return o, fmt.Errorf("%w: overlap %q: want skip, cancel, buffer 10, or allow 5, buffer 100", ErrInvalidFlow, text)
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// policy is what the plan says beyond schedule and backoff, as text; what is not
+// the default.
+func (p Plan) policy() string {
+	var parts []string
+	add := func(is bool, format string, args ...any) {
+		if is {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	add(p.Overlap != OverlapSkip, "overlap %s", p.Overlap)
+	add(p.CatchUp != CatchUpLatest, "catch-up %s", p.CatchUp)
+	if p.Retry != nil {
+		add(true, "retry %s", p.Retry)
+	}
+	add(p.Timeout > 0, "timeout %s", p.Timeout)
+	add(p.Jitter > 0, "jitter %s", p.Jitter)
+	add(p.Limit > 0, "limit %d", p.Limit)
+	return strings.Join(parts, ", ")
+}
+
+// Validate returns an [ErrInvalidFlow] that names what makes no sense together.
+func (p Plan) Validate() error {
+	for _, check := range []interface{ Validate() error }{p.Overlap, p.CatchUp} {
+		if err := check.Validate(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.CatchUp.Mode == CatchAll && p.Overlap == OverlapSkip:
+		return fmt.Errorf("%w: CatchUpAll gives each missed instant a run, OverlapSkip skips those that overlap: choose OverlapBuffer or OverlapAllow", ErrInvalidFlow)
+	case p.CatchUp.Mode == CatchAll && p.Overlap.Cancel:
+		return fmt.Errorf("%w: CatchUpAll gives each missed instant a run, OverlapCancel would cancel all but the last", ErrInvalidFlow)
+	case p.Timeout < 0:
+		return fmt.Errorf("%w: timeout %s: want more than 0", ErrInvalidFlow, p.Timeout)
+	case p.Jitter < 0:
+		return fmt.Errorf("%w: jitter %s: want 0 or more", ErrInvalidFlow, p.Jitter)
+	case p.Limit < 0:
+		return fmt.Errorf("%w: WithLimit(%d): want 0 (no limit) or more", ErrInvalidFlow, p.Limit)
+	case p.KeyFor < 0:
+		return fmt.Errorf("%w: keys for %s: want 0 or more", ErrInvalidFlow, p.KeyFor)
+	case p.Keep.Runs < 0 || p.Keep.For < 0:
+		return fmt.Errorf("%w: retention of %d runs and %s: want 0 (all) or more", ErrInvalidFlow, p.Keep.Runs, p.Keep.For)
+	}
+	if p.Retry != nil {
+		return p.Retry.Validate()
+	}
+	return nil
+}
+
+// DefaultRetention keeps 10,000 runs and 90 days of each flow.
+var DefaultRetention = Retention{Runs: 10_000, For: 90 * 24 * time.Hour}
+
+// String is the retention in a few words.
+func (r Retention) String() string {
+	days := r.For.Hours() / 24
+	switch {
+	case r.Runs == 0 && r.For == 0:
+		return "all"
+	case r.For == 0:
+		return fmt.Sprintf("%d runs", r.Runs)
+	case r.Runs == 0:
+		return fmt.Sprintf("%.4g days", days)
+	}
+	return fmt.Sprintf("%d runs, %.4g days", r.Runs, days)
+}

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// queueWindow is how many of the runs that wait a flow has in memory. The others
+// are read from the store as these start.
+const queueWindow = 64
+
+// BackfillRank is added to the ranks of a backfill's runs, which come after all
+// others.
+const BackfillRank = 1 << 52
+
+// window is queueWindow, or what is needed to fill all slots of the flow.
+func window(p Plan) int { return max(queueWindow, 2*p.Overlap.limit()) }
+
+func byRank(a, b *Run) int {
+	if c := cmp.Compare(a.Rank, b.Rank); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Key, b.Key)
+}
+
+// wait puts a run among those that wait, in its place. What comes after the last
+// one in memory, when not all are, stays in the store.
+func (c *Change) wait(run Run, p Plan) {
+	if run.Trigger == TriggerBackfill {
+		c.Fill = enqueue(c.Fill, &run, c.Backfill, queueWindow)
+		c.Backfill++
+		return
+	}
+	c.Queue = enqueue(c.Queue, &run, c.Waiting, window(p))
+	c.Waiting++
+}
+
+// enqueue adds a run to a window on count runs that wait. Only the driver looks at
+// windows, and states follow each other in one line, so an append may use the
+// memory behind the end of an older state's.
+func enqueue(q []*Run, run *Run, count, most int) []*Run {
+	i, _ := slices.BinarySearchFunc(q, run, byRank)
+	switch {
+	case i < len(q):
+		q = slices.Insert(slices.Clone(q), i, run)
+		return q[:min(len(q), 2*most)]
+	case len(q) < count || len(q) >= most:
+		return q
+	}
+	return append(q, run)
+}
+
+// unqueue takes a run out of those that wait.
+func (c *Change) unqueue(run *Run) {
+	drop := func(q []*Run) []*Run {
+		if len(q) > 0 && q[0].Number == run.Number {
+			return q[1:]
+		}
+		return slices.DeleteFunc(slices.Clone(q), func(r *Run) bool { return r.Number == run.Number })
+	}
+	if run.Trigger == TriggerBackfill {
+		c.Fill = drop(c.Fill)
+		c.Backfill--
+		return
+	}
+	c.Queue = drop(c.Queue)
+	c.Waiting--
+}
+
+// waitingRun finds a run that waits and is in memory; nil: it does not, or is not.
+func (s *State) waitingRun(number int64) *Run {
+	for _, q := range [][]*Run{s.Queue, s.Fill} {
+		for _, r := range q {
+			if r.Number == number {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// thin says whether runs that wait have to be read from the store.
+func (s *State) thin(p Plan) bool {
+	return len(s.Queue) < s.Waiting && len(s.Queue) <= window(p)/4 ||
+		len(s.Fill) < s.Backfill && len(s.Fill) <= queueWindow/4
+}
+
+// head is the run that waits and starts next, and when it may: of a backfill only
+// when nothing else is ready at now. Nil: none does, or there is no slot.
+func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
+	if s.InFlight >= p.Overlap.limit() || s.tripping(p) || !s.Registered {
+		return nil, time.Time{}
+	}
+	if len(s.Queue) > 0 {
+		run = s.Queue[0]
+		at = run.DueAt
+		if run.Trigger == TriggerSchedule && run.Attempt == 1 {
+			at = later(at, s.NextEligible)
+		}
+		if !at.After(now) {
+			return run, at
+		}
+	}
+	if len(s.Fill) > 0 && (run == nil || s.Fill[0].DueAt.Before(at)) {
+		return s.Fill[0], s.Fill[0].DueAt
+	}
+	return run, at
+}
+
+// retrying says whether a run waits for its next attempt before all others.
+func (s *State) retrying() bool { return len(s.Queue) > 0 && s.Queue[0].Rank == 0 }

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// Retry lets a run that failed be tried again, as the next attempt of the same
+// run. Only the last failure is the flow's.
+type Retry struct {
+	Max   int           // further attempts, at least 1
+	Delay BackoffPolicy // before each; StreakLimit has no meaning
+}
+
+// Validate names what makes no sense.
+func (r Retry) Validate() error {
+	if r.Max < 1 {
+		return fmt.Errorf("%w: WithRetry(%d): want at least one further attempt", ErrInvalidFlow, r.Max)
+	}
+	return r.Delay.Validate()
+}
+
+// String is the policy in one line.
+func (r Retry) String() string { return fmt.Sprintf("%d, %s", r.Max, r.Delay) }
+
+// retry lets a run wait for its next attempt, if it has one. A run that waits is
+// not in flight: its slot is free, but where one runs at a time it goes first.
+func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) bool {
+	if p.Retry == nil || e.Permanent || run.Ending || run.Attempt > p.Retry.Max || e.As == RunTimedOut {
+		return false
+	}
+	delay := e.RetryAfter
+	if delay <= 0 {
+		delay = p.Retry.Delay.Delay(run.Attempt, jitter(p.Database, c.ID, run.Number))
+	}
+	due := now.Add(delay).Truncate(time.Millisecond)
+	if !run.Deadline.IsZero() && !due.Before(run.Deadline) {
+		return false
+	}
+	c.note(fmt.Sprintf("attempt %d failed; the next is at %s", run.Attempt, stamp(due)))
+	c.leave(run, now)
+	run.Status, run.Queued, run.Error = RunWaiting, true, Clip(text, maxRunError)
+	run.Attempt++
+	run.FinishedAt = time.Time{}
+	run.DueAt, run.Rank = due, due.UnixMilli()
+	if p.Overlap.limit() == 1 {
+		run.Rank = 0
+	}
+	c.wait(run, p)
+	c.record(run)
+	c.rest(now, p)
+	return true
+}

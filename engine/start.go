@@ -1,0 +1,328 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+)
+
+// reserve opens a run before its work starts. The next instant is planned in
+// the same transition, so that an instant has at most one run.
+func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
+	if e.Trigger != TriggerSchedule {
+		return c.ask(e, now, p)
+	}
+	run, at := c.head(now, p)
+	waits := run != nil && !at.After(now)
+	if waits && !e.Full {
+		c.begin(*run, now, p)
+		return nil
+	}
+	if due := c.tickAt(p); !due.IsZero() && !due.After(now) {
+		return c.tick(e, waits, now, p)
+	}
+	return c.notDue(waits, p)
+}
+
+// notDue refuses a reserve of the schedule.
+func (c *Change) notDue(waits bool, p Plan) error {
+	switch {
+	case c.tripping(p):
+		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
+	case c.InFlight >= p.Overlap.limit():
+		return fmt.Errorf("%w: flow %q, run %d", ErrAlreadyRunning, c.ID, c.LastNumber)
+	case waits:
+		return fmt.Errorf("%w: flow %q", errFull, c.ID)
+	}
+	return fmt.Errorf("%w: flow %q", errNotDue, c.ID)
+}
+
+// tripping says whether a streak at its limit keeps the flow from starting runs,
+// also while others are in flight.
+func (s *State) tripping(p Plan) bool {
+	return s.Status == StatusTripped ||
+		s.InFlight > 0 && p.Backoff != nil && p.Backoff.Trips(s.FailureStreak)
+}
+
+// ask is a trigger.
+func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
+	if k := e.Known; k != nil && (!k.Over || now.Sub(k.At) < p.KeyFor) {
+		return &known{k.Number}
+	}
+	if c.tripping(p) && (e.Trigger != TriggerProbe || c.InFlight > 0) {
+		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
+	}
+	if e.Overlap != nil {
+		p.Overlap = *e.Overlap
+	}
+	run := c.newRun(e.Key, e.Trigger, now)
+	run.Input, run.HasInput = e.Input, e.Input != ""
+	run.DueAt = later(now, e.StartAt.UTC().Truncate(time.Millisecond))
+	if e.Token != "" {
+		c.Token = &RunKey{Key: e.Token, Number: run.Number, At: now}
+	}
+	ahead := c.Waiting > 0 && (len(c.Queue) == 0 || c.retrying() || !c.Queue[0].DueAt.After(now))
+	switch {
+	case run.DueAt.After(now):
+		if c.Waiting >= max(p.Overlap.Buffer, laterStarts) {
+			return fmt.Errorf("%w: %d starts of flow %q wait", ErrBufferFull, c.Waiting, c.ID)
+		}
+		c.accept(run, run.DueAt.UnixMilli(), p)
+	case c.InFlight < p.Overlap.limit() && !ahead && !e.Full:
+		c.open(run, now, p)
+	default:
+		return c.buffer(run, ahead || c.InFlight > 0, now, p)
+	}
+	return nil
+}
+
+// laterStarts is how many starts with a time of their own may wait, whatever the
+// overlap policy says.
+const laterStarts = 10_000
+
+// buffer accepts a run that cannot start now, if the policy lets it wait.
+func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
+	o := p.Overlap
+	switch {
+	case o.Cancel:
+		c.cancelOthers(run, now)
+	case !overlaps && c.Waiting == 0: // only a limit that it shares is in the way
+	case o.Buffer == 0 && o.Parallel == 0 && c.InFlight == 0:
+		return fmt.Errorf("%w: a start of flow %q waits", ErrAlreadyRunning, c.ID)
+	case o.Buffer == 0 && o.Parallel == 0:
+		return fmt.Errorf("%w: flow %q, run %d", ErrAlreadyRunning, c.ID, c.LastNumber-1)
+	case c.Waiting >= o.Buffer:
+		return fmt.Errorf("%w: %d starts of flow %q wait", ErrBufferFull, c.Waiting, c.ID)
+	}
+	c.accept(run, run.DueAt.UnixMilli(), p)
+	return nil
+}
+
+// cancelOthers makes room for a run: what waits is cancelled at once, what is in
+// flight is asked to end.
+func (c *Change) cancelOthers(run Run, now time.Time) {
+	why := fmt.Sprintf("cancelled: run %d takes its place", run.Number)
+	for len(c.Queue) > 0 {
+		other := *c.Queue[0]
+		c.unqueue(&other)
+		c.cancelWaiting(other, why, now)
+	}
+	c.Open = slices.Clone(c.Open)
+	for i := range c.Open {
+		if r := &c.Open[i]; !r.Ending {
+			r.Ending, r.Was = true, RunRunning
+			c.Runs = append(c.Runs, *r)
+		}
+	}
+	c.note("run " + fmt.Sprint(run.Number) + " cancels what is in flight")
+}
+
+// newRun is the next run of the flow.
+func (c *Change) newRun(key int64, trigger string, scheduled time.Time) Run {
+	run := Run{Key: key, Prev: c.LastKey, RunInfo: RunInfo{
+		FlowID: c.ID, Number: c.LastNumber + 1, Trigger: trigger, Attempt: 1, ScheduledAt: scheduled,
+	}}
+	c.LastNumber, c.LastKey = run.Number, run.Key
+	return run
+}
+
+// accept lets a new run wait, in the order of rank; one of 0 goes first.
+func (c *Change) accept(run Run, rank int64, p Plan) {
+	run.Status, run.Queued, run.Rank = RunWaiting, true, rank
+	c.wait(run, p)
+	c.record(run)
+	c.Event = "accept"
+}
+
+// begin starts a run that waits.
+func (c *Change) begin(run Run, now time.Time, p Plan) {
+	c.unqueue(&run)
+	run.Was = RunWaiting
+	c.open(run, now, p)
+}
+
+// open starts a run.
+func (c *Change) open(run Run, now time.Time, p Plan) {
+	if run.StartedAt.IsZero() {
+		c.RunCount++
+	}
+	if p.Timeout > 0 && run.Deadline.IsZero() {
+		run.Deadline = now.Add(p.Timeout)
+	}
+	run.Status, run.StartedAt, run.DueAt = RunRunning, now, time.Time{}
+	c.Status = StatusRunning
+	c.InFlight++
+	c.LastRun = now
+	c.Open = append(slices.Clip(c.Open), run)
+	c.record(run)
+}
+
+// tickAt is when an instant of the schedule starts a run, or joins those that
+// wait; zero: none does before something else happens.
+func (s *State) tickAt(p Plan) time.Time {
+	switch {
+	case s.NextRun.IsZero() || !s.Registered || s.tripping(p):
+		return time.Time{}
+	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p):
+		return time.Time{}
+	}
+	return later(s.NextRun.Add(spread(p.Database, s.ID, s.NextRun, p.Jitter)), s.NextEligible)
+}
+
+// room says whether a further start of the schedule may wait.
+func (s *State) room(p Plan) bool { return s.Waiting < p.Overlap.Buffer }
+
+// dueAt is when the flow has something to do by itself; zero: never.
+func (s *State) dueAt(p Plan) time.Time {
+	tick := s.tickAt(p)
+	run, start := s.head(time.Time{}, p)
+	if run == nil || !tick.IsZero() && tick.Before(start) {
+		return tick
+	}
+	return start
+}
+
+// tick decides on the instants of the schedule that have come. Waits says that a
+// run waits that could start.
+func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
+	busy := c.InFlight >= p.Overlap.limit() || waits || c.retrying() || e.Full
+	if busy && !c.room(p) {
+		return fmt.Errorf("%w: flow %q", errFull, c.ID)
+	}
+	s, first := c.schedule(p), c.NextRun
+	if !c.Held.IsZero() {
+		v, reason := c.State.hold()
+		c.release(s, first.Add(-time.Millisecond), v, reason)
+	}
+	at, attempt, next := first, 1, time.Time{}
+	number := c.LastNumber + 1
+	if first.Equal(c.LastScheduled) { // it was cancelled, and makes up for what was missed since
+		attempt, next = c.Attempt+1, s.During(now, at)
+		if !c.floats(s, now) {
+			c.decide(s, s.After(at), now, Verdict{Kind: VerdictCoalesced, Run: number})
+		}
+	} else {
+		first = c.miss(s, first, now, p)
+		if first.IsZero() || first.After(now) {
+			c.NextRun, c.Event = first, "miss"
+			return nil
+		}
+		at, next = c.choose(s, first, number, now, p)
+	}
+	run := c.newRun(e.Key, TriggerSchedule, at)
+	run.Attempt, run.DueAt = attempt, now
+	c.LastScheduled, c.Attempt = at, attempt
+	c.Fired++
+	c.planAt(next, p)
+	if !busy {
+		c.open(run, now, p)
+		return nil
+	}
+	if p.Overlap.Cancel {
+		c.cancelOthers(run, now)
+	}
+	c.accept(run, run.DueAt.UnixMilli(), p)
+	return nil
+}
+
+// miss passes over the instants from first on that are too old to be made up for.
+func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
+	if before := p.CatchUp.tooOld(now, p); first.Before(before) {
+		until := earlier(before, now.Add(time.Millisecond)).Add(-time.Millisecond)
+		c.decide(s, first, until, Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
+		first = s.After(until)
+	}
+	if p.CatchUp.Mode != CatchAll || first.IsZero() || c.floats(s, now) {
+		return first
+	}
+	n, _ := s.Count(first, now)
+	if surplus := n - int64(p.CatchUp.Max); surplus > 0 {
+		from := passOver(s, first, now, surplus)
+		c.decide(s, first, from.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
+		return from
+	}
+	return first
+}
+
+// passOver is the instant that n others in first..until are before.
+func passOver(s Schedule, first, until time.Time, n int64) time.Time {
+	span := int(until.Sub(first)/time.Millisecond) + 1
+	i := sort.Search(span, func(i int) bool {
+		count, _ := s.Count(first, first.Add(time.Duration(i)*time.Millisecond))
+		return count > n
+	})
+	return first.Add(time.Duration(i) * time.Millisecond)
+}
+
+// choose picks the instant of first..now that the run is for. The others are made
+// up for by it, or have their turn.
+func (c *Change) choose(s Schedule, first time.Time, number int64, now time.Time, p Plan) (at, next time.Time) {
+	coalesced := Verdict{Kind: VerdictCoalesced, Run: number}
+	switch mode := p.CatchUp.Mode; {
+	case c.floats(s, now):
+		return first, time.Time{}
+	case mode == CatchAll:
+		return first, s.After(first)
+	case mode == CatchEarliest:
+		c.decide(s, s.After(first), now, coalesced)
+		return first, s.During(now, first)
+	}
+	at = s.Latest(first, now)
+	c.decide(s, first, at.Add(-time.Millisecond), coalesced)
+	return at, s.During(now, at)
+}
+
+// floats says whether the instants of a schedule are counted from the ends of runs:
+// then there is one at a time, which nothing makes up for.
+func (c *Change) floats(s Schedule, now time.Time) bool {
+	return s.Kind() == KindEvery && s.During(now, c.LastScheduled).IsZero()
+}
+
+// planAt sets the next instant, unless as many were run as the plan allows.
+func (c *Change) planAt(next time.Time, p Plan) {
+	if p.Limit > 0 && c.Fired >= p.Limit {
+		next = time.Time{}
+	}
+	c.NextRun = next
+}
+
+// enqueueAll accepts many runs, or none.
+func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
+	if c.tripping(p) {
+		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
+	}
+	most := p.Overlap.Buffer
+	if most == 0 {
+		most = 1 - c.InFlight
+	}
+	if c.Waiting+len(e.Asks) > most {
+		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.Waiting, c.ID, len(e.Asks), p.Overlap)
+	}
+	c.Runs = make([]Run, 0, len(e.Asks))
+	first := c.LastNumber + 1
+	for i, a := range e.Asks {
+		run := c.newRun(e.Key+int64(i), TriggerManual, now)
+		run.Input, run.HasInput = a.Input, a.Input != ""
+		run.DueAt = later(now, a.StartAt.UTC().Truncate(time.Millisecond))
+		c.accept(run, run.DueAt.UnixMilli(), p)
+	}
+	c.RunNumber = first
+	return nil
+}
+
+// backfill accepts runs for instants of the past. They start, in order, when
+// nothing else of the flow waits.
+func (c *Change) backfill(e Backfill, now time.Time, p Plan) error {
+	if c.tripping(p) {
+		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
+	}
+	first := c.LastNumber + 1
+	for i, at := range e.Instants {
+		run := c.newRun(e.Key+int64(i), TriggerBackfill, at)
+		run.DueAt = now
+		c.accept(run, BackfillRank+at.UnixMilli(), p)
+	}
+	c.Event, c.RunNumber = "backfill", first
+	return nil
+}

@@ -1,0 +1,245 @@
+package pawl
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// A FlowOption changes a flow at registration.
+type FlowOption func(*registration) error
+
+// WithBackoff attaches a backoff policy to the flow, as [Scheduler.SetBackoff].
+func WithBackoff(p BackoffPolicy) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Backoff = &p
+		return p.Validate()
+	}
+}
+
+// WithResources gives the flow resources of its own. They are set up before the
+// job, if that is a [Resource] too.
+func WithResources(resources ...Resource) FlowOption {
+	return func(r *registration) error {
+		for _, resource := range resources {
+			if resource == nil {
+				return fmt.Errorf("%w: one of its resources is nil", ErrInvalidFlow)
+			}
+		}
+		r.resources = append(r.resources, resources...)
+		return nil
+	}
+}
+
+// WithFixedRate makes the instants of an Every flow whole intervals from the instant
+// of its first registration, which is kept in the database: they do not drift with
+// the length of runs, nor over restarts. Another interval counts from the last
+// instant that fired. Without it, and without [WithAligned], the interval is from the
+// end of a run to the next.
+func WithFixedRate() FlowOption {
+	return func(r *registration) error {
+		r.timing.fixedRate = true
+		return r.timing.only("WithFixedRate", engine.KindEvery)
+	}
+}
+
+// WithAligned makes the instants of an Every flow those of a grid that begins at
+// the Unix epoch: an interval of an hour is due on the hour, in UTC.
+func WithAligned() FlowOption {
+	return func(r *registration) error {
+		r.timing.aligned = true
+		return r.timing.only("WithAligned", engine.KindEvery)
+	}
+}
+
+// WithLocation sets the time zone of a Cron flow, such as "Europe/Berlin"; default
+// UTC. A zone that is not known is an error, as is "Local", which would mean another
+// thing on another machine.
+func WithLocation(zone string) FlowOption {
+	return func(r *registration) error {
+		r.timing.cron = append(r.timing.cron, engine.WithLocation(zone))
+		return r.timing.only("WithLocation", engine.KindCron)
+	}
+}
+
+// DST is what becomes of the fixed times of a Cron flow where clocks are changed.
+type DST = engine.DST
+
+// The defaults are those of Vixie cron: a time that the clocks leave out is run once,
+// at the first instant after the gap, and one that they show twice is run at its
+// first copy. An expression with a wildcard or a step in its hour or minute follows
+// elapsed time instead: both copies, and nothing extra at a gap.
+const (
+	GapSkip    = engine.GapSkip    // a time that is left out is not run
+	FoldSecond = engine.FoldSecond // one that comes twice is run at its second copy
+	FoldBoth   = engine.FoldBoth   // and at both
+)
+
+// WithDST changes what becomes of fixed times where clocks are changed.
+func WithDST(policies ...DST) FlowOption {
+	return func(r *registration) error {
+		r.timing.cron = append(r.timing.cron, engine.WithDST(policies...))
+		return r.timing.only("WithDST", engine.KindCron)
+	}
+}
+
+// WithJitter delays each start of the schedule by less than d, and never past the next
+// instant: by a hash of database, flow and instant, so that equal fleets spread and
+// a restart does not draw again. Runs are told the nominal instant. Default: none.
+func WithJitter(d time.Duration) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Jitter = d
+		return nil
+	}
+}
+
+// WithBetween leaves out instants of the schedule before start or after end; the zero
+// time leaves that side open.
+func WithBetween(start, end time.Time) FlowOption {
+	return func(r *registration) error {
+		r.timing.start, r.timing.end = start, end
+		return nil
+	}
+}
+
+// WithLimit ends the schedule when n of its instants were run; default: never.
+func WithLimit(n int) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Limit = int64(n)
+		return atLeast("WithLimit", n, 1)
+	}
+}
+
+// CatchUp is what becomes of instants that passed while nobody ran.
+type CatchUp = engine.CatchUp
+
+// Catch-up policies without a number.
+var (
+	CatchUpLatest   = engine.CatchUpLatest   // the default: one run for all of them, told the latest
+	CatchUpEarliest = engine.CatchUpEarliest // one run, told the earliest
+	CatchUpNone     = engine.CatchUpNone     // they are missed
+)
+
+// CatchUpAll gives each missed instant a run of its own, in order and told its own
+// time; of more than n the newest n. It needs an overlap policy that lets starts wait
+// or run side by side.
+func CatchUpAll(n int) CatchUp { return engine.CatchUpAll(n) }
+
+// WithCatchUp sets what becomes of instants that passed while nobody ran, or that
+// could not start in time; default [CatchUpLatest]. Time spent paused is not missed,
+// nor is what was before a change of the schedule.
+func WithCatchUp(c CatchUp) FlowOption {
+	return func(r *registration) error {
+		c.Within = r.Plan.CatchUp.Within
+		r.Plan.CatchUp = c
+		return nil
+	}
+}
+
+// WithCatchUpWithin leaves out of the catch-up what is older than d; default: nothing
+// is too old.
+func WithCatchUpWithin(d time.Duration) FlowOption {
+	return func(r *registration) error {
+		r.Plan.CatchUp.Within = d
+		return atLeast("WithCatchUpWithin", d, time.Millisecond)
+	}
+}
+
+// Overlap is what becomes of a start that is asked for while a run is in flight.
+type Overlap = engine.Overlap
+
+// Overlap policies without a number.
+var (
+	OverlapSkip      = engine.OverlapSkip      // the default: a trigger is refused, an instant is skipped
+	OverlapBufferOne = engine.OverlapBufferOne // the first start waits
+	OverlapCancel    = engine.OverlapCancel    // the run in flight is cancelled; the start waits for its end
+)
+
+// OverlapBuffer lets up to n starts wait, and runs them in order, one after another.
+func OverlapBuffer(n int) Overlap { return engine.OverlapBuffer(n) }
+
+// OverlapAllow lets up to n runs be in flight at once, and up to waiting starts wait.
+func OverlapAllow(n, waiting int) Overlap { return engine.OverlapAllow(n, waiting) }
+
+// WithOverlap sets what becomes of a start that is asked for while a run of the flow
+// is in flight, or while others wait; default [OverlapSkip]. Starts that wait are
+// rows in the database: they survive restarts, and a million of them is fine. Where
+// there is no room for one more, a trigger gets [ErrBufferFull] and an instant of the
+// schedule is skipped, with that verdict.
+//
+// With runs in parallel outcomes count in the order in which they are committed. A
+// streak at its limit starts no further run; those in flight finish, and the last of
+// them settles the flow.
+func WithOverlap(o Overlap) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Overlap = o
+		return nil
+	}
+}
+
+// WithRetry tries a run that failed again, up to max times, as further attempts of the
+// same run; between them it waits as p says, and its slot is free. Only the last
+// failure is the flow's. An interrupted attempt is an attempt. A job ends this with
+// [Permanent], and changes the wait with [RetryAfter]. Default: no retry.
+func WithRetry(max int, p BackoffPolicy) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Retry = &engine.Retry{Max: max, Delay: p}
+		return nil
+	}
+}
+
+// WithTimeout gives a run, with all its attempts, until d after its start. The
+// deadline is kept with the run, so a restart does not prolong it. Past it the job's
+// context is cancelled with the cause [ErrTimedOut]; a job that has not returned 10
+// seconds later is left behind, its run closed as timed_out and its slot free. What
+// it returns at last is kept in pawl_leaks. Default: none.
+func WithTimeout(d time.Duration) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Timeout = d
+		return atLeast("WithTimeout", d, time.Millisecond)
+	}
+}
+
+// WithGroup lets the flow share a limit with others ([WithGroupLimit]).
+func WithGroup(name string) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Group = name
+		if name == "" {
+			return fmt.Errorf("%w: the name of its group is empty", ErrInvalidFlow)
+		}
+		return nil
+	}
+}
+
+// WithKeyWindow sets how long an idempotency key ([WithKey]) stands for a run that is
+// over, from when it was accepted; default 24 h. Of a run that is not over it always
+// does.
+func WithKeyWindow(d time.Duration) FlowOption {
+	return func(r *registration) error {
+		r.Plan.KeyFor = d
+		return atLeast("WithKeyWindow", d, 0)
+	}
+}
+
+// WithRetention sets how much of the flow's history is kept: the newest runs, and
+// none that ended longer ago than age; 0 for either: no bound. Default 10,000 runs
+// and 90 days. The runs of a current streak are kept in any case.
+func WithRetention(runs int, age time.Duration) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Keep = engine.Retention{Runs: runs, For: age}
+		return nil
+	}
+}
+
+// WithFormerID carries the state and history of an unregistered flow over to this
+// one, which is new under its id. It may stay when that is done.
+func WithFormerID(old string) FlowOption {
+	return func(r *registration) error {
+		r.Plan.FormerID = old
+		if old == r.ID {
+			return fmt.Errorf("%w: its former id is its id", ErrInvalidFlow)
+		}
+		return checkID(old)
+	}
+}

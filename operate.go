@@ -1,0 +1,111 @@
+package pawl
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Reset clears the streak, the backoff window and a trip of a flow, and returns
+// when that is committed. A flow that is running goes on. A reason, if there is one,
+// is kept with the transition. Errors: [ErrFlowNotFound], [ErrStopped],
+// [ErrInCommit], that of the database, that of ctx.
+func (r *Runner) Reset(ctx context.Context, id string, reason ...string) error {
+	return operate(ctx, "reset", func() error { return r.engine.Reset(ctx, id, reason...) })
+}
+
+// operate guards and names what an operator asks for.
+func operate(ctx context.Context, verb string, do func() error) error {
+	err := notInCommit(ctx)
+	if err == nil {
+		err = do()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	return nil
+}
+
+// Cancel cancels a run and returns when that is committed. A run that waits is over
+// then. The context of one that is in flight ends with the cause [ErrCancelled]; its
+// run is cancelled when the job returns an error, or 10 seconds later although it has
+// not returned. A cancelled run leaves the streak as it is. Errors: [ErrFlowNotFound],
+// [ErrRunNotFound], [ErrRunOver], as of Reset.
+func (r *Runner) Cancel(ctx context.Context, id string, run int64, reason ...string) error {
+	return operate(ctx, "cancel", func() error { return r.engine.Cancel(ctx, id, run, join(reason)) })
+}
+
+// Pause holds the schedule of a flow back until Resume, also over restarts. Runs in
+// flight go on, triggers are carried out, and a trip is not forgotten. The note is
+// shown in its status; that of a second call replaces it. Errors as of Reset.
+func (r *Runner) Pause(ctx context.Context, id, note string) error {
+	return operate(ctx, "pause", func() error { return r.engine.Pause(ctx, id, note) })
+}
+
+// Resume lets the schedule of a paused flow go on from now: what passed meanwhile was
+// not missed. A flow that is not paused stays as it is. Errors as of Reset.
+func (r *Runner) Resume(ctx context.Context, id string) error {
+	return operate(ctx, "resume", func() error { return r.engine.Resume(ctx, id, time.Time{}) })
+}
+
+// ResumeFrom is Resume, but what passed since from, and since the pause began, is
+// caught up on as the flow's catch-up policy says. Errors as of Reset.
+func (r *Runner) ResumeFrom(ctx context.Context, id string, from time.Time) error {
+	return operate(ctx, "resume", func() error { return r.engine.Resume(ctx, id, from) })
+}
+
+// Probe starts one run of a flow although it is tripped, and returns its number when it
+// is committed: success ends the trip, failure leaves it. Of a flow that is not
+// tripped it is a Trigger. Errors as of Trigger.
+func (r *Runner) Probe(ctx context.Context, id string) (run int64, err error) {
+	err = operate(ctx, "probe", func() error {
+		run, err = r.engine.Probe(ctx, id)
+		return err
+	})
+	return run, err
+}
+
+// A Backfill is which instants of the past a flow is to run.
+type Backfill struct {
+	From, To time.Time // both included; at most 10,000 instants, none in the future
+	Again    bool      // also those that have a run
+}
+
+// Backfill lets a flow run instants of its schedule that are past, one after another
+// in order, as far as its overlap policy lets it when nothing else of it waits. It
+// returns how many were accepted, when that is committed; they survive restarts. The
+// schedule goes on as it was. [Runner.CancelBackfill] ends it, [Runner.Instants] is
+// the dry run. Errors: [ErrInvalidRange], [ErrTripped], as of Reset.
+func (r *Runner) Backfill(ctx context.Context, id string, b Backfill) (accepted int64, err error) {
+	err = operate(ctx, "backfill", func() error {
+		instants, err := r.engine.Instants(id, b.From, b.To)
+		if err == nil {
+			accepted, err = r.engine.Backfill(ctx, id, instants, b.Again)
+		}
+		return err
+	})
+	return accepted, err
+}
+
+// CancelBackfill cancels what of a flow's backfills has not started. Errors as of
+// Reset.
+func (r *Runner) CancelBackfill(ctx context.Context, id string, reason ...string) error {
+	return operate(ctx, "cancel backfill", func() error { return r.engine.CancelBackfill(ctx, id, join(reason)) })
+}
+
+// Update changes the flows of a scheduler that runs: change gets a builder that holds
+// the flows as they are, and may add and remove some. A flow is changed by removing
+// and registering it again. Flows keep their state; runs in flight finish; resources of
+// flows that are added are set up, those of removed ones are torn down at the stop. It
+// returns when all of that is committed. An error of change, of a registration or of
+// the commit leaves everything as it was. Errors as of Start and Reset.
+func (r *Runner) Update(ctx context.Context, change func(*Scheduler) error) error {
+	return operate(ctx, "update", func() error { return r.update(ctx, change) })
+}
+
+// Forget deletes a flow that the program does not register any more, with all its
+// history. It reads the whole history of the database, and nothing else is committed
+// meanwhile. Errors: [ErrRegistered], [ErrAlreadyRunning], as of Reset.
+func (r *Runner) Forget(ctx context.Context, id string) error {
+	return operate(ctx, "forget", func() error { return r.engine.Forget(ctx, id) })
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// smallInput is up to how many bytes an input is read with its run, before it is
+// known whether the job asks for it.
+const smallInput = 4096
+
+// readQueue walks the index of the runs that wait. Those of a backfill come after
+// all others of their flow.
+const readQueue = `SELECT key, COALESCE(prev, 0), number, trigger, attempt, scheduled_at, COALESCE(started_at, 0), COALESCE(due_at, 0),
+    rank, COALESCE(deadline, 0), COALESCE(ending, 0), input IS NOT NULL, CASE WHEN length(input) <= 4096 THEN input END, COALESCE(error, '')
+FROM pawl_run_log INDEXED BY pawl_run_queue
+WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND rank >= ?2 AND rank < ?3 ORDER BY rank, key LIMIT ?4`
+
+// Waiting implements [engine.Store].
+func (s *Store) Waiting(ctx context.Context, flow int64, n, fill int) (queue, backfill []*engine.Run, err error) {
+	w := s.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return nil, nil, err
+	}
+	w.conn.SetInterrupt(ctx.Done())
+	defer w.conn.SetInterrupt(nil)
+	if queue, err = w.waiting(flow, 0, engine.BackfillRank, n); err == nil {
+		backfill, err = w.waiting(flow, engine.BackfillRank, 2*engine.BackfillRank, fill)
+	}
+	return queue, backfill, err
+}
+
+func (w *writer) waiting(flow, from, to int64, n int) (queue []*engine.Run, err error) {
+	q := w.readQueue
+	defer func() { err = errors.Join(err, q.Reset()) }()
+	for i, number := range []int64{flow, from, to, int64(n)} {
+		q.BindInt64(i+1, number)
+	}
+	for {
+		more, err := q.Step()
+		if err != nil || !more {
+			return queue, err
+		}
+		queue = append(queue, scanWaiting(q))
+	}
+}
+
+func scanWaiting(q *sqlite.Stmt) *engine.Run {
+	return &engine.Run{
+		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: engine.RunWaiting, Queued: true, Rank: q.ColumnInt64(8),
+		Ending: q.ColumnBool(10), HasInput: q.ColumnBool(11),
+		RunInfo: engine.RunInfo{
+			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: engine.RunWaiting, Attempt: q.ColumnInt(4),
+			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),
+			Deadline: instant(q.ColumnInt64(9)), Input: engine.JSON(q.ColumnText(12)), Error: q.ColumnText(13),
+		},
+	}
+}
+
+// WaitingRun implements [engine.Store].
+func (s *Store) WaitingRun(ctx context.Context, flow, number int64) (engine.Run, bool, error) {
+	var id string
+	if err := s.db.GetContext(ctx, &id, `SELECT id FROM pawl_flow_plan WHERE key = ?`, flow); err != nil {
+		return engine.Run{}, false, err
+	}
+	row, ok, err := s.runRow(ctx, id, number)
+	if err != nil || !ok {
+		return engine.Run{}, false, err
+	}
+	run := row.run()
+	return run, run.Status == engine.RunWaiting, nil
+}
+
+// Input implements [engine.Store].
+func (s *Store) Input(ctx context.Context, key int64) (input engine.JSON, err error) {
+	err = s.db.GetContext(ctx, &input, `SELECT COALESCE(input, '') FROM pawl_run_log WHERE key = ?`, key)
+	return input, err
+}
+
+const readKey = `SELECT k.number, k.at, COALESCE(r.status, 1) NOT IN (0, 5)
+FROM pawl_keys k LEFT JOIN pawl_run_log r ON r.key = k.run WHERE k.flow = ? AND k.key = ?`
+
+// RunKey implements [engine.Store].
+func (s *Store) RunKey(ctx context.Context, flow int64, key string) (known *engine.RunKey, err error) {
+	w := s.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return nil, err
+	}
+	q := w.readKey
+	defer func() { err = errors.Join(err, q.Reset()) }()
+	q.BindInt64(1, flow)
+	q.BindText(2, key)
+	more, err := q.Step()
+	if err != nil || !more {
+		return nil, err
+	}
+	return &engine.RunKey{Key: key, Number: q.ColumnInt64(0), At: instant(q.ColumnInt64(1)), Over: q.ColumnBool(2)}, nil
+}
+
+// Ran implements [engine.Store].
+func (s *Store) Ran(ctx context.Context, flow int64, from, to time.Time) (map[int64]bool, error) {
+	const query = `WITH RECURSIVE walk (key) AS (
+    SELECT last_key FROM pawl_flow_state WHERE key = ?1 AND last_key IS NOT NULL
+    UNION ALL
+    SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key
+    WHERE w.prev < w.key AND (w.status = 5 OR w.started_at >= ?2)
+)
+SELECT r.scheduled_at FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
+WHERE r.scheduled_at BETWEEN ?2 AND ?3 AND r.trigger IN (0, 3) AND r.status <> 4`
+	var instants []int64
+	if err := s.db.SelectContext(ctx, &instants, query, flow, from.UnixMilli(), to.UnixMilli()); err != nil {
+		return nil, fmt.Errorf("runs of %s to %s: %w", iso(from), iso(to), err)
+	}
+	ran := make(map[int64]bool, len(instants))
+	for _, at := range instants {
+		ran[at] = true
+	}
+	return ran, nil
+}
+
+// Forget implements [engine.Store]. It reads the logs to their end, as no index is
+// ordered by flow.
+func (s *Store) Forget(ctx context.Context, flow int64) error {
+	w := s.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return err
+	}
+	if err := w.beginTransaction(); err != nil {
+		return w.failed(err)
+	}
+	for _, query := range []string{
+		`DELETE FROM pawl_leaks WHERE flow_id = (SELECT id FROM pawl_flow_plan WHERE key = ?)`,
+		`DELETE FROM pawl_keys WHERE flow = ?`,
+		`DELETE FROM pawl_verdict_log WHERE flow = ?`,
+		`DELETE FROM pawl_transition_log WHERE flow = ?`,
+		`DELETE FROM pawl_run_log WHERE flow = ?`,
+		`DELETE FROM pawl_flow_state WHERE key = ?`,
+		`DELETE FROM pawl_flow_plan WHERE key = ?`,
+	} {
+		if err := w.once(query, flow); err != nil {
+			return w.failed(err)
+		}
+	}
+	if _, err := w.exec(w.statements.commit); err != nil {
+		return w.failed(err)
+	}
+	return nil
+}
+
+// once runs a statement that is not worth keeping.
+func (w *writer) once(query string, numbers ...int64) (err error) {
+	stmt, _, err := w.conn.PrepareTransient(query)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stmt.Finalize()) }()
+	_, err = w.exec(stmt, numbers...)
+	return err
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// writeRare writes what few transitions have: verdicts on instants that were not run,
+// keys, jobs that outlast their runs, a backfill that is dropped.
+func (w *writer) writeRare(c *engine.Change, generation int64) error {
+	for i := range c.Verdicts {
+		if err := w.writeVerdict(c, &c.Verdicts[i]); err != nil {
+			return fmt.Errorf("verdict: %w", err)
+		}
+	}
+	if c.Token != nil {
+		bindTexts(w.writeKey, 5, c.Token.Key)
+		if _, err := w.exec(w.writeKey, c.Key, c.Token.Number, c.Token.At.UnixMilli(), c.LastKey); err != nil {
+			return fmt.Errorf("key: %w", err)
+		}
+	}
+	if c.Leak != 0 {
+		bindTexts(w.writeLeak, 3, c.ID, iso(c.UpdatedAt))
+		if _, err := w.exec(w.writeLeak, c.Leak, generation); err != nil {
+			return fmt.Errorf("leak: %w", err)
+		}
+	}
+	if c.Drop {
+		if _, err := w.exec(w.dropBackfill, c.Key, c.UpdatedAt.UnixMilli()); err != nil {
+			return fmt.Errorf("drop the backfill: %w", err)
+		}
+	}
+	return nil
+}
+
+const insertVerdict = `INSERT INTO pawl_verdict_log (flow, first_at, last_at, count, verdict, run_number, seq, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+
+func (w *writer) writeVerdict(c *engine.Change, v *engine.Verdict) error {
+	bindNullable(w.insertVerdict, 8, engine.ClipLastError(v.Reason))
+	_, err := w.exec(w.insertVerdict, c.Key, v.First.UnixMilli(), v.Last.UnixMilli(), v.Count, verdicts.of(v.Kind), nonzero(v.Run), c.Seq)
+	return err
+}
+
+const (
+	writeKey = `INSERT INTO pawl_keys (flow, number, at, run, key) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (flow, key) DO UPDATE SET number = excluded.number, at = excluded.at, run = excluded.run`
+
+	writeLeak = `INSERT INTO pawl_leaks (run_number, generation, flow_id, closed_at) VALUES (?, ?, ?, ?)`
+
+	returnLeak = `UPDATE pawl_leaks SET returned_at = ?4, error = ?5 WHERE run_number = ?1 AND generation = ?2 AND flow_id = ?3`
+
+	dropBackfill = `UPDATE pawl_run_log SET status = 4, finished_at = ?2, error = 'cancelled: the backfill was', due_at = NULL, rank = NULL
+WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND trigger = 3`
+)
+
+func (w *writer) writeLate(l engine.Late) error {
+	bindTexts(w.returnLeak, 3, l.Flow, iso(l.At))
+	bindNullable(w.returnLeak, 5, l.Error)
+	_, err := w.exec(w.returnLeak, l.Run, l.Generation)
+	return err
+}

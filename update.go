@@ -1,0 +1,65 @@
+package pawl
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// update lets change work on a copy of the builder, and the engine follow it.
+func (r *Runner) update(ctx context.Context, change func(*Scheduler) error) error {
+	r.updating.Lock()
+	defer r.updating.Unlock()
+	next := r.scheduler.copy()
+	if err := change(next); err != nil {
+		return err
+	}
+	if err := next.spend(ctx); err != nil {
+		return err
+	}
+	before := len(r.resources)
+	err := next.setupNew(ctx, r, r.scheduler)
+	if err == nil {
+		err = r.engine.Update(ctx, next.engineFlows())
+	}
+	if err != nil {
+		added := r.resources[before:]
+		r.resources = r.resources[:before]
+		return errors.Join(err, teardown(added))
+	}
+	r.scheduler = next
+	return nil
+}
+
+// copy is a builder that was not started yet, with the same flows.
+func (s *Scheduler) copy() *Scheduler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := NewScheduler(s.database)
+	next.options, next.crons = s.options, s.crons
+	for _, f := range s.flows {
+		next.flows = append(next.flows, f)
+		next.byID[f.ID] = f
+	}
+	return next
+}
+
+// setupNew sets up the resources of flows that another builder does not have.
+func (s *Scheduler) setupNew(ctx context.Context, r *Runner, old *Scheduler) error {
+	for _, f := range s.flows {
+		if old.byID[f.ID] == f {
+			continue
+		}
+		if err := f.setup(ctx, r); err != nil {
+			return err
+		}
+	}
+	for _, resource := range s.resources {
+		if err := r.setup(ctx, resource, "shared resource"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func join(reason []string) string { return strings.Join(reason, "; ") }

@@ -81,6 +81,7 @@ type Runner struct {
 	resources []resource // that were set up
 	updating  sync.Mutex // held by an Update, and to tear down
 	scheduler *Scheduler // with the flows as they are
+	now       func() time.Time
 	done      chan struct{}
 	result    error // read after done
 }

@@ -287,7 +287,7 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
-	r := &Runner{store: db, scheduler: s, done: make(chan struct{})}
+	r := &Runner{store: db, scheduler: s, now: s.options.now, done: make(chan struct{})}
 	r.engine, err = engine.Start(ctx, s.config(db, r), s.engineFlows())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start: %w", err), r.teardown(), db.Close())

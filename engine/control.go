@@ -119,9 +119,6 @@ func (e *Engine) urge(ctx context.Context, c command) (reply, error) {
 	}
 }
 
-// maxBackfill is how many instants one backfill may have.
-const maxBackfill = 10_000
-
 // Instants lists the instants of a flow's schedule in from..to, both included. More
 // than a backfill may have are an error.
 func (e *Engine) Instants(id string, from, to time.Time) ([]time.Time, error) {
@@ -129,24 +126,7 @@ func (e *Engine) Instants(id string, from, to time.Time) ([]time.Time, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case to.Before(from):
-		return nil, fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC()))
-	case to.After(e.now()):
-		return nil, fmt.Errorf("%w: %s has not come yet", ErrInvalidRange, stamp(to.UTC()))
-	}
-	c := Change{State: f.state.Load()}
-	s := c.schedule(f.plan())
-	if s.Kind() == KindManual || c.floats(s, to) {
-		return nil, fmt.Errorf("%w: the schedule of flow %q has no instants of its own", ErrInvalidRange, id)
-	}
-	var list []time.Time
-	for t := s.After(from.Add(-time.Millisecond)); !t.IsZero() && !t.After(to); t = s.After(t) {
-		if list = append(list, t); len(list) > maxBackfill {
-			return nil, fmt.Errorf("%w: more than %d instants; choose a shorter one", ErrInvalidRange, maxBackfill)
-		}
-	}
-	return list, nil
+	return InstantsOf(f.state.Load().FlowInfo, f.plan().Schedule, from, to, e.now())
 }
 
 // Backfill accepts a run for each of the instants, those left out that have one

@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Instant is an instant of a schedule that has not come yet, or is overdue.
+type Instant struct {
+	At       time.Time `json:"at"`                 // nominal
+	Held     string    `json:"held,omitempty"`     // what stands in its way, as far as is known; empty: nothing
+	Estimate bool      `json:"estimate,omitempty"` // it depends on when runs end
+}
+
+// Upcoming is the next n instants of a flow.
+func Upcoming(f FlowInfo, s Schedule, now time.Time, n int) (list []Instant) {
+	c := Change{State: &State{FlowInfo: f}}
+	s = c.schedule(Plan{Schedule: s})
+	at := c.undecided()
+	if !f.Held.IsZero() && f.Held.Before(now) {
+		at = s.Next(now, f.LastScheduled)
+	}
+	floats := c.floats(s, now)
+	for ; !at.IsZero() && len(list) < n; at = s.After(at) {
+		list = append(list, Instant{At: at, Held: f.inTheWayAt(at), Estimate: floats && (len(list) > 0 || f.InFlight > 0)})
+	}
+	return list
+}
+
+// maxBackfill is how many instants one backfill may have.
+const maxBackfill = 10_000
+
+// InstantsOf lists the instants of a flow's schedule in from..to, both included. More
+// than a backfill may have are an [ErrInvalidRange], as are some in the future.
+func InstantsOf(f FlowInfo, s Schedule, from, to, now time.Time) ([]time.Time, error) {
+	c := Change{State: &State{FlowInfo: f}}
+	s = c.schedule(Plan{Schedule: s})
+	switch {
+	case to.Before(from):
+		return nil, fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC()))
+	case to.After(now):
+		return nil, fmt.Errorf("%w: %s has not come yet", ErrInvalidRange, stamp(to.UTC()))
+	case s.Kind() == KindManual || c.floats(s, to):
+		return nil, fmt.Errorf("%w: the schedule of flow %q has no instants of its own", ErrInvalidRange, f.ID)
+	}
+	if n, _ := s.Count(from, to); n > maxBackfill {
+		return nil, fmt.Errorf("%w: %d instants, at most %d are allowed; choose a shorter one", ErrInvalidRange, n, maxBackfill)
+	}
+	var list []time.Time
+	for t := s.After(from.Add(-time.Millisecond)); !t.IsZero() && !t.After(to); t = s.After(t) {
+		list = append(list, t.UTC())
+	}
+	return list, nil
+}
+
+// inTheWayAt is what keeps the flow from running an instant, as things are.
+func (f FlowInfo) inTheWayAt(at time.Time) string {
+	switch {
+	case !f.Registered:
+		return "not registered"
+	case f.Status == StatusTripped:
+		return fmt.Sprintf("tripped: it failed %d times in a row; reset it first", f.FailureStreak)
+	case !f.PausedAt.IsZero() && f.PauseNote != "":
+		return "paused: " + f.PauseNote
+	case !f.PausedAt.IsZero():
+		return "paused since " + stamp(f.PausedAt)
+	case at.Before(f.NextEligible):
+		return "backoff until " + stamp(f.NextEligible)
+	}
+	return ""
+}
+
+// Facts are what is known of an instant.
+type Facts struct {
+	Flow     FlowInfo
+	Schedule Schedule
+	At       time.Time // the instant that was asked for
+	Now      time.Time
+	Verdicts []Verdict // of the ranges around At
+	Runs     []RunInfo // for it, oldest first
+	Known    time.Time // since when verdicts are kept
+}
+
+// Meant is the instant of a schedule that somebody means by t: the first one within
+// the second that begins then, or t itself if it is none.
+func Meant(f FlowInfo, s Schedule, t time.Time) time.Time {
+	c := Change{State: &State{FlowInfo: f}}
+	s = c.schedule(Plan{Schedule: s})
+	at := s.After(t.Add(-time.Millisecond))
+	if c.floats(s, t) || at.IsZero() || at.Sub(t) >= time.Second {
+		return t
+	}
+	return at
+}
+
+// Reason is why an instant of a schedule was run, or was not.
+type Reason struct {
+	Flow    string      `json:"flow_id"`
+	At      time.Time   `json:"at"`                  // the instant; that asked for, if it is none
+	Verdict VerdictKind `json:"verdict,omitempty"`   // empty: there is none yet, or At is no instant
+	Run     int64       `json:"run_number,omitzero"` // that ran it, made up for it or was in its way
+	Text    string      `json:"text"`                // one sentence
+}
+
+// String is the sentence.
+func (r Reason) String() string { return r.Text }
+
+// Explain says in one sentence what became of an instant.
+func (f Facts) Explain() Reason {
+	c := Change{State: &State{FlowInfo: f.Flow}}
+	s := c.schedule(Plan{Schedule: f.Schedule})
+	r := Reason{Flow: f.Flow.ID, At: f.At}
+	fixed := f.Flow.Kind != KindManual && !c.floats(s, f.Now)
+	none := fixed && !s.After(f.At.Add(-time.Millisecond)).Equal(f.At)
+	if none { // a range may lie around it
+		f.Verdicts = slices.DeleteFunc(f.Verdicts, func(v Verdict) bool { return !v.First.Equal(f.At) && !v.Last.Equal(f.At) })
+	}
+	switch {
+	case len(f.Runs) > 0 && f.fired():
+		f.ran(&r)
+	case len(f.Verdicts) > 0:
+		f.decided(&r)
+	case f.Flow.Kind == KindManual:
+		r.Text = fmt.Sprintf("%s has no schedule: it runs when it is triggered.", f.Flow.ID)
+	case !fixed:
+		r.Text = f.floating()
+	case none:
+		r.Text = f.none(s)
+	default:
+		f.open(&r)
+	}
+	return r
+}
+
+// fired says whether a run of the schedule was for the instant.
+func (f Facts) fired() bool { return f.Runs[len(f.Runs)-1].Trigger == TriggerSchedule }
+
+func (f Facts) ran(r *Reason) {
+	run := f.Runs[len(f.Runs)-1]
+	r.Verdict, r.Run = VerdictFired, run.Number
+	r.Text = fmt.Sprintf("%s ran for %s: run %d, %s", f.Flow.ID, f.local(f.At), run.Number, strings.ReplaceAll(string(run.Status), "_", " "))
+	if !run.StartedAt.IsZero() {
+		r.Text += ", started " + f.local(run.StartedAt)
+		if late := run.StartedAt.Sub(f.At); late >= time.Second {
+			r.Text += fmt.Sprintf(" (%s late)", late.Round(time.Second))
+		}
+	}
+	if run.Attempt > 1 {
+		r.Text += fmt.Sprintf(", attempt %d", run.Attempt)
+	}
+	for _, v := range f.Verdicts {
+		if v.Kind == VerdictGap {
+			r.Text += "; " + v.Reason
+		}
+	}
+	r.Text += "."
+}
+
+// decided tells a verdict of the ledger. One about the clock goes behind others.
+func (f Facts) decided(r *Reason) {
+	v := f.Verdicts[0]
+	for _, other := range f.Verdicts[1:] {
+		if v.Kind == VerdictGap || v.Kind == VerdictFold {
+			v = other
+		}
+	}
+	r.Verdict, r.Run = v.Kind, v.Run
+	among := ""
+	if v.Count > 1 {
+		among = fmt.Sprintf(", one of %d instants from %s to %s", v.Count, f.local(v.First), f.local(v.Last))
+	}
+	r.Text = fmt.Sprintf("%s did not run for %s: %s%s", f.Flow.ID, f.local(f.At), v.why(), among)
+	if n := len(f.Runs); n > 0 {
+		r.Text += fmt.Sprintf("; run %d of a backfill did later", f.Runs[n-1].Number)
+	}
+	r.Text += "."
+}
+
+// why is a verdict in words.
+func (v Verdict) why() string {
+	run := ""
+	if v.Run != 0 {
+		run = fmt.Sprintf(" (run %d)", v.Run)
+	}
+	because := func(text string) string {
+		if v.Reason != "" {
+			text += ": " + v.Reason
+		}
+		return text + run
+	}
+	switch v.Kind {
+	case VerdictCoalesced:
+		return fmt.Sprintf("run %d made up for it", v.Run)
+	case VerdictOverlap:
+		return because("it was skipped")
+	case VerdictBackoff:
+		return because("it lay in a backoff window")
+	case VerdictTripped:
+		return because("the flow was tripped")
+	case VerdictPaused:
+		return because("the flow was paused")
+	case VerdictMissed:
+		return because("nobody ran then, and it was not made up for")
+	}
+	return v.Reason
+}
+
+// floating answers for a schedule whose instants depend on when runs end.
+func (f Facts) floating() string {
+	next := "it runs next when the run in flight has ended"
+	if !f.Flow.NextRun.IsZero() {
+		next = "it runs next at " + f.local(f.Flow.NextRun)
+	}
+	if held := f.Flow.inTheWayAt(f.At); held != "" {
+		next = "it is " + held
+	}
+	return fmt.Sprintf("%s runs %s after the end of each run and was not due at %s; %s.", f.Flow.ID, f.Flow.Schedule, f.local(f.At), next)
+}
+
+// none answers for what is no instant of the schedule.
+func (f Facts) none(s Schedule) string {
+	text := fmt.Sprintf("%s is no instant of %s (%s)", f.local(f.At), f.Flow.ID, f.Flow.Schedule)
+	if n, last := s.Count(f.At.AddDate(0, 0, -366), f.At); n > 0 {
+		text += "; the one before is " + f.local(last)
+	}
+	if next := s.After(f.At); !next.IsZero() {
+		text += ", the one after " + f.local(next)
+	}
+	return text + "."
+}
+
+// open answers for an instant without a verdict.
+func (f Facts) open(r *Reason) {
+	undecided := (&State{FlowInfo: f.Flow}).undecided()
+	held := f.Flow.inTheWayAt(f.At)
+	when := f.local(f.At)
+	switch {
+	case f.At.Before(f.Known):
+		r.Text = fmt.Sprintf("Nothing is kept about %s any more: the history of %s begins at %s.", when, f.Flow.ID, f.local(f.Known))
+	case f.At.Before(f.Flow.CreatedAt):
+		r.Text = fmt.Sprintf("%s was not known at %s; it was registered at %s.", f.Flow.ID, when, f.local(f.Flow.CreatedAt))
+	case undecided.IsZero() && f.At.After(f.Now):
+		r.Text = fmt.Sprintf("%s will not run at %s: its schedule has ended.", f.Flow.ID, when)
+	case f.At.After(f.Now) && held != "":
+		r.Text = fmt.Sprintf("%s will not run at %s as things are: %s.", f.Flow.ID, when, held)
+	case f.At.After(f.Now):
+		r.Text = fmt.Sprintf("%s will run at %s.", f.Flow.ID, when)
+	case undecided.IsZero() || f.At.Before(undecided):
+		r.Text = fmt.Sprintf("The schedule of %s was another one at %s, or nothing is kept about it.", f.Flow.ID, when)
+	case held != "":
+		v, _ := (&State{FlowInfo: f.Flow}).hold()
+		r.Verdict = v
+		r.Text = fmt.Sprintf("%s did not run for %s: it is %s.", f.Flow.ID, when, held)
+	case f.Flow.InFlight > 0:
+		r.Run = f.Flow.LastNumber
+		r.Text = fmt.Sprintf("%s has not run for %s yet: run %d is in flight since %s.", f.Flow.ID, when, f.Flow.LastNumber, f.local(f.Flow.LastRun))
+	default:
+		r.Text = fmt.Sprintf("%s has not run for %s yet: it is due.", f.Flow.ID, when)
+	}
+}
+
+// local shows an instant in the zone of the flow.
+func (f Facts) local(t time.Time) string {
+	zone := time.UTC
+	if f.Flow.TimeZone != "" {
+		if z, err := time.LoadLocation(f.Flow.TimeZone); err == nil {
+			zone = z
+		}
+	}
+	layout := "2006-01-02 15:04:05"
+	if t.Nanosecond() != 0 {
+		layout += ".000"
+	}
+	return t.In(zone).Format(layout + " MST")
+}

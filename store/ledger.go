@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// Facts reads what is known of an instant of a flow's schedule. False: there is no
+// such flow.
+func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f engine.Facts, ok bool, err error) {
+	f.At, f.Now = at.UTC().Truncate(time.Millisecond), now.UTC()
+	if f.Flow, ok, err = r.Flow(ctx, flow); err != nil || !ok {
+		return f, ok, err
+	}
+	if f.Schedule, err = engine.ParseSchedule(f.Flow.Kind, f.Flow.Schedule, f.Flow.TimeZone); err != nil {
+		return f, true, fmt.Errorf("the schedule of flow %q in the database: %w", flow, err)
+	}
+	f.At = engine.Meant(f.Flow, f.Schedule, f.At)
+	if f.Verdicts, err = r.verdicts(ctx, flow, f.At); err != nil {
+		return f, true, err
+	}
+	if f.Runs, err = r.runsFor(ctx, flow, f.Flow.LastNumber, f.At); err != nil {
+		return f, true, err
+	}
+	f.Known, err = r.known(ctx, flow)
+	return f, true, err
+}
+
+const selectVerdicts = `SELECT v.first_at, v.last_at, v.count, v.verdict, COALESCE(v.run_number, 0) AS run_number, COALESCE(v.reason, '') AS reason
+FROM pawl_flow_plan p CROSS JOIN pawl_verdict_log v ON v.flow = p.key
+WHERE p.id = ? AND v.last_at >= ? AND v.first_at <= ? ORDER BY v.last_at LIMIT 10`
+
+func (r *Reader) verdicts(ctx context.Context, flow string, at time.Time) (list []engine.Verdict, err error) {
+	var rows []struct {
+		FirstAt int64 `db:"first_at"`
+		LastAt  int64 `db:"last_at"`
+		Count   int64
+		Verdict int64
+		Run     int64 `db:"run_number"`
+		Reason  string
+	}
+	if err := r.db.SelectContext(ctx, &rows, selectVerdicts, flow, at.UnixMilli(), at.UnixMilli()); err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		list = append(list, engine.Verdict{
+			First: instant(row.FirstAt), Last: instant(row.LastAt), Count: row.Count, Kind: verdicts.word(row.Verdict), Run: row.Run, Reason: row.Reason,
+		})
+	}
+	return list, nil
+}
+
+// A run for an instant begins after it, and numbers ascend with time but for starts
+// that waited. So the search begins at the last marked run that began before, and
+// ends some blocks later.
+const (
+	markAfter = `SELECT r.number AS number, COALESCE(r.started_at, r.scheduled_at) AS at
+FROM pawl_flow_plan p CROSS JOIN pawl_run_log r ON r.flow = p.key AND r.number >= ? AND r.number % 64 = 0
+WHERE p.id = ? ORDER BY r.number LIMIT 1`
+
+	markEvery  = 64
+	markBlocks = 16
+)
+
+// runsFor finds the runs whose scheduled instant is at, oldest first.
+func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.Time) (found []engine.RunInfo, err error) {
+	low, high := int64(1), last+1 // the first mark that began at or after at is in low..high
+	for low < high {
+		middle := low + (high-low)/2
+		var mark struct{ Number, At int64 }
+		err := r.db.GetContext(ctx, &mark, markAfter, middle, flow)
+		if err != nil && !isNone(err) {
+			return nil, err
+		}
+		if isNone(err) || mark.At >= at.UnixMilli() {
+			high = middle
+		} else {
+			low = mark.Number + 1
+		}
+	}
+	for block := int64(0); block < markBlocks; block++ {
+		before := (low/markEvery+block)*markEvery + 1
+		runs, err := r.Runs(ctx, RunsQuery{Flow: flow, Before: max(before, 2), Limit: markEvery})
+		if err != nil {
+			return nil, err
+		}
+		for i := len(runs) - 1; i >= 0; i-- {
+			if runs[i].ScheduledAt.Equal(at) && (runs[i].Trigger == engine.TriggerSchedule || runs[i].Trigger == engine.TriggerBackfill) {
+				found = append(found, runs[i])
+			}
+		}
+		if before > last {
+			break
+		}
+	}
+	return found, nil
+}
+
+// known is since when the history of a flow is kept; zero: from its beginning.
+func (r *Reader) known(ctx context.Context, flow string) (time.Time, error) {
+	var pruned int64
+	if err := r.db.GetContext(ctx, &pruned, `SELECT pruned FROM pawl_flow_plan WHERE id = ?`, flow); err != nil || pruned == 0 {
+		return time.Time{}, err
+	}
+	runs, err := r.Runs(ctx, RunsQuery{Flow: flow, Before: pruned + 2, Limit: 1})
+	if err != nil || len(runs) == 0 {
+		return time.Time{}, err
+	}
+	return runs[0].ScheduledAt, nil
+}
+
+func isNone(err error) bool { return errors.Is(err, sql.ErrNoRows) }

@@ -1,0 +1,132 @@
+package pawl
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
+)
+
+// Reason is why an instant of a schedule was run, or was not. Its String is one
+// sentence.
+//
+//	Flow    string
+//	At      time.Time   // the instant; that asked for, if the schedule has none then
+//	Verdict VerdictKind // empty: none yet, or At is no instant
+//	Run     int64       // that ran it, made up for it or was in its way; 0: none
+//	Text    string      // one sentence
+type Reason = engine.Reason
+
+// VerdictKind is what became of an instant of a schedule.
+type VerdictKind = engine.VerdictKind
+
+// The verdicts, as in the view pawl_occurrences.
+const (
+	VerdictFired     = engine.VerdictFired     // it has a run
+	VerdictCoalesced = engine.VerdictCoalesced // a run for another instant made up for it
+	VerdictOverlap   = engine.VerdictOverlap   // a run of the flow was in the way
+	VerdictBackoff   = engine.VerdictBackoff   // it lay in a backoff window
+	VerdictTripped   = engine.VerdictTripped   // the flow was tripped
+	VerdictPaused    = engine.VerdictPaused    // the flow was paused
+	VerdictMissed    = engine.VerdictMissed    // nobody ran, and it was not made up for
+	VerdictGap       = engine.VerdictGap       // the clocks left its local time out
+	VerdictFold      = engine.VerdictFold      // the clocks showed its local time twice
+)
+
+// Instant is an instant of a schedule that is still to come.
+//
+//	At       time.Time // nominal
+//	Held     string    // what stands in its way as things are; empty: nothing
+//	Estimate bool      // it depends on when runs end
+type Instant = engine.Instant
+
+// Why answers in one sentence what became of an instant of a flow's schedule, or
+// what will. An instant of the schedule within the second from at on is taken to be
+// meant. Errors: [ErrFlowNotFound], that of the database, that of ctx.
+func (r *Runner) Why(ctx context.Context, id string, at time.Time) (Reason, error) {
+	reason, err := why(ctx, r.store.Reader, id, at, r.now())
+	if err != nil {
+		return Reason{}, fmt.Errorf("why: %w", r.closed(err))
+	}
+	return reason, nil
+}
+
+// Why: see [Runner.Why].
+func (c *Client) Why(ctx context.Context, id string, at time.Time) (Reason, error) {
+	reason, err := why(ctx, c.reader, id, at, time.Now())
+	if err != nil {
+		return Reason{}, fmt.Errorf("why: %w", err)
+	}
+	return reason, nil
+}
+
+func why(ctx context.Context, reader *store.Reader, id string, at, now time.Time) (Reason, error) {
+	facts, ok, err := reader.Facts(ctx, id, at, now)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
+	}
+	if err != nil {
+		return Reason{}, err
+	}
+	return facts.Explain(), nil
+}
+
+// Next is the next n instants of a flow's schedule, with what is known to stand in
+// their way; fewer if it ends before. Errors: [ErrFlowNotFound].
+func (r *Runner) Next(id string, n int) ([]Instant, error) {
+	info, ok := r.Status(id)
+	return next(info, ok, id, n, r.now())
+}
+
+// Next: see [Runner.Next].
+func (c *Client) Next(ctx context.Context, id string, n int) ([]Instant, error) {
+	info, ok, err := c.Status(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("next: %w", err)
+	}
+	return next(info, ok, id, n, time.Now())
+}
+
+func next(info FlowInfo, ok bool, id string, n int, now time.Time) ([]Instant, error) {
+	if !ok {
+		return nil, fmt.Errorf("next: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
+	}
+	s, err := engine.ParseSchedule(info.Kind, info.Schedule, info.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("next: flow %q: %w", id, err)
+	}
+	return engine.Upcoming(info, s, now.UTC().Truncate(time.Millisecond), n), nil
+}
+
+// Instants lists the instants of a flow's schedule in from..to, both included, that a
+// [Backfill] would run: at most 10,000, none in the future. Those that have a run
+// are among them. Errors: [ErrFlowNotFound], [ErrInvalidRange].
+func (r *Runner) Instants(id string, from, to time.Time) ([]time.Time, error) {
+	list, err := r.engine.Instants(id, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("instants: %w", err)
+	}
+	return list, nil
+}
+
+// Instants: see [Runner.Instants].
+func (c *Client) Instants(ctx context.Context, id string, from, to time.Time) ([]time.Time, error) {
+	info, ok, err := c.Status(ctx, id)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
+	}
+	var s engine.Schedule
+	if err == nil {
+		s, err = engine.ParseSchedule(info.Kind, info.Schedule, info.TimeZone)
+	}
+	var list []time.Time
+	if err == nil {
+		list, err = engine.InstantsOf(info, s, from, to, time.Now())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("instants: %w", err)
+	}
+	return list, nil
+}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -388,6 +389,47 @@ func TestIdleSchedulerNoticesThatItsDiskIsWell(t *testing.T) {
 		assert.Len(t, log.lines("takes writes again"), 1)
 		stop(t, r, db)
 	})
+}
+
+// An inbox that cannot be read, though the database takes writes, is told once; flows
+// go on, and what waited is carried out when it can be read again. I5, I6.
+func TestInboxThatCannotBeReadIsToldOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		deaf, log := &deafStore{}, &logbook{}
+		s := quiet(db, pawl.WithInboxPoll(time.Second), pawl.WithLogger(slog.New(log)),
+			pawl.WithStore(func(s engine.Store) engine.Store { deaf.Store = s; return deaf }))
+		require.NoError(t, s.Every("tick", time.Second, job(ok)))
+		require.NoError(t, s.Manual("asked", job(ok)))
+		r := start(t, s)
+		deaf.fails.Store(true)
+		client := openClient(t, db)
+		post(t, client, "trigger", "asked")
+		require.NoError(t, client.Close())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Len(t, log.lines("the inbox cannot be read"), 1)
+		require.NoError(t, r.Degraded())
+		assert.Greater(t, status(t, r, "tick").RunCount, int64(50))
+		assert.Zero(t, status(t, r, "asked").RunCount)
+		deaf.fails.Store(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, int64(1), status(t, r, "asked").RunCount)
+		stop(t, r, db)
+	})
+}
+
+// deafStore is one whose inbox cannot be read for a while.
+type deafStore struct {
+	engine.Store
+	fails atomic.Bool
+}
+
+func (d *deafStore) Inbox(ctx context.Context, again bool) ([]engine.Command, error) {
+	if d.fails.Load() {
+		return nil, syscall.EIO
+	}
+	return d.Store.Inbox(ctx, again)
 }
 
 // A log that is deleted for good is still open: the stop moves it into the file, so

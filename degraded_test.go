@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -157,34 +156,6 @@ func (w *ward) told() string {
 	return owner.Degraded
 }
 
-// logbook keeps the messages that were logged.
-type logbook struct {
-	mu       sync.Mutex
-	messages []string
-}
-
-func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
-func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l *logbook) WithGroup(string) slog.Handler            { return l }
-func (l *logbook) Handle(_ context.Context, r slog.Record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.messages = append(l.messages, r.Message)
-	return nil
-}
-
-// lines are the messages that hold a text.
-func (l *logbook) lines(text string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, m := range l.messages {
-		if strings.Contains(m, text) {
-			found = append(found, m)
-		}
-	}
-	return found
-}
-
 // Matrix, "disk full, EIO": whatever the disk says, D7 holds.
 func TestFailingDiskStopsDispatchUntilItIsWell(t *testing.T) {
 	for _, test := range []struct {
@@ -293,6 +264,24 @@ func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A run that outlasts such a stop is interrupted at the next start, and spared: the lock
+// file tells that the process did not die.
+func TestRunThatOutlastsTheStopOfADegradedSchedulerIsSpared(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		disk := &disk{}
+		w := admit(t, db, pawl.WithStore(disk.wrap), pawl.WithStopTimeout(time.Second))
+		disk.fail(syscall.EIO)
+		require.ErrorIs(t, w.runner.Stop(context.Background()), pawl.ErrStopTimeout)
+		close(w.finish)
+		w.runner = start(t, w.scheduler())
+		long := status(t, w.runner, "long")
+		assert.Equal(t, pawl.StatusFailed, long.Status, "it would trip at one failure")
+		assert.Zero(t, long.FailureStreak)
+		assert.Contains(t, long.LastError, "the process was ended while it waited for the job to stop")
+		stop(t, w.runner, w.db)
+	})
 }
 
 // A commit that is under way when the file goes is not acknowledged.

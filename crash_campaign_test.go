@@ -51,9 +51,18 @@ func newCampaign(t *testing.T, flows []crashFlow) *campaign {
 // pause is how long the machine seems to do nothing between two starts.
 const pause = 2 * time.Second
 
+// virtualLife is more than the time that passes in a child of virtual time, which
+// begins at the epoch.
+const virtualLife = 5 * time.Minute
+
+var virtualEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func (c *campaign) next(spec child) child {
 	c.starts++
 	spec.Database, spec.Flows, spec.Shift = c.path, c.flows, time.Duration(c.starts)*pause
+	if spec.Virtual != "" {
+		spec.Shift += time.Duration(c.starts)*virtualLife + time.Since(virtualEpoch)
+	}
 	return spec
 }
 
@@ -65,8 +74,9 @@ func (c *campaign) child(spec child, strike func(ready <-chan struct{})) (killed
 	require.NoError(c.t, err)
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), childEnv+"="+string(text), "GORACE=atexit_sleep_ms=0")
+	arg, variable := spec.command(string(text))
+	cmd := exec.CommandContext(ctx, os.Args[0], arg)
+	cmd.Env = append(os.Environ(), variable, "GORACE=atexit_sleep_ms=0")
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	stdout, err := cmd.StdoutPipe()

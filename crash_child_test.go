@@ -102,9 +102,22 @@ type child struct {
 	Script   string
 	Kill     string        // when it kills itself: "before 3" is before its third commit, "after reset", "during start 200µs", or see [world.point]
 	Shift    time.Duration // of its wall clock, so that time passes between two starts
+	Virtual  string        // the test that runs it, in virtual time; empty: TestMain does, in real time
 }
 
-const childEnv = "PAWL_CRASH_CHILD"
+const (
+	childEnv   = "PAWL_CRASH_CHILD"
+	virtualEnv = "PAWL_CRASH_VIRTUAL_CHILD"
+)
+
+// command tells the test binary to run the child: its arguments and a variable of
+// its environment.
+func (c child) command(spec string) (arg, variable string) {
+	if c.Virtual != "" {
+		return "-test.run=^" + c.Virtual + "$", virtualEnv + "=" + spec
+	}
+	return "-test.run=^$", childEnv + "=" + spec
+}
 
 // line is what a child says.
 type line struct {
@@ -118,8 +131,8 @@ type line struct {
 	States  []engine.State `json:",omitempty"` // after the first commit
 }
 
-func childMain(text string) int {
-	w := &world{log: os.Stderr, ready: make(chan struct{}), began: make(chan int64, 1)}
+func childMain(text string, dieIn func(time.Duration)) int {
+	w := &world{log: os.Stderr, ready: make(chan struct{}), began: make(chan int64, 1), dieIn: dieIn}
 	err := json.Unmarshal([]byte(text), &w.child)
 	if err != nil {
 		panic(err)
@@ -146,8 +159,9 @@ type world struct {
 	log    io.Writer
 	tell   func(line) // from any goroutine
 	runner *pawl.Runner
-	ready  chan struct{} // closed when there is a runner
-	began  chan int64    // takes the number of a run whose job begins, if there is room; nobody closes it
+	ready  chan struct{}       // closed when there is a runner
+	began  chan int64          // takes the number of a run whose job begins, if there is room; nobody closes it
+	dieIn  func(time.Duration) // a time that passes during a commit
 }
 
 // point is a place where a child can be told to kill itself that is no commit.
@@ -278,6 +292,10 @@ func (w *world) play() error {
 		return w.deaf()
 	case "one":
 		return w.one()
+	case "crowd":
+		return w.crowd()
+	case "trial":
+		return w.trial()
 	}
 	return fmt.Errorf("no script %q", w.Script)
 }
@@ -450,7 +468,7 @@ func (p *tap) strike(where string, b engine.Batch) {
 	if err != nil {
 		panic(err)
 	}
-	time.AfterFunc(delay, die)
+	p.world.dieIn(delay)
 }
 
 // about names what a batch holds.

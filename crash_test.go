@@ -28,7 +28,7 @@ import (
 // TestMain runs a child if it is told to be one.
 func TestMain(m *testing.M) {
 	if spec, ok := os.LookupEnv(childEnv); ok {
-		os.Exit(childMain(spec))
+		os.Exit(childMain(spec, func(d time.Duration) { time.AfterFunc(d, die) }))
 	}
 	os.Exit(m.Run())
 }

@@ -1,15 +1,20 @@
 package pawl_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/pawl-go/pawl"
 )
 
 // Matrix, "disk full": on a small file system that fills up, where one may be
@@ -53,6 +58,78 @@ func fill(t *testing.T, path string) {
 	}
 	require.ErrorIs(t, err, unix.ENOSPC)
 	require.NoError(t, f.Close())
+}
+
+// Matrix, "read-only file or directory": the file system turns read-only under a
+// scheduler at work, as ext4 does when its disk fails. Nothing is written any more, to no
+// file; a start is refused; when it is mounted anew all goes on from the last commit, and
+// what had ended meanwhile was interrupted. Where no image may be mounted, a disk that
+// takes nothing from SQLite stands for it.
+func TestFileSystemThatTurnsReadOnlyStopsDispatch(t *testing.T) {
+	disk := imageDisk(t)
+	if disk == nil {
+		inChild(t, "TestFileSizeLimitStopsDispatchUntilItIsRaised")
+		return
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := admit(t, filepath.Join(disk.folder, "jobs.db"))
+		before := status(t, w.runner, "tick")
+		disk.turnReadOnly(t)
+		w.suffer(w.db)
+		require.ErrorContains(t, w.runner.Degraded(), w.db+" is read-only; make the file and its directory writable")
+		require.ErrorContains(t, w.runner.Stop(context.Background()), "nor could it be left beside the database that this was a stop")
+		_, err := w.scheduler().Start(t.Context())
+		require.ErrorIs(t, err, unix.EROFS)
+		require.ErrorContains(t, err, "its directory and lock file must be writable")
+		c := openClient(t, w.db)
+		left, _, err := c.Status(t.Context(), "tick")
+		require.NoError(t, err)
+		require.NoError(t, c.Close())
+		require.Equal(t, before, left)
+
+		disk.mountAnew(t)
+		w.runner = start(t, w.scheduler())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Greater(t, status(t, w.runner, "tick").RunCount, before.RunCount+50, "it goes on")
+		assert.Equal(t, pawl.StatusTripped, status(t, w.runner, "long").Status, "there was no place for its outcome")
+		stop(t, w.runner, w.db)
+	})
+}
+
+// image is a file system in a file.
+type image struct{ file, folder string }
+
+// imageDisk mounts an image of ext4; nil: that is not possible here.
+func imageDisk(t *testing.T) *image {
+	i := &image{filepath.Join(t.TempDir(), "image"), t.TempDir()}
+	require.NoError(t, os.WriteFile(i.file, nil, 0o600))
+	require.NoError(t, os.Truncate(i.file, 16<<20))
+	if out, err := exec.CommandContext(t.Context(), "mkfs.ext4", "-q", i.file).CombinedOutput(); err != nil {
+		t.Logf("no image can be made here; a limit of the file's size instead: %v %s", err, out)
+		return nil
+	}
+	if out, err := i.mount(t); err != nil {
+		t.Logf("no image may be mounted here; a limit of the file's size instead: %v %s", err, out)
+		return nil
+	}
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(i.folder, unix.MNT_DETACH)) })
+	return i
+}
+
+func (i *image) mount(t *testing.T) ([]byte, error) {
+	return exec.CommandContext(t.Context(), "mount", "-o", "loop", i.file, i.folder).CombinedOutput()
+}
+
+// turnReadOnly makes ext4 believe that its disk failed.
+func (i *image) turnReadOnly(t *testing.T) {
+	require.NoError(t, unix.Mount("", i.folder, "", unix.MS_REMOUNT, "abort"))
+}
+
+func (i *image) mountAnew(t *testing.T) {
+	require.NoError(t, unix.Unmount(i.folder, 0), "nobody has a file open")
+	out, err := i.mount(t)
+	require.NoError(t, err, string(out))
 }
 
 const limitedEnv = "PAWL_LIMITED_CHILD"

@@ -9,8 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -156,34 +156,6 @@ func (w *ward) told() string {
 	return owner.Degraded
 }
 
-// logbook keeps the messages that were logged.
-type logbook struct {
-	mu       sync.Mutex
-	messages []string
-}
-
-func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
-func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l *logbook) WithGroup(string) slog.Handler            { return l }
-func (l *logbook) Handle(_ context.Context, r slog.Record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.messages = append(l.messages, r.Message)
-	return nil
-}
-
-// lines are the messages that hold a text.
-func (l *logbook) lines(text string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, m := range l.messages {
-		if strings.Contains(m, text) {
-			found = append(found, m)
-		}
-	}
-	return found
-}
-
 // Matrix, "disk full, EIO": whatever the disk says, D7 holds.
 func TestFailingDiskStopsDispatchUntilItIsWell(t *testing.T) {
 	for _, test := range []struct {
@@ -294,6 +266,24 @@ func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
 	}
 }
 
+// A run that outlasts such a stop is interrupted at the next start, and spared: the lock
+// file tells that the process did not die.
+func TestRunThatOutlastsTheStopOfADegradedSchedulerIsSpared(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		disk := &disk{}
+		w := admit(t, db, pawl.WithStore(disk.wrap), pawl.WithStopTimeout(time.Second))
+		disk.fail(syscall.EIO)
+		require.ErrorIs(t, w.runner.Stop(context.Background()), pawl.ErrStopTimeout)
+		close(w.finish)
+		w.runner = start(t, w.scheduler())
+		long := status(t, w.runner, "long")
+		assert.Equal(t, pawl.StatusFailed, long.Status, "it would trip at one failure")
+		assert.Zero(t, long.FailureStreak)
+		assert.Contains(t, long.LastError, "the process was ended while it waited for the job to stop")
+		stop(t, w.runner, w.db)
+	})
+}
+
 // A commit that is under way when the file goes is not acknowledged.
 func TestCommitThatMeetsTheMoveIsNotAcknowledged(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -388,6 +378,47 @@ func TestIdleSchedulerNoticesThatItsDiskIsWell(t *testing.T) {
 		assert.Len(t, log.lines("takes writes again"), 1)
 		stop(t, r, db)
 	})
+}
+
+// An inbox that cannot be read, though the database takes writes, is told once; flows
+// go on, and what waited is carried out when it can be read again. I5, I6.
+func TestInboxThatCannotBeReadIsToldOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		deaf, log := &deafStore{}, &logbook{}
+		s := quiet(db, pawl.WithInboxPoll(time.Second), pawl.WithLogger(slog.New(log)),
+			pawl.WithStore(func(s engine.Store) engine.Store { deaf.Store = s; return deaf }))
+		require.NoError(t, s.Every("tick", time.Second, job(ok)))
+		require.NoError(t, s.Manual("asked", job(ok)))
+		r := start(t, s)
+		deaf.fails.Store(true)
+		client := openClient(t, db)
+		post(t, client, "trigger", "asked")
+		require.NoError(t, client.Close())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Len(t, log.lines("the inbox cannot be read"), 1)
+		require.NoError(t, r.Degraded())
+		assert.Greater(t, status(t, r, "tick").RunCount, int64(50))
+		assert.Zero(t, status(t, r, "asked").RunCount)
+		deaf.fails.Store(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, int64(1), status(t, r, "asked").RunCount)
+		stop(t, r, db)
+	})
+}
+
+// deafStore is one whose inbox cannot be read for a while.
+type deafStore struct {
+	engine.Store
+	fails atomic.Bool
+}
+
+func (d *deafStore) Inbox(ctx context.Context, again bool) ([]engine.Command, error) {
+	if d.fails.Load() {
+		return nil, syscall.EIO
+	}
+	return d.Store.Inbox(ctx, again)
 }
 
 // A log that is deleted for good is still open: the stop moves it into the file, so

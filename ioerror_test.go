@@ -56,6 +56,44 @@ func TestSchedulerOutlivesAFailingDisk(t *testing.T) {
 	}
 }
 
+// So it does when the disk gives nothing back, or the index of the log (-shm) cannot be
+// shared: all reads from one on, or those of one of the files. PAWL_TORTURE=1 takes 5,000
+// lives in place of 31.
+//
+// "EIO": I1 to I6.
+func TestSchedulerOutlivesADiskThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	lives, seed := int(howMany(t)/16), setting(t, "PAWL_SEED", time.Now().UnixNano())
+	if os.Getenv("PAWL_TORTURE") != "" {
+		lives = 5000
+	}
+	t.Logf("PAWL_SEED=%d", seed)
+	chance := rand.New(rand.NewPCG(uint64(seed), 9))
+	for range lives {
+		first := 1 + chance.IntN(1000)
+		spell := []int{1, 1 + chance.IntN(200), 1 << 30}[chance.IntN(3)]
+		side := []string{"", "jobs.db", "jobs.db-wal", "jobs.db-shm"}[chance.IntN(4)]
+		t.Run(fmt.Sprintf("read %d for %d of %q", first, spell, side), func(t *testing.T) {
+			l := newLife(t)
+			var over atomic.Bool
+			l.storage.Fail = unsynced
+			l.storage.FailRead = func(n int, op faultvfs.Op) faultvfs.Fault {
+				if n >= first && n < first+spell && (side == "" || side == op.File) && !over.Load() {
+					return faultvfs.EIO
+				}
+				return faultvfs.None
+			}
+			synctest.Test(t, func(t *testing.T) {
+				l.start(t, func() { over.Store(true) })
+				l.live(10 * time.Second)
+				over.Store(true)
+				l.recovers(t)
+			})
+			t.Logf("%d reads", l.storage.Reads())
+		})
+	}
+}
+
 // recovers holds a life against what must be when the disk is well again.
 func (l *life) recovers(t *testing.T) {
 	l.live(15 * time.Second)

@@ -81,6 +81,34 @@ func untilCancelled(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// logbook keeps the messages that were logged.
+type logbook struct {
+	mu       sync.Mutex
+	messages []string
+}
+
+func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
+func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *logbook) WithGroup(string) slog.Handler            { return l }
+func (l *logbook) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.messages = append(l.messages, r.Message)
+	return nil
+}
+
+// lines are the messages that hold a text.
+func (l *logbook) lines(text string) (found []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.messages {
+		if strings.Contains(m, text) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
 // diary notes when a job began, as time since the test began.
 type diary struct {
 	mu    sync.Mutex
@@ -976,8 +1004,9 @@ func TestClockThatWentBackWhileNobodyRanIsHandledAtStart(t *testing.T) {
 	}{{time.Hour, "11:00"}, {5 * time.Hour, "06:00"}} {
 		bubble(t, func(t *testing.T, db string) {
 			var offset time.Duration
+			log := &logbook{}
 			build := func() *pawl.Scheduler {
-				s := quiet(db, pawl.WithNow(func() time.Time { return time.Now().Add(offset) }))
+				s := quiet(db, pawl.WithLogger(slog.New(log)), pawl.WithNow(func() time.Time { return time.Now().Add(offset) }))
 				require.NoError(t, s.Every("every", 10*time.Minute, job(ok)))
 				require.NoError(t, s.Cron("cron", "@hourly", job(ok)))
 				return s
@@ -987,7 +1016,9 @@ func TestClockThatWentBackWhileNobodyRanIsHandledAtStart(t *testing.T) {
 			synctest.Wait()
 			stop(t, r, db)
 			offset = -test.back
+			assert.Empty(t, log.lines("the wall clock"))
 			r = start(t, build())
+			assert.Len(t, log.lines("the wall clock is behind the last transition"), 1)
 			now := time.Now().Add(offset)
 			assert.False(t, status(t, r, "every").NextRun.After(now.Add(10*time.Minute)))
 			assert.Equal(t, test.cron, status(t, r, "cron").NextRun.Format("15:04"))

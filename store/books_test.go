@@ -49,7 +49,7 @@ func checkpointNow(_ context.Context, s *Store) error {
 	}
 	if _, _, err := pair(w.statements.checkpoint); err != nil {
 		w.discard()
-		return err
+		return trouble(w.path, err)
 	}
 	return nil
 }

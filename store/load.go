@@ -17,7 +17,12 @@ import (
 )
 
 // Load implements [engine.Store].
-func (s *Store) Load(ctx context.Context) (snap engine.Snapshot, err error) {
+func (s *Store) Load(ctx context.Context) (engine.Snapshot, error) {
+	snap, err := s.load(ctx)
+	return snap, trouble(s.path, err)
+}
+
+func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
 	if snap.Flows, err = s.states(ctx, "", null); err != nil {
 		return snap, fmt.Errorf("flows: %w", err)
 	}

@@ -152,14 +152,26 @@ func (l *lock) sign() error {
 	if err != nil {
 		return err
 	}
-	text = append(text, '\n')
-	if _, err := l.file.WriteAt(text, 0); err != nil { // never empty for who reads it meanwhile
+	return overwrite(l.file, append(text, '\n'))
+}
+
+// durable is what [overwrite] asks of a file.
+type durable interface {
+	io.WriterAt
+	Truncate(size int64) error
+	Sync() error
+}
+
+// overwrite puts a text in the place of all that a file holds, and returns when it is
+// on disk.
+func overwrite(file durable, text []byte) error {
+	if _, err := file.WriteAt(text, 0); err != nil { // never empty for who reads it meanwhile
 		return err
 	}
-	if err := l.file.Truncate(int64(len(text))); err != nil {
+	if err := file.Truncate(int64(len(text))); err != nil {
 		return err
 	}
-	return l.file.Sync()
+	return file.Sync()
 }
 
 // release unlocks before it closes the file: a child that is about to exec has it

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,3 +46,53 @@ func TestForeignLockIsNamedWithWhatHelps(t *testing.T) {
 		assert.Equal(t, text, string(content))
 	}
 }
+
+// A power cut after a start or a farewell must find the signature: it is synced after
+// it was written, and whatever fails of that is reported.
+func TestSignatureIsOnDiskWhenItIsReported(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "jobs.db.lock"))
+	require.NoError(t, err)
+	defer file.Close()
+	require.NoError(t, overwrite(file, []byte("a long signature")))
+	for fails := range 4 {
+		w := &watchedFile{File: file, fails: fails}
+		err := overwrite(w, []byte("a signature"))
+		assert.Equal(t, []string{"write", "truncate", "sync"}[:min(fails+1, 3)], w.done)
+		if fails < 3 {
+			require.ErrorIs(t, err, syscall.EIO)
+			continue
+		}
+		require.NoError(t, err)
+		text, err := os.ReadFile(file.Name())
+		require.NoError(t, err)
+		assert.Equal(t, "a signature", string(text))
+	}
+}
+
+// watchedFile notes what is done to a file, and fails one of the calls.
+type watchedFile struct {
+	*os.File
+	fails int // the call that fails, from 0
+	done  []string
+}
+
+func (w *watchedFile) note(what string) error {
+	w.done = append(w.done, what)
+	if len(w.done) == w.fails+1 {
+		return syscall.EIO
+	}
+	return nil
+}
+
+func (w *watchedFile) WriteAt(text []byte, at int64) (int, error) {
+	if err := w.note("write"); err != nil {
+		return 0, err
+	}
+	return w.File.WriteAt(text, at)
+}
+
+func (w *watchedFile) Truncate(size int64) error {
+	return errors.Join(w.note("truncate"), w.File.Truncate(size))
+}
+
+func (w *watchedFile) Sync() error { return errors.Join(w.note("sync"), w.File.Sync()) }

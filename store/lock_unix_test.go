@@ -3,9 +3,12 @@
 package store
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -24,4 +27,23 @@ func TestLockEndsWithItsOwnerThoughAChildHasTheFile(t *testing.T) {
 	s, err = Open(t.Context(), path, Options{Owner: Self(time.Now())})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
+}
+
+// A symbolic link in the place of the lock is not followed: what it leads to would be
+// signed, or made.
+func TestLinkInThePlaceOfTheLockIsNotFollowed(t *testing.T) {
+	folder := t.TempDir()
+	empty, nowhere := filepath.Join(folder, "empty"), filepath.Join(folder, "nowhere")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	for _, target := range []string{empty, nowhere} {
+		path := target + ".db"
+		require.NoError(t, os.Symlink(target, path+".lock"))
+		_, err := Open(t.Context(), path, Options{Owner: Self(time.Now())})
+		require.ErrorIs(t, err, unix.ELOOP)
+		assert.NoFileExists(t, path)
+	}
+	text, err := os.ReadFile(empty)
+	require.NoError(t, err)
+	assert.Empty(t, text)
+	assert.NoFileExists(t, nowhere)
 }

@@ -120,7 +120,7 @@ func (s *Store) sign(o *engine.Owner) error {
 	}
 	m, err := s.mark(context.Background())
 	if err != nil {
-		return fmt.Errorf("mark the lock file: %w", err)
+		return fmt.Errorf("mark the lock file: %w", trouble(s.path, err))
 	}
 	s.lock.holder.farewell = farewell{} // it was heeded
 	return s.lock.remember(m)

@@ -152,6 +152,16 @@ func TestOlderStateOfTheSameGenerationIsKnown(t *testing.T) {
 	assert.Equal(t, "restored: its newest transition is 0, but the lock file beside it tells of 1", startOnce(t, path, false))
 }
 
+// A copy of the start before, after which nothing was done.
+func TestStateOfTheStartBeforeIsKnown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	startOnce(t, path, false)
+	copyFile(t, path, path+".copy")
+	startOnce(t, path, false)
+	copyFile(t, path+".copy", path)
+	assert.Equal(t, "restored: it was started 1 times, but the lock file beside it tells of 2", startOnce(t, path, false))
+}
+
 // A kill between the commit of a generation and its mark in the lock file, and
 // again at the next start, raises no doubt.
 func TestKillBeforeTheMarkRaisesNoDoubt(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
 )
@@ -74,18 +75,26 @@ func newReader(path string) (*Reader, error) {
 
 // Close closes the reader's connections. The last connection to a database moves
 // its log into the file and deletes it. What a killed owner left is not for a reader
-// to move: the next owner looks first whether the file is sound.
-func (r *Reader) Close() (err error) {
+// to move: the next owner looks first whether the file is sound. Where that cannot be
+// kept from happening, since the disk fails, they stay open, and it is an error.
+func (r *Reader) Close() error {
 	if !r.abandoned() {
 		return r.db.Close()
 	}
 	// While one that cannot write has the file open, no other is the last.
-	_ = lookIn(r.path, "mode=ro", func(guard *sqlx.DB) error {
-		_ = guard.Get(new(int), `SELECT count(*) FROM sqlite_schema`) // or it would not have it open
-		err = r.db.Close()
-		return nil
+	return lookIn(r.path, "mode=ro", func(guard *sqlx.DB) error {
+		err := guard.Get(new(int), `SELECT count(*) FROM sqlite_schema`) // or it would not have it open
+		if err != nil && !unreadable(err) {
+			return fmt.Errorf("close: %w", explain(r.path, err))
+		}
+		return r.db.Close()
 	})
-	return err
+}
+
+// unreadable says that no connection can have a file open in a way that moves its
+// log: SQLite makes nothing of it.
+func unreadable(err error) bool {
+	return code(err) == sqlite.ResultNotADB || code(err) == sqlite.ResultCorrupt
 }
 
 // abandoned says that there is a log which no owner moved into the file at his end,

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/jmoiron/sqlx"
+	"zombiezen.com/go/sqlite"
 )
 
 // soundLimit is the size up to which every start looks at all pages of a file, an
@@ -63,10 +64,15 @@ func quickCheck(ctx context.Context, db *sqlx.DB, path string) error {
 	if err := db.GetContext(ctx, &found, `PRAGMA quick_check(1)`); err != nil {
 		return explain(path, err)
 	}
-	if found != "ok" {
-		return damaged(path, errors.New(found))
+	if found == "ok" {
+		return nil
 	}
-	return nil
+	// SQLite finds pages that the disk does not give as it finds those that are wrong.
+	err := db.GetContext(ctx, new(int), `SELECT count(data) FROM sqlite_dbpage`)
+	if code(err) == sqlite.ResultIOErr {
+		return explain(path, err)
+	}
+	return damaged(path, errors.New(found))
 }
 
 // ownLog refuses a file beside which lies the log of another: a backup that was put

@@ -115,8 +115,15 @@ func TestFileThatLostItsVersionIsRefused(t *testing.T) {
 }
 
 // Matrix, a copied or restored database: a backup in the place of a database whose
-// process was killed, beside its log, is refused before SQLite makes one of the two.
+// process was killed, beside its log, is refused before SQLite makes one of the two. That
+// the log fits its pages, as after a backup that was started once, makes no difference.
 func TestBackupBesideTheLogOfAnotherIsRefusedUntouched(t *testing.T) {
+	for _, fits := range []bool{false, true} {
+		t.Run(fmt.Sprintf("it fits: %t", fits), func(t *testing.T) { refuseForeignLog(t, fits) })
+	}
+}
+
+func refuseForeignLog(t *testing.T, fits bool) {
 	path, _ := history(t)
 	reader, err := OpenReader(t.Context(), path)
 	require.NoError(t, err)
@@ -124,6 +131,9 @@ func TestBackupBesideTheLogOfAnotherIsRefusedUntouched(t *testing.T) {
 	_, err = reader.Backup(t.Context(), backup, time.Now())
 	require.NoError(t, err)
 	require.NoError(t, reader.Close())
+	if fits {
+		copyFile(t, backup, path)
+	}
 	db := plainDB(t, path)
 	execOn(t, db, "PRAGMA journal_mode = WAL")
 	execOn(t, db, "UPDATE pawl_run_log SET error = 'later'")

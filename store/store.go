@@ -202,8 +202,14 @@ func prepare(ctx context.Context, path string, now time.Time) (err error) {
 			return fmt.Errorf("%s: %w", pragma, err)
 		}
 	}
-	if err := migrate(ctx, db.DB); err != nil {
+	found, err := inspect(ctx, db) // goose takes a table that it cannot read for one that is not there
+	if err != nil {
 		return err
+	}
+	if found.version < latest() {
+		if err := migrate(ctx, db.DB); err != nil {
+			return err
+		}
 	}
 	var id int32
 	if err := db.GetContext(ctx, &id, "PRAGMA application_id"); err != nil {

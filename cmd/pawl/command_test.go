@@ -119,6 +119,24 @@ func TestCommandThatTakesTooLongIsEnded(t *testing.T) {
 	assert.ErrorAs(t, err, new(errTimeout))
 }
 
+// On a timeout a command gets the grace of its flow; a daemon that stops, or was told
+// to end at once, does not wait for long.
+func TestStopWaitsForNoLongGrace(t *testing.T) {
+	for _, test := range []struct {
+		cause        error
+		grace, after time.Duration
+	}{
+		{nil, time.Hour, time.Hour},
+		{errTimeout{time.Minute}, time.Hour, time.Hour},
+		{context.Canceled, time.Hour, stopGrace},
+		{context.Canceled, time.Second, time.Second},
+		{errDismissed, time.Hour, stopGrace},
+	} {
+		c := &command{flow: &flow{settings: settings{grace: test.grace}}}
+		assert.Equal(t, test.after, c.graceAfter(test.cause), "%v with %s", test.cause, test.grace)
+	}
+}
+
 func TestCommandIsEndedWithItsChildren(t *testing.T) {
 	t.Parallel()
 	line := newLine(t)

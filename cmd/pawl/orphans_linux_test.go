@@ -240,6 +240,27 @@ func TestMarksAreOfOneDatabase(t *testing.T) {
 	}
 }
 
+// Whoever writes a mark into the environment of his own processes gains nothing by
+// that: those of another user are no orphans. Only root can start one, and only root
+// could signal it.
+func TestProcessOfAnotherUserIsNoOrphan(t *testing.T) {
+	t.Parallel()
+	users := []uint32{uint32(os.Geteuid())}
+	if os.Geteuid() == 0 {
+		users = append(users, 65534)
+	}
+	for i, user := range users {
+		o := newOrphanage(t)
+		cmd := exec.Command("sleep", "1000")
+		cmd.Env = []string{o.mark(pawl.RunInfo{FlowID: "a", Number: 1})}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: &syscall.Credential{Uid: user, Gid: uint32(os.Getegid()), NoSetGroups: true}}
+		require.NoError(t, cmd.Start())
+		assert.Len(t, marked(o.id), 1-i, "user %d", user)
+		require.NoError(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+	}
+}
+
 func newOrphanage(t *testing.T) *orphanage {
 	t.Helper()
 	return &orphanage{id: t.Name(), waiting: map[string]int64{}, log: slog.New(slog.DiscardHandler)}

@@ -232,6 +232,7 @@ func (d *testDaemon) kill() {
 		return
 	}
 	_ = d.cmd.Process.Signal(unix.SIGTERM)
+	_ = d.cmd.Process.Signal(unix.SIGCONT) // should it be stopped
 	for line := range d.lines {
 		if strings.Contains(line, `"msg":"stopping`) {
 			_ = d.cmd.Process.Signal(unix.SIGTERM)

@@ -12,7 +12,7 @@
 //	}
 //
 // It is SQLite's default VFS from the first Watch on, so that every connection of
-// the process goes through it, whoever opens it. Two things it does not see: the
-// index of the log (-shm), which is shared memory and made anew after a crash, and
-// what a program writes without SQLite.
+// the process goes through it, whoever opens it. Two things it does not see: what
+// is written to the index of the log (-shm), which is shared memory and made anew
+// after a crash, and what a program writes without SQLite.
 package faultvfs

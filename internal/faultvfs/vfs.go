@@ -23,6 +23,9 @@ type (
 	writeFunc    func(tls *libc.TLS, file, data uintptr, n int32, offset int64) int32
 	truncateFunc func(tls *libc.TLS, file uintptr, size int64) int32
 	syncFunc     func(tls *libc.TLS, file uintptr, flags int32) int32
+	readFunc     func(tls *libc.TLS, file, data uintptr, n int32, offset int64) int32
+	mapFunc      func(tls *libc.TLS, file uintptr, region, size, extend int32, out uintptr) int32
+	lockFunc     func(tls *libc.TLS, file uintptr, offset, n, flags int32) int32
 )
 
 // at is the struct at an address of C.
@@ -93,7 +96,7 @@ func open(tls *libc.TLS, vfs, name, handle uintptr, flags int32, out uintptr) in
 	return rc
 }
 
-// intercept puts our methods in place of those that write.
+// intercept puts our methods in place of those that write, read, and share the index.
 func (f *file) intercept(tls *libc.TLS, handle *sqlite3.Tsqlite3_file) {
 	f.system = at[sqlite3.Tsqlite3_io_methods](handle.FpMethods)
 	copied, ok := methods.Load(f.system)
@@ -103,6 +106,9 @@ func (f *file) intercept(tls *libc.TLS, handle *sqlite3.Tsqlite3_file) {
 		ours.FxWrite = toC[writeFunc](write)
 		ours.FxTruncate = toC[truncateFunc](truncate)
 		ours.FxSync = toC[syncFunc](syncFile)
+		ours.FxRead = toC[readFunc](read)
+		ours.FxShmMap = toC[mapFunc](mapIndex)
+		ours.FxShmLock = toC[lockFunc](lockIndex)
 		copied, _ = methods.LoadOrStore(f.system, keep(tls, ours))
 	}
 	handle.FpMethods = copied.(uintptr)
@@ -144,6 +150,33 @@ func syncFile(tls *libc.TLS, handle uintptr, flags int32) int32 {
 	return rc
 }
 
+func read(tls *libc.TLS, handle, data uintptr, n int32, offset int64) int32 {
+	f := opened(handle)
+	return f.storage.look(Op{Kind: Read, File: f.name, Offset: offset}, func() int32 {
+		return fromC[readFunc](f.system.FxRead)(tls, handle, data, n, offset)
+	})
+}
+
+func mapIndex(tls *libc.TLS, handle uintptr, region, size, extend int32, out uintptr) int32 {
+	f := opened(handle)
+	*at[uintptr](out) = 0
+	return f.storage.look(Op{Kind: Map, File: f.index(), Offset: int64(region) * int64(size)}, func() int32 {
+		return fromC[mapFunc](f.system.FxShmMap)(tls, handle, region, size, extend, out)
+	})
+}
+
+func lockIndex(tls *libc.TLS, handle uintptr, offset, n, flags int32) int32 {
+	f := opened(handle)
+	system := func() int32 { return fromC[lockFunc](f.system.FxShmLock)(tls, handle, offset, n, flags) }
+	if flags&sqlite3.SQLITE_SHM_LOCK == 0 {
+		return system() // SQLite counts on what it gives back
+	}
+	return f.storage.look(Op{Kind: Lock, File: f.index(), Offset: int64(offset)}, system)
+}
+
+// index is the name of that of the file's log.
+func (f *file) index() string { return f.name + "-shm" }
+
 func remove(tls *libc.TLS, vfs, name uintptr, syncFolder int32) int32 {
 	system := func([]byte) int32 { return fromC[deleteFunc](base.FxDelete)(tls, vfs, name, syncFolder) }
 	path := libc.GoString(name)
@@ -168,6 +201,12 @@ func (f Fault) code(kind Kind) int32 {
 		return sqlite3.SQLITE_IOERR_TRUNCATE
 	case Delete:
 		return sqlite3.SQLITE_IOERR_DELETE
+	case Read:
+		return sqlite3.SQLITE_IOERR_READ
+	case Map:
+		return sqlite3.SQLITE_IOERR_SHMMAP
+	case Lock:
+		return sqlite3.SQLITE_IOERR_SHMLOCK
 	}
 	return sqlite3.SQLITE_IOERR_WRITE
 }

@@ -2,6 +2,7 @@ package faultvfs_test
 
 import (
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -82,6 +83,50 @@ func TestFaultsFailTheOperationOfOnesChoice(t *testing.T) {
 			assert.Equal(t, test.code, failed.Code())
 			faulty = false
 			require.NoError(t, insert(t, db))
+		})
+	}
+}
+
+// So are those of operations that change nothing: a read of either file, and what
+// goes on around the index.
+func TestReadsFailToo(t *testing.T) {
+	for _, test := range []struct {
+		kind faultvfs.Kind
+		file string
+		code int
+	}{
+		{faultvfs.Read, "x.db", sqlite3.SQLITE_IOERR}, // of the header, where SQLite says no more
+		{faultvfs.Read, "x.db-wal", sqlite3.SQLITE_IOERR_READ},
+		{faultvfs.Map, "x.db-shm", sqlite3.SQLITE_IOERR_SHMMAP},
+		{faultvfs.Lock, "x.db-shm", sqlite3.SQLITE_IOERR_SHMLOCK},
+	} {
+		t.Run(fmt.Sprintf("%s of %s", test.kind, test.file), func(t *testing.T) {
+			folder := t.TempDir()
+			storage := faultvfs.Watch(folder)
+			defer storage.Close()
+			faulty := false
+			storage.FailRead = func(_ int, op faultvfs.Op) faultvfs.Fault {
+				if faulty && op.Kind == test.kind && op.File == test.file {
+					return faultvfs.EIO
+				}
+				return faultvfs.None
+			}
+			require.NoError(t, insert(t, openTable(t, folder)))
+			count := func() (n int, err error) {
+				other, err := sql.Open("sqlite", filepath.Join(folder, "x.db"))
+				require.NoError(t, err)
+				defer other.Close()
+				return n, other.QueryRowContext(t.Context(), "SELECT count(*) FROM n").Scan(&n)
+			}
+			faulty = true
+			var failed *sqlite.Error
+			_, err := count()
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, test.code, failed.Code())
+			faulty = false
+			n, err := count()
+			require.NoError(t, err)
+			assert.Equal(t, 1, n)
 		})
 	}
 }

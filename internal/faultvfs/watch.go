@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Kind is what an operation does to a file.
@@ -20,11 +21,18 @@ const (
 	Mark     Kind = "mark" // of the test, see [Storage.Mark]
 )
 
+// The kinds of operations that change nothing, see [Storage.FailRead].
+const (
+	Read Kind = "read"
+	Map  Kind = "map"  // of a part of the log's index (-shm) into memory, which makes it if need be
+	Lock Kind = "lock" // of a part of that; unlocking always succeeds
+)
+
 // Op is an operation on the storage.
 type Op struct {
 	Kind   Kind
 	File   string // without its folder
-	Offset int64  // of a write; the new size of a truncated file
+	Offset int64  // of a write, a read and what is mapped or locked; the new size of a truncated file
 	Data   []byte // that is written
 	Folder bool   // the names in the folder become durable with it, too
 	Note   int64  // of a mark
@@ -49,7 +57,13 @@ type Storage struct {
 	// done. Set it before the first one.
 	Fail func(n int, op Op) Fault
 
+	// FailRead does the same for operations that change nothing, which are counted
+	// apart and not in the log. Whatever it returns but None is an EIO. It is called
+	// from several goroutines at once.
+	FailRead func(n int, op Op) Fault
+
 	folder string
+	reads  atomic.Int64
 	mu     sync.Mutex
 	count  int
 	log    []Op
@@ -102,6 +116,9 @@ func (s *Storage) Count() int {
 	return s.count
 }
 
+// Reads is how many operations there were so far that change nothing.
+func (s *Storage) Reads() int { return int(s.reads.Load()) }
+
 // Mark puts a note of the test into the log, such as what was acknowledged.
 func (s *Storage) Mark(note int64) {
 	s.mu.Lock()
@@ -151,4 +168,13 @@ func (s *Storage) do(op Op, act func(data []byte) int32) int32 {
 		return Full.code(Write)
 	}
 	return rc
+}
+
+// look carries an operation out that changes nothing, or fails it.
+func (s *Storage) look(op Op, act func() int32) int32 {
+	n := int(s.reads.Add(1))
+	if s.FailRead != nil && s.FailRead(n, op) != None {
+		return EIO.code(op.Kind)
+	}
+	return act()
 }

@@ -66,7 +66,7 @@ func stateIn(status Status, p Plan) State {
 		s.LastError, s.ErrorKey = "boom", 40
 		s.NextRun = p.Schedule.NotBefore(s.NextRun, s.NextEligible)
 	case StatusTripped:
-		s.FailureStreak, s.NextRun = 3, time.Time{}
+		s.FailureStreak, s.Held, s.NextRun = 3, s.NextRun, time.Time{}
 		s.LastError, s.ErrorKey = "boom", 40
 	}
 	return s
@@ -80,6 +80,16 @@ var allStatuses = []Status{StatusIdle, StatusRunning, StatusCompleted, StatusFai
 func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 	withPolicy := Plan{Schedule: minute, Backoff: policy, Database: "db"}
 	without := Plan{Schedule: minute, Database: "db"}
+	with := func(change func(*Plan)) Plan {
+		p := withPolicy
+		change(&p)
+		return p
+	}
+	buffering := with(func(p *Plan) { p.Overlap = OverlapBuffer(3) })
+	allowing := with(func(p *Plan) { p.Overlap = OverlapAllow(2, 0) })
+	cancelling := with(func(p *Plan) { p.Overlap = OverlapCancel })
+	grid := with(func(p *Plan) { p.Schedule, p.Overlap = mustCron("* * * * *"), OverlapBufferOne })
+	retrying := with(func(p *Plan) { p.Retry = &Retry{Max: 1} })
 	events := []struct {
 		name  string
 		event Event
@@ -121,7 +131,47 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 		{"adjust, nothing too far ahead", Adjust{}, withPolicy,
 			[6]string{"- nothing", "- nothing", "- nothing", "- nothing", "- nothing", "- nothing"}},
 		{"correct", Correct{}, withPolicy,
-			[6]string{"idle", "- nothing", "completed", "failed", "backoff", "- nothing"}},
+			[6]string{"idle", "- nothing", "completed", "failed", "backoff", "tripped"}},
+		{"trigger that may wait", Reserve{Trigger: TriggerManual, Key: 41}, buffering,
+			[6]string{"running", "running", "running", "running", "running", "- tripped"}},
+		{"trigger that may run beside", Reserve{Trigger: TriggerManual, Key: 41}, allowing,
+			[6]string{"running", "running", "running", "running", "running", "- tripped"}},
+		{"trigger that cancels", Reserve{Trigger: TriggerManual, Key: 41}, cancelling,
+			[6]string{"running", "running", "running", "running", "running", "- tripped"}},
+		{"trigger without room in a group", Reserve{Trigger: TriggerManual, Key: 41, Full: true}, withPolicy,
+			[6]string{"idle", "- running already", "completed", "failed", "backoff", "- tripped"}},
+		{"trigger for later", Reserve{Trigger: TriggerManual, Key: 41, Ask: Ask{StartAt: at(900)}}, withPolicy,
+			[6]string{"idle", "running", "completed", "failed", "backoff", "- tripped"}},
+		{"trigger with a key that is taken", Reserve{Trigger: TriggerManual, Key: 41, Ask: Ask{Known: &RunKey{Number: 2}}}, withPolicy,
+			[6]string{"- stands for run 2", "- stands for run 2", "- stands for run 2", "- stands for run 2", "- stands for run 2", "- stands for run 2"}},
+		{"probe", Reserve{Trigger: TriggerProbe, Key: 41}, withPolicy,
+			[6]string{"running", "- running already", "running", "running", "running", "running"}},
+		{"many triggers", Enqueue{Key: 41, Asks: make([]Ask, 3)}, buffering,
+			[6]string{"idle", "running", "completed", "failed", "backoff", "- tripped"}},
+		{"many triggers that have no room", Enqueue{Key: 41, Asks: make([]Ask, 3)}, withPolicy,
+			[6]string{"- too many", "- too many", "- too many", "- too many", "- too many", "- tripped"}},
+		{"schedule that may wait, due", Reserve{Trigger: TriggerSchedule, Key: 41}, grid,
+			[6]string{"running", "running", "running", "running", "running", "- tripped"}},
+		{"failure that is tried again", Outcome{Run: 4, Error: "x"}, retrying,
+			[6]string{"- not in flight", "idle", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"failure that no attempt would mend", Outcome{Run: 4, Error: "x", Permanent: true}, retrying,
+			[6]string{"- not in flight", "backoff", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"skipped", Outcome{Run: 4, Error: "nothing to do", As: RunSkipped}, withPolicy,
+			[6]string{"- not in flight", "idle", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"timed out", Outcome{Run: 4, Error: "x", As: RunTimedOut}, withPolicy,
+			[6]string{"- not in flight", "backoff", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"job that does not return", Timeout{Run: 4}, withPolicy,
+			[6]string{"- not in flight", "backoff", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"abort", Abort{Run: 4, Reason: "why"}, withPolicy,
+			[6]string{"- no such run", "running", "- is over", "- is over", "- is over", "- is over"}},
+		{"pause", Pause{Note: "why"}, withPolicy,
+			[6]string{"idle", "running", "completed", "failed", "backoff", "tripped"}},
+		{"resume without a pause", Resume{}, withPolicy,
+			[6]string{"- nothing", "- nothing", "- nothing", "- nothing", "- nothing", "- nothing"}},
+		{"backfill", Backfill{Key: 41, Instants: []time.Time{at(-7200), at(-3600)}}, grid,
+			[6]string{"idle", "running", "completed", "failed", "backoff", "- tripped"}},
+		{"drop without a backfill", Drop{}, withPolicy,
+			[6]string{"- nothing", "- nothing", "- nothing", "- nothing", "- nothing", "- nothing"}},
 	}
 	for _, e := range events {
 		for i, status := range allStatuses {
@@ -144,7 +194,11 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 				assert.Equal(t, s.Version+1, c.Version)
 				assert.Equal(t, status, c.From)
 				assert.Equal(t, at(70), c.UpdatedAt)
-				assert.Equal(t, e.event.name(), c.Event)
+				name := e.event.name()
+				if c.Waiting > s.Waiting && name == "reserve" { // it waits instead
+					name = "accept"
+				}
+				assert.Equal(t, name, c.Event)
 				again, err := Apply(s, e.event, at(70), e.plan)
 				require.NoError(t, err)
 				assert.Equal(t, c, again, "T10: the same question has the same answer")

@@ -41,8 +41,13 @@ func (c *Change) notDue(waits bool, p Plan) error {
 // tripping says whether a streak at its limit keeps the flow from starting runs,
 // also while others are in flight.
 func (s *State) tripping(p Plan) bool {
-	return s.Status == StatusTripped ||
-		s.InFlight > 0 && p.Backoff != nil && p.Backoff.Trips(s.FailureStreak)
+	return s.Status == StatusTripped || s.InFlight > 0 && s.atLimit(p)
+}
+
+// atLimit says whether the newest failure was one too many. Any other leaves a window,
+// also when the limit was lowered since, which acts at the next failure.
+func (s *State) atLimit(p Plan) bool {
+	return p.Backoff != nil && p.Backoff.Trips(s.FailureStreak) && s.NextEligible.IsZero()
 }
 
 // ask is a trigger.

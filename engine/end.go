@@ -87,12 +87,12 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 		run.Status, run.Error = RunInterrupted, text
 		c.close(run, now)
 		switch {
-		case p.Schedule == nil:
+		case p.Schedule == nil && !c.probes(run):
 			c.settleAs(StatusFailed)
-		case guilty:
+		case guilty && p.Schedule != nil:
 			c.fail(run, now, p)
 		default:
-			c.restAs(StatusFailed, now, p)
+			c.restAs(StatusFailed, run, now, p)
 		}
 	}
 	if p.Schedule != nil && (c.NextRun.IsZero() || c.NextRun.After(now) || c.Status == StatusTripped) {
@@ -117,6 +117,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	case !scheduled || !c.PausedAt.IsZero():
 		c.planNext(blocked, now, p)
 	case c.Status != StatusTripped && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
+		c.Held = c.undecided()
 		c.NextRun, c.Attempt = run.ScheduledAt, run.Attempt
 	default:
 		c.again(e.Key, run, now, p)
@@ -180,9 +181,8 @@ func (c *Change) cancelWaiting(run Run, why string, now time.Time) {
 
 // succeed is the end of a run whose job returned nil.
 func (c *Change) succeed(run Run, now time.Time, p Plan) {
-	if !c.Held.IsZero() && c.NextRun.IsZero() && c.PausedAt.IsZero() { // it was a probe
-		v, reason := c.State.hold()
-		c.release(c.schedule(p), now, v, reason)
+	if c.probes(run) {
+		c.untrip(now, p)
 	}
 	run.Status, run.Error = RunCompleted, ""
 	c.close(run, now)
@@ -195,15 +195,27 @@ func (c *Change) succeed(run Run, now time.Time, p Plan) {
 func (c *Change) spare(run Run, status RunStatus, text string, now time.Time, p Plan) {
 	run.Status, run.Error = status, text
 	c.close(run, now)
-	c.rest(now, p)
+	c.restAs(StatusIdle, run, now, p)
 }
 
-// rest is where a flow is left by a run that neither succeeded nor failed.
-func (c *Change) rest(now time.Time, p Plan) { c.restAs(StatusIdle, now, p) }
+// probes says whether a run is to show whether a trip is over, which a reset ends too.
+func (c *Change) probes(run Run) bool { return run.Trigger == TriggerProbe && c.FailureStreak > 0 }
 
-func (c *Change) restAs(status Status, now time.Time, p Plan) {
+// untrip ends the range that a trip held back.
+func (c *Change) untrip(now time.Time, p Plan) {
+	s := c.schedule(p)
+	c.decide(s, c.Held, now, Verdict{Kind: VerdictTripped, Reason: c.tripReason()})
+	c.Held = time.Time{}
+	if !c.PausedAt.IsZero() {
+		c.Held = s.Next(now, c.LastScheduled)
+	}
+}
+
+// restAs is where a flow is left by a run that neither succeeded nor failed.
+func (c *Change) restAs(status Status, run Run, now time.Time, p Plan) {
 	switch {
-	case c.atLimit(p):
+	case c.atLimit(p) || c.probes(run):
+		c.NextEligible = time.Time{}
 		c.settleAs(StatusTripped)
 	case c.NextEligible.After(now):
 		c.settleAs(StatusBackoff)
@@ -250,13 +262,13 @@ func without(open []Run, number int64) []Run {
 // fail draws the consequence of a failure. With a policy a flow is never failed,
 // not even for an instant. The window is drawn once, here, and stored.
 func (c *Change) fail(run Run, now time.Time, p Plan) {
-	if p.Backoff == nil {
+	if p.Backoff == nil && !c.probes(run) {
 		c.FailureStreak, c.NextEligible = 0, time.Time{}
 		c.settleAs(StatusFailed)
 		return
 	}
 	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
-	if p.Backoff.Trips(c.FailureStreak) {
+	if c.probes(run) || p.Backoff.Trips(c.FailureStreak) {
 		c.NextEligible = time.Time{}
 		c.settleAs(StatusTripped)
 		return

@@ -22,6 +22,9 @@ func Upcoming(f FlowInfo, s Schedule, now time.Time, n int) (list []Instant) {
 	if !f.Held.IsZero() && f.Held.Before(now) {
 		at = s.Next(now, f.LastScheduled)
 	}
+	if c.owed() {
+		list = append(list, Instant{At: f.NextRun, Held: f.inTheWayAt(f.NextRun)})
+	}
 	floats := c.floats(s, now)
 	for ; !at.IsZero() && len(list) < n; at = s.After(at) {
 		list = append(list, Instant{At: at, Held: f.inTheWayAt(at), Estimate: floats && (len(list) > 0 || f.InFlight > 0)})

@@ -120,7 +120,7 @@ func (c *Change) adopt(now time.Time, p Plan) error {
 	if changed && !undecided.IsZero() && !undecided.After(now) {
 		c.Verdicts = append(c.Verdicts, Verdict{First: undecided, Last: undecided, Count: 1, Kind: VerdictMissed, Reason: "the schedule was changed before it was run"})
 	}
-	if changed || c.NextRun.IsZero() { // it may have been interrupted while it had no plan
+	if changed || c.undecided().IsZero() { // it may have been interrupted while it had no plan
 		c.Held = time.Time{}
 		c.resume(now, p)
 	}
@@ -202,23 +202,37 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 	s := c.schedule(p)
 	passed := c.NextRun
 	switch {
-	case passed.IsZero() && !c.Held.IsZero(): // a pause, or a trip, goes on
-		return
-	case passed.IsZero() && c.busySchedule():
+	case passed.IsZero() && !c.Held.IsZero() && (c.tripHolds() || !c.PausedAt.IsZero()):
+		return // the trip, or the pause, goes on
+	case passed.IsZero() && c.Held.IsZero() && c.busySchedule():
 		return // the end of that run plans
 	case passed.IsZero():
+		c.release(s, now, VerdictTripped, "") // by a plan without a policy
 		c.planAt(s.Next(now, c.LastScheduled), p)
 	case passed.After(now) || !blocked || c.backlog(p):
 	default:
 		c.note("skipped " + stamp(passed) + ": running")
-		c.decide(s, passed, now, Verdict{Kind: VerdictOverlap, Run: c.RunNumber, Reason: c.inTheWay(p)})
-		c.planAt(s.Next(now, c.LastScheduled), p)
+		c.skip(s, c.RunNumber, now, p)
 	}
 	if c.Status == StatusTripped || !c.PausedAt.IsZero() {
-		c.Held, c.NextRun = c.NextRun, time.Time{}
+		c.withhold(s, now)
 		return
 	}
 	c.avoidWindow(p)
+}
+
+// skip passes over instants that a run was in the way of.
+func (c *Change) skip(s Schedule, run int64, now time.Time, p Plan) {
+	c.endWindow(s, now)
+	c.decide(s, c.pending(s), now, Verdict{Kind: VerdictOverlap, Run: run, Reason: c.inTheWay(p)})
+	c.Held = time.Time{}
+	c.planAt(s.Next(now, c.LastScheduled), p)
+}
+
+// withhold begins to hold instants back.
+func (c *Change) withhold(s Schedule, now time.Time) {
+	c.endWindow(s, now)
+	c.Held, c.NextRun = c.pending(s), time.Time{}
 }
 
 // inTheWay is why an instant was skipped.
@@ -250,7 +264,7 @@ func (c *Change) resume(now time.Time, p Plan) {
 	c.Held = time.Time{}
 	c.planAt(c.schedule(p).Resume(now, c.LastEnd, c.LastScheduled), p)
 	if c.Status == StatusTripped || !c.PausedAt.IsZero() {
-		c.Held, c.NextRun = c.NextRun, time.Time{}
+		c.withhold(c.schedule(p), now)
 		return
 	}
 	c.avoidWindow(p)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -54,15 +55,47 @@ func (s *State) undecided() time.Time {
 	return s.NextRun
 }
 
+// owed says whether the next instant is one that a stop cancelled: it had its run,
+// and has another. The first that had none is Held then.
+func (s *State) owed() bool { return !s.NextRun.IsZero() && s.NextRun.Equal(s.LastScheduled) }
+
+// pending is the first instant that had no run and has no verdict.
+func (s *State) pending(schedule Schedule) time.Time {
+	if s.owed() && s.Held.IsZero() {
+		return schedule.After(s.LastScheduled)
+	}
+	return s.undecided()
+}
+
+// tripHolds says whether a trip holds instants back, also while a probe runs.
+func (c *Change) tripHolds() bool {
+	return c.Status == StatusTripped || slices.ContainsFunc(c.Open, c.probes)
+}
+
 // hold is why instants from Held on are not run.
 func (s *State) hold() (v VerdictKind, reason string) {
 	switch {
 	case s.Status == StatusTripped, s.NextRun.IsZero() && s.PausedAt.IsZero():
-		return VerdictTripped, fmt.Sprintf("failed %d times in a row", s.FailureStreak)
+		return VerdictTripped, s.tripReason()
 	case s.NextRun.IsZero():
 		return VerdictPaused, s.PauseNote
 	}
 	return VerdictBackoff, ""
+}
+
+func (s *State) tripReason() string { return fmt.Sprintf("failed %d times in a row", s.FailureStreak) }
+
+// endWindow closes the range that a backoff window holds back when something else
+// does so from now on, or its end has passed.
+func (c *Change) endWindow(s Schedule, now time.Time) {
+	switch {
+	case c.Held.IsZero() || c.NextRun.IsZero() || c.owed():
+	case c.NextRun.After(now):
+		c.release(s, now, VerdictBackoff, "")
+		c.NextRun = earlier(c.NextRun, s.After(now))
+	default:
+		c.release(s, c.NextRun.Add(-time.Millisecond), VerdictBackoff, "")
+	}
 }
 
 // release ends what holds instants back; up to an instant that is its doing.

@@ -8,8 +8,9 @@ import (
 // reset forgets the streak, the window and a trip. A flow that waited for the
 // end of a window, or for a reset, is planned anew.
 func (c *Change) reset(e Reset, now time.Time, p Plan) error {
-	waited := c.Status == StatusTripped || c.NextEligible.After(now)
-	s, held := c.schedule(p), c.Held
+	waited := c.NextEligible.After(now) || c.tripHolds()
+	s := c.schedule(p)
+	held := c.pending(s)
 	kind, reason := c.State.hold()
 	c.FailureStreak, c.NextEligible = 0, time.Time{}
 	c.LastError, c.ErrorKey = "", 0
@@ -19,11 +20,11 @@ func (c *Change) reset(e Reset, now time.Time, p Plan) error {
 	if e.Reason != "" {
 		c.note(e.Reason)
 	}
-	if !waited {
+	if !waited || kind == VerdictPaused { // which goes on
 		return nil
 	}
 	c.resume(now, p)
-	if kind != VerdictPaused {
+	if !c.floats(s, now) || kind == VerdictTripped {
 		c.decide(s, held, before(c.undecided(), now), Verdict{Kind: kind, Reason: reason})
 	}
 	return nil
@@ -50,21 +51,15 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 		return nil
 	}
 	blocked := c.blocked(p)
-	window, reason := c.State.hold()
 	c.PausedAt = now
-	if c.Status == StatusTripped || c.NextRun.IsZero() {
+	if c.tripHolds() || c.NextRun.IsZero() {
 		return nil // the trip goes on, or the end of a run plans
 	}
 	s := c.schedule(p)
-	if !c.Held.IsZero() {
-		c.release(s, now, window, reason)
-		c.NextRun = s.Resume(now, c.LastEnd, c.LastScheduled)
-	}
 	if blocked && !c.NextRun.After(now) {
-		c.decide(s, c.NextRun, now, Verdict{Kind: VerdictOverlap, Run: c.LastNumber, Reason: c.inTheWay(p)})
-		c.NextRun = s.Next(now, c.LastScheduled)
+		c.skip(s, c.LastNumber, now, p)
 	}
-	c.Held, c.NextRun = c.NextRun, time.Time{}
+	c.withhold(s, now)
 	return nil
 }
 
@@ -75,7 +70,7 @@ func (c *Change) unpause(e Resume, now time.Time, p Plan) error {
 	}
 	note := c.PauseNote
 	c.PausedAt, c.PauseNote = time.Time{}, ""
-	if c.Status == StatusTripped || c.Held.IsZero() {
+	if c.tripHolds() || c.Held.IsZero() {
 		return nil
 	}
 	s, held := c.schedule(p), c.Held

@@ -26,7 +26,7 @@ func (r Retry) String() string { return fmt.Sprintf("%d, %s", r.Max, r.Delay) }
 // retry lets a run wait for its next attempt, if it has one. A run that waits is
 // not in flight: its slot is free, but where one runs at a time it goes first.
 func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) bool {
-	if p.Retry == nil || e.Permanent || run.Ending || run.Attempt > p.Retry.Max || e.As == RunTimedOut {
+	if p.Retry == nil || e.Permanent || run.Ending || run.Attempt > p.Retry.Max || e.As == RunTimedOut || c.probes(run) {
 		return false
 	}
 	delay := e.RetryAfter
@@ -48,6 +48,9 @@ func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) b
 	}
 	c.wait(run, p)
 	c.record(run)
-	c.rest(now, p)
+	c.restAs(StatusIdle, run, now, p)
+	if c.Status == StatusTripped { // another run was one failure too many
+		c.planNext(false, now, p)
+	}
 	return true
 }

@@ -61,6 +61,9 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	if e.Overlap != nil {
 		p.Overlap = *e.Overlap
 	}
+	if c.Status != StatusTripped { // there is nothing to probe
+		e.Trigger = TriggerManual
+	}
 	run := c.newRun(e.Key, e.Trigger, now)
 	run.Input, run.HasInput = e.Input, e.Input != ""
 	run.DueAt = later(now, e.StartAt.UTC().Truncate(time.Millisecond))
@@ -196,17 +199,11 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: flow %q", errFull, c.ID)
 	}
 	s, first := c.schedule(p), c.NextRun
-	if !c.Held.IsZero() {
-		v, reason := c.State.hold()
-		c.release(s, first.Add(-time.Millisecond), v, reason)
-	}
+	c.endWindow(s, now)
 	at, attempt, next := first, 1, time.Time{}
 	number := c.LastNumber + 1
-	if first.Equal(c.LastScheduled) { // it was cancelled, and makes up for what was missed since
-		attempt, next = c.Attempt+1, s.During(now, at)
-		if !c.floats(s, now) {
-			c.decide(s, s.After(at), now, Verdict{Kind: VerdictCoalesced, Run: number})
-		}
+	if c.owed() {
+		attempt, next = c.Attempt+1, c.repay(s, number, now, p)
 	} else {
 		first = c.miss(s, first, now, p)
 		if first.IsZero() || first.After(now) {
@@ -229,6 +226,21 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	}
 	c.accept(run, run.DueAt.UnixMilli(), p)
 	return nil
+}
+
+// repay plans the instant after one that a stop cancelled, whose run makes up for what
+// was missed since, unless each of those is to have its own.
+func (c *Change) repay(s Schedule, number int64, now time.Time, p Plan) time.Time {
+	since := c.pending(s)
+	c.Held = time.Time{}
+	switch {
+	case c.floats(s, now):
+		return time.Time{}
+	case p.CatchUp.Mode == CatchAll:
+		return since
+	}
+	c.decide(s, since, now, Verdict{Kind: VerdictCoalesced, Run: number})
+	return later(s.During(now, c.NextRun), since)
 }
 
 // miss passes over the instants from first on that are too old to be made up for.

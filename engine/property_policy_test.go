@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// story is a flow of one schedule through anything that can happen to it.
+type story struct {
+	t       *rapid.T
+	plan    Plan
+	now     time.Time
+	state   State
+	from    time.Time // its first instant
+	fired   map[int64]bool
+	decided int64 // instants with a verdict in the ledger
+}
+
+// TestEveryInstantHasOneVerdictUnderAnyPolicy applies random events at random
+// instants under plans whose policies change. After each, every instant before the
+// first undecided one was run or is counted in one range of the ledger (W1, W3), and
+// what must always hold of runs in flight and those that wait does (O1, O3, O4, Q4,
+// X2, M1, M2).
+func TestEveryInstantHasOneVerdictUnderAnyPolicy(t *testing.T) {
+	schedules := []Schedule{mustCron("* * * * *"), mustCron("*/7 * * * * *"), mustCron("CRON_TZ=Europe/Berlin 30 2 * * *"), fixedRate(90 * time.Second)}
+	rapid.Check(t, func(t *rapid.T) {
+		s := &story{t: t, now: epoch, fired: map[int64]bool{}}
+		s.plan = Plan{Database: "db", Schedule: rapid.SampledFrom(schedules).Draw(t, "schedule"), Since: epoch}
+		s.replan()
+		s.state = State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}
+		s.happen("adopt", Adopt{})
+		s.from = s.state.undecided()
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			s.now = s.now.Add(time.Duration(rapid.SampledFrom([]int64{0, 1, 999, 7_000, 61_000, 600_000, 90_000_000}).Draw(t, "later")) * time.Millisecond)
+			s.step()
+		}
+	})
+}
+
+func fixedRate(d time.Duration) Schedule {
+	s, err := FixedRate(d)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// replan draws policies that go together.
+func (s *story) replan() {
+	for {
+		s.plan.Overlap = rapid.SampledFrom([]Overlap{OverlapSkip, OverlapBufferOne, OverlapBuffer(3), OverlapCancel, OverlapAllow(2, 0), OverlapAllow(3, 2)}).Draw(s.t, "overlap")
+		s.plan.CatchUp = rapid.SampledFrom([]CatchUp{CatchUpLatest, CatchUpEarliest, CatchUpAll(2), CatchUpNone, {Within: time.Minute}}).Draw(s.t, "catch-up")
+		s.plan.Backoff = rapid.SampledFrom([]*BackoffPolicy{nil, policy, {StreakLimit: 1}}).Draw(s.t, "backoff")
+		s.plan.Retry = rapid.SampledFrom([]*Retry{nil, {Max: 1}}).Draw(s.t, "retry")
+		s.plan.Timeout = rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(s.t, "timeout")
+		if s.plan.Validate() == nil {
+			return
+		}
+	}
+}
+
+// step lets something happen.
+func (s *story) step() {
+	run := s.state.LastNumber - int64(rapid.IntRange(0, 3).Draw(s.t, "older"))
+	events := map[string]Event{
+		"trigger": Reserve{Trigger: TriggerManual}, "later": Reserve{Trigger: TriggerManual, Ask: Ask{StartAt: s.now.Add(time.Hour)}},
+		"probe": Reserve{Trigger: TriggerProbe}, "tick": Reserve{Trigger: TriggerSchedule}, "full tick": Reserve{Trigger: TriggerSchedule, Full: true},
+		"many": Enqueue{Asks: make([]Ask, 2)}, "success": Outcome{Run: run}, "failure": Outcome{Run: run, Error: "boom"},
+		"skipped": Outcome{Run: run, Error: "nothing", As: RunSkipped}, "timed out": Timeout{Run: run},
+		"crash": Interrupt{Run: run, Error: "interrupted"}, "spared": Interrupt{Run: run, Error: "interrupted", Spared: true},
+		"stop": Cancel{Run: run, Error: "cancelled"}, "abort": Abort{Run: run}, "reset": Reset{}, "pause": Pause{Note: "why"},
+		"resume": Resume{}, "resume from": Resume{From: s.now.Add(-10 * time.Minute)}, "adopt": Adopt{},
+		"backfill": Backfill{Instants: []time.Time{epoch.Add(-time.Hour), epoch.Add(-time.Minute)}}, "drop": Drop{},
+	}
+	names := make([]string, 0, len(events)+3)
+	for name := range events {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	name := rapid.SampledFrom(append(names, "tick", "tick", "tick", "success", "failure")).Draw(s.t, "event")
+	switch name {
+	case "adopt": // by another start: what was in flight is settled
+		for len(s.state.Open) > 0 {
+			s.happen("crash", Interrupt{Run: s.state.Open[0].Number, Error: "interrupted"})
+		}
+		s.plan.Since = s.now
+		s.replan()
+	case "tick", "full tick":
+		if due := s.state.dueAt(s.plan); due.IsZero() || due.After(s.now) {
+			return
+		}
+	}
+	s.happen(name, events[name])
+}
+
+// happen applies an event and checks what it leads to.
+func (s *story) happen(name string, e Event) {
+	key := s.state.LastKey + 1
+	switch event := e.(type) {
+	case Reserve:
+		event.Key = key
+		e = event
+	case Enqueue:
+		event.Key = key
+		e = event
+	case Backfill:
+		event.Key = key
+		e = event
+	case Cancel:
+		event.Key = key
+		e = event
+	}
+	c, err := Apply(s.state, e, s.now, s.plan)
+	if err != nil {
+		require.Equal(s.t, Change{}, c, "a refusal changes nothing")
+		require.False(s.t, name == "tick", "a flow that is due is refused: %v", err)
+		return
+	}
+	before := s.state
+	s.state = *c.State
+	require.NoError(s.t, s.check(before, c), "%s at %s under %s made of %+v\n%+v", name, s.now, s.plan.policy(), before, s.state)
+}
+
+func (s *story) check(before State, c Change) error {
+	f := s.state
+	for _, r := range c.Runs {
+		if r.Was == "" && r.Trigger == TriggerSchedule && c.Event != "cancel" {
+			s.fired[r.ScheduledAt.UnixMilli()] = true
+		}
+	}
+	for _, v := range c.Verdicts {
+		if v.Kind != VerdictGap && v.Kind != VerdictFold {
+			s.decided += v.Count
+		}
+		if v.Count < 1 || v.Last.Before(v.First) || v.First.Before(s.from) || !s.from.IsZero() && v.Last.After(s.now) {
+			return fmt.Errorf("verdict %+v", v)
+		}
+	}
+	switch {
+	case f.Version != before.Version+1:
+		return fmt.Errorf("version %d follows %d", f.Version, before.Version)
+	case (f.Status == StatusRunning) != (f.InFlight > 0) || f.InFlight != len(f.Open):
+		return fmt.Errorf("%s with %d in flight and %d open", f.Status, f.InFlight, len(f.Open))
+	case f.InFlight > max(before.InFlight, s.plan.Overlap.limit()):
+		return fmt.Errorf("%d in flight", f.InFlight)
+	case f.Waiting != len(f.Queue) || f.Backfill != len(f.Fill):
+		return fmt.Errorf("%d and %d wait, but %d and %d are known", f.Waiting, f.Backfill, len(f.Queue), len(f.Fill))
+	case !slices.IsSortedFunc(f.Queue, byRank) || !slices.IsSortedFunc(f.Fill, byRank):
+		return fmt.Errorf("what waits is out of order")
+	case (f.Status == StatusTripped || !f.PausedAt.IsZero()) && !f.NextRun.IsZero():
+		return fmt.Errorf("it is held, but has a next run")
+	case f.Status == StatusTripped && (f.FailureStreak == 0 || !f.NextEligible.IsZero()):
+		return fmt.Errorf("tripped with streak %d until %s", f.FailureStreak, f.NextEligible)
+	case f.undecided().IsZero():
+		return fmt.Errorf("it has neither a next run nor one that is held back")
+	case f.NextRun.IsZero() && f.Status != StatusTripped && f.PausedAt.IsZero() && !c.tripping(s.plan):
+		if len(f.Open) == 0 {
+			return fmt.Errorf("nothing holds it, but it has no next run")
+		}
+	}
+	return s.tally(c)
+}
+
+// tally counts the instants that are decided.
+func (s *story) tally(c Change) error {
+	until := s.state.undecided().Add(-time.Millisecond)
+	if s.from.IsZero() {
+		return nil
+	}
+	n, _ := c.schedule(s.plan).Count(s.from, until)
+	if is := int64(len(s.fired)) + s.decided; n != is {
+		return fmt.Errorf("%d instants from %s to %s, %d of them decided: %d fired; %+v", n, s.from, until, is, len(s.fired), c.Verdicts)
+	}
+	return nil
+}

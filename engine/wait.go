@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// WaitRun waits until a run is over. Stored says that it is, but that the engine
-// does not know the rest, since it keeps no run that is over: read the store.
+// WaitRun waits until a run is over. Stored says that it is as far as the engine
+// knows, which keeps no run that is over: read the store, and wait again if it is not.
 func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, stored bool, err error) {
 	f := e.all().byID[id]
 	if f == nil {
@@ -15,11 +15,16 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 	if err := e.stopped(); err != nil {
 		return RunInfo{}, false, err
 	}
-	w, err := f.subscribe(number)
+	w, sure, err := f.subscribe(number)
 	if err != nil {
 		return RunInfo{}, false, err
 	}
 	defer f.unsubscribe(w)
+	if !sure { // it is over, or waits in the store alone
+		if _, waits, err := e.Store.WaitingRun(ctx, f.state.Load().Key, number); err != nil || !waits {
+			return RunInfo{}, true, err
+		}
+	}
 	select {
 	case <-w.over:
 		return w.result()
@@ -55,30 +60,32 @@ func (w *waiter) result() (run RunInfo, stored bool, err error) {
 var isOver = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // subscribe joins those who wait for a run. With a short job it often is over
-// before its caller gets here, so the newest that is over is kept.
-func (f *flow) subscribe(number int64) (*waiter, error) {
+// before its caller gets here, so the newest that is over is kept. Sure says that
+// the run is known not to be over, or to be.
+func (f *flow) subscribe(number int64) (w *waiter, sure bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.state.Load() // under the lock: the end of the run is announced after it is published
 	if number < 1 || number > s.LastNumber {
-		return nil, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
+		return nil, false, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
 	}
-	if !s.has(number) {
+	goesOn := s.has(number) || s.waitingRun(number) != nil
+	if !goesOn && (s.Waiting+s.Backfill == 0 || f.ended != nil && f.ended.Number == number) {
 		w := &waiter{over: isOver}
 		if f.ended != nil && f.ended.Number == number {
 			w.run = f.ended
 		}
-		return w, nil
+		return w, true, nil
 	}
 	for w := f.waiters; w != nil; w = w.next {
 		if w.number == number {
 			w.waiting++
-			return w, nil
+			return w, goesOn, nil
 		}
 	}
-	w := &waiter{number: number, over: make(chan struct{}), waiting: 1, next: f.waiters}
+	w = &waiter{number: number, over: make(chan struct{}), waiting: 1, next: f.waiters}
 	f.waiters = w
-	return w, nil
+	return w, goesOn, nil
 }
 
 // unsubscribe forgets a run that nobody waits for any more.
@@ -108,9 +115,21 @@ func (f *flow) take(number int64) *waiter {
 // announce tells those who wait which runs are over.
 func (f *flow) announce(runs []Run) {
 	for i := range runs {
-		if runs[i].Status != RunRunning {
+		if runs[i].Status.Over() {
 			f.over(runs[i].Number, &runs[i].RunInfo)
 		}
+	}
+}
+
+// doubt sends all who wait to the store: some of the runs may be over.
+func (f *flow) doubt() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = nil
+	for f.waiters != nil {
+		w := f.waiters
+		f.waiters = w.next
+		close(w.over)
 	}
 }
 

@@ -15,11 +15,16 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 	}
 	run, at := c.head(now, p)
 	waits := run != nil && !at.After(now)
-	if waits && !e.Full {
+	due := c.tickAt(p)
+	ticks := !due.IsZero() && !due.After(now)
+	if ticks && waits && run.Trigger == TriggerBackfill {
+		waits = false // the schedule goes first
+	}
+	switch {
+	case waits && !e.Full:
 		c.begin(*run, now, p)
 		return nil
-	}
-	if due := c.tickAt(p); !due.IsZero() && !due.After(now) {
+	case ticks:
 		return c.tick(e, waits, now, p)
 	}
 	return c.notDue(waits, p)

@@ -180,7 +180,19 @@ func (s *State) tickAt(p Plan) time.Time {
 	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p):
 		return time.Time{}
 	}
-	return later(s.NextRun.Add(spread(p.Database, s.ID, s.NextRun, p.Jitter)), s.NextEligible)
+	if p.Jitter > 0 {
+		return later(s.jittered(p), s.NextEligible)
+	}
+	return later(s.NextRun, s.NextEligible)
+}
+
+// jittered is the start for the next instant, which is before the one after it.
+func (s *State) jittered(p Plan) time.Time {
+	limit := p.Jitter
+	if after := s.schedule(p).After(s.NextRun); !after.IsZero() {
+		limit = min(limit, after.Sub(s.NextRun))
+	}
+	return s.NextRun.Add(spread(p.Database, s.ID, s.NextRun, limit))
 }
 
 // room says whether a further start of the schedule may wait.

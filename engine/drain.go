@@ -15,7 +15,7 @@ func (e *Engine) beginDrain() {
 	var ends []command
 	for _, c := range e.kept { // what was rejected gets a last chance; clocks are for the next start
 		switch c.event.(type) {
-		case Outcome, Cancel:
+		case Outcome, Cancel, Timeout:
 			c.after = time.Time{}
 			ends = append(ends, c)
 		}
@@ -83,8 +83,9 @@ func (e *Engine) lastCommit() error {
 func (e *Engine) farewell() error {
 	f := Farewell{Generation: e.owner.Generation, StoppingAt: e.owner.StoppingAt}
 	for _, c := range e.kept {
-		if o, ok := c.event.(Outcome); ok {
-			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error})
+		// What was to join its commit is not done, so that run was interrupted.
+		if o, ok := c.event.(Outcome); ok && c.join == nil {
+			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Output: o.Output})
 		}
 	}
 	err := fmt.Errorf("the database took no last write; the next start settles what is open")

@@ -146,9 +146,11 @@ type Farewell struct {
 
 // End is how a run ended.
 type End struct {
-	Flow  string // id of the flow
-	Run   int64
-	Error string // empty: it succeeded
+	Flow   string // id of the flow
+	Run    int64
+	Error  string    // empty: it succeeded
+	As     RunStatus // as of Outcome
+	Output JSON
 }
 
 // Command is a row of the inbox.

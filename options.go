@@ -172,6 +172,7 @@ type options struct {
 	shared      bool
 	guard       bool
 	doubt       func(context.Context, string) string
+	observers   []func(*slog.Logger) watcher
 
 	// Of tests: a store between the engine and the real one, a clock that jumps.
 	wrapStore func(engine.Store) engine.Store

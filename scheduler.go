@@ -158,7 +158,6 @@ func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption)
 		s.errs = append(s.errs, err)
 		return err
 	}
-	r.Job = job.Run
 	s.flows = append(s.flows, r)
 	s.byID[id] = r
 	return nil
@@ -187,6 +186,7 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 		return err
 	}
 	r.Plan.Schedule = schedule
+	r.Job = r.job.Run
 	return s.checkPlan(r.Plan)
 }
 
@@ -288,9 +288,12 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	r := &Runner{store: db, scheduler: s, now: s.options.now, done: make(chan struct{})}
+	for _, observe := range s.options.observers {
+		r.observers = append(r.observers, observe(s.options.logger))
+	}
 	r.engine, err = engine.Start(ctx, s.config(db, r), s.engineFlows())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start: %w", err), r.teardown(), db.Close())
+		return nil, errors.Join(fmt.Errorf("start: %w", err), r.endObservers(), r.teardown(), db.Close())
 	}
 	unhook := context.AfterFunc(ctx, r.engine.Stop)
 	go func() {
@@ -328,7 +331,7 @@ const grace = 5 * time.Second
 
 func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 	return engine.Config{
-		Store: doubting{s.options.wrapStore(db), s.options.doubt}, Owner: store.Self(s.options.now()), Now: s.options.now,
+		Store: doubting{s.options.wrapStore(db), s.options.doubt}, Observe: r.observed, Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
 		MaxRunning: s.options.maxRunning, Groups: s.options.groups, JoinTimeout: s.options.commitTimeout,
 		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes

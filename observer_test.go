@@ -210,9 +210,9 @@ func TestOnTripIsToldTheFlow(t *testing.T) {
 }
 
 func TestObserverOptionsAreChecked(t *testing.T) {
-	s := quiet("unused.db", pawl.WithObserver(nil, 0), pawl.WithOnTrip(nil), pawl.WithObserver(func(pawl.Transition) {}, -1))
+	s := quiet("unused.db", pawl.WithObserver(nil, 0), pawl.WithOnTrip(nil), pawl.WithObserver(func(pawl.Transition) {}, -1), pawl.WithMiddleware(nil))
 	_, err := s.Start(t.Context())
-	for _, want := range []string{"WithObserver(nil)", "WithOnTrip(nil)", "WithObserver(-1ns)"} {
+	for _, want := range []string{"WithObserver(nil)", "WithOnTrip(nil)", "WithObserver(-1ns)", "WithMiddleware(nil)"} {
 		assert.ErrorContains(t, err, want)
 	}
 }

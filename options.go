@@ -173,6 +173,7 @@ type options struct {
 	guard       bool
 	doubt       func(context.Context, string) string
 	observers   []func(*slog.Logger) watcher
+	middleware  []func(Job) Job
 
 	// Of tests: a store between the engine and the real one, a clock that jumps.
 	wrapStore func(engine.Store) engine.Store

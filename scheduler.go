@@ -35,8 +35,9 @@ type Scheduler struct {
 type registration struct {
 	engine.Flow
 	timing    timing
-	job       Job
+	job       Job // as it was given; what runs is wrapped in the middleware
 	resources []Resource
+	wraps     []func(Job) Job // of this flow
 }
 
 // NewScheduler returns a scheduler without flows for the database at a path, a
@@ -186,7 +187,9 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 		return err
 	}
 	r.Plan.Schedule = schedule
-	r.Job = r.job.Run
+	if r.Job, err = r.wrapped(s.options.middleware); err != nil {
+		return err
+	}
 	return s.checkPlan(r.Plan)
 }
 

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/hook"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -290,6 +291,7 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
+	s.options.hooks = hook.From(ctx)
 	r := &Runner{store: db, scheduler: s, now: s.options.now, done: make(chan struct{})}
 	for _, observe := range s.options.observers {
 		r.observers = append(r.observers, observe(s.options.logger))
@@ -334,7 +336,7 @@ const grace = 5 * time.Second
 
 func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 	return engine.Config{
-		Store: doubting{s.options.wrapStore(db), s.options.doubt}, Observe: r.observed, Owner: store.Self(s.options.now()), Now: s.options.now,
+		Store: doubting{s.options.hooks.WrapStore(s.options.wrapStore(db)), s.options.doubt}, Observe: r.observed, Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
 		MaxRunning: s.options.maxRunning, Groups: s.options.groups, JoinTimeout: s.options.commitTimeout,
 		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes
@@ -346,6 +348,7 @@ func (s *Scheduler) engineFlows() []engine.Flow {
 	flows := make([]engine.Flow, len(s.flows))
 	for i, f := range s.flows {
 		flows[i] = f.Flow
+		flows[i].Job = s.options.hooks.WrapJob(f.Job)
 	}
 	return flows
 }

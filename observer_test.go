@@ -198,6 +198,7 @@ func TestOnTripIsToldTheFlow(t *testing.T) {
 		require.NoError(t, s.Every("b", time.Minute, job(failing)))
 		r := start(t, s)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		require.Len(t, trips, 1)
 		assert.Equal(t, status(t, r, "a"), trips[0])
 		assert.Equal(t, "boom", trips[0].LastError)

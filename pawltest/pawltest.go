@@ -20,7 +20,8 @@
 // of a bubble too, in real time, but for [Advance]. What a bubble asks for: the
 // scheduler is started and stopped within it, as [Start] does; what a job waits for was
 // made within it (channels, timers), and a wait for the network or for a child
-// process holds its clock up.
+// process holds its clock up. A variable of both the test and a job needs a lock, or the
+// race detector speaks up, as anywhere.
 package pawltest
 
 import (

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,17 +118,17 @@ func TestRunNowNeedsNoBubble(t *testing.T) {
 func TestAdvanceLetsAllHappenThatIsDue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := pawltest.NewScheduler(t)
-		began := 0
-		require.NoError(t, s.Every("a", time.Minute, job(func(context.Context) error { began++; return nil })))
+		var began atomic.Int64
+		require.NoError(t, s.Every("a", time.Minute, job(func(context.Context) error { began.Add(1); return nil })))
 		r := pawltest.Start(t, s)
 		pawltest.Advance(0)
-		assert.Equal(t, 1, began)
+		assert.Equal(t, int64(1), began.Load())
 		pawltest.Advance(time.Minute - time.Millisecond)
-		assert.Equal(t, 1, began)
+		assert.Equal(t, int64(1), began.Load())
 		pawltest.Advance(time.Millisecond)
-		assert.Equal(t, 2, began)
+		assert.Equal(t, int64(2), began.Load())
 		pawltest.Advance(5 * time.Hour)
-		assert.Equal(t, 302, began)
+		assert.Equal(t, int64(302), began.Load())
 		info, _ := r.Status("a")
 		assert.Equal(t, int64(302), info.RunCount)
 		assert.False(t, r.HasRunning())

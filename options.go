@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/hook"
 )
 
 // An Option changes a Scheduler. A value that makes no sense is an error of Start.
@@ -172,6 +173,9 @@ type options struct {
 	shared      bool
 	guard       bool
 	doubt       func(context.Context, string) string
+	observers   []func(*slog.Logger) watcher
+	middleware  []func(Job) Job
+	hooks       hook.Hooks
 
 	// Of tests: a store between the engine and the real one, a clock that jumps.
 	wrapStore func(engine.Store) engine.Store

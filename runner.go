@@ -82,6 +82,8 @@ type Runner struct {
 	updating  sync.Mutex // held by an Update, and to tear down
 	scheduler *Scheduler // with the flows as they are
 	now       func() time.Time
+	observers []watcher
+	committed bell // rung after each commit
 	done      chan struct{}
 	result    error // read after done
 }
@@ -197,10 +199,11 @@ func (r *Runner) Wait() error {
 }
 
 // end waits for the engine and cleans up behind it, in this order: no job runs
-// any more when resources go, and they may use the database until it goes.
+// any more, nor is an observer told of anything, when resources go, and all of them
+// may use the database until it goes.
 func (r *Runner) end() {
 	err := r.engine.Wait()
-	err = errors.Join(err, r.teardown())
+	err = errors.Join(err, r.endObservers(), r.teardown())
 	err = errors.Join(err, limited(closeLimit, "close the database", r.store.Close))
 	r.result = err
 	close(r.done)

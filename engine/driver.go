@@ -304,7 +304,15 @@ func (e *Engine) settle(b batch, err error) {
 		}
 	}
 	if b.wrote() {
+		e.observe(b)
 		e.checkpoint()
+	}
+}
+
+// observe lets the observer look at what was committed and answered.
+func (e *Engine) observe(b batch) {
+	if e.Observe != nil {
+		e.Observe(b.Changes)
 	}
 }
 
@@ -339,7 +347,7 @@ func (e *Engine) publish(b batch) {
 
 // log tells of a transition: trips as warnings, the rest for who debugs.
 func (e *Engine) log(c *Change) {
-	if c.Status == StatusTripped && c.From != StatusTripped {
+	if c.Trips() {
 		e.Logger.Warn("pawl: flow tripped", "flow", c.ID, "streak", c.FailureStreak, "error", firstLine(c.LastError))
 	}
 	if !e.Logger.Enabled(e.work, slog.LevelDebug) {

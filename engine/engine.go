@@ -30,6 +30,13 @@ type Config struct {
 	// writes again.
 	OnDegraded func(error)
 
+	// Observe is called after each commit that wrote something, when everybody is
+	// answered, with its changes in their order; the first commit is that of Start.
+	// The driver waits for it. The slice is used again, so nothing may keep a part of
+	// it; the states are not changed any more. What a commit wrote that returned an
+	// error, and took effect all the same, it is not told.
+	Observe func(changes []Change)
+
 	// Setup is called when the store is loaded and nothing is written yet; an
 	// error ends the start.
 	Setup func(context.Context) error

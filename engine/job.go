@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -194,6 +195,16 @@ func RunFrom(ctx context.Context) (RunInfo, bool) {
 		return RunInfo{}, false
 	}
 	return *x.run, true
+}
+
+// LoggerFrom is a logger that names the run that a job's context belongs to; nil: the
+// context is not that of a job.
+func LoggerFrom(ctx context.Context) *slog.Logger {
+	x := executionFrom(ctx)
+	if x == nil {
+		return nil
+	}
+	return x.engine.Logger.With("flow", x.run.FlowID, "run", x.run.Number, "attempt", x.run.Attempt)
 }
 
 // InputFrom is the input of the run that a job's context belongs to, read from the

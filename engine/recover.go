@@ -60,6 +60,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 		f.renamed = false
 	}
 	e.publish(b)
+	e.observe(b)
 	if b.claimed {
 		e.activate()
 	}

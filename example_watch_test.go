@@ -139,3 +139,18 @@ func ExampleLogger() {
 	r.Stop(ctx)
 	// Output: level=WARN msg="orders are late" flow=sync run=1 attempt=1 by=1h0m0s
 }
+
+// A flow of every second whose history would be large, and one whose history is kept.
+func ExampleWithRetention() {
+	r, end := begin(func(s *pawl.Scheduler) {
+		s.Manual("heartbeat", idle, pawl.WithRetention(1000, 7*24*time.Hour))
+		s.Manual("billing", idle, pawl.WithRetention(0, 0))
+	})
+	defer end()
+	for _, f := range r.List() {
+		fmt.Println(f.ID, "keeps", f.Retention)
+	}
+	// Output:
+	// heartbeat keeps 1000 runs, 7 days
+	// billing keeps all
+}

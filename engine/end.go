@@ -272,6 +272,7 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
 	if c.probes(run) || p.Backoff.Trips(c.FailureStreak) {
 		c.NextEligible = time.Time{}
+		c.note(fmt.Sprintf("tripped: failed %d times in a row", c.FailureStreak))
 		c.settleAs(StatusTripped)
 		return
 	}

@@ -110,7 +110,7 @@ func (o *orphanage) Teardown(context.Context) error { return nil }
 // run that was over left behind, it left on purpose.
 func interrupted(ctx context.Context, client *pawl.Client, p orphan) (bool, error) {
 	run, found, err := runOf(ctx, client, p)
-	return found && (run.Status == pawl.RunRunning || run.Status == pawl.RunInterrupted), err
+	return found && (run.Status == pawl.RunInterrupted || !run.Status.Over()), err // one that waits was interrupted before
 }
 
 // runOf is the run that marked a process, if it is kept.

@@ -63,7 +63,7 @@ func (c *command) join(ctx context.Context, run pawl.RunInfo) error {
 }
 
 func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {
-	in, err := takeInput(ctx)
+	in, err := takeInput(ctx, c.orphanage.id)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,8 +25,9 @@ type input struct {
 	file string // only we can read it
 }
 
-// takeInput puts the input of the run that a job's context belongs to into a file.
-func takeInput(ctx context.Context) (in input, err error) {
+// takeInput puts the input of the run that a job's context belongs to into a file, whose
+// name has the id of the database.
+func takeInput(ctx context.Context, database string) (in input, err error) {
 	if _, ok := pawl.RunFrom(ctx); !ok {
 		return input{}, nil
 	}
@@ -33,7 +35,7 @@ func takeInput(ctx context.Context) (in input, err error) {
 	if err != nil || len(data) == 0 {
 		return input{}, err
 	}
-	file, err := os.CreateTemp("", "pawl-input-*.json") // with mode 0600
+	file, err := os.CreateTemp("", inputPrefix(database)+"*.json") // with mode 0600
 	if err != nil {
 		return input{}, fmt.Errorf("input: %w", err)
 	}
@@ -44,6 +46,19 @@ func takeInput(ctx context.Context) (in input, err error) {
 		return input{}, fmt.Errorf("input: %w", err)
 	}
 	return in, nil
+}
+
+func inputPrefix(database string) string { return "pawl-input-" + database + "-" }
+
+// sweepInputs deletes the files that a killed daemon has left, when no command of it is
+// there any more to read them.
+func sweepInputs(database string) {
+	files, _ := os.ReadDir(os.TempDir()) // what cannot be listed cannot be swept
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), inputPrefix(database)) {
+			_ = os.Remove(filepath.Join(os.TempDir(), f.Name()))
+		}
+	}
 }
 
 // remove deletes the file.

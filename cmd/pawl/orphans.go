@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +101,13 @@ func (o *orphanage) Setup(ctx context.Context) error {
 			o.waiting[p.flow] = max(o.waiting[p.flow], p.run)
 		}
 	}
-	return o.end(ctx, doomed)
+	if err := o.end(ctx, doomed); err != nil {
+		return err
+	}
+	if runtime.GOOS == "linux" && len(marked(o.id)) == 0 { // elsewhere nobody knows
+		sweepInputs(o.id)
+	}
+	return nil
 }
 
 // Teardown does nothing.

@@ -330,7 +330,7 @@ func (e *Engine) publish(b batch) {
 			e.Logger.Warn("pawl: a job goes on after its run was closed", "flow", c.ID, "run", c.Leak)
 		}
 		e.log(c)
-		f.announce(c.Runs)
+		f.announce(c)
 	}
 	for _, f := range b.flows {
 		e.look(f)

@@ -148,7 +148,8 @@ type Farewell struct {
 type End struct {
 	Flow  string // id of the flow
 	Run   int64
-	Error string // empty: it succeeded
+	Error string    // empty: it succeeded
+	As    RunStatus // as of an [Outcome]
 }
 
 // Command is a row of the inbox.

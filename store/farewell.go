@@ -16,9 +16,10 @@ type farewell struct {
 }
 
 type end struct {
-	Flow  string `json:"flow"`
-	Run   int64  `json:"run"`
-	Error string `json:"error,omitempty"`
+	Flow  string           `json:"flow"`
+	Run   int64            `json:"run"`
+	Error string           `json:"error,omitempty"`
+	As    engine.RunStatus `json:"as,omitempty"`
 }
 
 // Limits keep the file within the block that it has already: there may be no
@@ -33,7 +34,7 @@ func (s *Store) Farewell(f engine.Farewell) error {
 	left := farewell{Of: f.Generation, Stopping: f.StoppingAt}
 	size := 0
 	for _, e := range f.Ends {
-		end := end{Flow: e.Flow, Run: e.Run, Error: engine.Clip(e.Error, farewellError)}
+		end := end{Flow: e.Flow, Run: e.Run, Error: engine.Clip(e.Error, farewellError), As: e.As}
 		text, err := json.Marshal(end)
 		if err != nil {
 			return err

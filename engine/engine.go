@@ -243,7 +243,14 @@ func (e *Engine) Status(id string) (FlowInfo, bool) {
 	if f == nil {
 		return FlowInfo{}, false
 	}
-	return f.state.Load().FlowInfo, true
+	return f.info(), true
+}
+
+// info is the flow as it was last committed, with the jobs that outlast their runs.
+func (f *flow) info() FlowInfo {
+	info := f.state.Load().FlowInfo
+	info.Leaked = int(f.leaks.Load())
+	return info
 }
 
 // List is every flow as it was last committed, in the order of registration;
@@ -252,7 +259,7 @@ func (e *Engine) List() []FlowInfo {
 	ordered := e.all().ordered
 	list := make([]FlowInfo, len(ordered))
 	for i, f := range ordered {
-		list[i] = f.state.Load().FlowInfo
+		list[i] = f.info()
 	}
 	return list
 }

@@ -130,6 +130,8 @@ func (e *Engine) Instants(id string, from, to time.Time) ([]time.Time, error) {
 		return nil, err
 	}
 	switch {
+	case from.IsZero() || to.IsZero():
+		return nil, fmt.Errorf("%w: a backfill needs from and to", ErrInvalidRange)
 	case to.Before(from):
 		return nil, fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC()))
 	case to.After(e.now()):

@@ -3,7 +3,10 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 )
 
@@ -32,6 +35,23 @@ func (a Args) String() string {
 	return string(data)
 }
 
+// parseArgs reads what String writes. An argument that nobody knows was meant as
+// another, so it is an error.
+func parseArgs(text string) (a Args, err error) {
+	if text == "" {
+		return a, nil
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&a); err != nil {
+		return a, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return a, errors.New("want one JSON object")
+	}
+	return a, nil
+}
+
 // verbs are the commands that the inbox knows.
 const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget or claim"
 
@@ -43,12 +63,10 @@ func (e *Engine) fromInbox(row Command) command {
 		c.claim = true
 		return c
 	}
-	var a Args
-	if row.Args != "" {
-		if err := json.Unmarshal([]byte(row.Args), &a); err != nil {
-			c.err = fmt.Errorf("args: %w", err)
-			return c
-		}
+	a, err := parseArgs(row.Args)
+	if err != nil {
+		c.err = fmt.Errorf("args: %w", err)
+		return c
 	}
 	if row.Verb == "forget" {
 		c.do = func() reply { return reply{err: e.forget(row.Flow)} }

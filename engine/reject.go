@@ -100,7 +100,7 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	case before.Version:
 		return nil
 	case 0:
-		return fmt.Errorf("reload: the row of flow %q is gone", f.id)
+		return errors.New("reload: its row is gone")
 	}
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
 	e.replace(f, &state)

@@ -17,7 +17,7 @@ type Config struct {
 	Logger      *slog.Logger     // default: slog.Default()
 	Now         func() time.Time // the wall clock; default: time.Now
 	Queue       int              // capacity of the command queue; default 1024
-	InboxPoll   time.Duration    // how often the inbox is looked at; 0: never
+	InboxPoll   time.Duration    // how often the inbox is looked at; 0: at the start, and when Nudge is called
 	StopTimeout time.Duration    // how long runs in flight may go on after Stop
 	Grace       time.Duration    // how long they have after their contexts were cancelled
 	Guard       bool             // run nothing on a store that was copied or restored until it is claimed
@@ -142,9 +142,7 @@ func Start(ctx context.Context, cfg Config, flows []Flow) (*Engine, error) {
 		return nil, fmt.Errorf("recover: %w", err)
 	}
 	go e.drive()
-	if e.InboxPoll > 0 {
-		e.background.Go(e.pollInbox)
-	}
+	e.background.Go(e.pollInbox)
 	return e, nil
 }
 

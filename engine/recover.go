@@ -44,8 +44,10 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 		}
 	}
 	for _, row := range snapshot.Waiting {
-		if c := e.fromInbox(row); c.do == nil { // the poller finds the others
+		if c := e.fromInbox(row); c.do == nil {
 			commands = append(commands, c)
+		} else {
+			e.Nudge() // the poller finds it
 		}
 	}
 

@@ -90,6 +90,7 @@ func (f *flow) rename(id string) (*flow, error) {
 		return nil, fmt.Errorf("%w: flow %q is to be renamed; wait for its end", ErrAlreadyRunning, f.id)
 	}
 	s.ID = id
+	s.Queue, s.Fill = nil, nil // is read again, with the new id
 	next := &flow{id: id, renamed: true}
 	next.terms.Store(&noTerms)
 	next.state.Store(&s)

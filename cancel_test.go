@@ -55,6 +55,42 @@ func TestCancelEndsARun(t *testing.T) {
 	})
 }
 
+// Of several who cancel a run at once that waits in the store alone, one does, and the
+// others are told that it is over; a backfill that is dropped meanwhile too. X2, M2.
+func TestManyCancelsOfOneRunAreOneCancel(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		time.Sleep(30 * 24 * time.Hour)
+		s := quiet(db)
+		require.NoError(t, s.Manual("work", job(untilCancelled), pawl.WithOverlap(pawl.OverlapBuffer(1000))))
+		require.NoError(t, s.Cron("hourly", "0 * * * *", job(untilCancelled)))
+		r := start(t, s)
+		_, err := r.TriggerMany(t.Context(), "work", make([]any, 500))
+		require.NoError(t, err)
+		_, err = r.Backfill(t.Context(), "hourly", pawl.Backfill{From: time.Now().Add(-480 * time.Hour), To: time.Now()})
+		require.NoError(t, err)
+		errs := make(chan error, 20) // one for each call
+		for range 10 {
+			go func() { errs <- r.Cancel(t.Context(), "work", 450) }()
+			go func() {
+				errs <- errors.Join(r.CancelBackfill(t.Context(), "hourly"), r.Cancel(t.Context(), "hourly", 400))
+			}()
+		}
+		done := 0
+		for range 20 {
+			if err := <-errs; err == nil {
+				done++
+			} else {
+				require.ErrorIs(t, err, pawl.ErrRunOver)
+			}
+		}
+		assert.Equal(t, 1, done)
+		assert.Equal(t, 498, status(t, r, "work").Waiting)
+		assert.Zero(t, status(t, r, "hourly").Backfill)
+		require.ErrorIs(t, r.Stop(context.Background()), pawl.ErrStopTimeout)
+		verify(t, db)
+	})
+}
+
 // A job that does not return in 10 seconds after it was asked to is left behind: its
 // run is cancelled, and what it returns is kept aside. X1, X2.
 func TestCancelledJobThatGoesOnIsLeftBehind(t *testing.T) {

@@ -131,6 +131,32 @@ func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 	})
 }
 
+// An instant that several backfill at once is run once. M2.
+func TestConcurrentBackfillsRunAnInstantOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		time.Sleep(24 * time.Hour)
+		s := quiet(db)
+		require.NoError(t, s.Cron("hourly", "0 * * * *", job(ok)))
+		r := start(t, s)
+		accepted := make(chan int64, 10) // one for each call
+		for range 10 {
+			go func() {
+				n, err := r.Backfill(t.Context(), "hourly", pawl.Backfill{From: time.Now().Add(-5 * time.Hour), To: time.Now()})
+				assert.NoError(t, err)
+				accepted <- n
+			}()
+		}
+		sum := int64(0)
+		for range 10 {
+			sum += <-accepted
+		}
+		assert.Equal(t, int64(6), sum)
+		time.Sleep(time.Minute)
+		assert.Equal(t, int64(6), status(t, r, "hourly").RunCount)
+		stop(t, r, db)
+	})
+}
+
 // What an operator can ask for is a row that anybody with sqlite3 can insert, and its
 // answer stands on it. M5.
 func TestInboxKnowsEveryOperation(t *testing.T) {

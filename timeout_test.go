@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -288,4 +289,63 @@ func TestWhatARunDoesToTheStreak(t *testing.T) {
 		require.NoError(t, p.Stop(context.Background()))
 		verify(t, db)
 	})
+}
+
+// doomed is a store whose process dies right before, or right after, the first commit
+// of a kind of transition.
+type doomed struct {
+	mortal
+	event string
+	after bool
+}
+
+func (d *doomed) Commit(ctx context.Context, b engine.Batch) error {
+	has := func(c engine.Change) bool { return c.Event == d.event }
+	strikes := slices.ContainsFunc(b.Changes, has) && !d.dead.Load()
+	if strikes && !d.after {
+		d.dead.Store(true)
+	}
+	err := d.mortal.Commit(ctx, b)
+	if strikes {
+		d.dead.Store(true)
+	}
+	return err
+}
+
+// A process that dies around the commit of a timeout has either left its run to be
+// interrupted or timed it out: one failure. The job that went on is shown as such until
+// the next start alone. X1, harness 3.
+func TestKilledAtTheCommitOfATimeout(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		bubble(t, func(t *testing.T, db string) {
+			register := func(s *pawl.Scheduler) {
+				require.NoError(t, s.Manual("deaf", job(func(context.Context) error { time.Sleep(time.Hour); return nil }),
+					pawl.WithTimeout(time.Minute), pawl.WithBackoff(pawl.TripAfter(5))))
+			}
+			d := &doomed{mortal: mortal{dead: new(atomic.Bool)}, event: "timeout", after: after}
+			s := quiet(db, pawl.WithStopTimeout(0), pawl.WithStore(func(real engine.Store) engine.Store {
+				d.Store = real
+				return d
+			}))
+			register(s)
+			r := start(t, s)
+			trigger(t, r, "deaf")
+			time.Sleep(2 * time.Minute)
+			require.True(t, d.dead.Load())
+			_ = r.Stop(context.Background())
+
+			p := launch(t, db, register)
+			want, leaks := pawl.RunInterrupted, 0
+			if after {
+				want, leaks = pawl.RunTimedOut, 1
+			}
+			assert.Equal(t, want, runOf(t, p.Runner, "deaf", 1).Status)
+			assert.Equal(t, 1, status(t, p.Runner, "deaf").FailureStreak)
+			assert.Zero(t, status(t, p.Runner, "deaf").Leaked)
+			assert.Len(t, numbers(t, db, "SELECT run_number FROM pawl_leaks WHERE returned_at IS NULL"), leaks)
+			require.NoError(t, p.Stop(context.Background()))
+			verify(t, db)
+			time.Sleep(time.Hour) // the jobs come to an end
+		})
+	}
 }

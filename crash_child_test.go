@@ -238,6 +238,8 @@ func (w *world) job(f crashFlow) pawl.JobFunc {
 			die()
 		case "effect":
 			return w.effect(ctx, run)
+		case "input":
+			return w.input(ctx, run)
 		case "fails once":
 			if run.Attempt == 1 {
 				return errors.New("no luck yet")
@@ -308,6 +310,8 @@ func (w *world) play() error {
 		return w.operate()
 	case "effects":
 		return w.effects()
+	case "feed":
+		return w.feed()
 	}
 	return fmt.Errorf("no script %q", w.Script)
 }

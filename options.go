@@ -44,8 +44,8 @@ func WithQueue(n int) Option {
 	}
 }
 
-// WithInboxPoll sets how often the inbox is looked at; default 250 ms, 0: only
-// at the start. An inbox that nobody used for a minute is looked at half as
+// WithInboxPoll sets how often the inbox is looked at; default 250 ms, 0: only at the
+// start, and after [Runner.TriggerTx]. An inbox that nobody used for a minute is looked at half as
 // often. A look costs no query while nothing is written to the file.
 func WithInboxPoll(d time.Duration) Option {
 	return func(o *options) error {

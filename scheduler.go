@@ -191,7 +191,7 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 	if r.Job, err = r.wrapped(s.options.middleware); err != nil {
 		return err
 	}
-	return s.checkPlan(r.Plan)
+	return errors.Join(s.checkPlan(r.Plan), s.checkFormer(r))
 }
 
 // defaultKeyWindow is how long an idempotency key stands for a run that is over.
@@ -203,6 +203,16 @@ func (s *Scheduler) checkPlan(p engine.Plan) error {
 		return fmt.Errorf("%w: its group %q has no limit; give the scheduler WithGroupLimit(%[2]q, n)", ErrInvalidFlow, p.Group)
 	}
 	return p.Validate()
+}
+
+// checkFormer finds two flows that want the state of the same one.
+func (s *Scheduler) checkFormer(r *registration) error {
+	for _, other := range s.flows {
+		if former := r.Plan.FormerID; former != "" && other.Plan.FormerID == former {
+			return fmt.Errorf("%w: flow %q has the former id %q too", ErrInvalidFlow, other.ID, former)
+		}
+	}
+	return nil
 }
 
 const maxID = 255

@@ -58,6 +58,7 @@ type command struct {
 	look  bool         // it has no event: its flow is looked at again
 	claim bool         // it has no event: it claims the database
 	do    func() reply // it has no event: it is done between two batches
+	did   bool         // it has no event: it was done, and is to be answered
 	probe bool         // it has no event: it writes the owner's row
 	inbox bool         // it is the row in the inbox with the id row
 	row   int64
@@ -246,7 +247,7 @@ func (e *Engine) commit(commands []command) {
 			continue
 		}
 		if c.do != nil {
-			c.err, c.do = c.do().err, nil
+			c.err, c.do, c.did = c.do().err, nil, true
 		}
 		e.commitAll([]command{c})
 	}
@@ -338,7 +339,7 @@ func (e *Engine) publish(b batch) {
 			e.Logger.Warn("pawl: a job goes on after its run was closed", "flow", c.ID, "run", c.Leak)
 		}
 		e.log(c)
-		f.announce(c.Runs)
+		f.announce(c)
 	}
 	for _, f := range b.flows {
 		e.look(f)

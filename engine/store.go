@@ -23,7 +23,8 @@ type Store interface {
 	// busy says that others wait already.
 	Checkpoint(busy bool) error
 
-	// Reload reads one flow again, with the counters, after a rejection.
+	// Reload reads one flow again, with the counters, after a rejection or a failure;
+	// the zero State if it is not there.
 	Reload(ctx context.Context, flow int64) (State, Counters, error)
 
 	// Waiting reads the first runs of a flow that wait, in their order; of a

@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// WaitRun waits until a run is over. Stored says that it is as far as the engine
-// knows, which keeps no run that is over: read the store, and wait again if it is not.
+// WaitRun waits until a run is over. Stored says that it is, as far as the engine
+// knows, but that it does not know the rest, since it keeps no run that is over: read
+// the store, and wait again if the run waits there.
 func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, stored bool, err error) {
 	f := e.all().byID[id]
 	if f == nil {
@@ -20,9 +21,10 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 		return RunInfo{}, false, err
 	}
 	defer f.unsubscribe(w)
-	if !sure { // it is over, or waits in the store alone
-		if _, waits, err := e.Store.WaitingRun(ctx, f.state.Load().Key, number); err != nil || !waits {
-			return RunInfo{}, true, err
+	if !sure {
+		run, _, err := e.Store.WaitingRun(ctx, f.state.Load().Key, number)
+		if err != nil || run.Status.Over() {
+			return RunInfo{}, err == nil, err
 		}
 	}
 	select {
@@ -60,32 +62,37 @@ func (w *waiter) result() (run RunInfo, stored bool, err error) {
 var isOver = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // subscribe joins those who wait for a run. With a short job it often is over
-// before its caller gets here, so the newest that is over is kept. Sure says that
-// the run is known not to be over, or to be.
+// before its caller gets here, so the newest that is over is kept. It is not sure
+// that the run is not over while others of the flow wait: only the store knows
+// which.
 func (f *flow) subscribe(number int64) (w *waiter, sure bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.state.Load() // under the lock: the end of the run is announced after it is published
-	if number < 1 || number > s.LastNumber {
+	switch {
+	case number < 1 || number > s.LastNumber:
 		return nil, false, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
+	case s.has(number) || s.waitingRun(number) != nil:
+		return f.join(number), true, nil
+	case f.ended != nil && f.ended.Number == number:
+		return &waiter{over: isOver, run: f.ended}, true, nil
+	case s.Waiting+s.Backfill > 0:
+		return f.join(number), false, nil
 	}
-	goesOn := s.has(number) || s.waitingRun(number) != nil
-	if !goesOn && (s.Waiting+s.Backfill == 0 || f.ended != nil && f.ended.Number == number) {
-		w := &waiter{over: isOver}
-		if f.ended != nil && f.ended.Number == number {
-			w.run = f.ended
-		}
-		return w, true, nil
-	}
+	return &waiter{over: isOver}, true, nil
+}
+
+// join is the waiter for a run that is not over.
+func (f *flow) join(number int64) *waiter {
 	for w := f.waiters; w != nil; w = w.next {
 		if w.number == number {
 			w.waiting++
-			return w, goesOn, nil
+			return w
 		}
 	}
-	w = &waiter{number: number, over: make(chan struct{}), waiting: 1, next: f.waiters}
+	w := &waiter{number: number, over: make(chan struct{}), waiting: 1, next: f.waiters}
 	f.waiters = w
-	return w, goesOn, nil
+	return w
 }
 
 // unsubscribe forgets a run that nobody waits for any more.
@@ -112,23 +119,31 @@ func (f *flow) take(number int64) *waiter {
 	return nil
 }
 
-// announce tells those who wait which runs are over.
-func (f *flow) announce(runs []Run) {
-	for i := range runs {
-		if runs[i].Status.Over() {
-			f.over(runs[i].Number, &runs[i].RunInfo)
+// announce tells those who wait which runs are over. Which ones a dropped backfill
+// had, only the store knows.
+func (f *flow) announce(c *Change) {
+	for i := range c.Runs {
+		if c.Runs[i].Status.Over() {
+			f.over(c.Runs[i].Number, &c.Runs[i].RunInfo)
 		}
+	}
+	if c.Drop {
+		f.lookAgain()
 	}
 }
 
-// doubt sends all who wait to the store: some of the runs may be over.
-func (f *flow) doubt() {
+// lookAgain lets everybody who waits for a run that is not in flight read the store.
+func (f *flow) lookAgain() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ended = nil
-	for f.waiters != nil {
-		w := f.waiters
-		f.waiters = w.next
+	s := f.state.Load()
+	for at := &f.waiters; *at != nil; {
+		w := *at
+		if s.has(w.number) {
+			at = &w.next
+			continue
+		}
+		*at = w.next
 		close(w.over)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,10 +29,15 @@ func TestDatabaseOfTheVersionBeforeCarriesOn(t *testing.T) {
 		_, err := pawl.Open(db)
 		require.ErrorContains(t, err, "start its runner once")
 
-		ran := map[string]int{}
+		ran, mu := map[string]int{}, sync.Mutex{}
 		s := quiet(db)
 		count := func(id string, then pawl.JobFunc) pawl.Job {
-			return job(func(ctx context.Context) error { ran[id]++; return then(ctx) })
+			return job(func(ctx context.Context) error {
+				mu.Lock()
+				ran[id]++
+				mu.Unlock()
+				return then(ctx)
+			})
 		}
 		policy := func(initial time.Duration, limit int) pawl.FlowOption {
 			return pawl.WithBackoff(pawl.BackoffPolicy{Initial: initial, Jitter: 0.1, StreakLimit: limit})
@@ -74,6 +80,7 @@ func TestDatabaseOfTheVersionBeforeCarriesOn(t *testing.T) {
 		_, err = r.TriggerMany(t.Context(), "by-hand", []any{1, 2, 3})
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, 3, ran["by-hand"])
 		assert.Equal(t, pawl.StatusTripped, status(t, r, "broken").Status)
 		stop(t, r, db)

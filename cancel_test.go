@@ -55,6 +55,35 @@ func TestCancelEndsARun(t *testing.T) {
 	})
 }
 
+// A start that is to cancel the others cancels all of them, or is refused: of a long
+// queue only the first are in memory. O1, X2.
+func TestStartThatCancelsOthersCancelsAllOrNone(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+			if last, _ := pawl.InputOf[bool](ctx); last {
+				return nil
+			}
+			return untilCancelled(ctx)
+		}), pawl.WithOverlap(pawl.OverlapBuffer(1000))))
+		r := start(t, s)
+		cancels := []pawl.TriggerOption{pawl.WithOverlapOnce(pawl.OverlapCancel), pawl.WithInput(true)}
+		_, err := r.TriggerMany(t.Context(), "work", make([]any, 500))
+		require.NoError(t, err)
+		_, err = r.Trigger(t.Context(), "work", cancels...)
+		require.ErrorIs(t, err, pawl.ErrBufferFull)
+		assert.Equal(t, 499, status(t, r, "work").Waiting)
+		for run := int64(30); run <= 500; run++ {
+			require.NoError(t, r.Cancel(t.Context(), "work", run))
+		}
+		info := finish(t, r, "work", cancels...)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		assert.Zero(t, status(t, r, "work").Waiting)
+		assert.Equal(t, []int64{500}, numbers(t, db, "SELECT count(*) FROM pawl_runs WHERE status = 'cancelled'"))
+		stop(t, r, db)
+	})
+}
+
 // Of several who cancel a run at once that waits in the store alone, one does, and the
 // others are told that it is over; a backfill that is dropped meanwhile too. X2, M2.
 func TestManyCancelsOfOneRunAreOneCancel(t *testing.T) {

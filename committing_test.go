@@ -419,3 +419,27 @@ func TestCancelledRunWhoseCommitFailsIsCancelled(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// A job that returns after its run was closed without it has no effect. X1, X4.
+func TestLateReturnHasNoEffect(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		s := quiet(db, pawl.WithSharedFile())
+		slow := func(nap time.Duration) pawl.Job {
+			return job(func(ctx context.Context) error {
+				time.Sleep(nap)
+				run, _ := pawl.RunFrom(ctx)
+				return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, run.Number) })
+			})
+		}
+		require.NoError(t, s.Manual("late", slow(time.Hour), pawl.WithTimeout(time.Minute)))
+		require.NoError(t, s.Manual("in time", slow(65*time.Second), pawl.WithTimeout(time.Minute)))
+		r := start(t, s)
+		assert.Equal(t, pawl.RunTimedOut, finish(t, r, "late").Status)
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "in time").Status, "within its grace")
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, []int64{1}, numbers(t, db, effects))
+		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_leaks WHERE returned_at IS NOT NULL AND error IS NULL"))
+		stop(t, r, db)
+	})
+}

@@ -86,7 +86,7 @@ func (c *campaign) checkEffects() (completed int) {
 func TestKilledAtAnyCommitHasOneEffectPerCompletedRun(t *testing.T) {
 	t.Parallel()
 	c := newEffects(t)
-	for n := 1; n <= 12; n++ {
+	for n := 1; n <= int(max(4, min(howMany(t)/40, 30))); n++ {
 		for _, kill := range []string{"before", "after", "in"} {
 			c.child(child{Script: "effects", Kill: fmt.Sprint(kill, " ", n)}, nil)
 			c.checkEffects()

@@ -200,11 +200,11 @@ func TestTimeoutIsTriedAgainWhenTheStoreFails(t *testing.T) {
 // restart, and no attempt is planned for after it. X1, Q4.
 func TestDeadlineSpansAttemptsAndRestarts(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
-		var deadlines []time.Time
+		deadlines := make(chan time.Time, 9) // one for each attempt
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
 				deadline, _ := ctx.Deadline()
-				deadlines = append(deadlines, deadline.UTC())
+				deadlines <- deadline.UTC()
 				time.Sleep(time.Minute)
 				return errors.New("boom")
 			}), pawl.WithTimeout(10*time.Minute), pawl.WithRetry(9, pawl.BackoffPolicy{Initial: 90 * time.Second, Multiplier: 1}), pawl.WithBackoff(pawl.TripAfter(2))))
@@ -227,10 +227,10 @@ func TestDeadlineSpansAttemptsAndRestarts(t *testing.T) {
 		assert.Equal(t, pawl.RunFailed, info.Status, "a fifth would begin past the deadline")
 		assert.Equal(t, began.Add(10*time.Minute), info.Deadline)
 		assert.Equal(t, 4, info.Attempt)
-		for _, deadline := range deadlines {
-			assert.Equal(t, began.Add(10*time.Minute), deadline)
+		require.Len(t, deadlines, 4)
+		for range 4 {
+			assert.Equal(t, began.Add(10*time.Minute), <-deadlines)
 		}
-		assert.Len(t, deadlines, 4)
 		assert.Equal(t, 1, status(t, p.Runner, "work").FailureStreak)
 		require.NoError(t, p.Stop(context.Background()))
 		verify(t, db)

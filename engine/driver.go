@@ -260,7 +260,7 @@ func (e *Engine) commitAll(commands []command) {
 	}
 	e.resolveDoubts()
 	reloaded := map[*flow]bool{}
-	for range 2*len(commands) + 1 { // a flow is rejected twice at most
+	for range 3*len(commands) + 2 { // a flow is rejected twice at most, an answer once, and a join fails once
 		b := e.apply(commands)
 		err := e.write(b)
 		if failed := new(JoinFailed); errors.As(err, &failed) {

@@ -98,6 +98,8 @@ const laterStarts = 10_000
 func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	o := p.Overlap
 	switch {
+	case o.Cancel && len(c.Queue) < c.Waiting: // those in the store alone would stay, before it
+		return fmt.Errorf("%w: %d starts of flow %q wait, too many to be cancelled at once", ErrBufferFull, c.Waiting, c.ID)
 	case o.Cancel:
 		c.cancelOthers(run, now)
 	case !overlaps && c.Waiting == 0: // only a limit that it shares is in the way

@@ -204,6 +204,7 @@ func (c *Change) rest(now time.Time, p Plan) { c.restAs(StatusIdle, now, p) }
 func (c *Change) restAs(status Status, now time.Time, p Plan) {
 	switch {
 	case p.Backoff != nil && p.Backoff.Trips(c.FailureStreak):
+		c.NextEligible = time.Time{} // the plan may have had another limit when it was drawn
 		c.settleAs(StatusTripped)
 	case c.NextEligible.After(now):
 		c.settleAs(StatusBackoff)
@@ -254,6 +255,9 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 		c.FailureStreak, c.NextEligible = 0, time.Time{}
 		c.settleAs(StatusFailed)
 		return
+	}
+	if c.FailureStreak == 0 || run.Number < c.StreakFrom {
+		c.StreakFrom = run.Number
 	}
 	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
 	if p.Backoff.Trips(c.FailureStreak) {

@@ -434,6 +434,19 @@ func TestLowerLimitActsAtTheNextFailure(t *testing.T) {
 }
 
 // T9, L2: a new flow.
+// A trip has no window, also if the limit came down to the streak while a run was in
+// flight that is nobody's failure. T4, X3.
+func TestTripByALowerLimitHasNoWindow(t *testing.T) {
+	lower := *policy
+	lower.StreakLimit = 1
+	s := stateIn(StatusRunning, Plan{Schedule: minute, Backoff: policy})
+	s.NextEligible = at(50)
+	c, err := Apply(s, Interrupt{Run: 4, Error: "interrupted", Spared: true}, at(5), Plan{Schedule: minute, Backoff: &lower})
+	require.NoError(t, err)
+	assert.Equal(t, StatusTripped, c.Status)
+	assert.Zero(t, c.NextEligible)
+}
+
 func TestNewFlowIsAdoptedAtVersionOne(t *testing.T) {
 	for _, test := range []struct {
 		schedule Schedule

@@ -20,6 +20,7 @@ type driver struct {
 	loops    loops
 	suspects loops // of suspects
 	trials   trials
+	pruner   pruner
 	inFlight int
 	died     error // read after drained
 	timer    *time.Timer
@@ -99,8 +100,10 @@ func (e *Engine) drive() {
 	}()
 	e.timer = time.NewTimer(0)
 	defer e.timer.Stop()
+	e.pruner.start(time.Now())
 	for !e.drainedAll() {
 		e.commit(e.gather())
+		e.prune()
 	}
 	result = e.lastCommit()
 }
@@ -188,7 +191,7 @@ func (e *Engine) arm() {
 	if due := e.firstDue(); !due.IsZero() && !e.draining {
 		wait = min(wait, due.Sub(e.Now()))
 	}
-	if e.freed() && !e.draining {
+	if e.freed() && !e.draining || e.prunes(time.Now()) {
 		wait = 0
 	}
 	if trial := e.trials.first(); trial != nil && !e.draining {
@@ -196,6 +199,9 @@ func (e *Engine) arm() {
 	}
 	for _, c := range e.kept {
 		sooner(c.after)
+	}
+	if len(e.pruner.few) > 0 {
+		sooner(e.pruner.next)
 	}
 	if time.Now().Before(e.retryAt) {
 		wait = time.Until(e.retryAt)
@@ -310,8 +316,7 @@ func (e *Engine) settle(b batch, err error) {
 
 // checkpoint keeps the store fast, if it can while nobody waits for it.
 func (e *Engine) checkpoint() {
-	due := e.firstDue()
-	err := e.Store.Checkpoint(len(e.commands) > 0 || !due.IsZero() && !due.After(e.now()))
+	err := e.Store.Checkpoint(e.waitedFor())
 	if err != nil && !e.piling {
 		e.Logger.Error("pawl: what was committed piles up in the log of the database", "error", err)
 	}
@@ -325,6 +330,7 @@ func (e *Engine) publish(b batch) {
 	for i := range b.Changes {
 		c, f := &b.Changes[i], b.flows[i]
 		e.replace(f, c.State)
+		e.pruner.grow(f, c)
 		if c.Leak != 0 {
 			f.leak(c.Leak)
 			e.Logger.Warn("pawl: a job goes on after its run was closed", "flow", c.ID, "run", c.Leak)

@@ -10,6 +10,8 @@ import "time"
 const (
 	pruneBatch = 64          // runs too many of a flow that are worth a transaction
 	pruneFlows = 64          // flows in one
+	pruneSlice = 2000        // rows in one, while nobody waits: a few milliseconds
+	pruneLarge = 10_000      // rows in one that others wait for: half of the time per row
 	pruneDebt  = 4000        // rows of runs that are written until somebody has to wait for a slice
 	pruneScan  = 4096        // flows that are looked at between two commits
 	pruneRest  = time.Minute // until what is not worth a transaction of its own is deleted
@@ -107,7 +109,7 @@ func (e *Engine) prune() {
 	case p.scan > 0:
 		e.scanOld()
 	case len(p.ready) > 0:
-		err = e.pruneSome()
+		err = e.pruneSome(busy)
 	case !busy:
 		p.tidy, err = e.Store.Tidy(e.work, e.now().Add(-DefaultRetention.For))
 	}
@@ -167,15 +169,18 @@ func (e *Engine) scanOld() {
 }
 
 // pruneSome deletes a slice of the history of the first flows that have too much.
-func (e *Engine) pruneSome() error {
-	p, now := &e.pruner, e.now()
+func (e *Engine) pruneSome(busy bool) error {
+	p, now, rows := &e.pruner, e.now(), pruneSlice
+	if busy {
+		rows = pruneLarge
+	}
 	flows := p.ready[:min(len(p.ready), pruneFlows)]
 	cuts := make([]Cut, len(flows))
 	for i, f := range flows {
 		cuts[i] = f.state.Load().cut(f.plan(), now)
 		f.pruning.goOn(&cuts[i])
 	}
-	results, err := e.Store.Prune(e.work, cuts)
+	results, err := e.Store.Prune(e.work, cuts, rows)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -14,14 +15,18 @@ const (
 	transitionMark = `SELECT seq FROM pawl_transition_log INDEXED BY pawl_transition_mark
 WHERE flow = ?1 AND version % 64 = 0 ORDER BY version LIMIT 1`
 
-	pastTransition = `SELECT seq, COALESCE(prev, 0), at, COALESCE(run_number, 0) FROM pawl_transition_log WHERE seq = ?1`
-	dropTransition = `DELETE FROM pawl_transition_log WHERE seq = ?1`
+	pastTransitions = `WITH RECURSIVE walk (seq) AS (
+    SELECT ?1
+    UNION ALL
+    SELECT w.prev FROM walk k CROSS JOIN pawl_transition_log w ON w.seq = k.seq WHERE w.prev < w.seq
+)
+SELECT x.seq, x.at, COALESCE(x.run_number, 0) FROM walk k CROSS JOIN pawl_transition_log x ON x.seq = k.seq`
+
+	dropTransitions = `DELETE FROM pawl_transition_log WHERE seq IN (SELECT value FROM json_each(?1))`
 )
 
 // change is a transition that may be deleted.
-type change struct {
-	seq, prev, at, run int64
-}
+type change struct{ seq, at, run int64 }
 
 // cutTransitionsOf deletes transitions that are too old, or tell of what was deleted.
 func (p *pruner) cutTransitionsOf(c *engine.Cut, r *engine.Pruned) error {
@@ -34,58 +39,51 @@ func (p *pruner) cutTransitionsOf(c *engine.Cut, r *engine.Pruned) error {
 // a run above through, so that each run that is kept has all of its own, but the
 // newest one of the flow. False: there are more.
 func (p *pruner) cutTransitions(c *engine.Cut, through int64, r *engine.Pruned) (done bool, err error) {
-	for p.left > 0 {
-		steps, last, err := p.oldestSteps(c)
+	for p.left > 0 && !done {
+		changes, whole, err := p.oldestChanges(c)
 		if err != nil {
 			return false, err
 		}
-		for i := len(steps) - 1; i >= 0; i-- {
-			t := steps[i]
-			aged := t.at < limitOf(c.Before)
-			switch {
-			case t.seq == c.LastSeq, t.run > through:
-				return true, nil
-			case t.run == 0 && through == 0 && !aged:
-				r.Oldest = earliest(r.Oldest, instant(t.at))
-				return true, nil
-			}
-			if _, err := p.drop(r, p.cuts.dropTransition, t.seq); err != nil {
-				return false, err
-			}
+		gone := expired(c, changes, through, r)
+		if err := p.dropKeys(r, p.cuts.dropTransitions, gone); err != nil {
+			return false, err
 		}
-		if last || len(steps) == 0 {
-			return true, nil
-		}
+		done = whole || len(gone) < len(changes)
 	}
-	return false, nil
+	return done, nil
 }
 
-// oldestSteps walks from the lowest mark, or the newest transition, down to the
-// oldest.
-func (p *pruner) oldestSteps(c *engine.Cut) (steps []change, last bool, err error) {
+// expired are the transitions, oldest first, that go.
+func expired(c *engine.Cut, changes []change, through int64, r *engine.Pruned) (gone []int64) {
+	for _, t := range changes {
+		switch {
+		case t.seq == c.LastSeq, t.run > through:
+			return gone
+		case t.run == 0 && through == 0 && t.at >= limitOf(c.Before):
+			r.Oldest = earliest(r.Oldest, instant(t.at))
+			return gone
+		}
+		gone = append(gone, t.seq)
+	}
+	return gone
+}
+
+// oldestChanges walks from the lowest mark, or the newest transition, down to the
+// oldest, which is the first of the result. Whole: there are no others.
+func (p *pruner) oldestChanges(c *engine.Cut) (changes []change, whole bool, err error) {
 	seq, err := p.number(p.cuts.transitionMark, c.Flow)
 	if err != nil {
 		return nil, false, err
 	}
-	if last = seq == 0; last {
+	if whole = seq == 0; whole {
 		seq = c.LastSeq
 	}
-	for seq != 0 {
-		var t change
-		p.spend(1)
-		found, err := p.first(p.cuts.pastTransition, func(s *sqlite.Stmt) {
-			t = change{s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2), s.ColumnInt64(3)}
-		}, seq)
-		if err != nil || !found {
-			return steps, last, err
-		}
-		steps = append(steps, t)
-		if t.prev >= seq { // edited by hand
-			break
-		}
-		seq = t.prev
-	}
-	return steps, last, nil
+	err = p.each(p.cuts.pastTransitions, func(s *sqlite.Stmt) {
+		changes = append(changes, change{s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2)})
+	}, seq)
+	p.spend(len(changes))
+	slices.Reverse(changes)
+	return changes, whole || len(changes) == 0, err
 }
 
 const (
@@ -160,25 +158,14 @@ func (p *pruner) cutKeys(c *engine.Cut, r *engine.Pruned) error {
 // stale reads keys that are old enough, in the order of their acceptance, and says
 // which of them are those of runs that are over.
 func (p *pruner) stale(c *engine.Cut) (gone []string, last int64, n int, err error) {
-	q := p.cuts.pastKeys
-	for i, number := range []int64{c.Flow, limitOf(c.KeysOn), limitOf(c.Keys), keySlice} {
-		q.BindInt64(i+1, number)
-	}
-	for {
-		more, err := q.Step()
-		if err != nil {
-			_ = q.Reset() // the first error is the one to report
-			return nil, 0, 0, err
+	err = p.each(p.cuts.pastKeys, func(s *sqlite.Stmt) {
+		n, last = n+1, s.ColumnInt64(1)
+		if s.ColumnBool(2) {
+			gone = append(gone, s.ColumnText(0))
 		}
-		if !more {
-			p.spend(n)
-			return gone, last, n, q.Reset()
-		}
-		n, last = n+1, q.ColumnInt64(1)
-		if q.ColumnBool(2) {
-			gone = append(gone, q.ColumnText(0))
-		}
-	}
+	}, c.Flow, limitOf(c.KeysOn), limitOf(c.Keys), keySlice)
+	p.spend(n)
+	return gone, last, n, err
 }
 
 const (

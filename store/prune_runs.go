@@ -1,6 +1,8 @@
 package store
 
 import (
+	"math"
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -13,11 +15,17 @@ const (
 	runMark = `SELECT key FROM pawl_run_log INDEXED BY pawl_run_mark
 WHERE flow = ?1 AND number > ?2 + 1 AND number % 64 = 0 ORDER BY number LIMIT 1`
 
-	pastRun = `SELECT key, COALESCE(prev, 0), number, status, COALESCE(finished_at, started_at, scheduled_at),
-    min(scheduled_at, COALESCE(started_at, scheduled_at))
-FROM pawl_run_log WHERE key = ?1`
+	// Down to the first run up to ?2.
+	pastRuns = `WITH RECURSIVE walk (key) AS (
+    SELECT ?1
+    UNION ALL
+    SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key WHERE w.prev < w.key AND w.number > ?2
+)
+SELECT r.key, COALESCE(r.prev, 0), r.number, r.status, COALESCE(r.finished_at, r.started_at, r.scheduled_at),
+    min(r.scheduled_at, COALESCE(r.started_at, r.scheduled_at))
+FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key LIMIT ?3`
 
-	dropRun   = `DELETE FROM pawl_run_log WHERE key = ?1`
+	dropRuns  = `DELETE FROM pawl_run_log WHERE key IN (SELECT value FROM json_each(?1))`
 	relink    = `UPDATE pawl_run_log SET prev = ?2 WHERE key = ?1`
 	setPruned = `UPDATE pawl_flow_plan SET pruned = ?2 WHERE key = ?1`
 
@@ -54,7 +62,7 @@ func (p *pruner) cutRuns(c *engine.Cut, r *engine.Pruned) error {
 				r.More = true
 				return err
 			}
-			if err := p.dropAll(c, s, through, r); err != nil {
+			if err := p.dropAll(c, s, r); err != nil {
 				return err
 			}
 		}
@@ -76,40 +84,26 @@ func (p *pruner) stretch(c *engine.Cut, looked int64) (s stretch, err error) {
 	if s.whole = key == 0; s.whole {
 		key = c.LastKey
 	}
-	for key != 0 {
-		run, found, err := p.past(key)
-		if err != nil || !found {
-			return s.turned(), err
-		}
-		if run.Number <= looked {
-			s.below = run.Key
-			break
-		}
-		s.runs = append(s.runs, run)
-		if run.Prev >= key { // edited by hand
-			break
-		}
-		key = run.Prev
+	runs, err := p.walk(key, looked, math.MaxInt64)
+	if n := len(runs) - 1; n >= 0 && runs[n].Number <= looked {
+		s.below, runs = runs[n].Key, runs[:n]
 	}
-	return s.turned(), nil
+	slices.Reverse(runs)
+	s.runs = runs
+	return s, err
 }
 
-func (p *pruner) past(key int64) (run past, found bool, err error) {
-	p.spend(1)
-	found, err = p.first(p.cuts.pastRun, func(s *sqlite.Stmt) {
+// walk reads at most so many runs of a flow, newest first, from a key down to the
+// first that was looked at.
+func (p *pruner) walk(key, looked, most int64) (runs []past, err error) {
+	err = p.each(p.cuts.pastRuns, func(s *sqlite.Stmt) {
+		run := past{since: instant(s.ColumnInt64(5))}
 		run.Key, run.Prev, run.Number = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2)
-		run.Status = runStatuses.word(s.ColumnInt64(3))
-		run.End, run.since = instant(s.ColumnInt64(4)), instant(s.ColumnInt64(5))
-	}, key)
-	return run, found, err
-}
-
-// turned puts the oldest run first.
-func (s stretch) turned() stretch {
-	for i, j := 0, len(s.runs)-1; i < j; i, j = i+1, j-1 {
-		s.runs[i], s.runs[j] = s.runs[j], s.runs[i]
-	}
-	return s
+		run.Status, run.End = runStatuses.word(s.ColumnInt64(3)), instant(s.ColumnInt64(4))
+		runs = append(runs, run)
+	}, key, looked, most)
+	p.spend(len(runs))
+	return runs, err
 }
 
 // judge marks the runs that go. Looked is the last of those that go or are spared,
@@ -132,14 +126,13 @@ func (s stretch) judge(c *engine.Cut, r *engine.Pruned) (looked, through int64, 
 }
 
 // dropAll deletes the runs that go, and lets those that stay point at each other.
-func (p *pruner) dropAll(c *engine.Cut, s stretch, through int64, r *engine.Pruned) error {
+func (p *pruner) dropAll(c *engine.Cut, s stretch, r *engine.Pruned) error {
+	var gone []past
 	below := s.below
 	for i := range s.runs {
 		run := &s.runs[i]
 		if run.gone {
-			if err := p.dropRun(c, run, r); err != nil {
-				return err
-			}
+			gone = append(gone, *run)
 			continue
 		}
 		if err := p.link(run, below); err != nil {
@@ -147,16 +140,23 @@ func (p *pruner) dropAll(c *engine.Cut, s stretch, through int64, r *engine.Prun
 		}
 		below = run.Key
 	}
-	return p.prunedTo(c, through, r)
+	return p.dropRuns(c, gone, r)
 }
 
-// prunedTo remembers the highest run that was deleted.
-func (p *pruner) prunedTo(c *engine.Cut, number int64, r *engine.Pruned) error {
-	if number <= r.Pruned {
-		return nil
+// dropRuns deletes runs, and remembers the highest of them.
+func (p *pruner) dropRuns(c *engine.Cut, gone []past, r *engine.Pruned) error {
+	keys, highest := make([]int64, len(gone)), int64(0)
+	for i, run := range gone {
+		keys[i], highest = run.Key, max(highest, run.Number)
 	}
-	r.Pruned = number
-	_, err := p.exec(p.cuts.setPruned, c.Flow, number)
+	if err := p.dropKeys(r, p.cuts.dropRuns, keys); err != nil {
+		return err
+	}
+	if err := p.dropLeaks(c, gone, r); err != nil || highest <= r.Pruned {
+		return err
+	}
+	r.Pruned = highest
+	_, err := p.exec(p.cuts.setPruned, c.Flow, highest)
 	return err
 }
 
@@ -172,10 +172,8 @@ func (p *pruner) link(run *past, below int64) error {
 	return err
 }
 
-func (p *pruner) dropRun(c *engine.Cut, run *past, r *engine.Pruned) error {
-	if _, err := p.drop(r, p.cuts.dropRun, run.Key); err != nil {
-		return err
-	}
+// dropLeaks deletes what is known of jobs that outlasted their runs.
+func (p *pruner) dropLeaks(c *engine.Cut, gone []past, r *engine.Pruned) error {
 	if p.leaks == nil {
 		n, err := p.number(p.cuts.anyLeak)
 		if err != nil {
@@ -187,61 +185,83 @@ func (p *pruner) dropRun(c *engine.Cut, run *past, r *engine.Pruned) error {
 	if !*p.leaks {
 		return nil
 	}
-	_, err := p.drop(r, p.cuts.dropLeak, c.Flow, run.Number)
-	return err
-}
-
-// cutSpared walks over the runs that stayed when others around them were deleted,
-// newest first, and deletes those that need not stay any more.
-func (p *pruner) cutSpared(c *engine.Cut, r *engine.Pruned) error {
-	upper, next, err := p.firstSpared(c, r)
-	if err != nil || upper == nil {
-		return err
-	}
-	r.Resume = 0
-	for next != 0 && next < upper.Key {
-		if p.left <= 0 {
-			r.More, r.Resume = true, upper.Key
-			return p.link(upper, next)
-		}
-		run, found, err := p.past(next)
-		if err != nil || !found {
+	for _, run := range gone {
+		if _, err := p.drop(r, p.cuts.dropLeak, c.Flow, run.Number); err != nil {
 			return err
-		}
-		next = run.Prev
-		if !c.Spares(&run.Past) && c.Expired(&run.Past) {
-			if err := p.dropRun(c, &run, r); err != nil {
-				return err
-			}
-			if err := p.prunedTo(c, run.Number, r); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := p.link(upper, run.Key); err != nil {
-			return err
-		}
-		r.Spared, upper = true, &run
-		if !c.Spares(&run.Past) {
-			r.Oldest = earliest(r.Oldest, run.End)
 		}
 	}
 	return nil
 }
 
-// firstSpared is where the walk begins, or goes on: a run that stays, and the key of
-// the one before it. Nil: there is nothing to walk over.
-func (p *pruner) firstSpared(c *engine.Cut, r *engine.Pruned) (upper *past, next int64, err error) {
+// sparedSlice is how many runs that stayed one step looks at.
+const sparedSlice = 250
+
+// cutSpared walks over the runs that stayed when others around them were deleted,
+// newest first, and deletes those that need not stay any more.
+func (p *pruner) cutSpared(c *engine.Cut, r *engine.Pruned) error {
+	upper, err := p.firstSpared(c, r)
+	if err != nil || upper == nil {
+		return err
+	}
+	for p.left > 0 {
+		runs, err := p.walk(upper.Prev, 0, sparedSlice)
+		if err != nil {
+			return err
+		}
+		if upper, err = p.thin(c, upper, runs, r); err != nil {
+			return err
+		}
+		if r.Resume = upper.Key; len(runs) < sparedSlice {
+			r.Resume = 0
+			return nil
+		}
+	}
+	r.More = true
+	return nil
+}
+
+// thin deletes those of the runs below one that stays which need not stay any more,
+// and returns the last that does.
+func (p *pruner) thin(c *engine.Cut, upper *past, runs []past, r *engine.Pruned) (*past, error) {
+	var gone []past
+	for i := range runs {
+		run := &runs[i]
+		spared := c.Spares(&run.Past)
+		if !spared && c.Expired(&run.Past) {
+			gone = append(gone, *run)
+			if i == len(runs)-1 {
+				if err := p.link(upper, run.Prev); err != nil {
+					return nil, err
+				}
+			}
+			continue
+		}
+		if err := p.link(upper, run.Key); err != nil {
+			return nil, err
+		}
+		if r.Spared, upper = true, run; !spared {
+			r.Oldest = earliest(r.Oldest, run.End)
+		}
+	}
+	return upper, p.dropRuns(c, gone, r)
+}
+
+// firstSpared is where the walk begins, or goes on: the run above the next. Nil:
+// there is nothing to walk over.
+func (p *pruner) firstSpared(c *engine.Cut, r *engine.Pruned) (*past, error) {
 	if c.Resume != 0 {
-		run, found, err := p.past(c.Resume)
-		if err != nil || found {
+		runs, err := p.walk(c.Resume, 0, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(runs) > 0 {
 			r.Spared = true
-			return &run, run.Prev, err
+			return &runs[0], nil
 		}
 	}
 	s, err := p.stretch(c, r.Looked)
 	if err != nil || len(s.runs) == 0 || s.below == 0 {
-		return nil, 0, err
+		return nil, err
 	}
-	return &s.runs[0], s.below, nil
+	return &s.runs[0], nil
 }

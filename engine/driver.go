@@ -102,8 +102,9 @@ func (e *Engine) drive() {
 	defer e.timer.Stop()
 	e.pruner.start(time.Now())
 	for !e.drainedAll() {
-		e.commit(e.gather())
-		e.prune()
+		commands := e.gather()
+		e.commit(commands)
+		e.prune(len(commands) > 0)
 	}
 	result = e.lastCommit()
 }
@@ -191,7 +192,7 @@ func (e *Engine) arm() {
 	if due := e.firstDue(); !due.IsZero() && !e.draining {
 		wait = min(wait, due.Sub(e.Now()))
 	}
-	if e.freed() && !e.draining || e.prunes(time.Now()) {
+	if e.freed() && !e.draining {
 		wait = 0
 	}
 	if trial := e.trials.first(); trial != nil && !e.draining {
@@ -200,9 +201,7 @@ func (e *Engine) arm() {
 	for _, c := range e.kept {
 		sooner(c.after)
 	}
-	if len(e.pruner.few) > 0 {
-		sooner(e.pruner.next)
-	}
+	wait = min(wait, e.pruneIn(time.Now()))
 	if time.Now().Before(e.retryAt) {
 		wait = time.Until(e.retryAt)
 	}

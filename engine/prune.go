@@ -2,20 +2,21 @@ package engine
 
 import "time"
 
-// History is deleted between commits: in slices of a few milliseconds while nobody
-// waits, and while somebody always does, as fast as runs are added. A flow with a few
+// History is deleted between commits: in slices of a few milliseconds when nothing
+// else is to be done, and when there always is, as fast as runs are added. A flow with a few
 // runs too many waits for others, or for a minute; each hour those that have something
 // of a certain age are looked at. All that is remembered is in memory.
 
 const (
-	pruneBatch = 64          // runs too many of a flow that are worth a transaction
-	pruneFlows = 64          // flows in one
-	pruneSlice = 2000        // rows in one, while nobody waits: a few milliseconds
-	pruneLarge = 10_000      // rows in one that others wait for: half of the time per row
-	pruneDebt  = 4000        // rows of runs that are written until somebody has to wait for a slice
-	pruneScan  = 4096        // flows that are looked at between two commits
-	pruneRest  = time.Minute // until what is not worth a transaction of its own is deleted
-	pruneRound = time.Hour   // between looks for what is too old
+	pruneBatch = 64                   // runs too many of a flow that are worth a transaction
+	pruneFlows = 64                   // flows in one
+	pruneSlice = 2000                 // rows in one, while nobody waits: a few milliseconds
+	pruneLarge = 10_000               // rows in one that others wait for: half of the time per row
+	pruneDebt  = 2000                 // rows of runs that are written until somebody has to wait for a slice
+	pruneCalm  = 2 * time.Millisecond // without work until nobody is taken to wait
+	pruneScan  = 4096                 // flows that are looked at between two commits
+	pruneRest  = time.Minute          // until what is not worth a transaction of its own is deleted
+	pruneRound = time.Hour            // between looks for what is too old
 )
 
 // pruner is what the driver knows of history that has to be deleted.
@@ -29,6 +30,7 @@ type pruner struct {
 	tidy  bool      // there may be something to do beyond flows
 	again time.Time // not before, after an error; monotonic
 	ill   bool      // the last attempt failed
+	calm  bool      // the driver had nothing else to do
 }
 
 // pruning is what it knows of a flow.
@@ -93,14 +95,29 @@ func (e *Engine) prunes(now time.Time) bool {
 	return e.pruner.pending() && !e.draining && !e.passive() && !now.Before(e.pruner.again) && !now.Before(e.retryAt)
 }
 
-// prune deletes a slice of history, if there is some and time for it.
-func (e *Engine) prune() {
+// pruneIn is how long the driver may sleep until it has history to delete.
+func (e *Engine) pruneIn(now time.Time) time.Duration {
+	switch p := &e.pruner; {
+	case !e.prunes(now) && len(p.few) > 0:
+		return p.next.Sub(now)
+	case !e.prunes(now):
+		return lookDelay
+	case p.calm:
+		return 0
+	}
+	return pruneCalm
+}
+
+// prune deletes a slice of history, if there is some and time for it. Worked says
+// that the driver comes from doing something else.
+func (e *Engine) prune(worked bool) {
 	now, p := time.Now(), &e.pruner
+	p.calm = !worked
 	p.wake(now, len(e.all().ordered))
 	if !e.prunes(now) {
 		return
 	}
-	busy := e.waitedFor()
+	busy := worked || e.waitedFor()
 	if busy && p.debt < pruneDebt {
 		return
 	}

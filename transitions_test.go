@@ -51,13 +51,6 @@ func (f *follower) ended() error {
 	return f.end
 }
 
-func upTo(from, to int64) (list []int64) {
-	for ; from <= to; from++ {
-		list = append(list, from)
-	}
-	return list
-}
-
 // V1: the tail begins where it is told, has every transition once and in order, old
 // ones and new, and ends with its context.
 func TestTailMissesNothing(t *testing.T) {

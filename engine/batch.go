@@ -104,7 +104,7 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 // add takes a change into the batch.
 func (b *batch) add(c command, before *State, change Change) {
 	b.counters.Seq++
-	change.Seq = b.counters.Seq
+	change.Number(b.counters.Seq)
 	b.counters.Run = max(b.counters.Run, change.LastKey)
 	b.counters.Flow = max(b.counters.Flow, change.Key)
 	if before.onTrial() {

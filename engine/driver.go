@@ -20,6 +20,7 @@ type driver struct {
 	loops    loops
 	suspects loops // of suspects
 	trials   trials
+	pruner   pruner
 	inFlight int
 	died     error // read after drained
 	timer    *time.Timer
@@ -100,8 +101,11 @@ func (e *Engine) drive() {
 	}()
 	e.timer = time.NewTimer(0)
 	defer e.timer.Stop()
+	e.pruner.start(time.Now())
 	for !e.drainedAll() {
-		e.commit(e.gather())
+		commands := e.gather()
+		e.commit(commands)
+		e.prune(len(commands) > 0)
 	}
 	result = e.lastCommit()
 }
@@ -198,6 +202,7 @@ func (e *Engine) arm() {
 	for _, c := range e.kept {
 		sooner(c.after)
 	}
+	wait = min(wait, e.pruneIn(time.Now()))
 	if time.Now().Before(e.retryAt) {
 		wait = time.Until(e.retryAt)
 	}
@@ -319,8 +324,7 @@ func (e *Engine) observe(b batch) {
 
 // checkpoint keeps the store fast, if it can while nobody waits for it.
 func (e *Engine) checkpoint() {
-	due := e.firstDue()
-	err := e.Store.Checkpoint(len(e.commands) > 0 || !due.IsZero() && !due.After(e.now()))
+	err := e.Store.Checkpoint(e.waitedFor())
 	if err != nil && !e.piling {
 		e.Logger.Error("pawl: what was committed piles up in the log of the database", "error", err)
 	}
@@ -334,6 +338,7 @@ func (e *Engine) publish(b batch) {
 	for i := range b.Changes {
 		c, f := &b.Changes[i], b.flows[i]
 		e.replace(f, c.State)
+		e.pruner.grow(f, c)
 		if c.Leak != 0 {
 			f.leak(c.Leak)
 			e.Logger.Warn("pawl: a job goes on after its run was closed", "flow", c.ID, "run", c.Leak)

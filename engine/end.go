@@ -269,6 +269,9 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 		c.settleAs(StatusFailed)
 		return
 	}
+	if c.FailureStreak == 0 || run.Number < c.StreakFrom {
+		c.StreakFrom = run.Number
+	}
 	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
 	if c.probes(run) || p.Backoff.Trips(c.FailureStreak) {
 		c.NextEligible = time.Time{}

@@ -115,7 +115,8 @@ type flow struct {
 	place    int            // index in the heap
 	position int            // in the order of registration
 	renamed  bool           // the store knows it by another id
-	leaks    atomic.Int32   // len(leaked), for others
+	pruning  pruning
+	leaks    atomic.Int32 // len(leaked), for others
 }
 
 // terms are what the program says of a flow.

@@ -19,6 +19,9 @@ func Apply(s State, e Event, now time.Time, p Plan) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
+	if c.FailureStreak == 0 {
+		c.StreakFrom = 0
+	}
 	if p.Schedule != nil {
 		c.oddities(c.schedule(p), undecided, now)
 	}

@@ -43,6 +43,15 @@ type Store interface {
 	// Ran tells which of the instants in from..to, in milliseconds, have a run.
 	Ran(ctx context.Context, flow int64, from, to time.Time) (map[int64]bool, error)
 
+	// Prune deletes a slice of what the cuts say, in one transaction, and returns
+	// what came of each. It reads and writes about so many rows, writes nothing if
+	// there is nothing to delete, and does not wait for others who write.
+	Prune(ctx context.Context, cuts []Cut, rows int) ([]Pruned, error)
+
+	// Tidy deletes a slice of what belongs to no flow and ended before an instant,
+	// and gives back a part of the space that is free. It says whether there is more.
+	Tidy(ctx context.Context, before time.Time) (more bool, err error)
+
 	// Forget deletes a flow with its history.
 	Forget(ctx context.Context, flow int64) error
 

@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A streak that trips under a plan which came with a lower limit leaves no window
+// behind, though nobody failed: the trip alone holds the flow. X3.
+func TestTripByALowerLimitLeavesNoWindow(t *testing.T) {
+	plan := Plan{Schedule: minute, Backoff: &BackoffPolicy{}, Database: "db"}
+	s := State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}
+	apply := func(e Event) {
+		t.Helper()
+		c, err := Apply(s, e, epoch, plan)
+		require.NoError(t, err)
+		s = *c.State
+	}
+	apply(Adopt{})
+	apply(Reserve{Trigger: TriggerManual, Key: 1})
+	apply(Outcome{Run: 1, Error: "boom"})
+	require.Equal(t, StatusBackoff, s.Status)
+	plan.Backoff = &BackoffPolicy{StreakLimit: 1}
+	apply(Adopt{})
+	apply(Reserve{Trigger: TriggerManual, Key: 2})
+	apply(Interrupt{Run: 2, Error: "interrupted", Spared: true})
+	assert.Equal(t, StatusTripped, s.Status)
+	assert.Zero(t, s.NextEligible)
+	assert.Zero(t, s.NextRun)
+}

@@ -106,7 +106,7 @@ func (e *Engine) farewell() error {
 	f := Farewell{Generation: e.owner.Generation, StoppingAt: e.owner.StoppingAt}
 	for _, c := range e.kept {
 		if o, ok := c.event.(Outcome); ok && c.join == nil { // a success is none without what joins it
-			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As})
+			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output})
 		}
 	}
 	err := fmt.Errorf("the database took no last write; the next start settles what is open")

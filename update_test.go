@@ -61,6 +61,24 @@ func TestUpdateChangesTheFlowsOfARunningScheduler(t *testing.T) {
 	})
 }
 
+// A run in flight of a flow that is removed ends with this attempt: nobody would make
+// another. M4, Q4.
+func TestRunOfARemovedFlowIsNotTriedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("goes", job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }),
+			pawl.WithRetry(3, everyMinute)))
+		r := start(t, s)
+		trigger(t, r, "goes")
+		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("goes") }))
+		info, err := r.WaitRun(t.Context(), "goes", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunFailed, info.Status)
+		require.NoError(t, r.Forget(t.Context(), "goes"))
+		stop(t, r, db)
+	})
+}
+
 // An error of the change, of a registration, of a resource or of the commit leaves
 // everything as it was. M4.
 func TestFailedUpdateLeavesEverythingAsItWas(t *testing.T) {

@@ -278,6 +278,8 @@ func (w *world) play() error {
 		return w.deaf()
 	case "one":
 		return w.one()
+	case "prune":
+		return w.prune()
 	}
 	return fmt.Errorf("no script %q", w.Script)
 }

@@ -114,9 +114,13 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	scheduled := run.Trigger == TriggerSchedule && !run.Ending
 	c.spare(run, RunCancelled, e.Error, now, p)
 	switch {
+	case c.owes(): // another run of the flow was cancelled before
 	case !scheduled || !c.PausedAt.IsZero():
 		c.planNext(blocked, now, p)
 	case c.Status != StatusTripped && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
+		if c.Held.IsZero() {
+			c.Held = c.NextRun
+		}
 		c.NextRun, c.Attempt = run.ScheduledAt, run.Attempt
 	default:
 		c.again(e.Key, run, now, p)

@@ -211,14 +211,44 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 	case passed.After(now) || !blocked || c.backlog(p):
 	default:
 		c.note("skipped " + stamp(passed) + ": running")
-		c.decide(s, passed, now, Verdict{Kind: VerdictOverlap, Run: c.RunNumber, Reason: c.inTheWay(p)})
+		c.decide(s, c.unfired(s), now, Verdict{Kind: VerdictOverlap, Run: c.RunNumber, Reason: c.inTheWay(p)})
 		c.planAt(s.Next(now, c.LastScheduled), p)
 	}
-	if c.Status == StatusTripped || !c.PausedAt.IsZero() {
-		c.Held, c.NextRun = c.NextRun, time.Time{}
+	c.keepBack(s, now, p)
+}
+
+// keepBack holds the next run back while the flow is tripped or paused, and moves it
+// out of the backoff window.
+func (c *Change) keepBack(s Schedule, now time.Time, p Plan) {
+	if c.Status != StatusTripped && c.PausedAt.IsZero() {
+		c.avoidWindow(p)
 		return
 	}
-	c.avoidWindow(p)
+	first := c.NextRun
+	if !c.Held.IsZero() { // by a window
+		first = reconsidered(s, c.Held, now.Add(time.Millisecond))
+		c.release(s, now, VerdictBackoff, "")
+	}
+	c.Held, c.NextRun = first, time.Time{}
+}
+
+// owes says whether the next run is to make up for one that a stop cancelled. Then
+// Held is the first instant after it without a verdict.
+func (s *State) owes() bool { return !s.NextRun.IsZero() && s.NextRun.Equal(s.LastScheduled) }
+
+// unfired is the next instant that has no run and is not in a backoff window; those
+// before it get their verdict.
+func (c *Change) unfired(s Schedule) time.Time {
+	first := c.NextRun
+	switch {
+	case c.owes() && c.Held.IsZero():
+		return time.Time{}
+	case c.owes():
+		first, c.Held = c.Held, time.Time{}
+	case !c.Held.IsZero():
+		c.release(s, first.Add(-time.Millisecond), VerdictBackoff, "")
+	}
+	return first
 }
 
 // inTheWay is why an instant was skipped.
@@ -247,13 +277,10 @@ func (c *Change) resume(now time.Time, p Plan) {
 	if c.NextRun.IsZero() && c.Held.IsZero() && c.busySchedule() {
 		return
 	}
+	s := c.schedule(p)
 	c.Held = time.Time{}
-	c.planAt(c.schedule(p).Resume(now, c.LastEnd, c.LastScheduled), p)
-	if c.Status == StatusTripped || !c.PausedAt.IsZero() {
-		c.Held, c.NextRun = c.NextRun, time.Time{}
-		return
-	}
-	c.avoidWindow(p)
+	c.planAt(s.Resume(now, c.LastEnd, c.LastScheduled), p)
+	c.keepBack(s, now, p)
 }
 
 // avoidWindow moves the next run out of the backoff window.

@@ -8,9 +8,9 @@ import (
 // reset forgets the streak, the window and a trip. A flow that waited for the
 // end of a window, or for a reset, is planned anew.
 func (c *Change) reset(e Reset, now time.Time, p Plan) error {
-	waited := c.Status == StatusTripped || c.NextEligible.After(now)
 	s, held := c.schedule(p), c.Held
 	kind, reason := c.State.hold()
+	waited := c.Status == StatusTripped || c.NextEligible.After(now) || kind == VerdictTripped && !held.IsZero() // a probe is in flight
 	c.FailureStreak, c.NextEligible = 0, time.Time{}
 	c.LastError, c.ErrorKey = "", 0
 	if c.InFlight == 0 {
@@ -19,13 +19,11 @@ func (c *Change) reset(e Reset, now time.Time, p Plan) error {
 	if e.Reason != "" {
 		c.note(e.Reason)
 	}
-	if !waited {
+	if !waited || kind == VerdictPaused && !held.IsZero() {
 		return nil
 	}
 	c.resume(now, p)
-	if kind != VerdictPaused {
-		c.decide(s, held, before(c.undecided(), now), Verdict{Kind: kind, Reason: reason})
-	}
+	c.decide(s, held, before(c.undecided(), now), Verdict{Kind: kind, Reason: reason})
 	return nil
 }
 
@@ -50,21 +48,16 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 		return nil
 	}
 	blocked := c.blocked(p)
-	window, reason := c.State.hold()
 	c.PausedAt = now
 	if c.Status == StatusTripped || c.NextRun.IsZero() {
 		return nil // the trip goes on, or the end of a run plans
 	}
 	s := c.schedule(p)
-	if !c.Held.IsZero() {
-		c.release(s, now, window, reason)
-		c.NextRun = s.Resume(now, c.LastEnd, c.LastScheduled)
-	}
 	if blocked && !c.NextRun.After(now) {
-		c.decide(s, c.NextRun, now, Verdict{Kind: VerdictOverlap, Run: c.LastNumber, Reason: c.inTheWay(p)})
-		c.NextRun = s.Next(now, c.LastScheduled)
+		c.decide(s, c.unfired(s), now, Verdict{Kind: VerdictOverlap, Run: c.LastNumber, Reason: c.inTheWay(p)})
+		c.planAt(s.Next(now, c.LastScheduled), p)
 	}
-	c.Held, c.NextRun = c.NextRun, time.Time{}
+	c.keepBack(s, now, p)
 	return nil
 }
 
@@ -83,12 +76,22 @@ func (c *Change) unpause(e Resume, now time.Time, p Plan) error {
 	if e.From.IsZero() {
 		c.planAt(s.Resume(now, c.LastEnd, c.LastScheduled), p)
 	} else {
-		from := later(e.From.UTC().Truncate(time.Millisecond), held)
-		c.planAt(s.After(from.Add(-time.Millisecond)), p)
+		c.planAt(reconsidered(s, held, earlier(e.From.UTC().Truncate(time.Millisecond), now)), p)
 	}
 	c.decide(s, held, before(c.NextRun, now), Verdict{Kind: VerdictPaused, Reason: note})
 	c.avoidWindow(p)
 	return nil
+}
+
+// reconsidered is the first instant of those since held that is not before from.
+func reconsidered(s Schedule, held, from time.Time) time.Time {
+	if !held.Before(from) {
+		return held
+	}
+	if n, last := s.Count(held, from.Add(-time.Millisecond)); n > 0 {
+		return s.After(last)
+	}
+	return s.After(from.Add(-time.Millisecond))
 }
 
 // drop cancels what waits of a backfill.

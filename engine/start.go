@@ -191,18 +191,12 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: flow %q", errFull, c.ID)
 	}
 	s, first := c.schedule(p), c.NextRun
-	if !c.Held.IsZero() {
-		v, reason := c.State.hold()
-		c.release(s, first.Add(-time.Millisecond), v, reason)
-	}
 	at, attempt, next := first, 1, time.Time{}
 	number := c.LastNumber + 1
-	if first.Equal(c.LastScheduled) { // it was cancelled, and makes up for what was missed since
-		attempt, next = c.Attempt+1, s.During(now, at)
-		if !c.floats(s, now) {
-			c.decide(s, s.After(at), now, Verdict{Kind: VerdictCoalesced, Run: number})
-		}
+	if c.owes() {
+		attempt, next = c.Attempt+1, c.makeUp(s, number, now, p)
 	} else {
+		c.release(s, first.Add(-time.Millisecond), VerdictBackoff, "")
 		first = c.miss(s, first, now, p)
 		if first.IsZero() || first.After(now) {
 			c.NextRun, c.Event = first, "miss"
@@ -226,12 +220,27 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	return nil
 }
 
+// makeUp is the next instant when a run is repeated that a stop cancelled: it makes up
+// for those that passed since, unless each is to have a run of its own.
+func (c *Change) makeUp(s Schedule, number int64, now time.Time, p Plan) time.Time {
+	since := c.Held
+	c.Held = time.Time{}
+	switch {
+	case c.floats(s, now) || since.IsZero():
+		return s.During(now, c.LastScheduled)
+	case p.CatchUp.Mode == CatchAll:
+		return since
+	}
+	c.decide(s, since, now, Verdict{Kind: VerdictCoalesced, Run: number})
+	return s.During(now, c.LastScheduled)
+}
+
 // miss passes over the instants from first on that are too old to be made up for.
 func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
 	if before := p.CatchUp.tooOld(now, p); first.Before(before) {
-		until := earlier(before, now.Add(time.Millisecond)).Add(-time.Millisecond)
-		c.decide(s, first, until, Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
-		first = s.After(until)
+		until := earlier(before, now.Add(time.Millisecond))
+		c.decide(s, first, until.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
+		first = reconsidered(s, first, until)
 	}
 	if p.CatchUp.Mode != CatchAll || first.IsZero() || c.floats(s, now) {
 		return first

@@ -241,7 +241,7 @@ func (c *Client) WaitRun(ctx context.Context, id string, run int64) (info RunInf
 		if !ok {
 			return false, c.notFound(ctx, id, run)
 		}
-		return info.Status != RunRunning, nil
+		return info.Status.Over(), nil
 	})
 	if err != nil {
 		return RunInfo{}, fmt.Errorf("wait: %w", err)

@@ -151,12 +151,14 @@ func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
 
 // crash interrupts what is in flight: one failure, however many runs. T7.
 func (f *policyFlow) crash(now time.Duration) {
-	for i, r := range slices.Clone(f.open) {
+	counted := false
+	for _, r := range slices.Clone(f.open) {
 		switch {
 		case r.asked:
 			f.close(r, pawl.RunCancelled, now)
 			f.rest(pawl.StatusIdle, now)
-		case i == 0:
+		case !counted:
+			counted = true
 			f.close(r, pawl.RunInterrupted, now)
 			f.fail(now)
 		default:
@@ -240,6 +242,9 @@ func (f *policyFlow) reset(now time.Duration) {
 	case !waited, f.next == never && f.held == never && f.scheduled():
 	case held != never && reason == "suppressed_paused": // the pause goes on
 	default:
+		if held == never {
+			held = f.next
+		}
 		f.decide(held, now, reason)
 		f.held, f.next = never, f.resume(now)
 		f.hold(now)

@@ -118,7 +118,7 @@ func (f *policyFlow) head() time.Duration {
 	switch {
 	case f.stuck() || len(f.waits) == 0 || len(f.open) >= f.slots():
 		return never
-	case f.waits[0].trigger == "schedule" && !f.waits[0].again:
+	case f.waits[0].trigger == "schedule":
 		return max(f.waits[0].due, f.eligible)
 	}
 	return f.waits[0].due

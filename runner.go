@@ -93,17 +93,21 @@ type resource struct {
 // WaitRun waits until a run is over and returns it. Errors: [ErrFlowNotFound],
 // [ErrRunNotFound], [ErrStopped], that of ctx.
 func (r *Runner) WaitRun(ctx context.Context, id string, run int64) (RunInfo, error) {
-	info, stored, err := r.engine.WaitRun(ctx, id, run)
-	if stored && err == nil {
-		info, stored, err = r.store.Run(ctx, id, run)
-		if err == nil && !stored {
-			err = fmt.Errorf("%w: run %d of flow %q is not kept any more", ErrRunNotFound, run, id)
+	for {
+		info, stored, err := r.engine.WaitRun(ctx, id, run)
+		if stored && err == nil {
+			info, stored, err = r.store.Run(ctx, id, run)
+			if err == nil && !stored {
+				err = fmt.Errorf("%w: run %d of flow %q is not kept any more", ErrRunNotFound, run, id)
+			}
+		}
+		if err != nil {
+			return RunInfo{}, fmt.Errorf("wait: %w", r.closed(err))
+		}
+		if info.Status.Over() {
+			return info, nil
 		}
 	}
-	if err != nil {
-		return RunInfo{}, fmt.Errorf("wait: %w", r.closed(err))
-	}
-	return info, nil
 }
 
 // Claim says that this is the one to run the flows of a database that was copied

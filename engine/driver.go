@@ -331,6 +331,9 @@ func (e *Engine) publish(b batch) {
 		}
 		e.log(c)
 		f.announce(c.Runs)
+		if c.Drop {
+			f.recheck()
+		}
 	}
 	for _, f := range b.flows {
 		e.look(f)

@@ -59,6 +59,16 @@ func (f *flow) crowded() *limit {
 	return nil
 }
 
+// behind is a limit that has room, for which others wait; nil: there is none.
+func (f *flow) behind() *limit {
+	for _, l := range f.limits {
+		if len(l.queue.heap) > 0 {
+			return l
+		}
+	}
+	return nil
+}
+
 // takeFreed adds flows that waited for a limit that has room again.
 func (e *Engine) takeFreed(batch []command, now time.Time) []command {
 	for _, l := range e.limits {

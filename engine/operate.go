@@ -8,7 +8,7 @@ import (
 // reset forgets the streak, the window and a trip. A flow that waited for the
 // end of a window, or for a reset, is planned anew.
 func (c *Change) reset(e Reset, now time.Time, p Plan) error {
-	s, held := c.schedule(p), c.Held
+	s, held, first := c.schedule(p), c.Held, c.undecided()
 	kind, reason := c.State.hold()
 	waited := c.Status == StatusTripped || c.NextEligible.After(now) || kind == VerdictTripped && !held.IsZero() // a probe is in flight
 	c.FailureStreak, c.NextEligible = 0, time.Time{}
@@ -23,7 +23,7 @@ func (c *Change) reset(e Reset, now time.Time, p Plan) error {
 		return nil
 	}
 	c.resume(now, p)
-	c.decide(s, held, before(c.undecided(), now), Verdict{Kind: kind, Reason: reason})
+	c.decide(s, first, before(c.undecided(), now), Verdict{Kind: kind, Reason: reason})
 	return nil
 }
 

@@ -95,7 +95,7 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	if len(s.Queue) > 0 {
 		run = s.Queue[0]
 		at = run.DueAt
-		if run.Trigger == TriggerSchedule && run.Attempt == 1 {
+		if run.Trigger == TriggerSchedule && run.StartedAt.IsZero() {
 			at = later(at, s.NextEligible)
 		}
 		if !at.After(now) {

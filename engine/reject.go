@@ -98,11 +98,13 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	}
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
 	e.replace(f, &state)
+	e.refill(f)
 	for _, run := range before.Open {
 		if !state.has(run.Number) {
 			f.over(run.Number, nil)
 		}
 	}
+	f.recheck()
 	return nil
 }
 

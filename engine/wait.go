@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// WaitRun waits until a run is over. Stored says that it is, but that the engine
-// does not know the rest, since it keeps no run that is over: read the store.
+// WaitRun waits until a run is over. Stored says that it most likely is, but that the
+// engine does not know the rest, since it keeps no run that is over: read the store,
+// and ask again if it is not.
 func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, stored bool, err error) {
 	f := e.all().byID[id]
 	if f == nil {
@@ -20,6 +21,12 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 		return RunInfo{}, false, err
 	}
 	defer f.unsubscribe(w)
+	if w.doubtful {
+		_, waits, err := e.Store.WaitingRun(ctx, f.state.Load().Key, number)
+		if err != nil || !waits && !f.state.Load().has(number) {
+			return RunInfo{}, true, err
+		}
+	}
 	select {
 	case <-w.over:
 		return w.result()
@@ -37,11 +44,12 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 
 // waiter is what those share who wait for the end of the same run.
 type waiter struct {
-	number  int64
-	over    chan struct{} // closed by the driver when run is set
-	run     *RunInfo      // read after over; nil: the store knows it
-	waiting int           // under the flow's mutex, as next
-	next    *waiter       // for another run of the flow
+	number   int64
+	over     chan struct{} // closed by the driver when run is set
+	run      *RunInfo      // read after over; nil: the store knows it
+	waiting  int           // under the flow's mutex, as next
+	doubtful bool          // the run may be over: only the store knows whether it waits
+	next     *waiter       // for another run of the flow
 }
 
 func (w *waiter) result() (run RunInfo, stored bool, err error) {
@@ -63,7 +71,9 @@ func (f *flow) subscribe(number int64) (*waiter, error) {
 	if number < 1 || number > s.LastNumber {
 		return nil, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
 	}
-	if !s.has(number) {
+	known := s.has(number) || s.waitingRun(number) != nil
+	doubtful := !known && s.Waiting+s.Backfill > len(s.Queue)+len(s.Fill)
+	if !known && !doubtful {
 		w := &waiter{over: isOver}
 		if f.ended != nil && f.ended.Number == number {
 			w.run = f.ended
@@ -76,7 +86,7 @@ func (f *flow) subscribe(number int64) (*waiter, error) {
 			return w, nil
 		}
 	}
-	w := &waiter{number: number, over: make(chan struct{}), waiting: 1, next: f.waiters}
+	w := &waiter{number: number, over: make(chan struct{}), waiting: 1, doubtful: doubtful, next: f.waiters}
 	f.waiters = w
 	return w, nil
 }
@@ -108,8 +118,23 @@ func (f *flow) take(number int64) *waiter {
 // announce tells those who wait which runs are over.
 func (f *flow) announce(runs []Run) {
 	for i := range runs {
-		if runs[i].Status != RunRunning {
+		if runs[i].Status.Over() {
 			f.over(runs[i].Number, &runs[i].RunInfo)
+		}
+	}
+}
+
+// recheck lets those who wait for a run that is not in flight ask the store for it.
+func (f *flow) recheck() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.state.Load()
+	for at := &f.waiters; *at != nil; {
+		if w := *at; s.has(w.number) {
+			at = &w.next
+		} else {
+			*at = w.next
+			close(w.over)
 		}
 	}
 }

@@ -200,7 +200,11 @@ func (f *policyFlow) tooOld(first, now time.Duration) time.Duration {
 		f.decide(first, first, "missed")
 		first = f.after(first)
 	}
-	for f.mode == "all" && f.grid && (now-first)/f.every >= time.Duration(f.most) {
+	until := now
+	if first < f.since {
+		until = min(now, f.since-1)
+	}
+	for f.mode == "all" && f.grid && (until-first)/f.every >= time.Duration(f.most) {
 		f.decide(first, first, "missed")
 		first = f.after(first)
 	}

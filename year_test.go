@@ -46,6 +46,24 @@ func yearFlows() []*yearFlow {
 		{id: "trips", interval: 8 * time.Hour, policy: policy(5*time.Hour, 3), fails: func(n int64) bool { return n%7 < 3 }},
 		{id: "daily", interval: 24 * time.Hour, fails: func(n int64) bool { return n%2 == 0 }},
 		{id: "asked for", fails: never},
+		{id: "berlin without gaps", expr: "0 30 2 * * *", zone: "Europe/Berlin", fails: never, gapSkip: true, foldBoth: true,
+			options: []pawl.FlowOption{pawl.WithDST(pawl.GapSkip, pawl.FoldBoth)},
+			matches: func(l time.Time) bool { return l.Hour() == 2 && l.Minute() == 30 }},
+		{id: "rate", step: 17*time.Hour + time.Millisecond, fails: never, options: []pawl.FlowOption{pawl.WithFixedRate()}},
+		{id: "rate that fails", step: 13 * time.Hour, fails: func(n int64) bool { return n%3 > 0 }, policy: policy(7*time.Hour, 0),
+			options: []pawl.FlowOption{pawl.WithFixedRate()}, catchUp: "earliest"},
+		{id: "aligned", step: 12 * time.Hour, aligned: true, fails: never, catchUp: "all",
+			options: []pawl.FlowOption{pawl.WithAligned(), pawl.WithOverlap(pawl.OverlapBuffer(1000))}},
+		{id: "each its own", step: 8 * time.Hour, aligned: true, fails: func(n int64) bool { return n%2 == 0 }, catchUp: "all",
+			within: 20 * time.Hour, options: []pawl.FlowOption{pawl.WithAligned(), pawl.WithOverlap(pawl.OverlapBuffer(1000))}},
+		{id: "the newest alone", expr: "0 20 */12 * * *", zone: "UTC", fails: never, catchUp: "none",
+			matches: func(l time.Time) bool { return l.Hour()%12 == 0 && l.Minute() == 20 }},
+		{id: "paused", expr: "0 40 */8 * * *", zone: "UTC", fails: never,
+			matches: func(l time.Time) bool { return l.Hour()%8 == 0 && l.Minute() == 40 }},
+		{id: "tried again", expr: "0 10 */12 * * *", zone: "UTC", fails: func(n int64) bool { return n%4 != 0 }, policy: policy(3*time.Hour, 0),
+			retries: 2, retryDelay: 50 * time.Minute,
+			matches: func(l time.Time) bool { return l.Hour()%12 == 0 && l.Minute() == 10 }},
+		{id: "times out", interval: 11 * time.Hour, lasts: 3 * time.Hour, timeout: 2 * time.Hour, fails: never, policy: policy(time.Hour, 0)},
 	}
 }
 
@@ -107,7 +125,7 @@ func (y *year) live() {
 	y.start()
 	for end := time.Now().AddDate(1, 0, 0); time.Now().Before(end); {
 		y.sleep(40 * time.Hour)
-		switch y.random.IntN(10) {
+		switch y.random.IntN(12) {
 		case 0, 1, 2:
 			y.stop()
 		case 3, 4, 5:
@@ -118,6 +136,8 @@ func (y *year) live() {
 			y.trigger("asked for")
 		case 8:
 			y.trigger("berlin")
+		case 9, 10:
+			y.pause()
 		default:
 			y.reset([]string{"trips", "flaky"}[y.random.IntN(2)])
 		}
@@ -136,14 +156,11 @@ func (y *year) start() {
 	y.dead = new(atomic.Bool)
 	s := quiet(y.db, pawl.WithNow(y.wall), pawl.WithStore(func(real engine.Store) engine.Store { return &mortal{real, y.dead} }))
 	for _, f := range y.flows {
-		var opts []pawl.FlowOption
-		if f.policy != nil {
-			opts = append(opts, pawl.WithBackoff(*f.policy))
-		}
+		opts := f.registered()
 		job := y.job(f, y.dead)
 		switch {
-		case f.interval > 0:
-			require.NoError(y.t, s.Every(f.id, f.interval, job, opts...))
+		case f.interval+f.step > 0:
+			require.NoError(y.t, s.Every(f.id, f.interval+f.step, job, opts...))
 		case f.expr != "":
 			require.NoError(y.t, s.Cron(f.id, fmt.Sprintf("CRON_TZ=%s %s", f.zone, f.expr), job, opts...))
 		default:
@@ -154,17 +171,40 @@ func (y *year) start() {
 	y.runner = start(y.t, s)
 }
 
+// registered is the options of a flow.
+func (f *yearFlow) registered() []pawl.FlowOption {
+	opts := slices.Clone(f.options)
+	if f.policy != nil {
+		opts = append(opts, pawl.WithBackoff(*f.policy))
+	}
+	if f.timeout > 0 {
+		opts = append(opts, pawl.WithTimeout(f.timeout))
+	}
+	if f.retries > 0 {
+		opts = append(opts, pawl.WithRetry(f.retries, pawl.BackoffPolicy{Initial: f.retryDelay, MaxDelay: f.retryDelay}))
+	}
+	if f.within > 0 {
+		opts = append(opts, pawl.WithCatchUpWithin(f.within))
+	}
+	if f.catchUp != "" {
+		modes := map[string]pawl.CatchUp{"earliest": pawl.CatchUpEarliest, "all": pawl.CatchUpAll(10_000), "none": pawl.CatchUpNone}
+		opts = append(opts, pawl.WithCatchUp(modes[f.catchUp]))
+	}
+	return opts
+}
+
 // job writes the log.
 func (y *year) job(f *yearFlow, dead *atomic.Bool) pawl.Job {
 	return job(func(ctx context.Context) error {
 		e := entry{began: time.Now()}
 		e.RunInfo, _ = pawl.RunFrom(ctx)
-		e.failed = f.fails(e.Number)
+		e.failed = f.fails(e.Number + int64(e.Attempt) - 1)
 		if f.lasts > 0 {
 			select {
 			case <-time.After(f.lasts):
 			case <-ctx.Done():
-				e.cancelled = true
+				e.failed = errors.Is(context.Cause(ctx), pawl.ErrTimedOut)
+				e.cancelled = !e.failed
 			}
 		}
 		e.ended, e.lost = time.Now(), dead.Load()
@@ -192,7 +232,12 @@ func (y *year) stop() {
 	y.start()
 }
 
+// crash lets one flow alone have a run in flight, so that it is to blame.
 func (y *year) crash() {
+	for status(y.t, y.runner, "times out").InFlight > 0 {
+		y.sleep(time.Hour)
+		synctest.Wait()
+	}
 	y.happen("down", "")
 	y.dead.Store(true)
 	_ = y.runner.Stop(context.Background())
@@ -217,6 +262,19 @@ func (y *year) jump() {
 func (y *year) reset(id string) {
 	y.happen("reset", id)
 	require.NoError(y.t, y.runner.Reset(context.Background(), id))
+	synctest.Wait()
+}
+
+// pause holds a flow back, or lets it go on.
+func (y *year) pause() {
+	info, _ := y.runner.Status("paused")
+	if info.PausedAt.IsZero() {
+		y.happen("pause", "paused")
+		require.NoError(y.t, y.runner.Pause(context.Background(), "paused", "for a while"))
+	} else {
+		y.happen("resume", "paused")
+		require.NoError(y.t, y.runner.Resume(context.Background(), "paused"))
+	}
 	synctest.Wait()
 }
 

@@ -23,9 +23,20 @@ func (e *Engine) watchClock(batch []command) []command {
 		return batch
 	}
 	for _, f := range e.all().ordered {
+		f.runsSince(e.now())
 		batch = append(batch, e.afterJump(f, -jump)...)
 	}
 	return batch
+}
+
+// runsSince keeps the start of the process in the past: instants after now did not
+// pass while nobody ran.
+func (f *flow) runsSince(now time.Time) {
+	t := *f.terms.Load()
+	if t.plan.Schedule != nil && t.plan.Since.After(now) {
+		t.plan.Since = now
+		f.terms.Store(&t)
+	}
 }
 
 // afterJump is what a flow needs after the clock went back.

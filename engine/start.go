@@ -245,9 +245,13 @@ func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
 	if p.CatchUp.Mode != CatchAll || first.IsZero() || c.floats(s, now) {
 		return first
 	}
-	n, _ := s.Count(first, now)
+	until := now
+	if first.Before(p.Since) { // what comes while these have their turn is not missed
+		until = earlier(until, p.Since.Add(-time.Millisecond))
+	}
+	n, _ := s.Count(first, until)
 	if surplus := n - int64(p.CatchUp.Max); surplus > 0 {
-		from := passOver(s, first, now, surplus)
+		from := passOver(s, first, until, surplus)
 		c.decide(s, first, from.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
 		return from
 	}

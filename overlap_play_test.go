@@ -139,6 +139,50 @@ func TestPoliciesDoWhatTheModelSays(t *testing.T) {
 	}
 }
 
+// What the property found, kept. O1, O4; C1, C3; M1, M3; W1.
+func TestHistoriesThatWentWrongDoNotAgain(t *testing.T) {
+	wait := func(what string, seconds float64) policyAct {
+		return policyAct{what: what, wait: time.Duration(seconds*1000) * time.Millisecond}
+	}
+	for _, test := range []struct {
+		name string
+		plan policyPlan
+		acts []policyAct
+	}{
+		{"a fixed delay is not put off by a resume", policyPlan{kind: "delay", mode: "latest"},
+			[]policyAct{wait("fail", 0), wait("pause", 0), wait("resume from", 0.999)}},
+		{"a trip in a window leaves no instant silent", policyPlan{kind: "rate", mode: "latest", limit: 2},
+			[]policyAct{wait("fail", 0), wait("trigger", 0), wait("fail", 0), wait("wait", 5)}},
+		{"a reset of a paused flow in a window leaves none", policyPlan{kind: "rate", mode: "latest", limit: 4},
+			[]policyAct{wait("fail", 0), wait("pause", 0), wait("wait", 5), wait("reset", 0), wait("wait", 20)}},
+		{"a reset in a window leaves none that was missed", policyPlan{kind: "cron", mode: "latest", limit: 4},
+			[]policyAct{wait("wait", 7.001), wait("crash", 0.001), wait("reset", 0)}},
+		{"a reset during a probe does not end the flow", policyPlan{kind: "rate", mode: "latest", limit: 2},
+			[]policyAct{wait("fail", 0), wait("trigger", 0), wait("fail", 0), wait("probe", 0), wait("reset", 0), wait("fail", 0), wait("wait", 61)}},
+		{"what was skipped is not made up for after a stop", policyPlan{kind: "cron", mode: "latest", overlap: pawl.OverlapBufferOne},
+			[]policyAct{wait("wait", 61), wait("succeed", 0), wait("stop", 61)}},
+		{"what was made up for is not again after another stop", policyPlan{kind: "cron", mode: "latest"},
+			[]policyAct{wait("wait", 5), wait("stop", 20), wait("stop", 20)}},
+		{"a stop takes no run from those that are caught up on", policyPlan{kind: "cron", mode: "all", overlap: pawl.OverlapBuffer(3)},
+			[]policyAct{wait("wait", 5), wait("stop", 20), wait("succeed", 0), wait("succeed", 0), wait("succeed", 0), wait("succeed", 0)}},
+		{"a delay has one run that waits, after a crash too", policyPlan{kind: "delay", mode: "none", overlap: pawl.OverlapBuffer(3)},
+			[]policyAct{wait("probe", 0), wait("crash", 7.001), wait("wait", 61), wait("crash", 0.999)}},
+		{"one crash trips a flow once", policyPlan{kind: "rate", mode: "latest", within: 12 * time.Second, limit: 2, overlap: pawl.OverlapAllow(2, 2)},
+			[]policyAct{wait("wait", 5), wait("trigger", 0), wait("fail", 0), wait("crash", 0.001)}},
+		{"a run that a stop cancelled waits for the window", policyPlan{kind: "rate", mode: "latest", limit: 4, overlap: pawl.OverlapBuffer(3)},
+			[]policyAct{wait("probe", 0), wait("stop", 20), wait("fail", 61)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := filepath.Join(t.TempDir(), "jobs.db")
+			var err error
+			synctest.Test(t, func(t *testing.T) { err = playPolicies(db, test.plan, test.acts) })
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // policyStage is a runner with one flow and its model. Its jobs end when they are
 // told.
 type policyStage struct {

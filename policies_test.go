@@ -500,3 +500,46 @@ func TestALimitIsFairByTimeAsked(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// O3, L8: what waits is not held up by a clock that was ahead when it was asked for;
+// what is to start later waits for its time.
+func TestAClockThatGoesBackHoldsNoWaitingStartUp(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var shift atomic.Int64
+		d := newDiary()
+		s := quiet(db, pawl.WithNow(func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }))
+		require.NoError(t, s.Manual("a", d.job(sleeps(10*time.Minute)), pawl.WithOverlap(pawl.OverlapBuffer(9))))
+		r := start(t, s)
+		for range 3 {
+			accepted(t, r, "a")
+		}
+		accepted(t, r, "a", pawl.WithStartAt(time.Now().Add(time.Hour)))
+		shift.Store(-int64(50 * time.Hour))
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, minutes(0, 10, 20), d.entries())
+		shift.Store(0)
+		time.Sleep(20 * time.Minute)
+		assert.Len(t, d.entries(), 4)
+		stop(t, r, db)
+	})
+}
+
+// Q5, L8: nor is what waits for a limit.
+func TestAClockThatGoesBackHoldsNoFlowUpThatWaitsForALimit(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var shift atomic.Int64
+		d := newDiary()
+		s := quiet(db, pawl.WithMaxRunning(1), pawl.WithNow(func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }))
+		for _, id := range []string{"a", "b", "c"} {
+			require.NoError(t, s.Manual(id, d.job(sleeps(10*time.Minute))))
+		}
+		r := start(t, s)
+		for _, id := range []string{"a", "b", "c"} {
+			accepted(t, r, id)
+		}
+		shift.Store(-int64(2 * time.Hour))
+		time.Sleep(time.Hour)
+		assert.Equal(t, minutes(0, 10, 20), d.entries())
+		stop(t, r, db)
+	})
+}

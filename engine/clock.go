@@ -25,6 +25,9 @@ func (e *Engine) watchClock(batch []command) []command {
 	for _, f := range e.all().ordered {
 		f.runsSince(e.now())
 		batch = append(batch, e.afterJump(f, -jump)...)
+		if s := f.state.Load(); s.Waiting+s.Backfill > 0 || len(f.limits) > 0 {
+			batch = append(batch, command{flow: f, look: true}) // it may wait for an instant that is ahead now
+		}
 	}
 	return batch
 }

@@ -207,7 +207,7 @@ func (c *Change) rest(now time.Time, p Plan) { c.restAs(StatusIdle, now, p) }
 
 func (c *Change) restAs(status Status, now time.Time, p Plan) {
 	switch {
-	case p.Backoff != nil && p.Backoff.Trips(c.FailureStreak):
+	case c.atLimit(p):
 		c.settleAs(StatusTripped)
 	case c.NextEligible.After(now):
 		c.settleAs(StatusBackoff)

@@ -79,12 +79,13 @@ func (e *Engine) takeFreed(batch []command, now time.Time) []command {
 	return batch
 }
 
-// freed says whether a limit has room for a flow that waits for it.
-func (e *Engine) freed() bool {
+// firstFreed is since when the first flow waits for a limit that has room; zero: none
+// does.
+func (e *Engine) firstFreed() (since time.Time) {
 	for _, l := range e.limits {
-		if l.running < l.max && len(l.queue.heap) > 0 {
-			return true
+		if first := l.queue.first(); l.running < l.max && !first.IsZero() && (since.IsZero() || first.Before(since)) {
+			since = first
 		}
 	}
-	return false
+	return since
 }

@@ -15,7 +15,7 @@ func (e *Engine) look(f *flow) {
 		return
 	}
 	e.refill(f)
-	e.wait(f, f.due())
+	e.wait(f, f.due(e.now()))
 }
 
 // refill reads runs that wait from the store when few of them are in memory. If it

@@ -94,7 +94,7 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	}
 	if len(s.Queue) > 0 {
 		run = s.Queue[0]
-		at = run.DueAt
+		at = run.startsAt(now)
 		if run.Trigger == TriggerSchedule && run.StartedAt.IsZero() {
 			at = later(at, s.NextEligible)
 		}
@@ -102,10 +102,20 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 			return run, at
 		}
 	}
-	if len(s.Fill) > 0 && (run == nil || s.Fill[0].DueAt.Before(at)) {
-		return s.Fill[0], s.Fill[0].DueAt
+	if len(s.Fill) > 0 && (run == nil || s.Fill[0].startsAt(now).Before(at)) {
+		return s.Fill[0], s.Fill[0].startsAt(now)
 	}
 	return run, at
+}
+
+// startsAt is when a run that waits may start. One that could when it was accepted
+// may start now, also if the clock shows less than then.
+func (r *Run) startsAt(now time.Time) time.Time {
+	later := r.Trigger == TriggerManual && r.DueAt.After(r.ScheduledAt)
+	if later || !r.StartedAt.IsZero() { // or it is a further attempt
+		return r.DueAt
+	}
+	return earlier(r.DueAt, now)
 }
 
 // retrying says whether a run waits for its next attempt before all others.

@@ -114,7 +114,7 @@ func (e *Engine) later(c command) {
 		return
 	}
 	e.keep(c, time.Now().Add(rejectDelay))
-	if due := c.flow.due(); !due.IsZero() && !e.draining {
+	if due := c.flow.due(e.now()); !due.IsZero() && !e.draining {
 		e.wait(c.flow, e.now().Add(rejectDelay))
 	}
 }

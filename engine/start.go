@@ -41,8 +41,13 @@ func (c *Change) notDue(waits bool, p Plan) error {
 // tripping says whether a streak at its limit keeps the flow from starting runs,
 // also while others are in flight.
 func (s *State) tripping(p Plan) bool {
-	return s.Status == StatusTripped ||
-		s.InFlight > 0 && p.Backoff != nil && p.Backoff.Trips(s.FailureStreak)
+	return s.Status == StatusTripped || s.InFlight > 0 && s.atLimit(p)
+}
+
+// atLimit says whether a failure brought the streak to its limit. A window after the
+// last failure tells that it did not: the limit was lowered since.
+func (s *State) atLimit(p Plan) bool {
+	return p.Backoff != nil && p.Backoff.Trips(s.FailureStreak) && s.NextEligible.IsZero()
 }
 
 // ask is a trigger.
@@ -62,7 +67,7 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	if e.Token != "" {
 		c.Token = &RunKey{Key: e.Token, Number: run.Number, At: now}
 	}
-	ahead := c.Waiting > 0 && (len(c.Queue) == 0 || c.retrying() || !c.Queue[0].DueAt.After(now))
+	ahead := c.Waiting > 0 && (len(c.Queue) == 0 || c.retrying() || !c.Queue[0].startsAt(now).After(now))
 	switch {
 	case run.DueAt.After(now):
 		if c.Waiting >= max(p.Overlap.Buffer, laterStarts) {
@@ -174,9 +179,9 @@ func (s *State) tickAt(p Plan) time.Time {
 func (s *State) room(p Plan) bool { return s.Waiting < p.Overlap.Buffer }
 
 // dueAt is when the flow has something to do by itself; zero: never.
-func (s *State) dueAt(p Plan) time.Time {
+func (s *State) dueAt(now time.Time, p Plan) time.Time {
 	tick := s.tickAt(p)
-	run, start := s.head(time.Time{}, p)
+	run, start := s.head(now, p)
 	if run == nil || !tick.IsZero() && tick.Before(start) {
 		return tick
 	}

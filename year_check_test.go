@@ -56,6 +56,7 @@ type happening struct {
 	at    time.Time
 	shift time.Duration
 	flow  string // of a reset or trigger
+	n     int    // inputs of a feed
 }
 
 // expand finds the instants of a year, minute by minute, and some more for a clock

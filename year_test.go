@@ -112,20 +112,21 @@ type year struct {
 	mu         sync.Mutex
 	log        map[string][]entry // by flow, in the order in which the runs began
 	happenings []happening
+	fed        int // inputs, to the queue
 }
 
 func (y *year) wall() time.Time { return time.Now().Add(time.Duration(y.shift.Load())) }
 
 func (y *year) happen(what, flow string) {
 	synctest.Wait()
-	y.happenings = append(y.happenings, happening{what, time.Now(), time.Duration(y.shift.Load()), flow})
+	y.happenings = append(y.happenings, happening{what: what, at: time.Now(), shift: time.Duration(y.shift.Load()), flow: flow})
 }
 
 func (y *year) live() {
 	y.start()
 	for end := time.Now().AddDate(1, 0, 0); time.Now().Before(end); {
 		y.sleep(40 * time.Hour)
-		switch y.random.IntN(12) {
+		switch y.random.IntN(14) {
 		case 0, 1, 2:
 			y.stop()
 		case 3, 4, 5:
@@ -138,6 +139,8 @@ func (y *year) live() {
 			y.trigger("berlin")
 		case 9, 10:
 			y.pause()
+		case 11, 12:
+			y.feed()
 		default:
 			y.reset([]string{"trips", "flaky"}[y.random.IntN(2)])
 		}
@@ -167,7 +170,8 @@ func (y *year) start() {
 			require.NoError(y.t, s.Manual(f.id, job, opts...))
 		}
 	}
-	y.happenings = append(y.happenings, happening{"start", time.Now(), time.Duration(y.shift.Load()), ""})
+	require.NoError(y.t, s.Manual(yearQueue, y.queueJob(), pawl.WithOverlap(pawl.OverlapAllow(yearServers, 1000))))
+	y.happenings = append(y.happenings, happening{what: "start", at: time.Now(), shift: time.Duration(y.shift.Load())})
 	y.runner = start(y.t, s)
 }
 
@@ -232,9 +236,9 @@ func (y *year) stop() {
 	y.start()
 }
 
-// crash lets one flow alone have a run in flight, so that it is to blame.
+// crash lets one flow alone have runs in flight, so that it is to blame.
 func (y *year) crash() {
-	for status(y.t, y.runner, "times out").InFlight > 0 {
+	for y.atWork() > 1 {
 		y.sleep(time.Hour)
 		synctest.Wait()
 	}
@@ -243,6 +247,14 @@ func (y *year) crash() {
 	_ = y.runner.Stop(context.Background())
 	y.sleep(20 * time.Hour)
 	y.start()
+}
+
+// atWork is how many flows have a run in flight.
+func (y *year) atWork() (n int) {
+	for _, info := range y.runner.List() {
+		n += min(info.InFlight, 1)
+	}
+	return n
 }
 
 // jump sets the wall clock soon after an instant of most flows, and makes the driver
@@ -305,6 +317,11 @@ func (y *year) check() {
 		require.Error(y.t, f.check(slices.Delete(slices.Clone(log), at, at+1), y.happenings), "%s without run %d", f.id, at)
 		require.Error(y.t, f.check(slices.Insert(slices.Clone(log), at, log[at]), y.happenings), "%s with run %d twice", f.id, at)
 	}
+	queue := y.log[yearQueue]
+	require.NoError(y.t, checkQueue(queue, y.happenings))
+	at := y.random.IntN(len(queue))
+	require.Error(y.t, checkQueue(slices.Delete(slices.Clone(queue), at, at+1), y.happenings), "without run %d", at)
+	require.Error(y.t, checkQueue(slices.Insert(slices.Clone(queue), at, queue[at]), y.happenings), "with run %d twice", at)
 	y.t.Logf("%d runs, %d starts, %d jumps of the clock", runs, starts, jumps)
 	require.Greater(y.t, starts, 100)
 }

@@ -70,7 +70,8 @@ func yearFlows() []*yearFlow {
 // A year in which the process is stopped, killed and started hundreds of times, the
 // wall clock jumps, flows are reset and triggered: nothing is missed, nothing runs
 // twice. PAWL_SEED repeats it; PAWL_TORTURE=1 lives through 200 years.
-// Harness 5; I3, I5; L2 to L6, L8, T4 to T8, D2; matrix: suspend, clock forward and back.
+// Harness 5; I3, I5; L2 to L6, L8, T4 to T8, D2; S1, S4; C1, C2; O1, O3; Q1, Q4; X1; M1; matrix:
+// suspend, clock forward and back.
 func TestAYearHasNoMissAndNoExtra(t *testing.T) {
 	t.Parallel()
 	seed, years := uint64(time.Now().UnixNano()), uint64(1)

@@ -115,8 +115,8 @@ func TestOverlapBufferRunsStartsInOrder(t *testing.T) {
 		last := waitRun(t, r, "a", 4)
 		assert.Equal(t, pawl.RunCompleted, last.Status)
 		assert.Equal(t, minutes(3), []time.Duration{last.StartedAt.Sub(last.ScheduledAt)})
-		assert.Equal(t, []int{0, 1, 2, 3}, inputs)
 		stop(t, r, db)
+		assert.Equal(t, []int{0, 1, 2, 3}, inputs)
 	})
 }
 
@@ -496,8 +496,8 @@ func TestALimitIsFairByTimeAsked(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		time.Sleep(7 * time.Minute)
-		assert.Equal(t, []string{"c", "b", "c", "a", "a", "b"}, order)
 		stop(t, r, db)
+		assert.Equal(t, []string{"c", "b", "c", "a", "a", "b"}, order)
 	})
 }
 

@@ -24,7 +24,7 @@ func TestNightsOfBerlinHaveOneRunEach(t *testing.T) {
 			run, _ := pawl.RunFrom(ctx)
 			fired = append(fired, run.ScheduledAt)
 			return nil
-		}), pawl.WithLocation("Europe/Berlin")))
+		}), pawl.WithLocation("Europe/Berlin"), pawl.WithRetention(0, 0)))
 		require.NoError(t, s.Cron("quarters", "*/15 2 * * *", job(ok), pawl.WithLocation("Europe/Berlin"), pawl.WithRetention(0, 0)))
 		r := start(t, s)
 		time.Sleep(366 * 24 * time.Hour)

@@ -107,9 +107,15 @@ func (f *policyFlow) skip(now time.Duration) {
 func (f *policyFlow) hold(now time.Duration) {
 	switch {
 	case f.status == pawl.StatusTripped || f.paused != never:
-		if f.held != never {
+		switch {
+		case f.held == never:
+		case f.next == f.fired: // to be run again
+			f.next = f.held
+		case f.next > now: // what holds back now ends the window
 			f.decide(f.held, now, "suppressed_backoff")
 			f.next = max(f.held, f.after(now))
+		default:
+			f.decide(f.held, f.next-1, "suppressed_backoff")
 		}
 		f.held, f.next = f.next, never
 	case f.next == never || f.next >= f.eligible:
@@ -218,6 +224,11 @@ func (f *policyFlow) cancelAll(now time.Duration) {
 	}
 }
 
+// probing says whether a probe is in flight that is to show whether a trip is over.
+func (f *policyFlow) probing() bool {
+	return f.streak > 0 && slices.ContainsFunc(f.open, func(r *policyRun) bool { return r.trigger == "probe" })
+}
+
 // reason is why instants are held.
 func (f *policyFlow) reason() string {
 	switch {
@@ -273,7 +284,7 @@ func (f *policyFlow) unpause(from, now time.Duration) {
 		return
 	}
 	f.paused = never
-	if f.status == pawl.StatusTripped || f.held == never {
+	if f.status == pawl.StatusTripped || f.probing() || f.held == never {
 		return
 	}
 	held := f.held

@@ -348,8 +348,9 @@ func (s *policyStage) trigger(at, now time.Duration, overlap pawl.Overlap, key b
 // probe is a trigger that may start a tripped flow; of any other it is a trigger. M3.
 func (s *policyStage) probe(now time.Duration) error {
 	f, tripped := s.model, s.model.status == pawl.StatusTripped
-	if status := f.status; tripped {
-		f.status = pawl.StatusIdle
+	if status, waits := f.status, f.waits; tripped { // it goes before what waits
+		f.status, f.waits = pawl.StatusIdle, nil
+		defer func() { f.waits = append(f.waits, waits...) }()
 		defer func() {
 			if len(f.open) == 0 {
 				f.status = status

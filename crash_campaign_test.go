@@ -355,7 +355,7 @@ func (c *campaign) checkRecovery(before file) {
 			got := c.file.steps[runName(id, s.Version+1)]
 			at, err := time.Parse(stampLayout, got.at)
 			require.NoError(c.t, err)
-			change, err := engine.Apply(s, c.interrupt(before, id, open), at, c.plan(id))
+			change, err := engine.Apply(s, c.interrupt(before, id, *open), at, c.plan(id))
 			require.NoError(c.t, err)
 			require.Equal(c.t, stepOf(change), got, runName(id, open.Number))
 			s = *change.State
@@ -548,7 +548,7 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 	}
 	for id, s := range before.states {
 		for _, run := range s.Open {
-			require.NoError(c.t, apply(id, c.interrupt(before, id, run)))
+			require.NoError(c.t, apply(id, c.interrupt(before, id, *run)))
 		}
 		if s.Registered && c.plan(id).Schedule == nil {
 			require.NoError(c.t, apply(id, engine.Retire{}))

@@ -330,10 +330,13 @@ func (e *Engine) publish(b batch) {
 			e.Logger.Warn("pawl: a job goes on after its run was closed", "flow", c.ID, "run", c.Leak)
 		}
 		e.log(c)
+		f.leave(c.Runs)
 		f.announce(c.Runs)
 	}
-	for _, f := range b.flows {
-		e.look(f)
+	for i, f := range b.flows {
+		if f.state.Load() == b.Changes[i].State { // its last change
+			e.look(f)
+		}
 	}
 }
 

@@ -168,7 +168,7 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 	}
 	run.Ending = true
 	c.Open = slices.Clone(c.Open)
-	c.Open[slices.IndexFunc(c.Open, func(r Run) bool { return r.Number == run.Number })] = run
+	c.Open[slices.IndexFunc(c.Open, func(r *Run) bool { return r.Number == run.Number })] = &run
 	c.record(run)
 	return nil
 }
@@ -252,11 +252,11 @@ func (c *Change) close(run Run, now time.Time) {
 }
 
 // without is the runs in flight but one of them; it leaves the old state as it was.
-func without(open []Run, number int64) []Run {
+func without(open []*Run, number int64) []*Run {
 	if len(open) == 1 {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(open), func(r Run) bool { return r.Number == number })
+	return slices.DeleteFunc(slices.Clone(open), func(r *Run) bool { return r.Number == number })
 }
 
 // fail draws the consequence of a failure. With a policy a flow is never failed,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -98,6 +99,7 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	}
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
 	e.replace(f, &state)
+	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool { return !state.has(x.run.Number) })
 	for _, run := range before.Open {
 		if !state.has(run.Number) {
 			f.over(run.Number, nil)

@@ -128,11 +128,11 @@ type Run struct {
 // State is all that decides what may happen to a flow.
 type State struct {
 	FlowInfo
-	Key      int64 // of the flow's rows
-	LastKey  int64 // of the newest run's row; 0: never run
-	ErrorKey int64 // of the row of the run that LastError is from; 0: none
-	Attempt  int   // of the newest run of the schedule
-	Open     []Run // in flight, oldest first
+	Key      int64  // of the flow's rows
+	LastKey  int64  // of the newest run's row; 0: never run
+	ErrorKey int64  // of the row of the run that LastError is from; 0: none
+	Attempt  int    // of the newest run of the schedule
+	Open     []*Run // in flight, oldest first; nobody changes one
 
 	// The first of those that wait, in their order; the others stay in the store.
 	Queue []*Run
@@ -143,8 +143,9 @@ type State struct {
 func (s State) run(number int64) (Run, error) {
 	for _, r := range s.Open {
 		if r.Number == number {
-			r.Was = RunRunning
-			return r, nil
+			run := *r
+			run.Was = RunRunning
+			return run, nil
 		}
 	}
 	return Run{}, fmt.Errorf("%w: run %d of flow %q", errNotOpen, number, s.ID)
@@ -152,7 +153,7 @@ func (s State) run(number int64) (Run, error) {
 
 // has says whether a run is in flight.
 func (s *State) has(number int64) bool {
-	return slices.ContainsFunc(s.Open, func(r Run) bool { return r.Number == number })
+	return slices.ContainsFunc(s.Open, func(r *Run) bool { return r.Number == number })
 }
 
 // Change is a transition: the next state of a flow with the rows that record it.

@@ -112,7 +112,7 @@ func (s *Store) states(ctx context.Context, where string, key int64) (states []*
 }
 
 // openRuns walks back from a flow's newest run until all in flight are found.
-func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []engine.Run, err error) {
+func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []*engine.Run, err error) {
 	const queued = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 	const one = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow WHERE r.key = :key`
@@ -122,7 +122,8 @@ WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 		return nil, err
 	}
 	for _, row := range rows {
-		open = append(open, row.run())
+		run := row.run()
+		open = append(open, &run)
 	}
 	for key := flow.LastKey; key != 0 && len(open) < flow.InFlight; {
 		args["key"] = key
@@ -132,7 +133,7 @@ WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 		}
 		run := rows[0].run()
 		if run.Status == engine.RunRunning && !run.Queued {
-			open = append(open, run)
+			open = append(open, &run)
 		}
 		if run.Prev >= key {
 			return nil, fmt.Errorf("run %d points at key %d as the run before", run.Number, run.Prev)
@@ -142,7 +143,7 @@ WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 	if len(open) != flow.InFlight {
 		return nil, fmt.Errorf("its history has %d", len(open))
 	}
-	slices.SortFunc(open, func(a, b engine.Run) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(open, func(a, b *engine.Run) int { return cmp.Compare(a.Number, b.Number) })
 	return open, nil
 }
 

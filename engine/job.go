@@ -124,7 +124,7 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 			x.stop()
 			x.timer.Stop()
 		}
-		c := command{flow: x.flow, event: outcome}
+		c := command{flow: x.flow}
 		if stopped {
 			c.event = Cancel{Run: x.run.Number, Error: "cancelled: " + outcome.Error}
 		} else {
@@ -149,7 +149,11 @@ func (x *execution) joined(o *Outcome) any {
 
 // take translates what a job returned.
 func (o *Outcome) take(err error) {
-	var a *advice
+	if err == nil {
+		o.Error = ""
+		return
+	}
+	var a *advice // which costs an allocation
 	if errors.As(err, &a) {
 		o.Permanent, o.RetryAfter = a.permanent, a.retryAfter
 		if a.skipped {

@@ -140,7 +140,7 @@ type State struct {
 }
 
 // run finds a run in flight.
-func (s State) run(number int64) (Run, error) {
+func (s *State) run(number int64) (Run, error) {
 	for _, r := range s.Open {
 		if r.Number == number {
 			run := *r

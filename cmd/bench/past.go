@@ -10,8 +10,8 @@ import (
 )
 
 // makeHistory makes a database of knownFlows flows with n runs in all, as if Pawl
-// had run them: it runs every flow once, moves that into the past and repeats
-// it by SQL.
+// had run them every second by a schedule: it runs every flow once, moves that
+// into the past and repeats it by SQL.
 func makeHistory(ctx context.Context, file string, n int) (err error) {
 	r, err := start(ctx, file, knownFlows, noop)
 	if err != nil {
@@ -60,19 +60,20 @@ func repeatPast(ctx context.Context, file string, times int) (err error) {
 type past struct {
 	db    *sql.DB
 	times int   // it is to be repeated
-	step  int64 // milliseconds from one repetition to the next
-	back  int64 // milliseconds by which it moves
+	step  int64 // milliseconds from one repetition to the next, whole seconds
+	back  int64 // milliseconds by which it moves, whole seconds
 }
 
 func (p *past) measure(ctx context.Context) error {
-	const query = `SELECT max(at) - min(at) + 1 FROM pawl_transition_log WHERE run_number IS NOT NULL`
+	const query = `SELECT ((max(at) - min(at)) / 1000 + 1) * 1000 FROM pawl_transition_log WHERE run_number IS NOT NULL`
 	err := p.db.QueryRowContext(ctx, query).Scan(&p.step)
 	p.back = p.step*int64(p.times) + 60_000
 	return err
 }
 
 func (p *past) moveRuns() string {
-	return fmt.Sprintf(`UPDATE pawl_run_log SET scheduled_at = scheduled_at - %[1]d, started_at = started_at - %[1]d,
+	return fmt.Sprintf(`UPDATE pawl_run_log SET trigger = 0,
+    scheduled_at = (SELECT min(scheduled_at) / 1000 * 1000 FROM pawl_run_log) - %[1]d, started_at = started_at - %[1]d,
     finished_at = finished_at - %[1]d`, p.back)
 }
 
@@ -87,8 +88,9 @@ func (p *past) movePlans() string {
 // moveStates leaves every flow as its last run does.
 func (p *past) moveStates() string {
 	return fmt.Sprintf(`UPDATE pawl_flow_state SET run_count = run_count + %[1]d, last_number = last_number + %[1]d,
+    last_scheduled = (SELECT min(scheduled_at) FROM pawl_run_log) + %[1]d * %[4]d, fired = fired + 1 + %[1]d, attempt = 1,
     version = version + 2 * %[1]d, last_key = last_key + %[1]d * %[2]d, last_run = last_run - %[3]d, last_end = last_end - %[3]d,
-    updated_at = updated_at - %[3]d`, p.times, knownFlows, p.back-p.step*int64(p.times))
+    updated_at = updated_at - %[3]d`, p.times, knownFlows, p.back-p.step*int64(p.times), p.step)
 }
 
 func (p *past) laterRun() map[string]string {

@@ -18,6 +18,7 @@ import (
 type Client struct {
 	reader   *store.Reader
 	database string
+	queueing bool // without an owner commands are left for the next
 }
 
 // Owner is the process that drives a database.
@@ -241,7 +242,7 @@ func (c *Client) WaitRun(ctx context.Context, id string, run int64) (info RunInf
 		if !ok {
 			return false, c.notFound(ctx, id, run)
 		}
-		return info.Status != RunRunning, nil
+		return info.Status.Over(), nil
 	})
 	if err != nil {
 		return RunInfo{}, fmt.Errorf("wait: %w", err)
@@ -258,8 +259,10 @@ func (c *Client) notFound(ctx context.Context, id string, run int64) error {
 
 // ask posts a command and waits for the answer on its row.
 func (c *Client) ask(ctx context.Context, command engine.Command) (string, error) {
-	if _, ok, err := c.Owner(ctx); err != nil || !ok {
+	if _, ok, err := c.Owner(ctx); err != nil {
 		return "", errors.Join(err, ErrNoOwner)
+	} else if !ok {
+		return "", c.ownerless(ctx, command)
 	}
 	row, err := c.post(ctx, command)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,8 +29,14 @@ type crashFlow struct {
 	Every   time.Duration
 	Cron    string
 	Backoff *pawl.BackoffPolicy
+	Overlap pawl.Overlap
+	CatchUp pawl.CatchUp
+	Retries int
 	Job     string // what it does, see [world.job]; empty: it succeeds
 }
+
+// retry waits a moment before a further attempt.
+var retry = pawl.BackoffPolicy{Initial: 5 * time.Millisecond}
 
 // backoff is a policy with windows that are over at the next start, or at one of
 // those after that.
@@ -86,6 +93,10 @@ func (f crashFlow) register(s *pawl.Scheduler, job pawl.Job) error {
 	if f.Backoff != nil {
 		opts = append(opts, pawl.WithBackoff(*f.Backoff))
 	}
+	if f.Retries > 0 {
+		opts = append(opts, pawl.WithRetry(f.Retries, retry))
+	}
+	opts = append(opts, pawl.WithOverlap(f.Overlap), pawl.WithCatchUp(f.CatchUp))
 	switch {
 	case f.Every != 0:
 		return s.Every(f.ID, f.Every, job, opts...)
@@ -103,6 +114,8 @@ type child struct {
 	Kill     string        // when it kills itself: "before 3" is before its third commit, "after reset", "during start 200µs", or see [world.point]
 	Shift    time.Duration // of its wall clock, so that time passes between two starts
 	Virtual  string        // the test that runs it, in virtual time; empty: TestMain does, in real time
+	Shared   bool          // the file has a table of the app, for the effects of jobs
+	Inputs   int           // how many a script is to ask for
 }
 
 const (
@@ -121,13 +134,16 @@ func (c child) command(spec string) (arg, variable string) {
 
 // line is what a child says.
 type line struct {
-	What    string         // start, ready, commit, job, reserved, over, reset, posted
+	What    string         // start, ready, commit, job, reserved, accepted, did, over, reset, posted
 	Flow    string         `json:",omitempty"`
 	Run     int64          `json:",omitempty"` // or the id of a command
 	Version int64          `json:",omitempty"` // of the flow, as Status had it
 	Info    *pawl.RunInfo  `json:",omitempty"`
 	Seq     int64          `json:",omitempty"` // of the newest transition
 	At      time.Time      `json:",omitzero"`  // of the same
+	Attempt int            `json:",omitempty"` // of a job's run
+	Count   int64          `json:",omitempty"` // of runs that were accepted
+	Event   string         `json:",omitempty"` // of what was done
 	States  []engine.State `json:",omitempty"` // after the first commit
 }
 
@@ -156,12 +172,13 @@ func childMain(text string, dieIn func(time.Duration)) int {
 // world is a program with a scheduler: a child, or a part of the parent.
 type world struct {
 	child
-	log    io.Writer
-	tell   func(line) // from any goroutine
-	runner *pawl.Runner
-	ready  chan struct{}       // closed when there is a runner
-	began  chan int64          // takes the number of a run whose job begins, if there is room; nobody closes it
-	dieIn  func(time.Duration) // a time that passes during a commit
+	log      io.Writer
+	tell     func(line) // from any goroutine
+	runner   *pawl.Runner
+	ready    chan struct{}       // closed when there is a runner
+	inserted atomic.Int64        // effects so far, those of functions that failed too
+	began    chan int64          // takes the number of a run whose job begins, if there is room; nobody closes it
+	dieIn    func(time.Duration) // a time that passes during a commit
 }
 
 // point is a place where a child can be told to kill itself that is no commit.
@@ -182,6 +199,9 @@ func (w *world) start(opts ...pawl.Option) (err error) {
 		pawl.WithInboxPoll(time.Millisecond),
 		pawl.WithRestoreGuard(), // a kill must not look like a copy: everything would be refused
 	}, opts...)
+	if w.Shared {
+		opts = append(opts, pawl.WithSharedFile())
+	}
 	s := pawl.NewScheduler(w.Database, opts...)
 	for _, f := range w.Flows {
 		if err := f.register(s, w.job(f)); err != nil {
@@ -202,7 +222,7 @@ func (w *world) job(f crashFlow) pawl.JobFunc {
 		run, _ := pawl.RunFrom(ctx)
 		w.point("before job")
 		defer w.point("after job")
-		w.tell(line{What: "job", Flow: run.FlowID, Run: run.Number})
+		w.tell(line{What: "job", Flow: run.FlowID, Run: run.Number, Attempt: run.Attempt})
 		select {
 		case w.began <- run.Number:
 		default:
@@ -230,6 +250,14 @@ func (w *world) job(f crashFlow) pawl.JobFunc {
 			return ctx.Err()
 		case "kills":
 			die()
+		case "effect":
+			return w.effect(ctx, run)
+		case "input":
+			return w.input(ctx, run)
+		case "fails once":
+			if run.Attempt == 1 {
+				return errors.New("no luck yet")
+			}
 		}
 		return nil
 	}
@@ -296,6 +324,12 @@ func (w *world) play() error {
 		return w.crowd()
 	case "trial":
 		return w.trial()
+	case "operate":
+		return w.operate()
+	case "effects":
+		return w.effects()
+	case "feed":
+		return w.feed()
 	}
 	return fmt.Errorf("no script %q", w.Script)
 }
@@ -475,6 +509,10 @@ func (p *tap) strike(where string, b engine.Batch) {
 func about(b engine.Batch) (marks []string) {
 	for _, c := range b.Changes {
 		marks = append(marks, c.Event)
+		again := func(r engine.Run) bool { return r.Was == engine.RunRunning && r.Status == engine.RunWaiting }
+		if slices.ContainsFunc(c.Runs, again) {
+			marks = append(marks, "retry")
+		}
 	}
 	if len(b.Answers) > 0 {
 		marks = append(marks, "answer")

@@ -65,6 +65,28 @@ type FlowInfo = engine.FlowInfo
 //	Output      JSON
 type RunInfo = engine.RunInfo
 
+// Transition is a step of a flow, as it was committed: what happened, and the state
+// that it led to. It marshals to JSON with the names of the columns of the view
+// pawl_transitions; zero times are omitted.
+//
+//	Seq           int64     // ascending over all flows
+//	At            time.Time
+//	FlowID        string
+//	RunNumber     int64     // the run that it happened to; 0: none
+//	Event         string    // adopt, reserve, outcome, interrupt, reset, ...
+//	FromStatus    Status
+//	ToStatus      Status
+//	RunCount      int64
+//	InFlight      int
+//	FailureStreak int
+//	LastRun       time.Time
+//	NextEligible  time.Time
+//	NextRun       time.Time
+//	Version       int64     // of the flow, 1 more than before
+//	Note          string    // what a reader of the history should know
+//	Waiting       int       // starts that wait, those of a backfill included
+type Transition = engine.Transition
+
 // RunsQuery selects runs, newest first. The zero value of a field asks for
 // nothing in particular.
 //

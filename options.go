@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/hook"
 )
 
 // An Option changes a Scheduler. A value that makes no sense is an error of Start.
@@ -43,8 +44,8 @@ func WithQueue(n int) Option {
 	}
 }
 
-// WithInboxPoll sets how often the inbox is looked at; default 250 ms, 0: only
-// at the start. An inbox that nobody used for a minute is looked at half as
+// WithInboxPoll sets how often the inbox is looked at; default 250 ms, 0: only at the
+// start, and after [Runner.TriggerTx]. An inbox that nobody used for a minute is looked at half as
 // often. A look costs no query while nothing is written to the file.
 func WithInboxPoll(d time.Duration) Option {
 	return func(o *options) error {
@@ -172,6 +173,9 @@ type options struct {
 	shared      bool
 	guard       bool
 	doubt       func(context.Context, string) string
+	observers   []func(*slog.Logger) watcher
+	middleware  []func(Job) Job
+	hooks       hook.Hooks
 
 	// Of tests: a store between the engine and the real one, a clock that jumps.
 	wrapStore func(engine.Store) engine.Store

@@ -82,6 +82,8 @@ type Runner struct {
 	updating  sync.Mutex // held by an Update, and to tear down
 	scheduler *Scheduler // with the flows as they are
 	now       func() time.Time
+	observers []watcher
+	committed bell // rung after each commit
 	done      chan struct{}
 	result    error // read after done
 }
@@ -91,31 +93,37 @@ type resource struct {
 	name string
 }
 
-// WaitRun waits until a run is over and returns it. Errors: [ErrFlowNotFound],
-// [ErrRunNotFound], [ErrStopped], that of ctx.
+// WaitRun waits until a run is over, with all its attempts, and returns it. Errors:
+// [ErrFlowNotFound], [ErrRunNotFound], [ErrStopped], [ErrInCommit], that of ctx.
 func (r *Runner) WaitRun(ctx context.Context, id string, run int64) (RunInfo, error) {
-	info, stored, err := r.engine.WaitRun(ctx, id, run)
-	if stored && err == nil {
-		info, stored, err = r.store.Run(ctx, id, run)
-		if err == nil && !stored {
-			err = fmt.Errorf("%w: run %d of flow %q is not kept any more", ErrRunNotFound, run, id)
+	err := notInCommit(ctx)
+	for err == nil {
+		info, stored, waited := r.engine.WaitRun(ctx, id, run)
+		if stored && waited == nil {
+			info, waited = r.stored(ctx, id, run)
+		}
+		if err = waited; err == nil && info.Status.Over() {
+			return info, nil
 		}
 	}
-	if err != nil {
-		return RunInfo{}, fmt.Errorf("wait: %w", r.closed(err))
+	return RunInfo{}, fmt.Errorf("wait: %w", r.closed(err))
+}
+
+// stored reads a run that the engine does not keep.
+func (r *Runner) stored(ctx context.Context, id string, run int64) (RunInfo, error) {
+	info, ok, err := r.store.Run(ctx, id, run)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: run %d of flow %q is not kept any more", ErrRunNotFound, run, id)
 	}
-	return info, nil
+	return info, err
 }
 
 // Claim says that this is the one to run the flows of a database that was copied
 // or restored (see [WithRestoreGuard]), and returns when that is committed: flows
 // run again, and catch up on what is overdue. Otherwise it changes nothing. Errors:
-// [ErrStopped], that of the database, that of ctx.
+// [ErrStopped], [ErrInCommit], that of the database, that of ctx.
 func (r *Runner) Claim(ctx context.Context) error {
-	if err := r.engine.Claim(ctx); err != nil {
-		return fmt.Errorf("claim: %w", err)
-	}
-	return nil
+	return operate(ctx, "claim", func() error { return r.engine.Claim(ctx) })
 }
 
 // Degraded is why the database takes no writes; nil: it does. A full disk, a lock
@@ -138,9 +146,12 @@ func (r *Runner) List() []FlowInfo { return r.engine.List() }
 // HasRunning says whether a run of any flow is in flight.
 func (r *Runner) HasRunning() bool { return r.engine.HasRunning() }
 
-// Runs reads runs from the database, newest first. Errors: [ErrStopped], that of
-// ctx, a query that makes no sense.
+// Runs reads runs from the database, newest first. Errors: [ErrStopped],
+// [ErrInCommit], that of ctx, a query that makes no sense.
 func (r *Runner) Runs(ctx context.Context, q RunsQuery) ([]RunInfo, error) {
+	if err := notInCommit(ctx); err != nil {
+		return nil, fmt.Errorf("runs: %w", err)
+	}
 	select {
 	case <-r.done:
 		return nil, fmt.Errorf("runs: %w", ErrStopped)
@@ -174,8 +185,12 @@ func (r *Runner) closed(err error) error {
 // nil, or [ErrStopTimeout] with the names of the flows whose runs outlasted the
 // window (their jobs may still run: end the process), joined with the errors
 // of resources. The end of ctx ends this caller's wait with its error; the stop
-// goes on. Stop returns in bounded time whatever jobs do.
+// goes on. Stop returns in bounded time whatever jobs do. From within a commit it is
+// [ErrInCommit], and nothing stops.
 func (r *Runner) Stop(ctx context.Context) error {
+	if err := notInCommit(ctx); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
 	r.engine.Stop()
 	select {
 	case <-r.done:
@@ -193,10 +208,11 @@ func (r *Runner) Wait() error {
 }
 
 // end waits for the engine and cleans up behind it, in this order: no job runs
-// any more when resources go, and they may use the database until it goes.
+// any more, nor is an observer told of anything, when resources go, and all of them
+// may use the database until it goes.
 func (r *Runner) end() {
 	err := r.engine.Wait()
-	err = errors.Join(err, r.teardown())
+	err = errors.Join(err, r.endObservers(), r.teardown())
 	err = errors.Join(err, limited(closeLimit, "close the database", r.store.Close))
 	r.result = err
 	close(r.done)

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/hook"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -35,8 +36,9 @@ type Scheduler struct {
 type registration struct {
 	engine.Flow
 	timing    timing
-	job       Job
+	job       Job // as it was given; what runs is wrapped in the middleware
 	resources []Resource
+	wraps     []func(Job) Job // of this flow
 }
 
 // NewScheduler returns a scheduler without flows for the database at a path, a
@@ -158,7 +160,6 @@ func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption)
 		s.errs = append(s.errs, err)
 		return err
 	}
-	r.Job = job.Run
 	s.flows = append(s.flows, r)
 	s.byID[id] = r
 	return nil
@@ -187,7 +188,10 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 		return err
 	}
 	r.Plan.Schedule = schedule
-	return s.checkPlan(r.Plan)
+	if r.Job, err = r.wrapped(s.options.middleware); err != nil {
+		return err
+	}
+	return errors.Join(s.checkPlan(r.Plan), s.checkFormer(r))
 }
 
 // defaultKeyWindow is how long an idempotency key stands for a run that is over.
@@ -199,6 +203,16 @@ func (s *Scheduler) checkPlan(p engine.Plan) error {
 		return fmt.Errorf("%w: its group %q has no limit; give the scheduler WithGroupLimit(%[2]q, n)", ErrInvalidFlow, p.Group)
 	}
 	return p.Validate()
+}
+
+// checkFormer finds two flows that want the state of the same one.
+func (s *Scheduler) checkFormer(r *registration) error {
+	for _, other := range s.flows {
+		if former := r.Plan.FormerID; former != "" && other.Plan.FormerID == former {
+			return fmt.Errorf("%w: flow %q has the former id %q too", ErrInvalidFlow, other.ID, former)
+		}
+	}
+	return nil
 }
 
 const maxID = 255
@@ -287,10 +301,14 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
+	s.options.hooks = hook.From(ctx)
 	r := &Runner{store: db, scheduler: s, now: s.options.now, done: make(chan struct{})}
+	for _, observe := range s.options.observers {
+		r.observers = append(r.observers, observe(s.options.logger))
+	}
 	r.engine, err = engine.Start(ctx, s.config(db, r), s.engineFlows())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start: %w", err), r.teardown(), db.Close())
+		return nil, errors.Join(fmt.Errorf("start: %w", err), r.endObservers(), r.teardown(), db.Close())
 	}
 	unhook := context.AfterFunc(ctx, r.engine.Stop)
 	go func() {
@@ -328,7 +346,7 @@ const grace = 5 * time.Second
 
 func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 	return engine.Config{
-		Store: doubting{s.options.wrapStore(db), s.options.doubt}, Owner: store.Self(s.options.now()), Now: s.options.now,
+		Store: doubting{s.options.hooks.WrapStore(s.options.wrapStore(db)), s.options.doubt}, Observe: r.observed, Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
 		MaxRunning: s.options.maxRunning, Groups: s.options.groups, JoinTimeout: s.options.commitTimeout,
 		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes
@@ -340,6 +358,7 @@ func (s *Scheduler) engineFlows() []engine.Flow {
 	flows := make([]engine.Flow, len(s.flows))
 	for i, f := range s.flows {
 		flows[i] = f.Flow
+		flows[i].Job = s.options.hooks.WrapJob(f.Job)
 	}
 	return flows
 }

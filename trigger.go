@@ -132,6 +132,9 @@ type Execer interface {
 func (r *Runner) TriggerTx(ctx context.Context, tx Execer, id string, opts ...TriggerOption) (command int64, err error) {
 	a, err := ask(opts)
 	if err == nil {
+		err = notInCommit(ctx)
+	}
+	if err == nil {
 		command, err = store.PostTx(ctx, tx, command_(id, a), "TriggerTx", time.Now())
 	}
 	if err != nil {

@@ -46,16 +46,16 @@ func (s *Scheduler) copy() *Scheduler {
 
 // setupNew sets up the resources of flows that another builder does not have.
 func (s *Scheduler) setupNew(ctx context.Context, r *Runner, old *Scheduler) error {
+	for _, resource := range s.resources {
+		if err := r.setup(ctx, resource, "shared resource"); err != nil {
+			return err
+		}
+	}
 	for _, f := range s.flows {
 		if old.byID[f.ID] == f {
 			continue
 		}
 		if err := f.setup(ctx, r); err != nil {
-			return err
-		}
-	}
-	for _, resource := range s.resources {
-		if err := r.setup(ctx, resource, "shared resource"); err != nil {
 			return err
 		}
 	}

@@ -38,8 +38,8 @@ func (e *Engine) apply(commands []command) batch {
 			b.claimed = true
 		} else if c.probe {
 			e.ownerNew = true
-		} else if c.look {
-			continue
+		} else if c.look || c.did {
+			b.replies[i] = reply{}
 		} else if err := e.admit(&b, c); err != nil {
 			b.replies[i].err = err
 		} else {
@@ -83,7 +83,7 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 	if state == nil {
 		state = c.flow.state.Load()
 	}
-	event, err := e.prepare(b, c, state, now)
+	event, err := e.prepare(b, c, state)
 	if err != nil {
 		return reply{err: err}
 	}
@@ -104,7 +104,7 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 // add takes a change into the batch.
 func (b *batch) add(c command, before *State, change Change) {
 	b.counters.Seq++
-	change.Seq = b.counters.Seq
+	change.Number(b.counters.Seq)
 	b.counters.Run = max(b.counters.Run, change.LastKey)
 	b.counters.Flow = max(b.counters.Flow, change.Key)
 	if before.onTrial() {
@@ -138,7 +138,7 @@ type token struct {
 
 // prepare fills in what the core is to be told: keys of rows, what is known in the
 // store, whether limits leave room.
-func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, error) {
+func (e *Engine) prepare(b *batch, c command, s *State) (Event, error) {
 	key := b.counters.Run + 1
 	switch event := c.event.(type) {
 	case Reserve:
@@ -160,9 +160,9 @@ func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, e
 		return event, nil
 	case Backfill:
 		event.Key = key
-		return e.missing(event, c, s, now)
+		return e.missing(b, event, c, s)
 	case Abort:
-		return e.locate(event, s)
+		return e.locate(b, event, c.flow, s)
 	}
 	return c.event, nil
 }
@@ -177,22 +177,35 @@ func (e *Engine) known(b *batch, t token, s *State) (*RunKey, error) {
 	return e.Store.RunKey(ctx, s.Key, t.key)
 }
 
-// locate finds a run that waits and is not in memory.
-func (e *Engine) locate(a Abort, s *State) (Event, error) {
+// locate reads a run that is to be cancelled and may wait in the store alone.
+func (e *Engine) locate(b *batch, a Abort, f *flow, s *State) (Event, error) {
 	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.Queue)+len(s.Fill) {
 		return a, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	run, ok, err := e.Store.WaitingRun(ctx, s.Key, a.Run)
-	if err == nil && ok {
+	if err == nil && ok && !b.cancelled(f, run) {
 		a.Found = &run
 	}
 	return a, err
 }
 
+// cancelled says whether a change of the batch has cancelled a run that waits in the
+// store still.
+func (b *batch) cancelled(f *flow, run Run) bool {
+	for i := range b.Changes {
+		c := &b.Changes[i]
+		same := func(r Run) bool { return r.Number == run.Number }
+		if b.flows[i] == f && (c.Drop && run.Trigger == TriggerBackfill || slices.ContainsFunc(c.Runs, same)) {
+			return true
+		}
+	}
+	return false
+}
+
 // missing leaves out of a backfill the instants that have a run.
-func (e *Engine) missing(b Backfill, c command, s *State, now time.Time) (Event, error) {
+func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, error) {
 	if c.again || len(b.Instants) == 0 {
 		return b, nil
 	}
@@ -202,11 +215,23 @@ func (e *Engine) missing(b Backfill, c command, s *State, now time.Time) (Event,
 	if err != nil {
 		return nil, err
 	}
+	batch.addRan(ran, c.flow)
 	b.Instants = slices.DeleteFunc(slices.Clone(b.Instants), func(t time.Time) bool { return ran[t.UnixMilli()] })
 	if len(b.Instants) == 0 {
 		return nil, fmt.Errorf("%w: every instant has a run", errUnchanged)
 	}
 	return b, nil
+}
+
+// addRan adds the instants that get a run in this batch.
+func (b *batch) addRan(ran map[int64]bool, f *flow) {
+	for i := range b.Changes {
+		for _, r := range b.Changes[i].Runs {
+			if b.flows[i] == f && (r.Trigger == TriggerSchedule || r.Trigger == TriggerBackfill) && r.Status != RunCancelled {
+				ran[r.ScheduledAt.UnixMilli()] = true
+			}
+		}
+	}
 }
 
 // backfillTimeout bounds how long a look for the runs of many instants may take.

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -46,6 +48,32 @@ func (c CatchUp) String() string {
 		text += fmt.Sprintf(" within %s", c.Within)
 	}
 	return text
+}
+
+// ParseCatchUp reads what String writes: "latest", "earliest", "none", or "all 100",
+// each of them with " within 24h" or without.
+func ParseCatchUp(text string) (c CatchUp, err error) {
+	policy, within, bounded := strings.Cut(strings.TrimSpace(text), " within ")
+	number, all := strings.CutPrefix(policy, "all ")
+	switch {
+	case policy == "latest":
+	case policy == "earliest":
+		c = CatchUpEarliest
+	case policy == "none":
+		c = CatchUpNone
+	case all:
+		n, bad := strconv.Atoi(number)
+		c, err = CatchUpAll(n), bad
+	default:
+		err = strconv.ErrSyntax
+	}
+	if bounded && err == nil {
+		c.Within, err = time.ParseDuration(within)
+	}
+	if err != nil {
+		return CatchUp{}, fmt.Errorf("%w: catch-up %q: want latest, earliest, none, or all 100, and within 24h behind it or not", ErrInvalidFlow, text)
+	}
+	return c, c.Validate()
 }
 
 // Validate returns an [ErrInvalidFlow] that names what makes no sense.

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ func (e *Engine) beginDrain() {
 	var ends []command
 	for _, c := range e.kept { // what was rejected gets a last chance; clocks are for the next start
 		switch c.event.(type) {
-		case Outcome, Cancel:
+		case Outcome, Cancel, Timeout:
 			c.after = time.Time{}
 			ends = append(ends, c)
 		}
@@ -45,7 +46,9 @@ func (e *Engine) drainedAll() bool {
 func (e *Engine) running() []string {
 	returned := map[*flow]int{}
 	for _, c := range e.kept {
-		returned[c.flow]++
+		if c.ends() != 0 {
+			returned[c.flow]++
+		}
 	}
 	names := []string{}
 	for _, f := range e.all().ordered {
@@ -60,15 +63,10 @@ func (e *Engine) running() []string {
 func (e *Engine) lastCommit() error {
 	e.ending = true
 	e.resolveDoubts()
-	commands := e.kept
-	for _, f := range e.all().ordered {
-		for _, run := range f.state.Load().Open {
-			commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "cancelled: the stop window passed while the job ran"}})
-		}
-	}
+	ends := e.kept
 	e.kept, e.retryAt = nil, time.Time{}
 	e.owner.StoppedAt, e.ownerNew = e.now(), true
-	e.commit(commands)
+	e.commit(append(ends, e.cancels(ends)...))
 	var result error
 	if len(e.overdue) > 0 {
 		result = fmt.Errorf("%w after %s with runs of %s in flight", ErrStopTimeout, e.StopTimeout, names(e.overdue))
@@ -79,12 +77,37 @@ func (e *Engine) lastCommit() error {
 	return result
 }
 
+// cancels are the ends of the jobs that still run.
+func (e *Engine) cancels(returned []command) (commands []command) {
+	for _, f := range e.all().ordered {
+		for _, run := range f.state.Load().Open {
+			ends := func(c command) bool { return c.flow == f && c.ends() == run.Number }
+			if !slices.ContainsFunc(returned, ends) {
+				commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "cancelled: the stop window passed while the job ran"}})
+			}
+		}
+	}
+	return commands
+}
+
+// ends is the run whose job has returned with a command; 0: none.
+func (c command) ends() int64 {
+	switch event := c.event.(type) {
+	case Outcome:
+		return event.Run
+	case Cancel:
+		return event.Run
+	}
+	return 0
+}
+
 // farewell leaves what the store does not take where the next start finds it.
 func (e *Engine) farewell() error {
 	f := Farewell{Generation: e.owner.Generation, StoppingAt: e.owner.StoppingAt}
 	for _, c := range e.kept {
-		if o, ok := c.event.(Outcome); ok {
-			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error})
+		// What was to join its commit is not done, so that run was interrupted.
+		if o, ok := c.event.(Outcome); ok && c.join == nil {
+			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Output: o.Output})
 		}
 	}
 	err := fmt.Errorf("the database took no last write; the next start settles what is open")

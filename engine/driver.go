@@ -21,6 +21,7 @@ type driver struct {
 	loops    loops
 	suspects loops // of suspects
 	trials   trials
+	pruner   pruner
 	inFlight int
 	died     error // read after drained
 	timer    *time.Timer
@@ -59,6 +60,7 @@ type command struct {
 	look  bool         // it has no event: its flow is looked at again
 	claim bool         // it has no event: it claims the database
 	do    func() reply // it has no event: it is done between two batches
+	did   bool         // it has no event: it was done, and is to be answered
 	probe bool         // it has no event: it writes the owner's row
 	inbox bool         // it is the row in the inbox with the id row
 	row   int64
@@ -100,8 +102,11 @@ func (e *Engine) drive() {
 	}()
 	e.timer = time.NewTimer(0)
 	defer e.timer.Stop()
+	e.pruner.start(time.Now())
 	for !e.drainedAll() {
-		e.commit(e.gather())
+		commands := e.gather()
+		e.commit(commands)
+		e.prune(len(commands) > 0)
 	}
 	result = e.lastCommit()
 }
@@ -198,6 +203,7 @@ func (e *Engine) arm() {
 	for _, c := range e.kept {
 		sooner(c.after)
 	}
+	wait = min(wait, e.pruneIn(time.Now()))
 	if time.Now().Before(e.retryAt) {
 		wait = time.Until(e.retryAt)
 	}
@@ -248,7 +254,7 @@ func (e *Engine) commit(commands []command) {
 			continue
 		}
 		if c.do != nil {
-			c.err, c.do = c.do().err, nil
+			c.err, c.do, c.did = c.do().err, nil, true
 		}
 		e.commitAll([]command{c})
 	}
@@ -261,9 +267,9 @@ func (e *Engine) commitAll(commands []command) {
 	}
 	e.resolveDoubts()
 	reloaded := map[*flow]bool{}
-	for range 2*len(commands) + 1 { // a flow is rejected twice at most
+	for range 3*len(commands) + 2 { // a flow is rejected twice at most, an answer once, and a join fails once
 		b := e.apply(commands)
-		e.follow(&b)
+		e.fillSlots(&b)
 		err := e.write(b)
 		if failed := new(JoinFailed); errors.As(err, &failed) {
 			commands[0] = failed.outcome(commands[0])
@@ -307,14 +313,21 @@ func (e *Engine) settle(b batch, err error) {
 		}
 	}
 	if b.wrote() {
+		e.observe(b)
 		e.checkpoint()
+	}
+}
+
+// observe lets the observer look at what was committed and answered.
+func (e *Engine) observe(b batch) {
+	if e.Observe != nil {
+		e.Observe(b.Changes)
 	}
 }
 
 // checkpoint keeps the store fast, if it can while nobody waits for it.
 func (e *Engine) checkpoint() {
-	due := e.firstDue()
-	err := e.Store.Checkpoint(len(e.commands) > 0 || !due.IsZero() && !due.After(e.now()))
+	err := e.Store.Checkpoint(e.waitedFor())
 	if err != nil && !e.piling {
 		e.Logger.Error("pawl: what was committed piles up in the log of the database", "error", err)
 	}
@@ -328,13 +341,14 @@ func (e *Engine) publish(b batch) {
 	for i := range b.Changes {
 		c, f := &b.Changes[i], b.flows[i]
 		e.replace(f, c.State)
+		e.pruner.grow(f, c)
 		if c.Leak != 0 {
 			f.leak(c.Leak)
 			e.Logger.Warn("pawl: a job goes on after its run was closed", "flow", c.ID, "run", c.Leak)
 		}
 		e.log(c)
-		f.leave(c.Runs)
-		f.announce(c.Runs)
+		f.forgetJobs(c.Runs)
+		f.announce(c)
 	}
 	for i, f := range b.flows {
 		if f.state.Load() == b.Changes[i].State { // its last change
@@ -345,7 +359,7 @@ func (e *Engine) publish(b batch) {
 
 // log tells of a transition: trips as warnings, the rest for who debugs.
 func (e *Engine) log(c *Change) {
-	if c.Status == StatusTripped && c.From != StatusTripped {
+	if c.Trips() {
 		e.Logger.Warn("pawl: flow tripped", "flow", c.ID, "streak", c.FailureStreak, "error", firstLine(c.LastError))
 	}
 	if !e.Logger.Enabled(e.work, slog.LevelDebug) {

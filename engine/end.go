@@ -59,9 +59,11 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 	return nil
 }
 
-// blocked says whether the flow takes no start of the schedule.
+// blocked says whether the flow takes no start of the schedule, which is skipped
+// then. One that only a backfill is in the way of waits for the end of its run.
 func (s *State) blocked(p Plan) bool {
-	return (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p)
+	return (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p) &&
+		(len(s.Open) == 0 || slices.ContainsFunc(s.Open, func(r *Run) bool { return r.Trigger != TriggerBackfill }))
 }
 
 // interrupt settles a run whose process died, as a failure if it is to blame.
@@ -267,9 +269,13 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 		c.settleAs(StatusFailed)
 		return
 	}
+	if c.FailureStreak == 0 || run.Number < c.StreakFrom {
+		c.StreakFrom = run.Number
+	}
 	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
 	if c.probes(run) || p.Backoff.Trips(c.FailureStreak) {
 		c.NextEligible = time.Time{}
+		c.note(fmt.Sprintf("tripped: failed %d times in a row", c.FailureStreak))
 		c.settleAs(StatusTripped)
 		return
 	}

@@ -17,7 +17,7 @@ type Config struct {
 	Logger      *slog.Logger     // default: slog.Default()
 	Now         func() time.Time // the wall clock; default: time.Now
 	Queue       int              // capacity of the command queue; default 1024
-	InboxPoll   time.Duration    // how often the inbox is looked at; 0: never
+	InboxPoll   time.Duration    // how often the inbox is looked at; 0: at the start, and when Nudge is called
 	StopTimeout time.Duration    // how long runs in flight may go on after Stop
 	Grace       time.Duration    // how long they have after their contexts were cancelled
 	Guard       bool             // run nothing on a store that was copied or restored until it is claimed
@@ -29,6 +29,13 @@ type Config struct {
 	// with another error when it fails with another, and with nil when it takes
 	// writes again.
 	OnDegraded func(error)
+
+	// Observe is called after each commit that wrote something, when everybody is
+	// answered, with its changes in their order; the first commit is that of Start.
+	// The driver waits for it. The slice is used again, so nothing may keep a part of
+	// it; the states are not changed any more. What a commit wrote that returned an
+	// error, and took effect all the same, it is not told.
+	Observe func(changes []Change)
 
 	// Setup is called when the store is loaded and nothing is written yet; an
 	// error ends the start.
@@ -108,7 +115,8 @@ type flow struct {
 	place    int            // index in the heap
 	position int            // in the order of registration
 	renamed  bool           // the store knows it by another id
-	leaks    atomic.Int32   // len(leaked), for others
+	pruning  pruning
+	leaks    atomic.Int32 // len(leaked), for others
 }
 
 // terms are what the program says of a flow.
@@ -142,9 +150,7 @@ func Start(ctx context.Context, cfg Config, flows []Flow) (*Engine, error) {
 		return nil, fmt.Errorf("recover: %w", err)
 	}
 	go e.drive()
-	if e.InboxPoll > 0 {
-		e.background.Go(e.pollInbox)
-	}
+	e.background.Go(e.pollInbox)
 	return e, nil
 }
 
@@ -243,7 +249,14 @@ func (e *Engine) Status(id string) (FlowInfo, bool) {
 	if f == nil {
 		return FlowInfo{}, false
 	}
-	return f.state.Load().FlowInfo, true
+	return f.info(), true
+}
+
+// info is the flow as it was last committed, with the jobs that outlast their runs.
+func (f *flow) info() FlowInfo {
+	info := f.state.Load().FlowInfo
+	info.Leaked = int(f.leaks.Load())
+	return info
 }
 
 // List is every flow as it was last committed, in the order of registration;
@@ -252,7 +265,7 @@ func (e *Engine) List() []FlowInfo {
 	ordered := e.all().ordered
 	list := make([]FlowInfo, len(ordered))
 	for i, f := range ordered {
-		list[i] = f.state.Load().FlowInfo
+		list[i] = f.info()
 	}
 	return list
 }

@@ -41,6 +41,8 @@ func InstantsOf(f FlowInfo, s Schedule, from, to, now time.Time) ([]time.Time, e
 	c := Change{State: &State{FlowInfo: f}}
 	s = c.schedule(Plan{Schedule: s})
 	switch {
+	case from.IsZero() || to.IsZero():
+		return nil, fmt.Errorf("%w: a backfill needs from and to", ErrInvalidRange)
 	case to.Before(from):
 		return nil, fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC()))
 	case to.After(now):

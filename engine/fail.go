@@ -70,7 +70,7 @@ func (e *Engine) recovered() {
 // keep holds what must not be dropped until it is durable or refused.
 func (e *Engine) keep(c command, after time.Time) {
 	switch c.event.(type) {
-	case Outcome, Cancel, Adjust, Correct:
+	case Outcome, Cancel, Timeout, Adjust, Correct:
 		c.err, c.after = nil, after
 		e.kept = append(e.kept, c)
 	}

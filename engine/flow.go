@@ -19,6 +19,9 @@ func Apply(s State, e Event, now time.Time, p Plan) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
+	if c.FailureStreak == 0 {
+		c.StreakFrom = 0
+	}
 	if p.Schedule != nil {
 		c.oddities(c.schedule(p), undecided, now)
 	}
@@ -87,9 +90,9 @@ func settles(e Event) bool {
 }
 
 // schedule is that of the plan, with the anchor that the flow has got.
-func (c *Change) schedule(p Plan) Schedule {
-	if s, ok := p.Schedule.(Anchored); ok && !c.Anchor.IsZero() {
-		return s.Anchor(c.Anchor)
+func (s *State) schedule(p Plan) Schedule {
+	if a, ok := p.Schedule.(Anchored); ok && !s.Anchor.IsZero() {
+		return a.Anchor(s.Anchor)
 	}
 	return p.Schedule
 }

@@ -488,7 +488,6 @@ func TestLowerLimitActsAtTheNextFailure(t *testing.T) {
 	assert.Equal(t, StatusTripped, c.Status)
 }
 
-// T9, L2: a new flow.
 func TestNewFlowIsAdoptedAtVersionOne(t *testing.T) {
 	for _, test := range []struct {
 		schedule Schedule

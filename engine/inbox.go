@@ -3,7 +3,10 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 )
 
@@ -32,6 +35,23 @@ func (a Args) String() string {
 	return string(data)
 }
 
+// parseArgs reads what String writes. An argument that nobody knows was meant as
+// another, so it is an error.
+func parseArgs(text string) (a Args, err error) {
+	if text == "" {
+		return a, nil
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&a); err != nil {
+		return a, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return a, errors.New("want one JSON object")
+	}
+	return a, nil
+}
+
 // verbs are the commands that the inbox knows.
 const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget or claim"
 
@@ -43,12 +63,10 @@ func (e *Engine) fromInbox(row Command) command {
 		c.claim = true
 		return c
 	}
-	var a Args
-	if row.Args != "" {
-		if err := json.Unmarshal([]byte(row.Args), &a); err != nil {
-			c.err = fmt.Errorf("args: %w", err)
-			return c
-		}
+	a, err := parseArgs(row.Args)
+	if err != nil {
+		c.err = fmt.Errorf("args: %w", err)
+		return c
 	}
 	if row.Verb == "forget" {
 		c.do = func() reply { return reply{err: e.forget(row.Flow)} }
@@ -109,11 +127,22 @@ func (a Args) event(row Command) (Event, error) {
 // at half as often: waking up is most of what an idle process costs.
 const inboxRest = time.Minute
 
-// A nudged poller looks this often, for a while: somebody is about to commit a row.
+// A nudged poller looks often for a while, since somebody is about to commit a row,
+// and then less often for a longer one.
 const (
 	nudgePause = 5 * time.Millisecond
 	nudgeLooks = 400
+	laterPause = 50 * time.Millisecond
+	laterLooks = 2400
 )
+
+// afterNudge is the time to the next look, when so many are left.
+func afterNudge(looks int) time.Duration {
+	if looks > laterLooks {
+		return nudgePause
+	}
+	return laterPause
+}
 
 // Nudge tells the poller that a row is about to be committed.
 func (e *Engine) Nudge() {
@@ -125,18 +154,22 @@ func (e *Engine) Nudge() {
 
 // pollInbox feeds commands of other processes to the driver, and looks for more
 // when those are answered. What the store failed to answer is read once more:
-// only the rows know whether it was carried out.
+// only the rows know whether it was carried out. Without a pause it looks when it is
+// nudged alone.
 func (e *Engine) pollInbox() {
 	timer := time.NewTimer(e.InboxPoll)
 	defer timer.Stop()
+	if e.InboxPoll == 0 {
+		timer.Stop()
+	}
 	used := time.Time{} // when it last held something
-	soon := 0           // looks without delay that are left
+	soon := 0           // looks that are left of those after a nudge
 	again, failing, told := false, false, false
 	for {
 		select {
 		case <-timer.C:
 		case <-e.nudged:
-			soon = nudgeLooks
+			soon = nudgeLooks + laterLooks
 		case <-e.stopping:
 			return
 		case <-e.drained:
@@ -154,16 +187,18 @@ func (e *Engine) pollInbox() {
 		if len(rows) > 0 {
 			used = time.Now()
 		}
-		if len(rows) > 0 {
-			soon = 0
+		pause := e.InboxPoll
+		if time.Since(used) >= inboxRest {
+			pause *= 2
 		}
 		if soon > 0 {
 			soon--
-			timer.Reset(nudgePause)
-		} else if time.Since(used) < inboxRest {
-			timer.Reset(e.InboxPoll)
-		} else {
-			timer.Reset(2 * e.InboxPoll)
+			if sooner := afterNudge(soon); pause == 0 || sooner < pause {
+				pause = sooner
+			}
+		}
+		if pause > 0 {
+			timer.Reset(pause)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -71,8 +72,8 @@ func (e *Engine) steer(f *flow, open []*Run) {
 	}
 }
 
-// leave forgets the jobs of runs that are not in flight any more.
-func (f *flow) leave(runs []Run) {
+// forgetJobs forgets the jobs of runs that are not in flight any more.
+func (f *flow) forgetJobs(runs []Run) {
 	for i := range runs {
 		r := &runs[i]
 		if r.Was != RunRunning || r.Status == RunRunning {
@@ -219,6 +220,16 @@ func RunFrom(ctx context.Context) (RunInfo, bool) {
 		return RunInfo{}, false
 	}
 	return *x.run, true
+}
+
+// LoggerFrom is a logger that names the run that a job's context belongs to; nil: the
+// context is not that of a job.
+func LoggerFrom(ctx context.Context) *slog.Logger {
+	x := executionFrom(ctx)
+	if x == nil {
+		return nil
+	}
+	return x.engine.Logger.With("flow", x.run.FlowID, "run", x.run.Number, "attempt", x.run.Attempt)
 }
 
 // InputFrom is the input of the run that a job's context belongs to, read from the

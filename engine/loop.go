@@ -3,6 +3,7 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,9 @@ func (e *Engine) refill(f *flow) {
 		e.Logger.Error("pawl: the runs that wait cannot be read", "flow", f.id, "error", err)
 		e.kept = append(e.kept, command{flow: f, look: true, after: time.Now().Add(retryDelay)})
 		return
+	}
+	for _, r := range slices.Concat(queue, fill) {
+		r.FlowID = f.id
 	}
 	full := *s
 	full.Queue, full.Fill = queue, fill

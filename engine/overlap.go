@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -70,11 +72,18 @@ func ParseOverlap(text string) (o Overlap, err error) {
 	case "buffer one":
 		return OverlapBufferOne, nil
 	}
-	if n, _ := fmt.Sscanf(text, "allow %d, buffer %d", &o.Parallel, &o.Buffer); n >= 1 {
-		return o, o.Validate()
+	parts := overlapNumbers.FindStringSubmatch(text)
+	if parts == nil {
+		return o, fmt.Errorf("%w: overlap %q: want skip, cancel, buffer 10, or allow 5, buffer 100", ErrInvalidFlow, text)
 	}
-	if n, _ := fmt.Sscanf(text, "buffer %d", &o.Buffer); n == 1 {
-		return o, o.Validate()
+	for i, n := range []*int{&o.Parallel, &o.Buffer, &o.Buffer} {
+		if digits := parts[i+1]; digits != "" {
+			if *n, err = strconv.Atoi(digits); err != nil {
+				return Overlap{}, fmt.Errorf("%w: overlap %q: the number is too large", ErrInvalidFlow, text)
+			}
+		}
 	}
-	return o, fmt.Errorf("%w: overlap %q: want skip, cancel, buffer 10, or allow 5, buffer 100", ErrInvalidFlow, text)
+	return o, o.Validate()
 }
+
+var overlapNumbers = regexp.MustCompile(`^(?:allow (\d+)(?:, buffer (\d+))?|buffer (\d+))$`)

@@ -44,8 +44,10 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 		}
 	}
 	for _, row := range snapshot.Waiting {
-		if c := e.fromInbox(row); c.do == nil { // the poller finds the others
+		if c := e.fromInbox(row); c.do == nil {
 			commands = append(commands, c)
+		} else {
+			e.Nudge() // the poller finds it
 		}
 	}
 
@@ -60,6 +62,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 		f.renamed = false
 	}
 	e.publish(b)
+	e.observe(b)
 	if b.claimed {
 		e.activate()
 	}
@@ -90,14 +93,14 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 	former := map[string]*flow{}
 	for i, r := range flows {
 		f := all.add(r.ID)
-		e.define(f, r, i, e.owner.StartedAt)
+		e.define(f, e.termsOf(r, i, e.owner.StartedAt))
 		if r.Plan.FormerID != "" {
 			former[r.Plan.FormerID] = f
 		}
 	}
 	for _, s := range snapshot.Flows {
-		delete(former, s.ID) // it is in use
-		if f := all.byID[s.ID]; f != nil && f.plan().FormerID != "" {
+		if f := all.byID[s.ID]; f != nil {
+			delete(former, s.ID)              // it is in use
 			delete(former, f.plan().FormerID) // it was renamed before
 		}
 	}
@@ -112,6 +115,7 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 		}
 		s.ID = f.id // the same text, kept once
 		e.replace(f, s)
+		f.pruning.begin(s)
 	}
 	e.lastKey = snapshot.Counters.Flow
 	for _, f := range all.ordered[:len(flows)] {
@@ -127,11 +131,16 @@ func (e *Engine) found(f *flow) {
 	}
 }
 
-// define takes over what the program says of a flow.
-func (e *Engine) define(f *flow, r Flow, position int, since time.Time) {
+// termsOf is what the program says of a flow.
+func (e *Engine) termsOf(r Flow, position int, since time.Time) *terms {
 	r.Plan.Position, r.Plan.Database, r.Plan.Since = position, e.database, since
-	f.terms.Store(&terms{plan: r.Plan, job: r.Job})
-	f.position, f.limits = position, e.limitsOf(r.Plan)
+	return &terms{plan: r.Plan, job: r.Job}
+}
+
+// define takes it over.
+func (e *Engine) define(f *flow, t *terms) {
+	f.terms.Store(t)
+	f.position, f.limits = t.plan.Position, e.limitsOf(t.plan)
 }
 
 func (r *registry) add(id string) *flow {
@@ -174,7 +183,7 @@ func (e *Engine) lateEnds(ends []End) (commands []command) {
 	for _, end := range ends {
 		f := e.all().byID[end.Flow]
 		if f != nil && f.plan().Schedule != nil && f.state.Load().has(end.Run) {
-			commands = append(commands, command{flow: f, event: Outcome{Run: end.Run, Error: end.Error}})
+			commands = append(commands, command{flow: f, event: Outcome{Run: end.Run, Error: end.Error, As: end.As, Output: end.Output}})
 		}
 	}
 	return commands

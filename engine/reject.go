@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -68,6 +69,7 @@ func (e *Engine) resolveDoubts() {
 			return
 		}
 		delete(e.doubtful, f)
+		e.enlist(f)
 		e.look(f)
 	}
 }
@@ -94,18 +96,28 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	}
 	e.counters.Seq = max(e.counters.Seq, counters.Seq)
 	e.counters.Run = max(e.counters.Run, counters.Run)
-	if state.Version == before.Version {
+	switch state.Version {
+	case before.Version:
 		return nil
+	case 0:
+		return errors.New("reload: its row is gone")
 	}
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
 	e.replace(f, &state)
 	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool { return !state.has(x.run.Number) })
-	for _, run := range before.Open {
-		if !state.has(run.Number) {
-			f.over(run.Number, nil)
-		}
-	}
+	f.lookAgain()
 	return nil
+}
+
+// enlist shows a flow that an update which failed was to add, and has.
+func (e *Engine) enlist(f *flow) {
+	old := e.all()
+	if old.byID[f.id] != nil || f.renamed || f.state.Load().Version == 0 {
+		return
+	}
+	all := &registry{byID: maps.Clone(old.byID), ordered: append(slices.Clip(old.ordered), f)}
+	all.byID[f.id] = f
+	e.registry.Store(all)
 }
 
 // later lets what the database rejected rest.

@@ -15,11 +15,16 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 	}
 	run, at := c.head(now, p)
 	waits := run != nil && !at.After(now)
-	if waits && !e.Full {
+	due := c.tickAt(p)
+	ticks := !due.IsZero() && !due.After(now)
+	if ticks && waits && run.Trigger == TriggerBackfill {
+		waits = false // the schedule goes first
+	}
+	switch {
+	case waits && !e.Full:
 		c.begin(*run, now, p)
 		return nil
-	}
-	if due := c.tickAt(p); !due.IsZero() && !due.After(now) {
+	case ticks:
 		return c.tick(e, waits, now, p)
 	}
 	return c.notDue(waits, p)
@@ -93,6 +98,8 @@ const laterStarts = 10_000
 func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	o := p.Overlap
 	switch {
+	case o.Cancel && len(c.Queue) < c.Waiting: // those in the store alone would stay, before it
+		return fmt.Errorf("%w: %d starts of flow %q wait, too many to be cancelled at once", ErrBufferFull, c.Waiting, c.ID)
 	case o.Cancel:
 		c.cancelOthers(run, now)
 	case !overlaps && c.Waiting == 0: // only a limit that it shares is in the way
@@ -177,7 +184,19 @@ func (s *State) tickAt(p Plan) time.Time {
 	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p):
 		return time.Time{}
 	}
-	return later(s.NextRun.Add(spread(p.Database, s.ID, s.NextRun, p.Jitter)), s.NextEligible)
+	if p.Jitter > 0 {
+		return later(s.jittered(p), s.NextEligible)
+	}
+	return later(s.NextRun, s.NextEligible)
+}
+
+// jittered is the start for the next instant, which is before the one after it.
+func (s *State) jittered(p Plan) time.Time {
+	limit := p.Jitter
+	if after := s.schedule(p).After(s.NextRun); !after.IsZero() {
+		limit = min(limit, after.Sub(s.NextRun))
+	}
+	return s.NextRun.Add(spread(p.Database, s.ID, s.NextRun, limit))
 }
 
 // room says whether a further start of the schedule may wait.

@@ -134,6 +134,10 @@ type State struct {
 	Attempt  int    // of the newest run of the schedule
 	Open     []*Run // in flight, oldest first; nobody changes one
 
+	LastSeq    int64 // of the newest transition's row
+	StreakFrom int64 // lowest run of the failures in a row; 0: there are none
+	Pruned     int64 // the highest run that was deleted, when it was read; 0: none
+
 	// The first of those that wait, in their order; the others stay in the store.
 	Queue []*Run
 	Fill  []*Run // of a backfill
@@ -159,7 +163,8 @@ func (s *State) has(number int64) bool {
 // Change is a transition: the next state of a flow with the rows that record it.
 type Change struct {
 	*State           // the flow as it becomes; nobody changes it any more
-	Seq       int64  // of the transition's row, ascending over all flows
+	Seq       int64  // of the transition's row, ascending over all flows; see Number
+	Before    int64  // that of the flow's transition before; 0: there was none
 	Event     string // what happened: adopt, reserve, outcome, ...
 	From      Status // what the flow was
 	RunNumber int64  // the run that it happened to; 0: none
@@ -169,6 +174,12 @@ type Change struct {
 	Token     *RunKey // an idempotency key that stands for the run from now on; nil: none
 	Leak      int64   // a run that was closed although its job goes on; 0: none
 	Drop      bool    // every run of a backfill that waits is cancelled
+}
+
+// Number gives the transition the key of its row.
+func (c *Change) Number(seq int64) {
+	c.Seq, c.Before = seq, c.LastSeq
+	c.LastSeq = seq
 }
 
 // Plan is what the program says of a flow. It is never read from the database.

@@ -23,7 +23,8 @@ type Store interface {
 	// busy says that others wait already.
 	Checkpoint(busy bool) error
 
-	// Reload reads one flow again, with the counters, after a rejection.
+	// Reload reads one flow again, with the counters, after a rejection or a failure;
+	// the zero State if it is not there.
 	Reload(ctx context.Context, flow int64) (State, Counters, error)
 
 	// Waiting reads the first runs of a flow that wait, in their order; of a
@@ -41,6 +42,15 @@ type Store interface {
 
 	// Ran tells which of the instants in from..to, in milliseconds, have a run.
 	Ran(ctx context.Context, flow int64, from, to time.Time) (map[int64]bool, error)
+
+	// Prune deletes a slice of what the cuts say, in one transaction, and returns
+	// what came of each. It reads and writes about so many rows, writes nothing if
+	// there is nothing to delete, and does not wait for others who write.
+	Prune(ctx context.Context, cuts []Cut, rows int) ([]Pruned, error)
+
+	// Tidy deletes a slice of what belongs to no flow and ended before an instant,
+	// and gives back a part of the space that is free. It says whether there is more.
+	Tidy(ctx context.Context, before time.Time) (more bool, err error)
 
 	// Forget deletes a flow with its history.
 	Forget(ctx context.Context, flow int64) error
@@ -146,9 +156,11 @@ type Farewell struct {
 
 // End is how a run ended.
 type End struct {
-	Flow  string // id of the flow
-	Run   int64
-	Error string // empty: it succeeded
+	Flow   string // id of the flow
+	Run    int64
+	Error  string    // empty: it succeeded
+	As     RunStatus // as of Outcome
+	Output JSON
 }
 
 // Command is a row of the inbox.

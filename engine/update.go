@@ -22,40 +22,91 @@ func (e *Engine) update(flows []Flow) error {
 		return ErrStopped
 	}
 	old := e.all()
-	all := &registry{byID: make(map[string]*flow, len(old.byID)), ordered: make([]*flow, 0, len(old.ordered))}
+	all, renamed, err := e.successors(old, flows)
+	if err != nil {
+		return err
+	}
 	before := map[*flow]*terms{}
 	for i, r := range flows {
-		f := old.byID[r.ID]
-		if f == nil {
-			f = &flow{id: r.ID}
-			f.terms.Store(&noTerms)
-			e.found(f)
-		}
+		f := all.byID[r.ID]
 		before[f] = f.terms.Load()
 		since := before[f].plan.Since
 		if since.IsZero() {
 			since = e.now()
 		}
-		e.redefine(f, r, i, since)
-		all.byID[f.id], all.ordered = f, append(all.ordered, f)
-	}
-	for _, f := range old.ordered {
-		if all.byID[f.id] == nil {
-			all.byID[f.id], all.ordered = f, append(all.ordered, f)
-		}
+		e.redefine(f, e.termsOf(r, i, since))
 	}
 	if err := e.adoptAll(all, len(flows)); err != nil {
 		for f, t := range before {
-			f.terms.Store(t)
-			f.position, f.limits = t.plan.Position, e.limitsOf(t.plan)
+			e.redefine(f, t)
+			if old.byID[f.id] == f {
+				e.look(f)
+			}
 		}
 		return err
+	}
+	for _, f := range renamed {
+		f.leave()
 	}
 	return nil
 }
 
+// successors are the flows after an update, and those of them that get other ids.
+func (e *Engine) successors(old *registry, flows []Flow) (all *registry, renamed []*flow, err error) {
+	all = &registry{byID: make(map[string]*flow, len(old.byID)), ordered: make([]*flow, 0, len(old.ordered))}
+	registered := make(map[string]bool, len(flows))
+	for _, r := range flows {
+		registered[r.ID] = true
+	}
+	gone := map[*flow]bool{}
+	for _, r := range flows {
+		f := old.byID[r.ID]
+		former := old.byID[r.Plan.FormerID]
+		if f == nil && former != nil && !registered[former.id] && !gone[former] {
+			if f, err = former.rename(r.ID); err != nil {
+				return nil, nil, err
+			}
+			gone[former], renamed = true, append(renamed, former)
+		}
+		if f == nil {
+			f = &flow{id: r.ID}
+			f.terms.Store(&noTerms)
+			e.found(f)
+		}
+		all.byID[f.id], all.ordered = f, append(all.ordered, f)
+	}
+	for _, f := range old.ordered {
+		if all.byID[f.id] == nil && !gone[f] {
+			all.byID[f.id], all.ordered = f, append(all.ordered, f)
+		}
+	}
+	return all, renamed, nil
+}
+
+// rename is the flow under another id. What is under way knows it by the old one.
+func (f *flow) rename(id string) (*flow, error) {
+	s := *f.state.Load()
+	if s.InFlight > 0 || len(f.leaked) > 0 {
+		return nil, fmt.Errorf("%w: flow %q is to be renamed; wait for its end", ErrAlreadyRunning, f.id)
+	}
+	s.ID = id
+	s.Queue, s.Fill = nil, nil // is read again, with the new id
+	next := &flow{id: id, renamed: true}
+	next.terms.Store(&noTerms)
+	next.state.Store(&s)
+	return next, nil
+}
+
+// leave takes a flow out of all that the driver follows.
+func (f *flow) leave() {
+	if f.queue != nil {
+		f.queue.set(f, time.Time{})
+	}
+	f.lookAgain()
+}
+
 // redefine changes the terms of a flow whose runs may be in flight.
-func (e *Engine) redefine(f *flow, r Flow, position int, since time.Time) {
+func (e *Engine) redefine(f *flow, t *terms) {
 	inFlight := f.state.Load().InFlight
 	for _, l := range f.limits {
 		l.running -= inFlight
@@ -63,7 +114,7 @@ func (e *Engine) redefine(f *flow, r Flow, position int, since time.Time) {
 	if f.queue != nil {
 		f.queue.set(f, time.Time{})
 	}
-	e.define(f, r, position, since)
+	e.define(f, t)
 	for _, l := range f.limits {
 		l.running += inFlight
 	}
@@ -78,7 +129,7 @@ func (e *Engine) adoptAll(all *registry, registered int) error {
 		switch {
 		case i >= registered && info.Registered:
 			c.event = Retire{}
-		case i < registered && (info.Version == 0 || planned(info, f.plan()) != info):
+		case i < registered && (info.Version == 0 || f.renamed || planned(info, f.plan()) != info):
 			c.event = Adopt{}
 		default:
 			e.look(f)
@@ -97,6 +148,9 @@ func (e *Engine) adoptAll(all *registry, registered int) error {
 		return err
 	}
 	e.registry.Store(all)
+	for _, f := range all.ordered[:registered] {
+		f.renamed = false
+	}
 	return nil
 }
 
@@ -121,9 +175,7 @@ func (e *Engine) forget(id string) error {
 	if err := e.Store.Forget(context.Background(), f.state.Load().Key); err != nil {
 		return fmt.Errorf("forget flow %q: %w", id, err)
 	}
-	if f.queue != nil {
-		f.queue.set(f, time.Time{})
-	}
+	f.leave()
 	all := &registry{byID: make(map[string]*flow, len(old.byID))}
 	for _, other := range old.ordered {
 		if other != f {

@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// WaitRun waits until a run is over. Stored says that it is, but that the engine
-// does not know the rest, since it keeps no run that is over: read the store.
+// WaitRun waits until a run is over. Stored says that it is, as far as the engine
+// knows, but that it does not know the rest, since it keeps no run that is over: read
+// the store, and wait again if the run waits there.
 func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, stored bool, err error) {
 	f := e.all().byID[id]
 	if f == nil {
@@ -15,11 +16,17 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 	if err := e.stopped(); err != nil {
 		return RunInfo{}, false, err
 	}
-	w, err := f.subscribe(number)
+	w, sure, err := f.subscribe(number)
 	if err != nil {
 		return RunInfo{}, false, err
 	}
 	defer f.unsubscribe(w)
+	if !sure {
+		run, _, err := e.Store.WaitingRun(ctx, f.state.Load().Key, number)
+		if err != nil || run.Status.Over() {
+			return RunInfo{}, err == nil, err
+		}
+	}
 	select {
 	case <-w.over:
 		return w.result()
@@ -55,30 +62,37 @@ func (w *waiter) result() (run RunInfo, stored bool, err error) {
 var isOver = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // subscribe joins those who wait for a run. With a short job it often is over
-// before its caller gets here, so the newest that is over is kept.
-func (f *flow) subscribe(number int64) (*waiter, error) {
+// before its caller gets here, so the newest that is over is kept. It is not sure
+// that the run is not over while others of the flow wait: only the store knows
+// which.
+func (f *flow) subscribe(number int64) (w *waiter, sure bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.state.Load() // under the lock: the end of the run is announced after it is published
-	if number < 1 || number > s.LastNumber {
-		return nil, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
+	switch {
+	case number < 1 || number > s.LastNumber:
+		return nil, false, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
+	case s.has(number) || s.waitingRun(number) != nil:
+		return f.join(number), true, nil
+	case f.ended != nil && f.ended.Number == number:
+		return &waiter{over: isOver, run: f.ended}, true, nil
+	case s.Waiting+s.Backfill > 0:
+		return f.join(number), false, nil
 	}
-	if !s.has(number) {
-		w := &waiter{over: isOver}
-		if f.ended != nil && f.ended.Number == number {
-			w.run = f.ended
-		}
-		return w, nil
-	}
+	return &waiter{over: isOver}, true, nil
+}
+
+// join is the waiter for a run that is not over.
+func (f *flow) join(number int64) *waiter {
 	for w := f.waiters; w != nil; w = w.next {
 		if w.number == number {
 			w.waiting++
-			return w, nil
+			return w
 		}
 	}
 	w := &waiter{number: number, over: make(chan struct{}), waiting: 1, next: f.waiters}
 	f.waiters = w
-	return w, nil
+	return w
 }
 
 // unsubscribe forgets a run that nobody waits for any more.
@@ -105,12 +119,32 @@ func (f *flow) take(number int64) *waiter {
 	return nil
 }
 
-// announce tells those who wait which runs are over.
-func (f *flow) announce(runs []Run) {
-	for i := range runs {
-		if runs[i].Status != RunRunning {
-			f.over(runs[i].Number, &runs[i].RunInfo)
+// announce tells those who wait which runs are over. Which ones a dropped backfill
+// had, only the store knows.
+func (f *flow) announce(c *Change) {
+	for i := range c.Runs {
+		if c.Runs[i].Status.Over() {
+			f.over(c.Runs[i].Number, &c.Runs[i].RunInfo)
 		}
+	}
+	if c.Drop {
+		f.lookAgain()
+	}
+}
+
+// lookAgain lets everybody who waits for a run that is not in flight read the store.
+func (f *flow) lookAgain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.state.Load()
+	for at := &f.waiters; *at != nil; {
+		w := *at
+		if s.has(w.number) {
+			at = &w.next
+			continue
+		}
+		*at = w.next
+		close(w.over)
 	}
 }
 

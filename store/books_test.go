@@ -143,7 +143,7 @@ func (b *books) apply(id string, e engine.Event) {
 	}
 	b.counters.Seq++
 	b.counters.Run = max(b.counters.Run, c.LastKey)
-	c.Seq = b.counters.Seq
+	c.Number(b.counters.Seq)
 	b.states[id] = *c.State
 	b.unwritten.Changes = append(b.unwritten.Changes, c)
 }

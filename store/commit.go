@@ -148,10 +148,11 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 	if err := w.writeRare(c, generation); err != nil {
 		return err
 	}
-	bindNullable(w.insertTransition, 16, c.Note)
+	bindNullable(w.insertTransition, 17, c.Note)
 	_, err := w.exec(w.insertTransition, c.Seq, c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
 		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
-		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.Waiting+c.Backfill)))
+		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.Waiting+c.Backfill)),
+		nonzero(c.Before))
 	return err
 }
 
@@ -166,14 +167,16 @@ SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = 
 WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
-    last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, waiting, backfill, fired, held, updated_at, key, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, waiting, backfill, fired, held, updated_at,
+    streak_from, last_seq, key, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	// The version is the fence against another writer: n+1 goes over n alone.
 	updateState = `UPDATE pawl_flow_state
 SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = ?, attempt = ?,
     last_run = ?, last_scheduled = ?, last_end = ?, next_eligible = ?, next_run = ?, suspect = ?,
-    last_key = ?, error_key = ?, waiting = ?, backfill = ?, fired = ?, held = ?, updated_at = ?, version = version + 1
+    last_key = ?, error_key = ?, waiting = ?, backfill = ?, fired = ?, held = ?, updated_at = ?, streak_from = ?, last_seq = ?,
+    version = version + 1
 WHERE key = ? AND version = ? - 1`
 )
 
@@ -193,7 +196,7 @@ func (w *writer) writeFlow(c *engine.Change) error {
 	n, err := w.exec(stmt, statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
 		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
 		millis(c.NextRun), truth(c.Suspect), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
-		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), c.Key, c.Version)
+		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq, c.Key, c.Version)
 	if err == nil && n != 1 {
 		err = errVersion
 	}
@@ -221,8 +224,8 @@ SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, r
 WHERE key = ?1 AND status = ?10`
 
 	insertTransition = `INSERT INTO pawl_transition_log (seq, at, flow, run_number, event, from_status, to_status, run_count,
-    in_flight, failure_streak, last_run, next_eligible, next_run, version, waiting, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    in_flight, failure_streak, last_run, next_eligible, next_run, version, waiting, prev, note)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // writeRun makes the row of a run, or changes it if it is as the change takes it to be.

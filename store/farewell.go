@@ -19,6 +19,9 @@ type end struct {
 	Flow  string `json:"flow"`
 	Run   int64  `json:"run"`
 	Error string `json:"error,omitempty"`
+
+	As     engine.RunStatus `json:"as,omitempty"`
+	Output engine.JSON      `json:"output,omitempty"`
 }
 
 // Limits keep the file within the block that it has already: there may be no
@@ -33,14 +36,15 @@ func (s *Store) Farewell(f engine.Farewell) error {
 	left := farewell{Of: f.Generation, Stopping: f.StoppingAt}
 	size := 0
 	for _, e := range f.Ends {
-		end := end{Flow: e.Flow, Run: e.Run, Error: engine.Clip(e.Error, farewellError)}
+		end := end{Flow: e.Flow, Run: e.Run, Error: engine.Clip(e.Error, farewellError), As: e.As, Output: e.Output}
 		text, err := json.Marshal(end)
 		if err != nil {
 			return err
 		}
-		if size += len(text); size > farewellSize {
-			break // it is interrupted, and spared
+		if size+len(text) > farewellSize {
+			continue // it is interrupted, and spared
 		}
+		size += len(text)
 		left.Ends = append(left.Ends, end)
 	}
 	s.lock.holder.farewell, s.lock.holder.Degraded = left, ""

@@ -49,11 +49,15 @@ type flowRow struct {
 	PauseNote     string `db:"pause_note"`
 	Retention     string
 	Leaked        int
+	LastSeq       int64 `db:"last_seq"`
+	StreakFrom    int64 `db:"streak_from"`
+	Pruned        int64
 }
 
 func (r flowRow) state() engine.State {
 	return engine.State{
 		Key: r.Key, LastKey: r.LastKey, ErrorKey: r.ErrorKey, Attempt: r.Attempt,
+		LastSeq: r.LastSeq, StreakFrom: r.StreakFrom, Pruned: r.Pruned,
 		FlowInfo: engine.FlowInfo{
 			ID: r.ID, Position: r.Position, Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone,
 			Backoff: r.Backoff, StreakLimit: r.StreakLimit, Status: statuses.word(r.Status),
@@ -74,7 +78,8 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(s.next_eligible, 0) AS next_eligible, COALESCE(s.next_run, 0) AS next_run, s.suspect <> 0 AS suspect, COALESCE(s.last_key, 0) AS last_key,
     COALESCE(s.error_key, 0) AS error_key, s.version, s.updated_at, COALESCE(e.error, '') AS last_error,
     s.waiting, s.backfill, s.fired, COALESCE(s.held, 0) AS held, p.policy, p.run_group, COALESCE(p.anchor, 0) AS anchor,
-    COALESCE(p.paused_at, 0) AS paused_at, COALESCE(p.pause_note, '') AS pause_note, p.retention
+    COALESCE(p.paused_at, 0) AS paused_at, COALESCE(p.pause_note, '') AS pause_note, p.retention,
+    COALESCE(s.last_seq, 0) AS last_seq, COALESCE(s.streak_from, 0) AS streak_from, p.pruned
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -125,7 +130,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		UpdatedAt: s.ColumnInt64(25), LastError: s.ColumnText(26),
 		Waiting: s.ColumnInt(27), Backfill: s.ColumnInt(28), Fired: s.ColumnInt64(29), Held: s.ColumnInt64(30),
 		Policy: w.column(s, 31), Group: w.column(s, 32), Anchor: s.ColumnInt64(33), PausedAt: s.ColumnInt64(34),
-		PauseNote: s.ColumnText(35), Retention: w.column(s, 36),
+		PauseNote: s.ColumnText(35), Retention: w.column(s, 36), LastSeq: s.ColumnInt64(37), StreakFrom: s.ColumnInt64(38), Pruned: s.ColumnInt64(39),
 	}
 }
 

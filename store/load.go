@@ -78,10 +78,10 @@ func (s *Store) Reload(ctx context.Context, flow int64) (engine.State, engine.Co
 	if err != nil {
 		return engine.State{}, engine.Counters{}, err
 	}
-	if len(states) == 0 {
-		return engine.State{}, engine.Counters{}, errors.New("its row is gone")
-	}
 	counters, err := s.counters(ctx)
+	if len(states) == 0 {
+		return engine.State{}, counters, err
+	}
 	return *states[0], counters, err
 }
 

@@ -120,7 +120,31 @@ func (r *Reader) Flow(ctx context.Context, id string) (engine.FlowInfo, bool, er
 	if errors.Is(err, sql.ErrNoRows) {
 		return engine.FlowInfo{}, false, nil
 	}
+	if err == nil {
+		var leaked map[string]int
+		leaked, err = r.leaked(ctx)
+		row.Leaked = leaked[id]
+	}
 	return row.state().FlowInfo, err == nil, err
+}
+
+// leaked counts, by flow, the jobs of the last owner that go on although their runs
+// were closed.
+func (r *Reader) leaked(ctx context.Context) (map[string]int, error) {
+	const query = `SELECT l.flow_id, count(*) AS leaked FROM pawl_leaks l
+WHERE l.returned_at IS NULL AND l.generation = (SELECT generation FROM pawl_database) GROUP BY l.flow_id`
+	var rows []struct {
+		FlowID string `db:"flow_id"`
+		Leaked int
+	}
+	if err := r.db.SelectContext(ctx, &rows, query); err != nil {
+		return nil, err
+	}
+	leaked := make(map[string]int, len(rows))
+	for _, row := range rows {
+		leaked[row.FlowID] = row.Leaked
+	}
+	return leaked, nil
 }
 
 // Flows reads every flow in the order of registration, those that are not
@@ -130,8 +154,13 @@ func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
 	if err := r.db.SelectContext(ctx, &rows, selectFlows+inOrder); err != nil {
 		return nil, err
 	}
+	leaked, err := r.leaked(ctx)
+	if err != nil {
+		return nil, err
+	}
 	flows := make([]engine.FlowInfo, len(rows))
 	for i, row := range rows {
+		row.Leaked = leaked[row.ID]
 		flows[i] = row.state().FlowInfo
 	}
 	return flows, nil

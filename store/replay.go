@@ -13,13 +13,13 @@ import (
 // readTransitions replays the log.
 func (v *verifier) readTransitions(ctx context.Context) error {
 	const query = `SELECT flow, seq, at, COALESCE(run_number, 0), event, from_status, to_status, run_count, in_flight, failure_streak,
-    COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version, COALESCE(waiting, 0)
+    COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version, COALESCE(waiting, 0), COALESCE(prev, 0)
 FROM pawl_transition_log ORDER BY seq`
 	var flow, event int64
 	var t transition
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		if err := scan(&flow, &t.seq, &t.at, &t.run, &event, &t.from, &t.status, &t.runCount, &t.inFlight, &t.streak,
-			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version, &t.waiting); err != nil {
+			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version, &t.waiting, &t.prev); err != nil {
 			return err
 		}
 		t.event = events.word(event)
@@ -42,7 +42,11 @@ func (a *account) step(t *transition) {
 		a.forget()
 	default:
 		a.follow(t)
+		if t.prev != a.seq {
+			a.report("transition %d points at %d as the one before, which is %d", t.seq, t.prev, a.seq)
+		}
 	}
+	a.seq = t.seq
 	if (t.status == running) != (t.inFlight > 0) {
 		a.report("transition %d leaves it %s with %d runs in flight", t.seq, word(t.status), t.inFlight)
 	}
@@ -176,11 +180,18 @@ func (a *account) spared(t *transition) bool {
 // probes says whether a transition starts a run that is to show whether a trip is over.
 func (a *account) probes(t *transition) bool {
 	run := a.find(t.run)
+	if run == nil && t.run <= a.pruned {
+		return t.event == "reserve"
+	}
 	return t.event == "reserve" && run != nil && triggers.word(int64(run.trigger)) == engine.TriggerProbe
 }
 
-// accept takes runs that wait from now on; t.run is the first of them.
+// accept takes runs that wait from now on; t.run is the first of them. How many they
+// are is not known of the oldest transition that is kept.
 func (a *account) accept(t *transition) {
+	if !a.begun && t.version > 1 {
+		return
+	}
 	if n := a.replayed.number; n != unknown && t.run != n+1 {
 		a.report("transition %d accepts run %d, after run %d", t.seq, t.run, n)
 	}
@@ -193,9 +204,6 @@ func (a *account) fireOf(t *transition) {
 	run := a.find(t.run)
 	if run == nil {
 		a.replayed.scheduled = unknown
-		if !a.missing && (len(a.runs) == 0 || t.run < a.runs[0].number) {
-			a.miss(t.run, t.run)
-		}
 		return
 	}
 	if run.scheduledRun() {
@@ -206,7 +214,10 @@ func (a *account) fireOf(t *transition) {
 // reserve compares a transition with the run that it begins.
 func (a *account) reserve(t *transition) {
 	n := a.replayed.number
-	waited := n != unknown && t.run <= n && t.waiting < a.replay.waiting
+	waited := a.begun && t.waiting < a.replay.waiting && (n == unknown || t.run <= n)
+	if !a.begun && t.version > 1 && t.waiting > 0 {
+		waited = true // or not: nothing tells
+	}
 	if n != unknown && t.run != n+1 && !waited {
 		a.report("transition %d reserves run %d, after run %d", t.seq, t.run, n)
 	}

@@ -318,7 +318,7 @@ func seed(t *testing.T, s *Store, flows []string, n int) {
 	step := func(i int, e engine.Event, at time.Time) {
 		c, err := engine.Apply(states[i], e, at, plan)
 		require.NoError(t, err)
-		c.Seq = int64(len(b.Changes) + 1)
+		c.Number(int64(len(b.Changes) + 1))
 		states[i] = *c.State
 		b.Changes = append(b.Changes, c)
 	}
@@ -426,7 +426,7 @@ func TestVersionThatDoesNotFollowIsRejected(t *testing.T) {
 	for i := range snap.Flows {
 		c, err := engine.Apply(*snap.Flows[i], engine.Reset{}, epoch, plan)
 		require.NoError(t, err)
-		c.Seq = snap.Counters.Seq + int64(i) + 1
+		c.Number(snap.Counters.Seq + int64(i) + 1)
 		b.Changes = append(b.Changes, c)
 	}
 	b.Changes[1].Version++

@@ -20,8 +20,8 @@ import (
 // and what they lead to with the flow's row.
 //
 // It only reads, and one snapshot, so an owner may be at work. Runs may have been
-// pruned, oldest first, if the transitions about them went before. It keeps 48
-// bytes per run in memory.
+// pruned up to the one that the flow's plan tells of, if the transitions about them
+// went before. It keeps 48 bytes per run in memory.
 func (r *Reader) Verify(ctx context.Context) ([]string, error) {
 	tx, err := r.db.BeginTxx(ctx, nil)
 	if err != nil {
@@ -88,6 +88,8 @@ type account struct {
 	id, kind, backoff string
 	policy, schedule  string
 	held              int64
+	pruned            int64 // runs up to this one may have been deleted
+	lastSeq           int64 // as the row has it
 	registered        bool
 	row               position
 	newest            newest // as the row has it
@@ -95,6 +97,7 @@ type account struct {
 	runs    []runFacts // that are kept, oldest first
 	missing bool       // a run that must be there is not, which was reported
 
+	seq      int64    // of the newest transition so far
 	replay   position // the flow as the transitions so far leave it
 	replayed newest
 	begun    bool     // a transition is kept
@@ -130,8 +133,8 @@ func (r runFacts) scheduledRun() bool {
 // transition is a row of the log.
 type transition struct {
 	position
-	seq, run, from int64
-	event          string
+	seq, prev, run, from int64
+	event                string
 }
 
 func (a *account) report(format string, args ...any) {
@@ -145,7 +148,8 @@ func (v *verifier) readFlows(ctx context.Context) error {
     COALESCE(s.failure_streak, 0), COALESCE(s.last_run, 0), COALESCE(s.next_eligible, 0), COALESCE(s.next_run, 0),
     COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
     COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect, 0),
-    COALESCE(s.waiting + s.backfill, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, '')
+    COALESCE(s.waiting + s.backfill, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, ''),
+    COALESCE(p.pruned, 0), COALESCE(s.last_seq, 0)
 FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		var key int64
@@ -155,7 +159,7 @@ FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 		if err := scan(&key, &plan, &state, &a.id, &a.kind, &a.backoff, &a.registered,
 			&p.status, &p.runCount, &p.inFlight, &p.streak, &p.lastRun, &p.nextEligible, &p.nextRun, &p.version, &p.at,
 			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey, &n.suspect,
-			&p.waiting, &a.held, &a.policy, &a.schedule); err != nil {
+			&p.waiting, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq); err != nil {
 			return err
 		}
 		v.accounts[key] = a
@@ -217,19 +221,20 @@ FROM pawl_run_log ORDER BY key`
 
 func clamp(n, limit int64) int64 { return max(min(n, limit), -limit) }
 
-// add takes the next run of the flow. What was before the oldest kept one may
-// have been pruned.
+// add takes the next run of the flow. What was before may have been pruned; what
+// is kept points at what is kept.
 func (a *account) add(r runFacts, prev int64) {
-	before := runFacts{key: prev, number: r.number - 1}
+	before := runFacts{key: prev}
 	if len(a.runs) > 0 {
 		before = a.runs[len(a.runs)-1]
 	}
+	first := max(before.number, a.pruned) + 1 // that is not missing
 	switch {
-	case r.number <= before.number:
+	case len(a.runs) > 0 && r.number <= before.number:
 		a.report("run %d comes after run %d", r.number, before.number)
 		return
-	case r.number > before.number+1:
-		a.miss(before.number+1, r.number-1)
+	case r.number > first:
+		a.miss(first, r.number-1)
 	case prev != before.key:
 		a.report("run %d points at key %d as the run before, which has key %d", r.number, prev, before.key)
 	case prev >= r.key || (prev == 0) != (r.number == 1):
@@ -283,6 +288,7 @@ func (a *account) compareRow() {
 		{"last_end", a.newest.end, a.replayed.end, when},
 		{"error_key", a.newest.errorKey, a.replayed.errorKey, number},
 		{"suspect", a.newest.suspect, a.replayed.suspect, number},
+		{"last_seq", a.lastSeq, a.seq, number},
 	} {
 		if c.replay != unknown && c.row != c.replay {
 			a.report("its row has %s %v, the replay of its transitions gives %v", c.column, c.show(c.row), c.show(c.replay))
@@ -295,10 +301,13 @@ func (a *account) compareRuns() {
 	for _, text := range a.refired {
 		a.report("%s", text)
 	}
+	last := a.newest.number
+	if len(a.runs) == 0 && !a.missing && last > 0 {
+		a.miss(min(a.pruned+1, last), last) // the newest is never pruned
+	}
 	if len(a.runs) == 0 || !a.begun {
 		return
 	}
-	last := a.newest.number
 	if n := a.replayed.number; n != unknown {
 		last = n
 	}
@@ -336,7 +345,7 @@ func (a *account) countRuns() {
 	if open != a.replay.inFlight {
 		a.report("%d of its runs are running, but %d in flight", open, a.replay.inFlight)
 	}
-	whole := a.runs[0].number == 1 && !a.missing
+	whole := a.pruned == 0 && !a.missing
 	if kept > a.replay.runCount || whole && kept != a.replay.runCount {
 		a.report("its run_count is %d, but it has %d runs", a.replay.runCount, kept)
 	}

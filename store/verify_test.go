@@ -55,7 +55,7 @@ func (b *book) apply(id string, e engine.Event) engine.State {
 	}
 	c, err := engine.Apply(b.states[id], e, b.now, b.plans[id])
 	require.NoError(b.t, err)
-	c.Seq = b.counters.Seq
+	c.Number(b.counters.Seq)
 	b.states[id] = *c.State
 	b.pending.Changes = append(b.pending.Changes, c)
 	return *c.State
@@ -237,17 +237,19 @@ func TestSuspectsAreReplayed(t *testing.T) {
 }
 
 // Old transitions may go at any seq, if each flow keeps its newest, and the runs
-// that began before with them.
+// that began before with them, but its newest. K1.
 func TestPrunedFileHasNoViolations(t *testing.T) {
 	const (
-		pruneRuns = `DELETE FROM pawl_run_log
-WHERE status <> 0 AND key <= (SELECT count(*) FROM pawl_transition_log WHERE event = 2 AND seq <= %[1]d)`
+		runs = ` FROM pawl_run_log
+WHERE key <= (SELECT count(*) FROM pawl_transition_log WHERE event = 2 AND seq <= %[1]d) AND key NOT IN (SELECT last_key FROM pawl_flow_state WHERE last_key IS NOT NULL)`
+		setPruned        = `UPDATE pawl_flow_plan SET pruned = (SELECT COALESCE(max(number), 0)` + runs + ` AND flow = pawl_flow_plan.key)`
+		pruneRuns        = `DELETE` + runs
 		pruneTransitions = `DELETE FROM pawl_transition_log
 WHERE seq <= %[1]d AND seq NOT IN (SELECT max(seq) FROM pawl_transition_log GROUP BY flow)`
 	)
 	file := history(t)
 	for seq := 5; seq <= 41; seq++ {
-		r := edited(t, file, fmt.Sprintf(pruneRuns, seq), fmt.Sprintf(pruneTransitions, seq))
+		r := edited(t, file, fmt.Sprintf(setPruned, seq), fmt.Sprintf(pruneRuns, seq), fmt.Sprintf(pruneTransitions, seq))
 		found, err := r.Verify(t.Context())
 		require.NoError(t, err)
 		assert.Empty(t, found, "pruned up to transition %d", seq)
@@ -363,7 +365,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 		{"from status", []string{log + `from_status = 0 WHERE seq = 24`},
 			[]string{`flow "sync": transition 24 comes from idle, but it was completed`}},
 		{"trip without reset", []string{`INSERT INTO pawl_transition_log SELECT 99, at, flow, NULL, 7, 5, 0, run_count, in_flight, failure_streak,
-    last_run, next_eligible, 7, version + 1, NULL, NULL FROM pawl_transition_log WHERE seq = 36`, state + `status = 0, version = version + 1, next_run = 7 WHERE key = 1`},
+    last_run, next_eligible, 7, version + 1, NULL, NULL, 36 FROM pawl_transition_log WHERE seq = 36`, state + `last_seq = 99, status = 0, version = version + 1, next_run = 7 WHERE key = 1`},
 			[]string{`flow "sync": transition 99 (adjust) leads out of a trip; only a reset may`}},
 		{"counted twice", []string{log + `run_count = 3 WHERE seq = 30`, state + `run_count = 3 WHERE key = 3`},
 			[]string{`flow "import": transition 30 (reserve) leads to run_count 3, after 1`, `flow "import": its run_count is 3, but it has 2 runs`}},
@@ -393,7 +395,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 		{"runs in the middle", []string{`DELETE FROM pawl_run_log WHERE key IN (7, 8)`}, []string{`flow "sync": runs 5 to 6 are missing`}},
 		{"first run", []string{`DELETE FROM pawl_run_log WHERE key = 1`}, []string{`flow "sync": run 1 is missing`}},
 		{"newest run", []string{`DELETE FROM pawl_run_log WHERE key = 17`}, []string{`flow "report": run 5 is missing`}},
-		{"all runs", []string{`DELETE FROM pawl_run_log WHERE flow = 2`}, []string{`flow "report": run 1 is missing`}},
+		{"all runs", []string{`DELETE FROM pawl_run_log WHERE flow = 2`}, []string{`flow "report": runs 1 to 5 are missing`}},
 		{"chain", []string{run + `prev = 1 WHERE key = 7`},
 			[]string{`flow "sync": run 5 points at key 1 as the run before, which has key 5`}},
 		{"chain that goes on", []string{run + `prev = 9 WHERE key = 11`},
@@ -404,7 +406,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 			[]string{`flow "report": run 1 comes after run 4`, `flow "report": run 5 is missing`}},
 		{"run of nobody", []string{run + `flow = 9 WHERE key = 17`},
 			[]string{`run key 17 is of flow key 9, which does not exist`, `flow "report": run 5 is missing`}},
-		{"transition of nobody", []string{`INSERT INTO pawl_transition_log SELECT 99, at, 9, NULL, 6, 0, 0, 0, 0, 0, NULL, NULL, NULL, 9, NULL, NULL
+		{"transition of nobody", []string{`INSERT INTO pawl_transition_log SELECT 99, at, 9, NULL, 6, 0, 0, 0, 0, 0, NULL, NULL, NULL, 9, NULL, NULL, NULL
     FROM pawl_transition_log WHERE seq = 1`}, []string{`transition 99 is of flow key 9, which does not exist`}},
 		{"reserve of another run", []string{log + `run_number = 1 WHERE seq = 30`},
 			[]string{`flow "import": transition 30 reserves run 1, after run 1`,

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type statements struct {
 	readQueue, readKey                        *sqlite.Stmt
 	answerCommand, writeRunner, writeDatabase *sqlite.Stmt
 	measureLog, checkpoint                    *sqlite.Stmt
+	cuts                                      prunes
 }
 
 // How long one waits for another writer before it is an error, and between two
@@ -72,7 +74,7 @@ func (w *writer) open() (err error) {
 	if w.conn, err = dial(w.path, writerPragmas...); err != nil {
 		return err
 	}
-	for query, into := range map[string]**sqlite.Stmt{
+	queries := map[string]**sqlite.Stmt{
 		begin: &w.begin, commit: &w.statements.commit, rollback: &w.rollback,
 		insertPlan: &w.insertPlan, updatePlan: &w.updatePlan,
 		insertState: &w.insertState, updateState: &w.updateState,
@@ -82,7 +84,9 @@ func (w *writer) open() (err error) {
 		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
 		measureLog: &w.measureLog, checkpoint: &w.checkpoint,
-	} {
+	}
+	maps.Copy(queries, w.cuts.queries())
+	for query, into := range queries {
 		if *into, err = w.conn.Prepare(query); err != nil {
 			w.discard()
 			return err

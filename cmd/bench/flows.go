@@ -13,6 +13,9 @@ func flowID(i int) string { return fmt.Sprintf("flow-%06d", i) }
 
 func noop(context.Context) error { return nil }
 
+// keepAll keeps every run, since they are counted in the end.
+var keepAll = pawl.WithRetention(0, 0)
+
 // scheduler is one with n flows: manual, or at the instants of expr if that is
 // not empty.
 func scheduler(file string, n int, expr string, job pawl.JobFunc) (*pawl.Scheduler, error) {
@@ -20,9 +23,9 @@ func scheduler(file string, n int, expr string, job pawl.JobFunc) (*pawl.Schedul
 	for i := range n {
 		var err error
 		if expr == "" {
-			err = s.Manual(flowID(i), job)
+			err = s.Manual(flowID(i), job, keepAll)
 		} else {
-			err = s.Cron(flowID(i), expr, job)
+			err = s.Cron(flowID(i), expr, job, keepAll)
 		}
 		if err != nil {
 			return nil, err

@@ -89,6 +89,7 @@ func (p *past) movePlans() string {
 func (p *past) moveStates() string {
 	return fmt.Sprintf(`UPDATE pawl_flow_state SET run_count = run_count + %[1]d, last_number = last_number + %[1]d,
     last_scheduled = (SELECT min(scheduled_at) FROM pawl_run_log) + %[1]d * %[4]d, fired = fired + 1 + %[1]d, attempt = 1,
+    last_seq = last_seq + %[1]d * 2 * %[2]d,
     version = version + 2 * %[1]d, last_key = last_key + %[1]d * %[2]d, last_run = last_run - %[3]d, last_end = last_end - %[3]d,
     updated_at = updated_at - %[3]d`, p.times, knownFlows, p.back-p.step*int64(p.times), p.step)
 }
@@ -107,6 +108,7 @@ func (p *past) laterTransition() map[string]string {
 	later := fmt.Sprintf(" + i * %d", p.step)
 	return map[string]string{
 		"seq":         fmt.Sprintf("seq + i * 2 * %d", knownFlows),
+		"prev":        fmt.Sprintf("prev + i * 2 * %d", knownFlows), // see linkPast
 		"run_number":  "run_number + i",
 		"run_count":   "run_count + i",
 		"version":     "version + 2 * i",
@@ -114,6 +116,12 @@ func (p *past) laterTransition() map[string]string {
 		"at":          "at" + later, "last_run": "last_run" + later,
 	}
 }
+
+// linkPast makes the first transition of a repeated run follow the last one of the run
+// before: the one that follows it in the template, a repetition earlier.
+var linkPast = fmt.Sprintf(`CREATE INDEX temp.later ON template (prev);
+UPDATE template SET prev = (SELECT l.seq FROM template l WHERE l.prev = template.seq) - 2 * %d
+WHERE NOT EXISTS (SELECT 1 FROM template e WHERE e.seq = template.prev);`, knownFlows)
 
 // repeat appends the rows of a table again and again, with some columns changed.
 func (p *past) repeat(ctx context.Context, table string, change map[string]string) error {
@@ -137,17 +145,18 @@ func (p *past) repeat(ctx context.Context, table string, change map[string]strin
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	where := ""
+	where, link := "", ""
 	if table == "pawl_transition_log" {
-		where = "WHERE run_number IS NOT NULL" // an adoption is not repeated
+		where, link = "WHERE run_number IS NOT NULL", linkPast // an adoption is not repeated
 	}
 	if err := rows.Close(); err != nil {
 		return err
 	}
 	_, err = p.db.ExecContext(ctx, fmt.Sprintf(`CREATE TEMP TABLE template AS SELECT * FROM %[1]s %[2]s ORDER BY 1;
+%[6]s
 WITH RECURSIVE turns (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM turns WHERE i < %[3]d)
 INSERT INTO main.%[1]s (%[4]s) SELECT %[5]s FROM turns CROSS JOIN template;
-DROP TABLE template`, table, where, p.times, strings.Join(names, ", "), strings.Join(exprs, ", ")))
+DROP TABLE template`, table, where, p.times, strings.Join(names, ", "), strings.Join(exprs, ", "), link))
 	return err
 }
 

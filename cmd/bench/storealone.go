@@ -86,7 +86,7 @@ func (f *fleet) commit(ctx context.Context, db *store.Store, event func(engine.S
 		}
 		f.counters.Seq++
 		f.counters.Run = max(f.counters.Run, c.LastKey)
-		c.Seq = f.counters.Seq
+		c.Number(f.counters.Seq)
 		changes[i], f.states[i] = c, *c.State
 	}
 	began := time.Now()

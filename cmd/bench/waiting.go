@@ -37,7 +37,7 @@ const (
 // queue is a scheduler with one manual flow whose starts wait.
 func queue(file string, job pawl.JobFunc, opts ...pawl.Option) (*pawl.Scheduler, error) {
 	s := pawl.NewScheduler(file, append(opts, pawl.WithLogger(slog.New(slog.DiscardHandler)))...)
-	return s, s.Manual(queueFlow, job, pawl.WithOverlap(pawl.OverlapAllow(queueSlots, queueMost)))
+	return s, s.Manual(queueFlow, job, keepAll, pawl.WithOverlap(pawl.OverlapAllow(queueSlots, queueMost)))
 }
 
 // payload is the input of a run.

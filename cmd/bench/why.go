@@ -64,7 +64,7 @@ func startEnded(ctx context.Context, file string, last time.Time) (*pawl.Runner,
 		return nil, err
 	}
 	for i := range knownFlows {
-		if err := s.Cron(flowID(i), "* * * * * *", pawl.JobFunc(noop), pawl.WithBetween(time.Time{}, last)); err != nil {
+		if err := s.Cron(flowID(i), "* * * * * *", pawl.JobFunc(noop), keepAll, pawl.WithBetween(time.Time{}, last)); err != nil {
 			return nil, err
 		}
 	}

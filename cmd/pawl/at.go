@@ -80,7 +80,8 @@ func (r atReport) print(w io.Writer, width int) {
 	t := table{rest: 12, columns: []column{{title: "FLOW", limit: max(16, width/3)}, {title: "STATE"}, {title: "SCHEDULE", limit: 24, rank: 3},
 		{title: "NEXT", rank: 5}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 2}, {title: "RUNS", rank: 1}, {title: "ERROR"}}}
 	for _, f := range r.flows {
-		state := states[f.Status] + " " + string(f.Status)
+		f.Suspect = false
+		state := state(f)
 		if !f.Registered {
 			state = "- not in the config"
 		}

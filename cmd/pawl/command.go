@@ -19,6 +19,7 @@ import (
 const (
 	defaultGrace = 3 * time.Second // a stop gives a job 5 s before it is given up
 	stopGrace    = defaultGrace    // the most a command gets then
+	endGrace     = 7 * time.Second // and after its deadline or a cancel, when a job has 10 s
 )
 
 // A command is a flow as a pawl.Job. It runs in a process group of its own,
@@ -62,12 +63,12 @@ func (c *command) join(ctx context.Context, run pawl.RunInfo) error {
 }
 
 func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {
-	if c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, errTimeout{c.timeout})
-		defer cancel()
+	in, err := takeInput(ctx, c.orphanage.id)
+	if err != nil {
+		return err
 	}
-	p, err := start(c.prepare(run))
+	defer in.remove()
+	p, err := start(c.prepare(run, in))
 	if err != nil {
 		if _, missing := os.Stat(c.dir); missing != nil {
 			err = missing // which the system reports as if the program were missing
@@ -76,21 +77,24 @@ func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {
 	}
 	cause := p.await(ctx, c.crew.dismissed)
 	p.end(c.graceAfter(cause), c.crew.dismissed)
+	if errors.Is(cause, pawl.ErrTimedOut) {
+		cause = errTimeout{c.timeout}
+	}
 	return p.result(cause)
 }
 
 // prepare makes the exec.Cmd of a run. Nothing is put into the shell line: what
 // a command should know of its run is in its environment.
-func (c *command) prepare(run pawl.RunInfo) *exec.Cmd {
+func (c *command) prepare(run pawl.RunInfo, in input) *exec.Cmd {
 	argv := c.argv
 	if c.shell != "" {
 		argv = []string{"sh", "-c", c.shell}
 	}
-	env := append(os.Environ(), c.env...)
+	env := append(in.environ(), c.env...)
 	cmd := exec.Command(lookup(argv[0], env), argv[1:]...)
 	cmd.Args[0] = argv[0]
 	cmd.Dir = c.dir
-	cmd.Env = append(env,
+	cmd.Env = append(append(env, in.variables()...),
 		"PAWL_FLOW="+run.FlowID,
 		"PAWL_RUN_NUMBER="+strconv.FormatInt(run.Number, 10),
 		"PAWL_ATTEMPT="+strconv.Itoa(run.Attempt),
@@ -120,11 +124,14 @@ func lookup(name string, env []string) string {
 	return name
 }
 
-// graceAfter is the time between SIGTERM and SIGKILL. A runner that stops does
-// not wait for long.
+// graceAfter is the time between SIGTERM and SIGKILL. A runner that ends a run, and
+// all the more one that stops, does not wait for long; it would go on without us.
 func (c *command) graceAfter(cause error) time.Duration {
-	if _, late := errors.AsType[errTimeout](cause); late || cause == nil {
+	switch {
+	case cause == nil:
 		return c.grace
+	case errors.Is(cause, pawl.ErrTimedOut), errors.Is(cause, pawl.ErrCancelled):
+		return min(c.grace, endGrace)
 	}
 	return min(c.grace, stopGrace)
 }
@@ -136,6 +143,9 @@ var errDismissed = errors.New("the daemon was told to end at once")
 type errTimeout struct{ after time.Duration }
 
 func (e errTimeout) Error() string { return "timed out after " + e.after.String() }
+
+// Unwrap makes it the cause that the command's context ended with.
+func (e errTimeout) Unwrap() error { return pawl.ErrTimedOut }
 
 // An exitError is how a command ended other than well.
 type exitError struct {

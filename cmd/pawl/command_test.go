@@ -114,7 +114,9 @@ func TestCommandThatTakesTooLongIsEnded(t *testing.T) {
 	t.Parallel()
 	c := shell(t, "sleep 1000")
 	c.timeout = 50 * time.Millisecond
-	err := c.Run(t.Context())
+	ctx, cancel := context.WithTimeoutCause(t.Context(), c.timeout, pawl.ErrTimedOut)
+	defer cancel()
+	err := c.Run(ctx)
 	assert.EqualError(t, err, "timed out after 50ms (killed by SIGTERM)")
 	assert.ErrorAs(t, err, new(errTimeout))
 }
@@ -127,7 +129,9 @@ func TestStopWaitsForNoLongGrace(t *testing.T) {
 		grace, after time.Duration
 	}{
 		{nil, time.Hour, time.Hour},
-		{errTimeout{time.Minute}, time.Hour, time.Hour},
+		{pawl.ErrTimedOut, time.Hour, endGrace}, // after 10 s the run is closed without the command
+		{pawl.ErrCancelled, time.Hour, endGrace},
+		{pawl.ErrTimedOut, time.Second, time.Second},
 		{context.Canceled, time.Hour, stopGrace},
 		{context.Canceled, time.Second, time.Second},
 		{errDismissed, time.Hour, stopGrace},
@@ -144,8 +148,9 @@ func TestCommandIsEndedWithItsChildren(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
 		line.waitFor(t, "ready\n")
-		cancel(errTimeout{time.Minute})
+		cancel(pawl.ErrTimedOut)
 	}()
+	c.timeout = time.Minute
 	assert.EqualError(t, c.Run(ctx), "timed out after 1m0s (killed by SIGTERM)")
 	line.waitForEnd(t)
 }

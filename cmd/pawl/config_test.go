@@ -93,7 +93,7 @@ func TestConfigErrorsSayWhereAndWhat(t *testing.T) {
 
 		{"unknown top key", "flow: {}\n", `1:1: unknown key "flow" in the config: did you mean "flows"?`},
 		{"unknown flow key", "flows:\n  a: {evry: 5m, run: [x]}\n", `2:7: unknown key "evry" in flow "a": did you mean "every"?`},
-		{"unknown key, none near", "flows:\n  a: {wxyz: 5m}\n", `2:7: unknown key "wxyz" in flow "a": there is every, cron, manual, run, shell, timeout`},
+		{"unknown key, none near", "flows:\n  a: {wxyz: 5m}\n", `2:7: unknown key "wxyz" in flow "a": see pawl help config`},
 		{"unknown default", "defaults:\n  every: 5m\nflows: {}\n", `2:3: unknown key "every" in defaults`},
 		{"unknown backoff key", "flows:\n  a:\n    manual: true\n    run: [x]\n    backoff: {inital: 1s}\n", `5:15: unknown key "inital" in backoff: did you mean "initial"?`},
 		{"duplicate flow", "flows:\n  a: {manual: true, run: [x]}\n  b: {manual: true, run: [x]}\n  a: {manual: true, run: [x]}\n", `4:3: "a" is here twice, first on line 2`},
@@ -102,7 +102,7 @@ func TestConfigErrorsSayWhereAndWhat(t *testing.T) {
 		{"merge of text", "flows:\n  a: {<<: b}\n", "2:7: << takes a mapping"},
 		{"flow no mapping", "flows:\n  a: echo\n", `2:6: flow "a" is a mapping`},
 
-		{"no schedule", "flows:\n  a: {run: [x]}\n", `2:3: flow "a" needs every, cron or manual`},
+		{"no schedule", "flows:\n  a: {run: [x]}\n", `2:3: flow "a" needs every, cron, once or manual`},
 		{"no work", "flows:\n  a: {every: 5m}\n", `2:3: flow "a" needs run or shell`},
 		{"two schedules", "flows:\n  a: {every: 5m, cron: '* * * * *', run: [x]}\n", `2:3: flow "a" has every and cron: keep one`},
 		{"run and shell", "flows:\n  a: {every: 5m, run: [x], shell: x}\n", `2:3: flow "a" has run and shell: keep one`},

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,153 +12,187 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// errWaitTimeout is a wait that took longer than --timeout.
-var errWaitTimeout = errors.New("the wait timed out")
+// The work of a verb that asks the daemon to change a flow: it says what it has done.
+type request func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (done string, err error)
 
-func triggerVerb(database *string) *cobra.Command {
-	var wait, queue bool
-	var timeout duration
-	cmd := &cobra.Command{
-		Use:   "trigger FLOW",
-		Short: "Run a flow now, whatever its schedule or backoff says",
-		Long: `Run a flow now, whatever its schedule or backoff says.
-
-With --wait the exit code is the command's own, 128 and the signal's number if
-one killed it, 1 if the run failed otherwise, and 124 if the timeout passed
-before: the run goes on then.`,
-		Args: cobra.ExactArgs(1),
-		PreRunE: func(*cobra.Command, []string) error {
-			if timeout > 0 && !wait {
-				return errors.New("--timeout is for --wait")
-			}
-			return nil
-		},
-	}
+// operates makes a verb of one that has a flow as its first argument. With --queue the
+// request is left for the next daemon if none runs.
+func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command {
+	var queue bool
 	out := formatFlag(cmd)
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the run is over")
-	cmd.Flags().Var(&timeout, "timeout", "with --wait, how long at most (default for ever)")
-	cmd.Flags().BoolVar(&queue, "queue", false, "if no daemon runs, leave it for the next one to do at its start")
-	cmd.MarkFlagsMutuallyExclusive("wait", "queue")
+	queueFlag(cmd, &queue)
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
-			if _, err := known(cmd.Context(), c, args[0]); err != nil {
-				return err
-			}
-			number, err := c.Trigger(cmd.Context(), args[0])
-			if err != nil {
-				return queued(cmd.Context(), c, "trigger", args[0], queue, err)
-			}
-			if !wait {
-				return started(cmd.Context(), c, args[0], number, *out)
-			}
-			run, err := waitRun(cmd.Context(), c, args[0], number, time.Duration(timeout))
+			ctx := cmd.Context()
+			flow, err := known(ctx, c, args[0])
 			if err != nil {
 				return err
 			}
-			return over(run, *out)
+			if queue {
+				c = c.Queueing()
+			}
+			done, err := ask(ctx, c, flow)
+			if err != nil {
+				return unowned(cmd.Name(), flow.ID, err)
+			}
+			if *out == "table" {
+				fmt.Fprintf(stdout, "%s: %s\n", printable(flow.ID), done)
+				return nil
+			}
+			var left []pawl.FlowInfo // nothing of one that was forgotten
+			if after, found, err := c.Status(ctx, flow.ID); err != nil {
+				return err
+			} else if found {
+				left = append(left, after)
+			}
+			return printJSON(stdout, left)
 		})
 	})
 	return cmd
 }
 
+func queueFlag(cmd *cobra.Command, queue *bool) {
+	cmd.Flags().BoolVar(queue, "queue", false, "if no daemon runs, leave it for the next one to do at its start")
+}
+
+func reasonFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("reason", "", "why, for whoever reads of it later")
+}
+
+// unowned reports a request that waits for the next daemon, and explains one that
+// nobody was there to carry out.
+func unowned(verb, id string, err error) error {
+	switch {
+	case errors.Is(err, pawl.ErrQueued):
+		fmt.Fprintf(stdout, "%s: %s is left for the next pawl run\n", printable(id), verb)
+		return nil
+	case errors.Is(err, pawl.ErrNoOwner):
+		return fmt.Errorf("%w: start one with pawl run, or leave it for the next with --queue", err)
+	}
+	return err
+}
+
 func resetVerb(database *string) *cobra.Command {
-	var queue bool
 	cmd := &cobra.Command{
 		Use:   "reset FLOW",
 		Short: "Forget a flow's failures, so that it runs on its schedule again",
 		Args:  cobra.ExactArgs(1),
 	}
-	out := formatFlag(cmd)
-	cmd.Flags().BoolVar(&queue, "queue", false, "if no daemon runs, leave it for the next one to do at its start")
-	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
-		return withClient(cmd, *database, func(c *pawl.Client) error {
-			flow, err := known(cmd.Context(), c, args[0])
-			if err != nil {
-				return err
-			}
-			if err := c.Reset(cmd.Context(), args[0]); err != nil {
-				return queued(cmd.Context(), c, "reset", args[0], queue, err)
-			}
-			if *out == "json" {
-				after, err := known(cmd.Context(), c, args[0])
-				if err != nil {
-					return err
-				}
-				return printJSON(stdout, []pawl.FlowInfo{after})
-			}
-			fmt.Fprintf(stdout, "%s: reset; it was %s with %d failures in a row\n", printable(flow.ID), flow.Status, flow.FailureStreak)
-			return nil
-		})
+	reason := reasonFlag(cmd)
+	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
+		done := fmt.Sprintf("reset; it was %s with %d failures in a row", flow.Status, flow.FailureStreak)
+		return done, c.Reset(ctx, flow.ID, given(*reason)...)
 	})
-	return cmd
 }
 
-// queued leaves a command for the next daemon, if there is none now and the
-// user wants that; else it returns the error.
-func queued(ctx context.Context, c *pawl.Client, command, id string, queue bool, err error) error {
-	if !errors.Is(err, pawl.ErrNoOwner) {
-		return err
-	}
-	if !queue {
-		return fmt.Errorf("%w: start one with pawl run, or leave it for the next with --queue", err)
-	}
-	if _, err := c.Post(ctx, command, id); err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "%s: %s is left for the next pawl run\n", printable(id), command)
-	return nil
-}
-
-// started reports a run that is under way.
-func started(ctx context.Context, c *pawl.Client, id string, number int64, out format) error {
-	if out == "table" {
-		fmt.Fprintf(stdout, "%s: run %d started\n", printable(id), number)
+// given is a reason, or none.
+func given(reason string) []string {
+	if reason == "" {
 		return nil
 	}
-	runs, err := c.Runs(ctx, pawl.RunsQuery{Flow: id, Before: number + 1, Limit: 1})
-	if err != nil {
-		return err
-	}
-	return printJSON(stdout, runs)
+	return []string{reason}
 }
 
-// waitRun waits until a run is over, but not for longer than timeout if there
-// is one.
-func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, timeout time.Duration) (pawl.RunInfo, error) {
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errWaitTimeout)
-		defer cancel()
+func pauseVerb(database *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "pause FLOW",
+		Short: "Hold a flow's schedule back until it is resumed",
+		Long: `Hold a flow's schedule back until pawl resume, over restarts too. Runs in flight go
+on, and what is triggered runs. A reason given anew replaces the old one.`,
+		Args: cobra.ExactArgs(1),
 	}
-	run, err := c.WaitRun(ctx, id, number)
-	if err == nil || ctx.Err() == nil {
-		return run, err
-	}
-	err = context.Cause(ctx)
-	if errors.Is(err, errWaitTimeout) {
-		err = fmt.Errorf("%w after %s", err, exact(timeout))
-	}
-	return run, fmt.Errorf("%w: run %d of %s goes on", err, number, id)
-}
-
-// over reports a run that is over. The error carries the command's exit code.
-func over(run pawl.RunInfo, out format) error {
-	summary := fmt.Sprintf("%s: run %d %s", run.FlowID, run.Number, run.Status)
-	if !run.FinishedAt.IsZero() {
-		summary += " in " + span(run.FinishedAt.Sub(run.StartedAt))
-	}
-	switch {
-	case out == "json":
-		if err := printJSON(stdout, []pawl.RunInfo{run}); err != nil {
-			return err
+	reason := reasonFlag(cmd)
+	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
+		done := "paused, until pawl resume " + quoted(printable(flow.ID))
+		if !flow.PausedAt.IsZero() {
+			done = "was paused already, since " + clock(flow.PausedAt, time.Now())
 		}
-	case run.Status == pawl.RunCompleted:
-		fmt.Fprintln(stdout, printable(summary))
-	default:
-		fmt.Fprintln(os.Stderr, printable(summary+"\n"+run.Error))
-	}
-	if run.Status == pawl.RunCompleted {
-		return nil
-	}
-	return silent(exitCode(run.Error))
+		return done, c.Pause(ctx, flow.ID, *reason)
+	})
 }
+
+func resumeVerb(database *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "resume FLOW",
+		Short: "Let the schedule of a paused flow go on",
+		Long: `Let the schedule of a paused flow go on, from now: what passed while it was paused
+was not missed. With --from, what passed since then is caught up on as catch_up in
+the config says.
+
+` + timeHelp,
+		Args: cobra.ExactArgs(1),
+	}
+	var from instant
+	cmd.Flags().Var(&from, "from", "catch up on what passed since")
+	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
+		done := "was not paused"
+		if !flow.PausedAt.IsZero() {
+			done = "resumed; it was paused since " + clock(flow.PausedAt, time.Now())
+		}
+		return done, c.ResumeFrom(ctx, flow.ID, from.Time)
+	})
+}
+
+func cancelVerb(database *string) *cobra.Command {
+	var number int64
+	cmd := &cobra.Command{
+		Use:   "cancel FLOW RUN",
+		Short: "Cancel a run that waits or is under way",
+		Long: `Cancel a run, by its number. One that waits is over at once. The command of one that
+is under way is ended, by SIGTERM and after its grace by SIGKILL. A cancelled run is
+no failure.`,
+		Args: cobra.ExactArgs(2),
+		PreRunE: func(_ *cobra.Command, args []string) (err error) {
+			if number, err = strconv.ParseInt(args[1], 10, 64); err != nil || number < 1 {
+				return fmt.Errorf("%q is no number of a run: pawl history %s shows them", args[1], quoted(args[0]))
+			}
+			return nil
+		},
+	}
+	reason := reasonFlag(cmd)
+	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
+		if err := c.Cancel(ctx, flow.ID, number, given(*reason)...); err != nil {
+			return "", err
+		}
+		run, err := runOf(ctx, c, flow.ID, number)
+		if err == nil && run.Status == pawl.RunRunning {
+			return fmt.Sprintf("run %d is being ended", number), nil
+		}
+		return fmt.Sprintf("run %d is cancelled", number), err
+	})
+}
+
+func forgetVerb(database *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "forget FLOW",
+		Short: "Delete a flow that the config has no more, with its history",
+		Long: `Delete a flow that the config has no more, with all its history. Nothing else is
+committed meanwhile. There is no way back but a backup.`,
+		Args: cobra.ExactArgs(1),
+	}
+	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
+		return "forgotten, with " + runs(flow.RunCount), c.Forget(ctx, flow.ID)
+	})
+}
+
+// An instant is the value of a flag that takes a time.
+type instant struct{ time.Time }
+
+const timeHelp = `A time is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone.`
+
+// Set makes an instant a flag's value.
+func (i *instant) Set(text string) (err error) {
+	i.Time, err = parseTime(text, time.Local)
+	return err
+}
+
+// String is the instant, or nothing for none.
+func (i *instant) String() string {
+	if i.IsZero() {
+		return ""
+	}
+	return i.Format(time.RFC3339Nano)
+}
+
+// Type names the value in a flag's help.
+func (i *instant) Type() string { return "time" }

@@ -79,11 +79,11 @@ func checkOrphans(ctx context.Context, c *pawl.Client, database string) (pawl.Ch
 	}
 	var left []string
 	for _, p := range marked(c.Database()) {
-		run, found, err := runOf(ctx, c, p)
+		run, found, err := markedRun(ctx, c, p)
 		if err != nil {
 			return check, err
 		}
-		if found && (run.Status == pawl.RunInterrupted || run.Status == pawl.RunRunning && !owned) {
+		if found && (run.Status == pawl.RunInterrupted || !run.Status.Over() && !owned) {
 			left = append(left, fmt.Sprintf("process %d is of run %d of %s", p.pid, p.run, p.flow))
 		}
 	}

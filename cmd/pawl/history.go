@@ -31,7 +31,7 @@ end of what the command printed.`,
 		},
 	}
 	out := formatFlag(cmd)
-	cmd.Flags().BoolVar(&failed, "failed", false, "only runs that failed or were interrupted")
+	cmd.Flags().BoolVar(&failed, "failed", false, "only runs that failed, timed out or were interrupted")
 	cmd.Flags().IntVarP(&limit, "number", "n", 50, "how many runs")
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
@@ -63,7 +63,7 @@ func history(ctx context.Context, c *pawl.Client, query pawl.RunsQuery, failed b
 		return c.Runs(ctx, query)
 	}
 	var runs []pawl.RunInfo
-	for _, query.Status = range []pawl.RunStatus{pawl.RunFailed, pawl.RunInterrupted} {
+	for _, query.Status = range []pawl.RunStatus{pawl.RunFailed, pawl.RunTimedOut, pawl.RunInterrupted} {
 		some, err := c.Runs(ctx, query)
 		if err != nil {
 			return nil, err
@@ -80,6 +80,18 @@ var runStates = map[pawl.RunStatus]string{
 	pawl.RunFailed:      "✗",
 	pawl.RunInterrupted: "⚡",
 	pawl.RunCancelled:   "◌",
+	pawl.RunWaiting:     "◷",
+	pawl.RunTimedOut:    "⧗",
+	pawl.RunSkipped:     "⊘",
+}
+
+// runState is the status of a run, with its attempt if that is not the first.
+func runState(r pawl.RunInfo) string {
+	text := runStates[r.Status] + " " + string(r.Status)
+	if r.Attempt > 1 {
+		text += fmt.Sprintf(", try %d", r.Attempt)
+	}
+	return text
 }
 
 func historyTable(runs []pawl.RunInfo, now time.Time) table {
@@ -87,10 +99,33 @@ func historyTable(runs []pawl.RunInfo, now time.Time) table {
 	t := table{rest: 24, columns: []column{{title: "FLOW", limit: 24}, {title: "RUN"}, {title: "TRIGGER", rank: 1}, {title: "STATUS"},
 		{title: "STARTED (" + zone + ")", rank: 3}, {title: "DURATION", rank: 2}, {title: "ERROR"}}}
 	for _, r := range runs {
-		t.rows = append(t.rows, []string{printable(r.FlowID), fmt.Sprint(r.Number), r.Trigger, runStates[r.Status] + " " + string(r.Status),
-			clock(r.StartedAt, now), length(r, now), firstLine(r.Error)})
+		t.rows = append(t.rows, []string{printable(r.FlowID), fmt.Sprint(r.Number), r.Trigger, runState(r),
+			began(r, now), length(r, now), outcome(r, now)})
 	}
 	return t
+}
+
+// began is when a run started, if it has.
+func began(r pawl.RunInfo, now time.Time) string {
+	if r.StartedAt.IsZero() {
+		return ""
+	}
+	return clock(r.StartedAt, now)
+}
+
+// outcome is what went wrong with a run, or what it waits for.
+func outcome(r pawl.RunInfo, now time.Time) string {
+	if r.Status != pawl.RunWaiting {
+		return firstLine(r.Error)
+	}
+	text := "waits for its turn"
+	if r.DueAt.After(now) {
+		text = "until " + clock(r.DueAt, now)
+	}
+	if r.Error != "" {
+		text += ": " + firstLine(r.Error)
+	}
+	return text
 }
 
 // length is how long a run took, or has taken; of an interrupted one nobody knows.
@@ -98,7 +133,7 @@ func length(r pawl.RunInfo, now time.Time) string {
 	switch {
 	case r.Status == pawl.RunRunning:
 		return span(now.Sub(r.StartedAt)) + "…"
-	case r.FinishedAt.IsZero():
+	case r.FinishedAt.IsZero() || r.StartedAt.IsZero():
 		return ""
 	}
 	return span(r.FinishedAt.Sub(r.StartedAt))

@@ -7,6 +7,11 @@
 //	pawl history                what ran
 //	pawl trigger backup --wait  run one now
 //	pawl reset backup           let one run again that failed too often
+//	pawl pause backup           hold its schedule back, until pawl resume backup
+//	pawl cancel backup 17       end a run, or one that waits
+//	pawl backfill backup ...    run instants that are past
+//	pawl next                   what is to run next
+//	pawl why backup 02:30       why it ran then, or did not
 //	pawl validate               check pawl.yaml
 //	pawl doctor                 look for all that can be wrong
 //	pawl backup copy.db         copy the database while the daemon runs
@@ -71,7 +76,8 @@ func newRoot() *cobra.Command {
 	var database string
 	root.PersistentFlags().StringVar(&database, "db", "pawl.db", "the database `file`")
 	root.AddCommand(runVerb(&database), validateVerb(), statusVerb(&database), historyVerb(&database),
-		triggerVerb(&database), resetVerb(&database), atVerb(&database), doctorVerb(&database), verifyVerb(&database),
+		triggerVerb(&database), cancelVerb(&database), pauseVerb(&database), resumeVerb(&database), backfillVerb(&database),
+		resetVerb(&database), probeVerb(&database), forgetVerb(&database), whyVerb(&database), nextVerb(&database), atVerb(&database), doctorVerb(&database), verifyVerb(&database),
 		backupVerb(&database), claimVerb(&database), configHelp, exitHelp)
 	return root
 }
@@ -94,6 +100,7 @@ var exits = []struct {
 }{
 	{errWaitTimeout, 124},
 	{pawl.ErrFlowNotFound, 4},
+	{pawl.ErrRunNotFound, 4},
 	{pawl.ErrForeignDatabase, 65},
 	{pawl.ErrSchemaTooNew, 65},
 	{pawl.ErrDatabaseDamaged, exitCorrupt},

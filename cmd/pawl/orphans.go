@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +101,13 @@ func (o *orphanage) Setup(ctx context.Context) error {
 			o.waiting[p.flow] = max(o.waiting[p.flow], p.run)
 		}
 	}
-	return o.end(ctx, doomed)
+	if err := o.end(ctx, doomed); err != nil {
+		return err
+	}
+	if runtime.GOOS == "linux" && len(marked(o.id)) == 0 { // elsewhere nobody knows
+		sweepInputs(o.id)
+	}
+	return nil
 }
 
 // Teardown does nothing.
@@ -109,12 +116,12 @@ func (o *orphanage) Teardown(context.Context) error { return nil }
 // interrupted says whether the run that marked a process had no outcome: what a
 // run that was over left behind, it left on purpose.
 func interrupted(ctx context.Context, client *pawl.Client, p orphan) (bool, error) {
-	run, found, err := runOf(ctx, client, p)
-	return found && (run.Status == pawl.RunRunning || run.Status == pawl.RunInterrupted), err
+	run, found, err := markedRun(ctx, client, p)
+	return found && (run.Status == pawl.RunInterrupted || !run.Status.Over()), err // one that waits was interrupted before
 }
 
-// runOf is the run that marked a process, if it is kept.
-func runOf(ctx context.Context, client *pawl.Client, p orphan) (pawl.RunInfo, bool, error) {
+// markedRun is the run that marked a process, if it is kept.
+func markedRun(ctx context.Context, client *pawl.Client, p orphan) (pawl.RunInfo, bool, error) {
 	runs, err := client.Runs(ctx, pawl.RunsQuery{Flow: p.flow, Before: p.run + 1, Limit: 1})
 	if err != nil || len(runs) == 0 || runs[0].Number != p.run {
 		return pawl.RunInfo{}, false, err

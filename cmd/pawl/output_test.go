@@ -133,9 +133,19 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 			`reset needed: pawl reset 'it'\''s' --db my.db (no)`},
 		{"running", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 7, Registered: true}, true, "", "run 7"},
 		{"running, daemon dead", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 7, Registered: true}, false, "", "its daemon died; settled at the next start"},
+		{"several", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 900, InFlight: 3, Waiting: 500, Backfill: 7, Registered: true}, true, "",
+			"3 running; 500 waiting; 7 to backfill"},
+		{"paused", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "no", PausedAt: now.Add(-time.Hour), PauseNote: "the disk\nis full", Held: near, Registered: true}, true,
+			"held", "paused 1h ago: the disk; no"},
+		{"leaked", pawl.FlowInfo{Status: pawl.StatusIdle, Leaked: 2, Registered: true}, true, "", "2 jobs go on although their runs are closed"},
+		{"retry", pawl.FlowInfo{ID: "again", Status: pawl.StatusIdle, Waiting: 2, Registered: true}, true,
+			"in 5s", "run 3 tries again at " + near.Local().Format("15:04:05") + " (exit status 3: no); 1 waiting"},
 		{"unregistered", pawl.FlowInfo{Status: pawl.StatusCompleted, NextRun: near}, true, "", "not in the config of the last daemon"},
 	} {
-		s := statusReport{owned: c.owned, now: now, database: "my.db"}
+		s := statusReport{owned: c.owned, now: now, database: "my.db", queues: map[string][]pawl.RunInfo{"again": {
+			{Number: 3, Status: pawl.RunWaiting, Attempt: 2, DueAt: near, Error: "exit status 3: no\nmore"},
+			{Number: 4, Status: pawl.RunWaiting, Attempt: 1, DueAt: near.Add(time.Hour)},
+		}}}
 		assert.Equal(t, c.next, s.next(c.flow), c.name)
 		assert.Equal(t, c.why, s.why(c.flow), c.name)
 	}

@@ -106,10 +106,7 @@ func newDaemon(config, database string, window time.Duration) (*daemon, error) {
 	log := newLogger(os.Stderr)
 	d := &daemon{log: log, crew: newCrew(), config: path, database: database}
 	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database))}
-	if plan.restoreGuard {
-		options = append(options, pawl.WithRestoreGuard())
-	}
-	d.Scheduler = pawl.NewScheduler(database, options...)
+	d.Scheduler = pawl.NewScheduler(database, append(options, plan.options()...)...)
 	orphanage := &orphanage{database: database, flows: plan.flows, log: log}
 	d.AddResource(orphanage)
 	for _, f := range plan.flows {

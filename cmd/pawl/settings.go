@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"regexp"
@@ -19,24 +20,41 @@ import (
 type settings struct {
 	dir       string        // absolute; the config's folder unless given
 	env       []string      // NAME=value; of two with one name the later wins
-	timeout   time.Duration // 0: none
+	timeout   time.Duration // of a run, all its attempts; 0: none
 	grace     time.Duration // between SIGTERM and SIGKILL
 	orphans   orphanPolicy
+	zone      *time.Location      // nil: UTC
 	backoff   *pawl.BackoffPolicy // nil: none
-	backoffAt *yaml.Node          // where it stands
+	retry     *retry              // nil: none
+	retention retention
+
+	options map[string]pawl.FlowOption // what of this and more is the scheduler's, by key
+	at      map[string]*yaml.Node      // where each of those stands
+}
+
+// set takes an option, in place of the one that the key gave before.
+func (s *settings) set(e field, o pawl.FlowOption) {
+	s.options[e.name], s.at[e.name] = o, e.value
+}
+
+// unset takes one away.
+func (s *settings) unset(key string) { delete(s.options, key) }
+
+// clone is a copy with options of its own.
+func (s settings) clone() settings {
+	s.options, s.at = maps.Clone(s.options), maps.Clone(s.at)
+	return s
 }
 
 var (
-	settingKeys = []string{"timeout", "grace", "backoff", "dir", "env", "orphans"}
+	settingKeys = append([]string{"grace", "dir", "env", "orphans"}, policyKeys...)
 	backoffKeys = []string{"initial", "multiplier", "max", "jitter", "trip"}
 )
 
-// setting reads one of settingKeys. A flow's env adds to that of defaults and
-// its backoff changes single keys of theirs; the others replace.
+// setting reads one of settingKeys. A flow's env adds to that of defaults, its
+// backoff, retry and retention change single keys of theirs; the others replace.
 func (r *reader) setting(e field, s *settings) {
 	switch e.name {
-	case "timeout":
-		s.timeout, _ = r.duration(e)
 	case "grace":
 		s.grace, _ = r.duration(e)
 	case "dir":
@@ -46,8 +64,8 @@ func (r *reader) setting(e field, s *settings) {
 		s.env = append(slices.Clip(s.env), r.environment(e)...)
 	case "orphans":
 		s.orphans = r.orphans(e)
-	case "backoff":
-		s.backoff, s.backoffAt = r.backoff(e, s.backoff), e.value
+	default:
+		r.policy(e, s)
 	}
 }
 
@@ -145,6 +163,18 @@ func (r *reader) count(e field) int {
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
 		r.fail(e.value, "%s is a whole number, 0 for never, not %q", e.name, text)
+	}
+	return int(n)
+}
+
+func (r *reader) atLeastOne(e field) int {
+	text, ok := r.text(e)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || n == 0 {
+		r.fail(e.value, "%s is a whole number of at least 1, not %q", e.name, text)
 	}
 	return int(n)
 }

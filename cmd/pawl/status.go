@@ -23,7 +23,8 @@ func statusVerb(database *string) *cobra.Command {
 		Short: "Show how every flow is, and what it waits for",
 		Long: `Show how every flow is, and what it waits for. No daemon need run.
 
-STREAK counts failures in a row, of those that trip the flow.`,
+STREAK counts failures in a row, of those that trip the flow. Of flows that are named
+it tells everything: what runs and what waits, the policies, what is held back.`,
 	}
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, ids []string) error {
@@ -39,7 +40,11 @@ STREAK counts failures in a row, of those that trip the flow.`,
 			if err := s.surround(cmd.Context(), c); err != nil {
 				return err
 			}
-			s.print(stdout, outputWidth(os.Stdout))
+			width := outputWidth(os.Stdout)
+			s.print(stdout, width)
+			if len(ids) > 0 {
+				return s.details(cmd.Context(), c, stdout, width)
+			}
 			return nil
 		})
 	})
@@ -109,10 +114,11 @@ func known(ctx context.Context, c *pawl.Client, id string) (pawl.FlowInfo, error
 type statusReport struct {
 	flows     []pawl.FlowInfo
 	owner     pawl.Owner
-	owned     bool   // a daemon drives them
-	passive   string // why none of them is run until the database is claimed
-	displaced string // why no daemon can start, though none is found
-	trial     string // the suspect that runs, for which the others wait
+	owned     bool                      // a daemon drives them
+	passive   string                    // why none of them is run until the database is claimed
+	displaced string                    // why no daemon can start, though none is found
+	trial     string                    // the suspect that runs, for which the others wait
+	queues    map[string][]pawl.RunInfo // what waits of flows where little does, in its order
 	now       time.Time
 	database  string
 }
@@ -134,7 +140,10 @@ func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error)
 			s.trial = f.ID
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.queue(ctx, c)
 }
 
 // waits says that a flow is due but not started before the trial is over.
@@ -181,6 +190,9 @@ var states = map[pawl.Status]string{
 
 func state(f pawl.FlowInfo) string {
 	text := states[f.Status] + " " + string(f.Status)
+	if !f.PausedAt.IsZero() {
+		text += ", paused"
+	}
 	if f.Suspect {
 		text += ", suspect"
 	}
@@ -192,15 +204,21 @@ var countOrder = []pawl.Status{pawl.StatusRunning, pawl.StatusCompleted, pawl.St
 
 // count is a line like "5 flows: 3 completed, 1 backoff, 1 tripped".
 func count(flows []pawl.FlowInfo) string {
-	counts := map[pawl.Status]int{}
+	counts, paused := map[pawl.Status]int{}, 0
 	for _, f := range flows {
 		counts[f.Status]++
+		if !f.PausedAt.IsZero() {
+			paused++
+		}
 	}
 	var parts []string
 	for _, s := range countOrder {
 		if counts[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
 		}
+	}
+	if paused > 0 {
+		parts[len(parts)-1] += fmt.Sprintf("; %d paused", paused)
 	}
 	switch len(flows) {
 	case 0:
@@ -222,20 +240,41 @@ func (s statusReport) ownerLine() string {
 		s.owner.PID, printable(s.owner.Host), clock(s.owner.Since, s.now), ago(s.now.Sub(s.owner.Since)))
 }
 
-// schedule is when a flow runs: "every 5m", a cron expression, "manual".
+// schedule is when a flow runs: "every 5m", a cron expression and its zone, "once", and
+// the instant, "manual".
 func schedule(f pawl.FlowInfo) string {
-	if f.Kind == "cron" {
-		return printable(f.Schedule)
+	first, rest, _ := strings.Cut(f.Schedule, " ")
+	switch f.Kind {
+	case "cron":
+		rest = f.Schedule
+		if f.TimeZone != "" && f.TimeZone != "UTC" && !strings.HasPrefix(rest, "CRON_TZ=") {
+			rest += " " + f.TimeZone
+		}
+		return printable(rest)
+	case "every":
+		if d, err := time.ParseDuration(first); err == nil {
+			first = exact(d)
+		}
+	case "once":
+		if t, err := time.Parse(time.RFC3339, first); err == nil {
+			first = t.Local().Format("2006-01-02 15:04:05")
+		}
 	}
-	if d, err := time.ParseDuration(f.Schedule); err == nil {
-		return f.Kind + " " + exact(d)
-	}
-	return f.Kind
+	return printable(strings.TrimSpace(f.Kind + " " + first + " " + rest))
 }
 
 func (s statusReport) next(f pawl.FlowInfo) string {
+	if f.NextRun.IsZero() && len(s.queues[f.ID]) > 0 {
+		if f.NextRun = s.queues[f.ID][0].DueAt; !f.NextRun.After(s.now) {
+			return "waits"
+		}
+	}
 	switch wait := f.NextRun.Sub(s.now).Round(time.Second); {
-	case f.NextRun.IsZero() || !f.Registered:
+	case !f.Registered:
+		return ""
+	case f.NextRun.IsZero() && !f.Held.IsZero():
+		return "held"
+	case f.NextRun.IsZero():
 		return ""
 	case s.waits(f):
 		return "waits"
@@ -265,16 +304,27 @@ func streak(f pawl.FlowInfo) string {
 	return fmt.Sprintf("%d/%d", f.FailureStreak, f.StreakLimit)
 }
 
-// why is what keeps a flow from running, or what went wrong with it last.
+// why is what keeps a flow from running, what it is at, or what went wrong with it last.
 func (s statusReport) why(f pawl.FlowInfo) string {
+	parts := s.held(f)
+	if at := s.at(f); at != "" {
+		parts = append(parts, at)
+	}
+	return strings.Join(append(parts, s.waiting(f)...), "; ")
+}
+
+// at is what a flow is at, by its status.
+func (s statusReport) at(f pawl.FlowInfo) string {
 	failure := firstLine(f.LastError)
 	switch {
 	case !f.Registered:
 		return "not in the config of the last daemon"
 	case f.Status == pawl.StatusRunning && !s.owned:
 		return "its daemon died; settled at the next start"
-	case f.Status == pawl.StatusRunning:
+	case f.Status == pawl.StatusRunning && f.InFlight <= 1 && f.Waiting+f.Backfill == 0:
 		return fmt.Sprintf("run %d", f.LastNumber)
+	case f.Status == pawl.StatusRunning:
+		return fmt.Sprintf("%d running", f.InFlight)
 	case s.waits(f):
 		return "suspect; waits for " + printable(s.trial) + ", which is one too"
 	case f.Status == pawl.StatusTripped:

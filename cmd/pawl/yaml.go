@@ -140,7 +140,11 @@ func (r *reader) fields(of field, known []string) []field {
 			return k == f.name || strings.HasSuffix(k, "-") && strings.HasPrefix(f.name, k)
 		}
 		if known != nil && !slices.ContainsFunc(known, knows) {
-			r.fail(f.key, "unknown key %q in %s%s", f.name, of.name, didYouMean(f.name, known))
+			hint := didYouMean(f.name, known)
+			if hint == "" {
+				hint = ": see pawl help config"
+			}
+			r.fail(f.key, "unknown key %q in %s%s", f.name, of.name, hint)
 			continue
 		}
 		fields = append(fields, f)

@@ -23,6 +23,9 @@ ALTER TABLE pawl_flow_state ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0;  -- s
 ALTER TABLE pawl_flow_state ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0; -- starts of a backfill that wait
 ALTER TABLE pawl_flow_state ADD COLUMN fired INTEGER NOT NULL DEFAULT 0;    -- instants of the schedule that were run
 ALTER TABLE pawl_flow_state ADD COLUMN held INTEGER;                        -- first instant that a window, a pause or a trip holds back
+ALTER TABLE pawl_flow_state ADD COLUMN streak_from INTEGER;                 -- lowest run of the current streak
+ALTER TABLE pawl_flow_state ADD COLUMN last_seq INTEGER;                    -- newest transition of the flow
+UPDATE pawl_flow_state SET streak_from = 1 WHERE failure_streak > 0;
 
 ALTER TABLE pawl_run_log ADD COLUMN due_at INTEGER;   -- a waiting run starts at this instant or later
 ALTER TABLE pawl_run_log ADD COLUMN rank INTEGER;     -- order among the runs of its flow that wait; none once it is over
@@ -36,6 +39,15 @@ ALTER TABLE pawl_run_log ADD COLUMN output TEXT;      -- JSON
 CREATE INDEX pawl_run_queue ON pawl_run_log (flow, status, rank, key) WHERE rank IS NOT NULL;
 
 ALTER TABLE pawl_transition_log ADD COLUMN waiting INTEGER;
+
+-- The flow's transition before, and where to begin a walk to its oldest, as for runs.
+ALTER TABLE pawl_transition_log ADD COLUMN prev INTEGER;
+CREATE INDEX pawl_transition_mark ON pawl_transition_log (flow, version) WHERE version % 64 = 0;
+UPDATE pawl_transition_log SET prev = w.before
+FROM (SELECT seq, lag(seq) OVER (PARTITION BY flow ORDER BY seq) AS before FROM pawl_transition_log) w
+WHERE w.seq = pawl_transition_log.seq;
+UPDATE pawl_flow_state SET last_seq = w.seq
+FROM (SELECT flow, max(seq) AS seq FROM pawl_transition_log GROUP BY flow) w WHERE w.flow = pawl_flow_state.key;
 
 -- Instants of schedules that were not run, or not run as they stand, in ranges: a
 -- tripped flow costs one row, not one per tick. What was run stands in pawl_run_log.
@@ -62,6 +74,8 @@ CREATE TABLE pawl_keys (
     run    INTEGER NOT NULL, -- key of its row
     PRIMARY KEY (flow, key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pawl_keys_when ON pawl_keys (flow, at);
 
 -- Jobs that went on after their run was closed, for its timeout or a cancel.
 CREATE TABLE pawl_leaks (
@@ -191,6 +205,8 @@ DELETE FROM pawl_words WHERE kind = 'verdict' OR kind = 'run' AND code > 4 OR ki
 DROP TABLE pawl_leaks;
 DROP TABLE pawl_keys;
 DROP TABLE pawl_verdict_log;
+DROP INDEX pawl_transition_mark;
+ALTER TABLE pawl_transition_log DROP COLUMN prev;
 ALTER TABLE pawl_transition_log DROP COLUMN waiting;
 DROP INDEX pawl_run_queue;
 ALTER TABLE pawl_run_log DROP COLUMN output;
@@ -199,6 +215,8 @@ ALTER TABLE pawl_run_log DROP COLUMN ending;
 ALTER TABLE pawl_run_log DROP COLUMN deadline;
 ALTER TABLE pawl_run_log DROP COLUMN rank;
 ALTER TABLE pawl_run_log DROP COLUMN due_at;
+ALTER TABLE pawl_flow_state DROP COLUMN last_seq;
+ALTER TABLE pawl_flow_state DROP COLUMN streak_from;
 ALTER TABLE pawl_flow_state DROP COLUMN held;
 ALTER TABLE pawl_flow_state DROP COLUMN fired;
 ALTER TABLE pawl_flow_state DROP COLUMN backfill;

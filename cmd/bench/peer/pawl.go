@@ -17,7 +17,7 @@ func PawlQueue() Peer {
 	return Peer{
 		Name:   "Pawl, a queue",
 		Module: "github.com/pawl-go/pawl",
-		Settings: fmt.Sprintf("WAL, synchronous=FULL; one manual flow with OverlapAllow(%d, %d), a run with an input for each job, "+
+		Settings: fmt.Sprintf("WAL, synchronous=FULL; one manual flow with OverlapAllow(%d, %d) and WithRetention(0, 0), a run with an input for each job, "+
 			"keeps finished runs and every step of them", pawlSlots, pawlWaiting),
 		Measures: map[string]Measure{
 			OneByOne: measureOneByOne(openPawl),
@@ -48,7 +48,7 @@ func openPawl(ctx context.Context, dir string, job func(int64)) (l *pawlLibrary,
 	l = &pawlLibrary{path: filepath.Join(dir, "peer.db"), gate: make(chan struct{})}
 	s := pawl.NewScheduler(l.path, pawl.WithLogger(slog.New(slog.DiscardHandler)), pawl.WithStopTimeout(stopTimeout))
 	work := pawl.JobFunc(func(ctx context.Context) error { return l.run(ctx, job) })
-	if err := s.Manual(pawlFlow, work, pawl.WithOverlap(pawl.OverlapAllow(pawlSlots, pawlWaiting))); err != nil {
+	if err := s.Manual(pawlFlow, work, pawl.WithRetention(0, 0), pawl.WithOverlap(pawl.OverlapAllow(pawlSlots, pawlWaiting))); err != nil {
 		return nil, err
 	}
 	if l.runner, err = s.Start(lasting(ctx)); err != nil {

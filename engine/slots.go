@@ -2,10 +2,10 @@ package engine
 
 import "time"
 
-// follow adds to a batch the starts of runs that wait for the room that it makes. A
+// fillSlots adds to a batch the starts of runs that wait for the room that it makes. A
 // queue so has as many starts in a commit as runs that end in it, and its slots are
 // not empty from one commit to the next.
-func (e *Engine) follow(b *batch) {
+func (e *Engine) fillSlots(b *batch) {
 	if e.draining || e.passive() {
 		return
 	}

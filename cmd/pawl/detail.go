@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// few is how many runs that wait are read to tell of each.
+const few = 20
+
+// queue reads what waits of flows where little does. Where more does, only its number
+// is told: a queue may have a million.
+func (s *statusReport) queue(ctx context.Context, c *pawl.Client) error {
+	s.queues = map[string][]pawl.RunInfo{}
+	for _, f := range s.flows {
+		if f.Waiting == 0 || f.Waiting+f.Backfill > few {
+			continue
+		}
+		runs, err := c.Runs(ctx, pawl.RunsQuery{Flow: f.ID, Status: pawl.RunWaiting, Limit: f.Waiting + f.Backfill})
+		if err != nil {
+			return err
+		}
+		runs = slices.DeleteFunc(runs, func(r pawl.RunInfo) bool { return r.Trigger == "backfill" && r.Attempt == 1 })
+		slices.SortStableFunc(runs, func(a, b pawl.RunInfo) int { return a.DueAt.Compare(b.DueAt) })
+		s.queues[f.ID] = runs
+	}
+	return nil
+}
+
+// held is what an operator, or a job, holds back.
+func (s statusReport) held(f pawl.FlowInfo) []string {
+	var parts []string
+	if !f.PausedAt.IsZero() {
+		parts = append(parts, s.paused(f))
+	}
+	if f.Leaked > 0 {
+		parts = append(parts, s.leaked(f))
+	}
+	return parts
+}
+
+func (s statusReport) paused(f pawl.FlowInfo) string {
+	text := "paused " + ago(s.now.Sub(f.PausedAt))
+	if f.PauseNote != "" {
+		text += ": " + firstLine(f.PauseNote)
+	}
+	return text
+}
+
+func (s statusReport) leaked(f pawl.FlowInfo) string {
+	if f.Leaked == 1 {
+		return "1 job goes on although its run is closed"
+	}
+	return fmt.Sprintf("%d jobs go on although their runs are closed", f.Leaked)
+}
+
+// waiting is what waits to be started.
+func (s statusReport) waiting(f pawl.FlowInfo) []string {
+	var parts []string
+	tries := 0
+	for _, r := range s.queues[f.ID] {
+		if r.Attempt > 1 {
+			tries++
+			parts = append(parts, fmt.Sprintf("run %d tries again at %s (%s)", r.Number, clock(r.DueAt, s.now), firstLine(r.Error)))
+		}
+	}
+	if n := f.Waiting - tries; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d waiting", n))
+	}
+	if f.Backfill > 0 {
+		parts = append(parts, fmt.Sprintf("%d to backfill", f.Backfill))
+	}
+	return parts
+}
+
+// details tells of each flow all that the table has no room for.
+func (s statusReport) details(ctx context.Context, c *pawl.Client, w io.Writer, width int) error {
+	for _, f := range s.flows {
+		var open []pawl.RunInfo
+		if f.InFlight > 0 {
+			var err error
+			if open, err = c.Runs(ctx, pawl.RunsQuery{Flow: f.ID, Status: pawl.RunRunning, Limit: min(f.InFlight, few)}); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(w, "\n%s\n", cut(printable(f.ID), width))
+		for _, l := range s.lines(f, open) {
+			fmt.Fprintln(w, cut(fmt.Sprintf("  %-10s %s", l.name, l.text), width))
+		}
+	}
+	return nil
+}
+
+// A line is one thing that is so of a flow.
+type line struct{ name, text string }
+
+// lines are those that have something to say.
+func (s statusReport) lines(f pawl.FlowInfo, open []pawl.RunInfo) []line {
+	lines := []line{{"schedule", schedule(f)}}
+	add := func(name, text string) {
+		if text != "" {
+			lines = append(lines, line{name, text})
+		}
+	}
+	add("anchor", s.when(f.Anchor))
+	add("next", s.when(f.NextRun))
+	add("eligible", s.when(f.NextEligible))
+	add("held", s.when(f.Held))
+	add("scheduled", s.when(f.LastScheduled))
+	if f.Fired > 0 {
+		add("fired", instants(f.Fired))
+	}
+	if !f.PausedAt.IsZero() {
+		add("paused", strings.TrimPrefix(s.paused(f), "paused "))
+	}
+	for _, r := range open {
+		add("running", s.running(r))
+	}
+	if n := f.InFlight - len(open); n > 0 {
+		add("running", fmt.Sprintf("and %d more", n))
+	}
+	for _, r := range s.queues[f.ID] {
+		add("waiting", fmt.Sprintf("run %d, %s: %s", r.Number, r.Trigger, outcome(r, s.now)))
+	}
+	if s.queues[f.ID] == nil && f.Waiting > 0 {
+		add("waiting", runs(int64(f.Waiting)))
+	}
+	if f.Backfill > 0 {
+		add("backfill", runs(int64(f.Backfill)))
+	}
+	if f.Leaked > 0 {
+		add("leaked", s.leaked(f))
+	}
+	add("policies", orDefault(printable(f.Policy)))
+	add("backoff", printable(f.Backoff))
+	add("group", printable(f.Group))
+	add("keeps", printable(f.Retention))
+	add("error", firstLine(f.LastError))
+	return lines
+}
+
+func orDefault(policies string) string {
+	if policies == "" {
+		return "the defaults: overlap skip, catch-up latest"
+	}
+	return policies
+}
+
+// running is a run in flight.
+func (s statusReport) running(r pawl.RunInfo) string {
+	text := fmt.Sprintf("run %d, %s, for %s", r.Number, r.Trigger, span(s.now.Sub(r.StartedAt)))
+	if r.Attempt > 1 {
+		text += fmt.Sprintf(", try %d", r.Attempt)
+	}
+	if !r.Deadline.IsZero() {
+		text += ", until " + clock(r.Deadline, s.now) + " at the latest"
+	}
+	return text
+}
+
+// when is an instant with how far off it is; empty for none.
+func (s statusReport) when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	text := t.Local().Format("2006-01-02 15:04:05 MST")
+	if wait := t.Sub(s.now).Round(time.Second); wait > 0 {
+		return text + " (in " + coarse(wait) + ")"
+	}
+	return text + " (" + ago(s.now.Sub(t)) + ")"
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func nextVerb(database *string) *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "next [FLOW]",
+		Short: "Show what is to run next, and what stands in its way",
+		Long: `Show the next instants of all schedules, or of one, and what stands in their way as
+things are. No daemon need run. One with a ~ depends on when runs end.`,
+		Args: cobra.MaximumNArgs(1),
+		PreRunE: func(*cobra.Command, []string) error {
+			if limit < 1 {
+				return fmt.Errorf("-n %d shows nothing", limit)
+			}
+			return nil
+		},
+	}
+	out := formatFlag(cmd)
+	cmd.Flags().IntVarP(&limit, "number", "n", 10, "how many instants")
+	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
+			entries, err := agenda(cmd.Context(), c, args, limit)
+			if err != nil {
+				return err
+			}
+			if *out == "json" {
+				return printJSON(stdout, entries)
+			}
+			if len(entries) == 0 {
+				fmt.Fprintln(stdout, "Nothing is scheduled.")
+				return nil
+			}
+			agendaTable(entries, time.Now()).print(stdout, outputWidth(os.Stdout))
+			return nil
+		})
+	})
+	return cmd
+}
+
+// An entry is an instant of a flow.
+type entry struct {
+	Flow string `json:"flow_id"`
+	pawl.Instant
+}
+
+// agenda is the next instants of the flows that are registered, or of one.
+func agenda(ctx context.Context, c *pawl.Client, ids []string, limit int) ([]entry, error) {
+	flows, err := list(ctx, c, ids)
+	if err != nil {
+		return nil, err
+	}
+	var entries []entry
+	for _, f := range flows {
+		if !f.Registered && len(ids) == 0 {
+			continue
+		}
+		coming, err := c.Next(ctx, f.ID, limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range coming {
+			entries = append(entries, entry{f.ID, i})
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int { return a.At.Compare(b.At) })
+	return entries[:min(len(entries), limit)], nil
+}
+
+func agendaTable(entries []entry, now time.Time) table {
+	zone, _ := now.Local().Zone()
+	t := table{rest: 16, columns: []column{{title: "WHEN (" + zone + ")"}, {title: "IN", rank: 1}, {title: "FLOW", limit: 24}, {title: "IN THE WAY"}}}
+	for _, e := range entries {
+		in := "now"
+		if wait := e.At.Sub(now).Round(time.Second); wait > 0 {
+			in = coarse(wait)
+		} else if wait < 0 {
+			in = "due"
+		}
+		if e.Estimate {
+			in = "~" + in
+		}
+		t.rows = append(t.rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), in, printable(e.Flow), firstLine(e.Held)})
+	}
+	return t
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pawl-go/pawl"
+)
+
+// The keys of the policies that are the scheduler's: those that defaults may give
+// too, and those of a flow alone. An error is told at the first, in this order, with
+// which it appears.
+var (
+	policyKeys = []string{"zone", "dst", "jitter", "overlap", "catch_up", "catch_up_within",
+		"timeout", "retry", "backoff", "key_window", "retention"}
+	ownKeys = []string{"fixed_rate", "aligned", "between", "limit", "group", "former_id"}
+)
+
+// policies are the keys that a flow has an option for.
+func (s *settings) policies() []string {
+	var keys []string
+	for _, key := range append(policyKeys[:len(policyKeys):len(policyKeys)], ownKeys...) {
+		if s.options[key] != nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// policy reads one of policyKeys.
+func (r *reader) policy(e field, s *settings) {
+	switch e.name {
+	case "zone":
+		r.zone(e, s)
+	case "dst":
+		s.set(e, pawl.WithDST(r.dst(e)...))
+	case "jitter":
+		d, _ := r.duration(e)
+		s.set(e, pawl.WithJitter(d))
+	case "overlap":
+		r.overlap(e, s)
+	case "catch_up":
+		r.catchUp(e, s)
+	case "catch_up_within":
+		s.set(e, pawl.WithCatchUpWithin(positive(r, e, r.duration)))
+	case "timeout":
+		r.timeout(e, s)
+	case "retry":
+		r.retry(e, s)
+	case "backoff":
+		if s.backoff = r.backoff(e, s.backoff); s.backoff == nil {
+			s.unset(e.name)
+			return
+		}
+		s.set(e, pawl.WithBackoff(*s.backoff))
+	case "key_window":
+		d, _ := r.duration(e)
+		s.set(e, pawl.WithKeyWindow(d))
+	case "retention":
+		s.retention = r.retention(e, s.retention)
+		s.set(e, pawl.WithRetention(s.retention.runs, s.retention.age))
+	}
+}
+
+func (r *reader) zone(e field, s *settings) {
+	name, ok := r.filled(e)
+	if !ok {
+		return
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || zone == time.Local {
+		r.fail(e.value, "zone: %q is no time zone: write it as Europe/Berlin, or UTC", name)
+		return
+	}
+	s.zone = zone
+	s.set(e, pawl.WithLocation(name))
+}
+
+var dstPolicies = map[string]pawl.DST{"gap_skip": pawl.GapSkip, "fold_second": pawl.FoldSecond, "fold_both": pawl.FoldBoth}
+
+// dst reads a policy, or a list of them.
+func (r *reader) dst(e field) []pawl.DST {
+	nodes := []*yaml.Node{e.value}
+	if e.value.Kind == yaml.SequenceNode {
+		nodes = e.value.Content
+	}
+	var policies []pawl.DST
+	for _, n := range nodes {
+		name, ok := r.text(field{name: "dst", value: resolve(n)})
+		policy, known := dstPolicies[name]
+		if ok && !known {
+			r.fail(n, "unknown policy %q for dst%s", name, didYouMean(name, []string{"gap_skip", "fold_second", "fold_both"}))
+		}
+		policies = append(policies, policy)
+	}
+	return policies
+}
+
+func (r *reader) overlap(e field, s *settings) {
+	text, ok := r.text(e)
+	if !ok {
+		return
+	}
+	o, err := pawl.ParseOverlap(text)
+	if err != nil {
+		r.fail(e.value, "%s", strings.TrimPrefix(err.Error(), pawl.ErrInvalidFlow.Error()+": "))
+		return
+	}
+	s.set(e, pawl.WithOverlap(o))
+}
+
+func (r *reader) catchUp(e field, s *settings) {
+	text, ok := r.text(e)
+	if !ok {
+		return
+	}
+	c, err := pawl.ParseCatchUp(text)
+	if err != nil || c.Within > 0 {
+		r.fail(e.value, "catch_up %q: want latest, earliest, none, or all 100; how old is too old is catch_up_within", text)
+		return
+	}
+	s.set(e, pawl.WithCatchUp(c))
+}
+
+func (r *reader) timeout(e field, s *settings) {
+	if s.timeout, _ = r.duration(e); s.timeout == 0 {
+		s.unset(e.name)
+		return
+	}
+	s.set(e, pawl.WithTimeout(s.timeout))
+}
+
+// A retry is how often a run that failed is tried again, and what it waits between.
+type retry struct {
+	max   int
+	delay pawl.BackoffPolicy
+}
+
+var retryKeys = []string{"max", "initial", "multiplier", "max_delay", "jitter"}
+
+// retry reads a policy over the one that defaults gave; the word none takes that
+// away.
+func (r *reader) retry(e field, s *settings) {
+	if e.value.Kind == yaml.ScalarNode && e.value.Value == "none" {
+		s.retry = nil
+		s.unset(e.name)
+		return
+	}
+	p := retry{delay: pawl.BackoffPolicy{Jitter: pawl.DefaultBackoff().Jitter}}
+	if s.retry != nil {
+		p = *s.retry
+	}
+	faults := len(r.faults)
+	for _, f := range r.fields(e, retryKeys) {
+		switch f.name {
+		case "max":
+			p.max = r.atLeastOne(f)
+		case "initial":
+			p.delay.Initial = positive(r, f, r.duration)
+		case "multiplier":
+			p.delay.Multiplier = positive(r, f, r.number)
+		case "max_delay":
+			p.delay.MaxDelay = positive(r, f, r.duration)
+		case "jitter":
+			p.delay.Jitter, _ = r.number(f)
+		}
+	}
+	if p.max == 0 && len(r.faults) == faults {
+		r.fail(e.value, "retry needs max, how often a run is tried again, as in retry: {max: 3, initial: 5s}")
+	}
+	s.retry = &p
+	s.set(e, pawl.WithRetry(p.max, p.delay))
+}
+
+// A retention is how much of a flow's history is kept: the newest runs, and none
+// that ended longer ago than age; 0: no bound.
+type retention struct {
+	runs int
+	age  time.Duration
+}
+
+var defaultRetention = retention{runs: 10_000, age: 90 * 24 * time.Hour}
+
+// retention reads one over that of defaults; the word all takes both bounds away.
+func (r *reader) retention(e field, base retention) retention {
+	if e.value.Kind == yaml.ScalarNode && e.value.Value == "all" {
+		return retention{}
+	}
+	for _, f := range r.fields(e, []string{"runs", "age"}) {
+		switch f.name {
+		case "runs":
+			base.runs = r.count(f)
+		case "age":
+			base.age, _ = r.duration(f)
+		}
+	}
+	return base
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func whyVerb(database *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "why FLOW TIME",
+		Short: "Say why a flow ran, or did not run, at an instant",
+		Long: `Say in one sentence why a flow ran, or did not run, at an instant of its schedule, or
+what will become of one that is still to come. No daemon need run.
+
+A time is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the time zone of the
+flow, or of here if it has none; 09:00 is the last time that it was nine o'clock there.`,
+		Args: cobra.ExactArgs(2),
+		PreRunE: func(_ *cobra.Command, args []string) error {
+			_, err := parseMoment(args[1], time.Now())
+			return err
+		},
+	}
+	out := formatFlag(cmd)
+	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
+		return withClient(cmd, *database, func(c *pawl.Client) error {
+			flow, err := known(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			at, err := parseMoment(args[1], time.Now().In(zoneOf(flow)))
+			if err != nil {
+				return err
+			}
+			reason, err := c.Why(cmd.Context(), flow.ID, at)
+			if err != nil {
+				return err
+			}
+			if *out == "json" {
+				return printJSON(stdout, []pawl.Reason{reason})
+			}
+			fmt.Fprintln(stdout, printable(reason.String()))
+			return nil
+		})
+	})
+	return cmd
+}
+
+// zoneOf is the time zone of a flow's schedule.
+func zoneOf(f pawl.FlowInfo) *time.Location {
+	zone, err := time.LoadLocation(f.TimeZone)
+	if err != nil || f.TimeZone == "" {
+		return time.Local
+	}
+	return zone
+}
+
+// parseMoment reads a time as parseTime does in the zone of now, or a time of day: the
+// last one up to now.
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{"15:04", "15:04:05"} {
+		clock, err := time.Parse(layout, text)
+		if err != nil {
+			continue
+		}
+		at := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, now.Location())
+		if at.After(now) {
+			at = at.AddDate(0, 0, -1)
+		}
+		return at, nil
+	}
+	return parseTime(text, now.Location())
+}

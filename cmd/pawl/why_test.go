@@ -1,0 +1,32 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+)
+
+// W2: pawl why nightly 09:00 is about nine o'clock where the flow is.
+func TestATimeOfDayIsTheLastOneInTheZoneOfTheFlow(t *testing.T) {
+	zone := zoneOf(pawl.FlowInfo{TimeZone: "America/New_York"})
+	now := time.Date(2026, 11, 23, 9, 30, 0, 0, zone)
+	for text, want := range map[string]string{
+		"09:00":                "2026-11-23T09:00:00-05:00",
+		"09:30":                "2026-11-23T09:30:00-05:00",
+		"09:30:01":             "2026-11-22T09:30:01-05:00",
+		"23:00":                "2026-11-22T23:00:00-05:00",
+		"2026-07-01 09:00":     "2026-07-01T09:00:00-04:00",
+		"2026-07-01T09:00:00Z": "2026-07-01T09:00:00Z",
+	} {
+		at, err := parseMoment(text, now)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, at.Format(time.RFC3339), text)
+	}
+	_, err := parseMoment("25:00", now)
+	assert.Error(t, err)
+	assert.Equal(t, time.Local, zoneOf(pawl.FlowInfo{}))
+}

@@ -1,0 +1,445 @@
+package pawl_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"zombiezen.com/go/sqlite"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
+)
+
+// appTable makes the app's own table in the file of a scheduler to come.
+func appTable(t *testing.T, db string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(db, nil, 0o600))
+	execSQL(t, db, "CREATE TABLE effects (run INTEGER NOT NULL, what TEXT)")
+}
+
+// effect is what a job does in the app's table.
+func effect(ctx context.Context, tx *sql.Tx, run int64) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO effects (run, what) VALUES (?, 'done')", run)
+	return err
+}
+
+// commits is a job that joins work to the commit of its run.
+func commits(do func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error) pawl.Job {
+	return job(func(ctx context.Context) error {
+		run, _ := pawl.RunFrom(ctx)
+		return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return do(ctx, tx, run) })
+	})
+}
+
+// numbers is what a query for numbers finds in the file.
+func numbers(t *testing.T, db, query string, args ...any) (list []int64) {
+	t.Helper()
+	other, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
+	require.NoError(t, err)
+	defer other.Close()
+	rows, err := other.QueryContext(t.Context(), query, args...)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		require.NoError(t, rows.Scan(&n))
+		list = append(list, n)
+	}
+	require.NoError(t, rows.Err())
+	return list
+}
+
+const effects = "SELECT run FROM effects ORDER BY run"
+
+// finish triggers a flow and waits for the end of the run.
+func finish(t *testing.T, r *pawl.Runner, id string, opts ...pawl.TriggerOption) pawl.RunInfo {
+	t.Helper()
+	run, err := r.Trigger(t.Context(), id, opts...)
+	require.NoError(t, err)
+	info, err := r.WaitRun(t.Context(), id, run)
+	require.NoError(t, err)
+	return info
+}
+
+// What a function does in the transaction of its run's outcome is there when the run
+// is completed, and nothing of it when the function fails: by an error, a panic, a
+// Goexit, too long a run, an attempt to end the transaction, or to write what is
+// Pawl's. X4.
+func TestCommittingIsAllOrNothing(t *testing.T) {
+	ways := []struct {
+		name, says string // says: of the run's error; empty: it is completed
+		then       func(ctx context.Context, tx *sql.Tx) error
+	}{
+		{"nil", "", func(context.Context, *sql.Tx) error { return nil }},
+		{"error", "committing: no luck", func(context.Context, *sql.Tx) error { return errors.New("no luck") }},
+		{"panic", "committing: panic: oh no", func(context.Context, *sql.Tx) error { panic("oh no") }},
+		{"goexit", "committing: the function called runtime.Goexit", func(context.Context, *sql.Tx) error { runtime.Goexit(); return nil }},
+		{"too long", "deadline exceeded", func(ctx context.Context, _ *sql.Tx) error { <-ctx.Done(); return nil }},
+		{"deaf", "deadline exceeded", func(context.Context, *sql.Tx) error { time.Sleep(time.Hour); return nil }},
+		{"commit", "the transaction is Pawl's", func(_ context.Context, tx *sql.Tx) error { return tx.Commit() }},
+		{"commit in silence", "the transaction is Pawl's", func(_ context.Context, tx *sql.Tx) error { _ = tx.Commit(); return nil }},
+		{"rollback", "the transaction is Pawl's", func(_ context.Context, tx *sql.Tx) error { _ = tx.Rollback(); return nil }},
+		{"meddles", "pawl_flow_state is not to be written", func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE pawl_flow_state SET version = 0")
+			return err
+		}},
+	}
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				appTable(t, db)
+				s := quiet(db, pawl.WithSharedFile())
+				require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
+					return errors.Join(effect(ctx, tx, run.Number), way.then(ctx, tx))
+				}), pawl.WithBackoff(pawl.TripAfter(3))))
+				r := start(t, s)
+				info := finish(t, r, "work")
+				if way.says == "" {
+					assert.Equal(t, pawl.RunCompleted, info.Status)
+					assert.Equal(t, []int64{1}, numbers(t, db, effects))
+				} else {
+					assert.Equal(t, pawl.RunFailed, info.Status)
+					assert.Contains(t, info.Error, way.says)
+					assert.Equal(t, 1, status(t, r, "work").FailureStreak)
+					assert.Empty(t, numbers(t, db, effects))
+				}
+				time.Sleep(time.Hour) // the deaf one comes to an end
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
+// The function has a second, or what the option says, and the job's own error keeps
+// it from being called at all. X4.
+func TestCommittingHasItsTimeAndNeedsSuccess(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		s := quiet(db, pawl.WithSharedFile(), pawl.WithCommitTimeout(time.Minute))
+		require.NoError(t, s.Manual("slow", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
+			time.Sleep(59 * time.Second)
+			return effect(ctx, tx, run.Number)
+		})))
+		require.NoError(t, s.Manual("fails", job(func(ctx context.Context) error {
+			return errors.Join(errors.New("boom"), pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 99) }))
+		})))
+		require.NoError(t, s.Manual("skips", job(func(ctx context.Context) error {
+			_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 99) })
+			return pawl.Skipped("nothing new")
+		})))
+		require.NoError(t, s.Manual("twice", job(func(ctx context.Context) error {
+			_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 99) })
+			return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 2) })
+		})))
+		require.NoError(t, s.Manual("nothing", job(func(ctx context.Context) error { return pawl.Committing(ctx, nil) })))
+		r := start(t, s)
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "slow").Status)
+		assert.Equal(t, pawl.RunFailed, finish(t, r, "fails").Status)
+		skipped := finish(t, r, "skips")
+		assert.Equal(t, pawl.RunSkipped, skipped.Status)
+		assert.Equal(t, "nothing new", skipped.Error)
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "twice").Status)
+		assert.Contains(t, finish(t, r, "nothing").Error, "Committing(nil)")
+		assert.Equal(t, []int64{1, 2}, numbers(t, db, effects), "of several calls the last counts")
+		assert.Error(t, pawl.Committing(t.Context(), func(context.Context, *sql.Tx) error { return nil }), "no job's context")
+		stop(t, r, db)
+	})
+}
+
+// A store that fails leaves nothing of the function behind; it is called again, and
+// has one effect: whether the failed commit was undone or took effect. X4, D7.
+func TestCommittingIsCalledAgainAfterAStoreFailureWithOneEffect(t *testing.T) {
+	for _, durable := range []bool{false, true} {
+		t.Run(fmt.Sprintf("durable %t", durable), func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				appTable(t, db)
+				calls := 0
+				faulty := &disk{durable: durable}
+				s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.wrap))
+				release := make(chan struct{})
+				require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+					<-release
+					return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error {
+						calls++
+						return effect(ctx, tx, 1)
+					})
+				})))
+				r := start(t, s)
+				run, err := r.Trigger(t.Context(), "work")
+				require.NoError(t, err)
+				faulty.fail(errors.New("no answer from the disk"))
+				close(release)
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				require.Error(t, r.Degraded())
+				faulty.fail(nil)
+				info, err := r.WaitRun(t.Context(), "work", run)
+				require.NoError(t, err)
+				assert.Equal(t, pawl.RunCompleted, info.Status)
+				assert.Equal(t, []int64{1}, numbers(t, db, effects))
+				assert.Equal(t, 1, calls, "a commit that took effect is not done again")
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
+// An error of SQLite's own in the function is one of the store: it is called again
+// when that is over. X4.
+func TestCommittingThatMeetsAFullDiskIsCalledAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		calls := 0
+		s := quiet(db, pawl.WithSharedFile())
+		require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
+			calls++
+			if err := effect(ctx, tx, run.Number); err != nil || calls > 2 {
+				return err
+			}
+			return fmt.Errorf("my insert: %w", sqlite.ResultFull.ToError())
+		})))
+		r := start(t, s)
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "work").Status)
+		assert.Equal(t, 3, calls)
+		assert.Equal(t, []int64{1}, numbers(t, db, effects))
+		stop(t, r, db)
+	})
+}
+
+// A stop while the store takes no writes leaves the ends of runs beside the database.
+// That of a run whose effect was to be committed with it is not a success: the next
+// start must not say completed of what has no effect. X4, D7.
+func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		faulty := &disk{}
+		build := func() *pawl.Scheduler {
+			s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.wrap), pawl.WithStopTimeout(time.Second))
+			slow := func(do pawl.Job) pawl.Job {
+				return job(func(ctx context.Context) error { time.Sleep(time.Second); return do.Run(ctx) })
+			}
+			require.NoError(t, s.Manual("joins", slow(commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
+				return effect(ctx, tx, run.Number)
+			})), pawl.WithBackoff(pawl.TripAfter(1))))
+			require.NoError(t, s.Manual("plain", slow(job(ok))))
+			require.NoError(t, s.Manual("skips", slow(job(func(context.Context) error { return pawl.Skipped("no news") })), pawl.WithBackoff(pawl.TripAfter(1))))
+			return s
+		}
+		r := start(t, build())
+		for _, id := range []string{"joins", "plain", "skips"} {
+			trigger(t, r, id)
+		}
+		faulty.fail(errors.New("no answer from the disk"))
+		time.Sleep(10 * time.Second)
+		require.Error(t, r.Stop(context.Background()))
+		faulty.fail(nil)
+
+		r = start(t, build())
+		runs, err := r.Runs(t.Context(), pawl.RunsQuery{})
+		require.NoError(t, err)
+		ends := map[string]pawl.RunStatus{}
+		for _, run := range runs {
+			ends[run.FlowID] = run.Status
+		}
+		assert.Equal(t, map[string]pawl.RunStatus{"joins": pawl.RunInterrupted, "plain": pawl.RunCompleted, "skips": pawl.RunSkipped}, ends)
+		assert.Zero(t, status(t, r, "joins").FailureStreak, "the process was stopping")
+		assert.Empty(t, numbers(t, db, effects))
+		stop(t, r, db)
+	})
+}
+
+// A store that takes writes again for the last commit of a stop still gets the
+// function's work. X4, D7.
+func TestLastCommitOfAStopStillCommitsTheEffect(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		faulty := &heals{}
+		s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.wrap), pawl.WithStopTimeout(0))
+		require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
+			return effect(ctx, tx, run.Number)
+		})))
+		r := start(t, s)
+		faulty.fail(errors.New("no answer from the disk"))
+		faulty.until = "stopped"
+		require.NoError(t, faulty.allow(func() { trigger(t, r, "work") }))
+		time.Sleep(10 * time.Second)
+		_ = r.Stop(context.Background())
+		assert.Equal(t, []int64{1}, numbers(t, db, effects))
+		verify(t, db)
+		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_runs WHERE status = 'completed'"))
+	})
+}
+
+// heals is a disk that takes the commit of an owner who has stopped.
+type heals struct {
+	disk
+	until string
+}
+
+func (h *heals) wrap(real engine.Store) engine.Store {
+	h.Store = real
+	return h
+}
+
+// allow lets the disk take what do asks for.
+func (h *heals) allow(do func()) error {
+	h.mu.Lock()
+	err := h.err
+	h.err = nil
+	h.mu.Unlock()
+	do()
+	h.fail(err)
+	return nil
+}
+
+func (h *heals) Commit(ctx context.Context, b engine.Batch) error {
+	if b.Owner != nil && !b.Owner.StoppedAt.IsZero() {
+		h.fail(nil)
+	}
+	return h.disk.Commit(ctx, b)
+}
+
+// Every call of the Runner with the function's context is ErrInCommit, at once, and
+// the run completes all the same. X4.
+func TestRunnerRefusesCallsFromWithinACommit(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		s := quiet(db, pawl.WithSharedFile())
+		var r *pawl.Runner
+		calls := map[string]func(ctx context.Context, tx *sql.Tx) error{
+			"Trigger": func(ctx context.Context, _ *sql.Tx) error { _, err := r.Trigger(ctx, "other"); return err },
+			"TriggerMany": func(ctx context.Context, _ *sql.Tx) error {
+				_, err := r.TriggerMany(ctx, "other", []any{1})
+				return err
+			},
+			"TriggerTx":  func(ctx context.Context, tx *sql.Tx) error { _, err := r.TriggerTx(ctx, tx, "other"); return err },
+			"WaitRun":    func(ctx context.Context, _ *sql.Tx) error { _, err := r.WaitRun(ctx, "work", 1); return err },
+			"Runs":       func(ctx context.Context, _ *sql.Tx) error { _, err := r.Runs(ctx, pawl.RunsQuery{}); return err },
+			"Reset":      func(ctx context.Context, _ *sql.Tx) error { return r.Reset(ctx, "other") },
+			"Cancel":     func(ctx context.Context, _ *sql.Tx) error { return r.Cancel(ctx, "work", 1) },
+			"Pause":      func(ctx context.Context, _ *sql.Tx) error { return r.Pause(ctx, "other", "") },
+			"Resume":     func(ctx context.Context, _ *sql.Tx) error { return r.Resume(ctx, "other") },
+			"ResumeFrom": func(ctx context.Context, _ *sql.Tx) error { return r.ResumeFrom(ctx, "other", time.Now()) },
+			"Probe":      func(ctx context.Context, _ *sql.Tx) error { _, err := r.Probe(ctx, "other"); return err },
+			"Backfill": func(ctx context.Context, _ *sql.Tx) error {
+				_, err := r.Backfill(ctx, "other", pawl.Backfill{})
+				return err
+			},
+			"CancelBackfill": func(ctx context.Context, _ *sql.Tx) error { return r.CancelBackfill(ctx, "other") },
+			"Update": func(ctx context.Context, _ *sql.Tx) error {
+				return r.Update(ctx, func(*pawl.Scheduler) error { return nil })
+			},
+			"Forget": func(ctx context.Context, _ *sql.Tx) error { return r.Forget(ctx, "other") },
+			"Claim":  func(ctx context.Context, _ *sql.Tx) error { return r.Claim(ctx) },
+			"Stop":   func(ctx context.Context, _ *sql.Tx) error { return r.Stop(ctx) },
+		}
+		took := time.Duration(-1)
+		require.NoError(t, s.Manual("other", job(ok)))
+		require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
+			began := time.Now()
+			for name, call := range calls {
+				assert.ErrorIs(t, call(ctx, tx), pawl.ErrInCommit, name)
+			}
+			took = time.Since(began)
+			return effect(ctx, tx, run.Number)
+		})))
+		r = start(t, s)
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "work").Status)
+		assert.Zero(t, took)
+		assert.Equal(t, []int64{1}, numbers(t, db, effects))
+		stop(t, r, db)
+	})
+}
+
+// A function that fails is a failed attempt: with WithRetry the run is tried again, and
+// its output is that of the attempt that succeeded. X4, Q2, Q4.
+func TestFailedCommitIsRetried(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		s := quiet(db, pawl.WithSharedFile())
+		require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+			run, _ := pawl.RunFrom(ctx)
+			if err := pawl.SetOutput(ctx, run.Attempt); err != nil {
+				return err
+			}
+			return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error {
+				if err := effect(ctx, tx, run.Number); err != nil || run.Attempt == 3 {
+					return err
+				}
+				return errors.New("no luck")
+			})
+		}), pawl.WithRetry(2, pawl.BackoffPolicy{Initial: time.Minute}), pawl.WithBackoff(pawl.TripAfter(1))))
+		r := start(t, s)
+		info := finish(t, r, "work")
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		assert.Equal(t, 3, info.Attempt)
+		assert.Equal(t, pawl.JSON("3"), info.Output)
+		assert.Equal(t, 3*time.Minute, info.FinishedAt.Sub(info.ScheduledAt))
+		assert.Equal(t, []int64{1}, numbers(t, db, effects))
+		stop(t, r, db)
+	})
+}
+
+// A run that was to be cancelled or had timed out when its function failed is not
+// tried again, and an effect that was committed in time stays. X2, X4.
+func TestCancelledRunWhoseCommitFailsIsCancelled(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		s := quiet(db, pawl.WithSharedFile())
+		require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+			var fails bool
+			if fails, _ = pawl.InputOf[bool](ctx); fails {
+				_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return errors.New("no luck") })
+			} else {
+				_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 2) })
+			}
+			<-ctx.Done()
+			return nil
+		}), pawl.WithRetry(3, pawl.DefaultBackoff()), pawl.WithBackoff(pawl.TripAfter(1))))
+		r := start(t, s)
+		for n, want := range []pawl.RunStatus{pawl.RunCancelled, pawl.RunCompleted} {
+			run, err := r.Trigger(t.Context(), "work", pawl.WithInput(n == 0))
+			require.NoError(t, err)
+			require.NoError(t, r.Cancel(t.Context(), "work", run))
+			info, err := r.WaitRun(t.Context(), "work", run)
+			require.NoError(t, err)
+			assert.Equal(t, want, info.Status)
+		}
+		assert.Zero(t, status(t, r, "work").FailureStreak)
+		assert.Equal(t, []int64{2}, numbers(t, db, effects))
+		stop(t, r, db)
+	})
+}
+
+// A job that returns after its run was closed without it has no effect. X1, X4.
+func TestLateReturnHasNoEffect(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		s := quiet(db, pawl.WithSharedFile())
+		slow := func(nap time.Duration) pawl.Job {
+			return job(func(ctx context.Context) error {
+				time.Sleep(nap)
+				run, _ := pawl.RunFrom(ctx)
+				return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, run.Number) })
+			})
+		}
+		require.NoError(t, s.Manual("late", slow(time.Hour), pawl.WithTimeout(time.Minute)))
+		require.NoError(t, s.Manual("in time", slow(65*time.Second), pawl.WithTimeout(time.Minute)))
+		r := start(t, s)
+		assert.Equal(t, pawl.RunTimedOut, finish(t, r, "late").Status)
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "in time").Status, "within its grace")
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, []int64{1}, numbers(t, db, effects))
+		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_leaks WHERE returned_at IS NOT NULL AND error IS NULL"))
+		stop(t, r, db)
+	})
+}

@@ -1,0 +1,243 @@
+package engine
+
+import "time"
+
+// History is deleted between commits: in slices of a few milliseconds when nothing
+// else is to be done, and when there always is, as fast as runs are added. A flow with a few
+// runs too many waits for others, or for a minute; each hour those that have something
+// of a certain age are looked at. All that is remembered is in memory.
+
+const (
+	pruneBatch = 64                   // runs too many of a flow that are worth a transaction
+	pruneFlows = 64                   // flows in one
+	pruneSlice = 2000                 // rows in one, while nobody waits: a few milliseconds
+	pruneLarge = 10_000               // rows in one that others wait for: half of the time per row
+	pruneDebt  = 2000                 // rows of runs that are written until somebody has to wait for a slice
+	pruneCalm  = 2 * time.Millisecond // without work until nobody is taken to wait
+	pruneScan  = 4096                 // flows that are looked at between two commits
+	pruneRest  = time.Minute          // until what is not worth a transaction of its own is deleted
+	pruneRound = time.Hour            // between looks for what is too old
+)
+
+// pruner is what the driver knows of history that has to be deleted.
+type pruner struct {
+	ready []*flow   // that are worth it, first come first served
+	few   []*flow   // that have a few runs too many
+	debt  int       // rows of runs that were written, with flows in ready
+	next  time.Time // when few become ready; monotonic
+	round time.Time // when the next look at all flows begins; monotonic
+	scan  int       // flows that are still to be looked at
+	tidy  bool      // there may be something to do beyond flows
+	again time.Time // not before, after an error; monotonic
+	ill   bool      // the last attempt failed
+	calm  bool      // the driver had nothing else to do
+}
+
+// pruning is what it knows of a flow.
+type pruning struct {
+	pruned int64 // the highest run that was deleted
+	looked int64 // the highest that was looked at
+	ready  bool  // it is in the list of that name
+	few    bool
+	all    bool // all that there is has to be looked at
+	spared bool // there may be runs below that stayed
+	resume int64
+	keysOn time.Time
+	oldest time.Time // nothing that is deleted for its age ended before
+	key    time.Time // no idempotency key was accepted before; zero: there is none
+}
+
+// begin remembers a flow as the store has it.
+func (p *pruning) begin(s *State) {
+	p.pruned, p.looked, p.spared, p.oldest, p.key = s.Pruned, s.Pruned, s.Pruned > 0, s.CreatedAt, s.CreatedAt
+}
+
+// start lets a start be over before anything is looked at.
+func (p *pruner) start(now time.Time) {
+	p.next, p.round = now.Add(pruneRest), now.Add(pruneRest)
+}
+
+// grow notes what a change adds to the history of a flow.
+func (p *pruner) grow(f *flow, c *Change) {
+	if c.Token != nil && f.pruning.key.IsZero() {
+		f.pruning.key = c.Token.At
+	}
+	p.note(f, c.State)
+	if len(p.ready) > 0 {
+		p.debt += len(c.Runs)
+	}
+}
+
+// note puts a flow into the list where it belongs.
+func (p *pruner) note(f *flow, s *State) {
+	switch n := s.excess(f.plan(), f.pruning.looked); {
+	case n == 0:
+	case n >= pruneBatch:
+		p.enlist(f)
+	case !f.pruning.few:
+		p.few = append(p.few, f)
+		f.pruning.few = true
+	}
+}
+
+func (p *pruner) enlist(f *flow) {
+	if !f.pruning.ready {
+		p.ready = append(p.ready, f)
+		f.pruning.ready = true
+	}
+}
+
+// pending says whether there is something to do now.
+func (p *pruner) pending() bool { return len(p.ready) > 0 || p.scan > 0 || p.tidy }
+
+// prunes says whether the driver has history to delete as soon as nobody waits.
+func (e *Engine) prunes(now time.Time) bool {
+	return e.pruner.pending() && !e.draining && !e.passive() && !now.Before(e.pruner.again) && !now.Before(e.retryAt)
+}
+
+// pruneIn is how long the driver may sleep until it has history to delete.
+func (e *Engine) pruneIn(now time.Time) time.Duration {
+	switch p := &e.pruner; {
+	case !e.prunes(now) && len(p.few) > 0:
+		return p.next.Sub(now)
+	case !e.prunes(now):
+		return lookDelay
+	case p.calm:
+		return 0
+	}
+	return pruneCalm
+}
+
+// prune deletes a slice of history, if there is some and time for it. Worked says
+// that the driver comes from doing something else.
+func (e *Engine) prune(worked bool) {
+	now, p := time.Now(), &e.pruner
+	p.calm = !worked
+	p.wake(now, len(e.all().ordered))
+	if !e.prunes(now) {
+		return
+	}
+	busy := worked || e.waitedFor()
+	if busy && p.debt < pruneDebt {
+		return
+	}
+	err := error(nil)
+	switch {
+	case p.scan > 0:
+		e.scanOld()
+	case len(p.ready) > 0:
+		err = e.pruneSome(busy)
+	case !busy:
+		p.tidy, err = e.Store.Tidy(e.work, e.now().Add(-DefaultRetention.For))
+	}
+	e.prunedWell(err, now)
+}
+
+// wake begins what is due now and then.
+func (p *pruner) wake(now time.Time, flows int) {
+	if !now.Before(p.next) {
+		p.next = now.Add(pruneRest)
+		for _, f := range p.few {
+			f.pruning.few = false
+			p.enlist(f)
+		}
+		p.few = p.few[:0]
+	}
+	if !now.Before(p.round) && p.scan == 0 {
+		p.round = now.Add(pruneRound)
+		p.scan, p.tidy = flows, true
+	}
+}
+
+// waitedFor says whether somebody waits for the driver.
+func (e *Engine) waitedFor() bool {
+	due := e.firstDue()
+	return len(e.commands) > 0 || len(e.urgent) > 0 || !due.IsZero() && !due.After(e.now())
+}
+
+// prunedWell draws the consequence of an attempt: after an error there is a pause.
+func (e *Engine) prunedWell(err error, now time.Time) {
+	if err != nil && !e.pruner.ill {
+		e.Logger.Error("pawl: old history cannot be deleted; it is tried again", "error", err)
+	}
+	e.pruner.ill = err != nil
+	if err != nil {
+		e.pruner.again = now.Add(pruneRest)
+	}
+}
+
+// scanOld looks for flows of which something may be too old, without asking the store.
+func (e *Engine) scanOld() {
+	p, all, now := &e.pruner, e.all().ordered, e.now()
+	p.scan = min(p.scan, len(all))
+	for range min(pruneScan, p.scan) {
+		p.scan--
+		f := all[p.scan]
+		plan, s := f.plan(), f.state.Load()
+		age := plan.keep().For
+		old := age > 0 && later(f.pruning.oldest, s.CreatedAt).Before(now.Add(-age))
+		stale := !f.pruning.key.IsZero() && f.pruning.key.Before(now.Add(-plan.keepKeys()))
+		p.note(f, s)
+		if s.Version > 0 && (old || stale || f.pruning.spared) {
+			f.pruning.all = true
+			p.enlist(f)
+		}
+	}
+}
+
+// pruneSome deletes a slice of the history of the first flows that have too much.
+func (e *Engine) pruneSome(busy bool) error {
+	p, now, rows := &e.pruner, e.now(), pruneSlice
+	if busy {
+		rows = pruneLarge
+	}
+	flows := p.ready[:min(len(p.ready), pruneFlows)]
+	cuts := make([]Cut, len(flows))
+	for i, f := range flows {
+		cuts[i] = f.state.Load().cut(f.plan(), now)
+		f.pruning.goOn(&cuts[i])
+	}
+	results, err := e.Store.Prune(e.work, cuts, rows)
+	if err != nil {
+		return err
+	}
+	p.ready = p.ready[len(flows):]
+	deleted := 0
+	for i, f := range flows {
+		deleted += results[i].Deleted
+		e.follow(f, results[i], now)
+	}
+	if len(p.ready) == 0 {
+		p.ready, p.debt = nil, 0
+	}
+	if deleted > 0 {
+		p.debt -= min(p.debt, deleted)
+		p.tidy = true
+		e.checkpoint()
+	}
+	return nil
+}
+
+// goOn lets a cut begin where the last one ended.
+func (p *pruning) goOn(c *Cut) {
+	c.Pruned, c.Looked, c.All, c.Resume, c.KeysOn = p.pruned, p.looked, p.all, p.resume, p.keysOn
+}
+
+// follow takes over what became of a cut.
+func (e *Engine) follow(f *flow, r Pruned, now time.Time) {
+	k := &f.pruning
+	k.pruned, k.looked, k.resume, k.keysOn, k.ready = r.Pruned, r.Looked, r.Resume, r.KeysOn, false
+	k.spared = k.spared || r.Spared
+	if r.More {
+		e.pruner.enlist(f)
+		return
+	}
+	if k.all {
+		k.oldest, k.key, k.spared = r.Oldest, r.Key, r.Spared
+		if k.oldest.IsZero() {
+			k.oldest = now
+		}
+	}
+	k.all = false
+	e.pruner.note(f, f.state.Load())
+}

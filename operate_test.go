@@ -1,0 +1,294 @@
+package pawl_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+)
+
+// texts is what a query for texts finds in the file.
+func texts(t *testing.T, db, query string, args ...any) (list []string) {
+	t.Helper()
+	other, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
+	require.NoError(t, err)
+	defer other.Close()
+	rows, err := other.QueryContext(t.Context(), query, args...)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		require.NoError(t, rows.Scan(&text))
+		list = append(list, text)
+	}
+	require.NoError(t, rows.Err())
+	return list
+}
+
+// Why a flow was reset, or a run cancelled, stands in the transition. M3, X2.
+func TestReasonsAreKept(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("work", job(failing), pawl.WithBackoff(pawl.TripAfter(1))))
+		r := start(t, s)
+		finish(t, r, "work")
+		require.NoError(t, r.Reset(t.Context(), "work", "the disk was replaced", "by anna"))
+		finish(t, r, "work")
+		c := openClient(t, db)
+		require.NoError(t, c.Reset(t.Context(), "work", "again"))
+		finish(t, r, "work")
+		require.NoError(t, r.Reset(t.Context(), "work"))
+		require.NoError(t, r.Pause(t.Context(), "work", "over night"))
+		require.NoError(t, c.Close())
+		assert.Equal(t, []string{"reset: the disk was replaced; by anna", "reset: again", "reset: ", "pause: over night"},
+			texts(t, db, "SELECT event || ': ' || COALESCE(note, '') FROM pawl_transitions WHERE event IN ('reset', 'pause') ORDER BY seq"))
+		stop(t, r, db)
+	})
+}
+
+// A probe is one run of a flow that is tripped: success ends the trip, and failure, a
+// skip, a cancel or a crash leave it tripped. A flow that is not tripped it triggers.
+// M3, X3.
+func TestProbeEndsATripBySuccessAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		does := "fail"
+		d := newDiary()
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Every("work", time.Minute, d.job(func(ctx context.Context) error {
+				switch does {
+				case "fail":
+					return errors.New("boom")
+				case "skip":
+					return pawl.Skipped("no news")
+				case "hang":
+					return untilCancelled(ctx)
+				}
+				return nil
+			}), pawl.WithBackoff(pawl.TripAfter(1))))
+		}
+		p := launch(t, db, register)
+		probe := func() int64 {
+			run, err := p.Probe(t.Context(), "work")
+			require.NoError(t, err)
+			return run
+		}
+		tripped := func(what string) {
+			t.Helper()
+			time.Sleep(time.Hour)
+			flow := status(t, p.Runner, "work")
+			require.Equal(t, pawl.StatusTripped, flow.Status, what)
+			require.Zero(t, flow.NextRun, what)
+			_, err := p.Trigger(t.Context(), "work")
+			require.ErrorIs(t, err, pawl.ErrTripped, what)
+		}
+		tripped("by its first run")
+		for _, does = range []string{"fail", "skip"} {
+			info, err := p.WaitRun(t.Context(), "work", probe())
+			require.NoError(t, err)
+			assert.Equal(t, "probe", info.Trigger)
+			tripped(does)
+		}
+		does = "hang"
+		run := probe()
+		synctest.Wait()
+		_, err := p.Probe(t.Context(), "work")
+		require.ErrorIs(t, err, pawl.ErrTripped, "one at a time")
+		require.NoError(t, p.Cancel(t.Context(), "work", run))
+		tripped("cancelled")
+		run = probe()
+		p.kill()
+		p = launch(t, db, register)
+		assert.Equal(t, pawl.RunInterrupted, runOf(t, p.Runner, "work", run).Status)
+		tripped("killed")
+		probe()
+		require.ErrorIs(t, p.Stop(context.Background()), pawl.ErrStopTimeout)
+		verify(t, db)
+		p = launch(t, db, register)
+		tripped("stopped")
+
+		does = "succeed"
+		assert.Len(t, d.entries(), 6, "but for the probes it was not run")
+		_, err = p.WaitRun(t.Context(), "work", probe())
+		require.NoError(t, err)
+		flow := status(t, p.Runner, "work")
+		assert.Equal(t, pawl.StatusCompleted, flow.Status)
+		assert.Zero(t, flow.FailureStreak)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Len(t, d.entries(), 8, "it goes on")
+		_, err = p.WaitRun(t.Context(), "work", probe())
+		require.NoError(t, err)
+		require.NoError(t, p.Stop(context.Background()))
+		verify(t, db)
+	})
+}
+
+// An instant that several backfill at once is run once. M2.
+func TestConcurrentBackfillsRunAnInstantOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		time.Sleep(24 * time.Hour)
+		s := quiet(db)
+		require.NoError(t, s.Cron("hourly", "0 * * * *", job(ok)))
+		r := start(t, s)
+		accepted := make(chan int64, 10) // one for each call
+		for range 10 {
+			go func() {
+				n, err := r.Backfill(t.Context(), "hourly", pawl.Backfill{From: time.Now().Add(-5 * time.Hour), To: time.Now()})
+				assert.NoError(t, err)
+				accepted <- n
+			}()
+		}
+		sum := int64(0)
+		for range 10 {
+			sum += <-accepted
+		}
+		assert.Equal(t, int64(6), sum)
+		time.Sleep(time.Minute)
+		assert.Equal(t, int64(6), status(t, r, "hourly").RunCount)
+		stop(t, r, db)
+	})
+}
+
+// What an operator can ask for is a row that anybody with sqlite3 can insert, and its
+// answer stands on it. M5.
+func TestInboxKnowsEveryOperation(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		time.Sleep(24 * time.Hour)
+		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("queue", job(func(ctx context.Context) error {
+			in, err := pawl.InputOf[map[string]int](ctx)
+			return errors.Join(err, pawl.SetOutput(ctx, in["n"]+1))
+		}), pawl.WithOverlap(pawl.OverlapBuffer(10))))
+		require.NoError(t, s.Manual("long", job(untilCancelled)))
+		require.NoError(t, s.Manual("trips", job(failing), pawl.WithBackoff(pawl.TripAfter(1))))
+		require.NoError(t, s.Cron("hourly", "0 * * * *", job(func(context.Context) error { time.Sleep(time.Minute); return nil })))
+		require.NoError(t, s.Manual("gone", job(ok)))
+		r := start(t, s)
+		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("gone") }))
+		finish(t, r, "trips")
+		ask := func(verb, flow, args, reason string) answered {
+			t.Helper()
+			execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args, reason) VALUES (?, ?, nullif(?, ''), nullif(?, ''))`, verb, flow, args, reason)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			rows := inbox(t, db)
+			return rows[len(rows)-1]
+		}
+		for _, test := range []struct{ verb, flow, args, result, err string }{
+			{"trigger", "queue", `{"input": {"n": 41}, "key": "k"}`, "1", "-"},
+			{"trigger", "queue", `{"input": {"n": 1}, "key": "k"}`, "1", "-"},
+			{"trigger", "queue", `{"start_at": "2000-01-03T00:00:00Z"}`, "2", "-"},
+			{"trigger", "long", "", "1", "-"},
+			{"trigger", "long", `{"overlap": "cancel"}`, "2", "-"},
+			{"cancel", "long", `{"run": 2}`, "done", "-"},
+			{"probe", "trips", "", "2", "-"},
+			{"reset", "trips", "", "done", "-"},
+			{"pause", "hourly", "", "done", "-"},
+			{"pause", "hourly", "", "unchanged", "-"},
+			{"backfill", "hourly", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T05:00:00Z"}`, "5", "-"},
+			{"backfill", "hourly", `{"drop": true}`, "done", "-"},
+			{"resume", "hourly", `{"from": "2000-01-01T20:00:00Z"}`, "done", "-"},
+			{"resume", "hourly", "", "unchanged", "-"},
+			{"forget", "gone", "", "done", "-"},
+			{"claim", "", "", "done", "-"},
+
+			{"trigger", "queue", `{"input": `, "-", "args: unexpected EOF"},
+			{"trigger", "queue", `{"start-at": "2000-01-03T00:00:00Z"}`, "-", `args: json: unknown field "start-at"`},
+			{"trigger", "queue", `{"start_at": "tomorrow"}`, "-", `args: parsing time "tomorrow" as "2006-01-02T15:04:05Z07:00": cannot parse "tomorrow" as "2006"`},
+			{"trigger", "queue", `{} {}`, "-", "args: want one JSON object"},
+			{"trigger", "queue", `{"overlap": "often"}`, "-", `invalid flow: overlap "often": want skip, cancel, buffer 10, or allow 5, buffer 100`},
+			{"cancel", "long", "", "-", `no such run: run 0 of flow "long"`},
+			{"cancel", "long", `{"run": 2}`, "-", `run is over: run 2 of flow "long"`},
+			{"cancel", "long", `{"run": "2"}`, "-", "args: json: cannot unmarshal string into Go struct field Args.run of type int64"},
+			{"backfill", "hourly", "", "-", `invalid range: a backfill needs from and to`},
+			{"backfill", "hourly", `{"from": "2000-01-01T01:00:00Z", "to": "2100-01-01T05:00:00Z"}`, "-", "invalid range: 2100-01-01T05:00:00.000Z has not come yet"},
+			{"backfill", "queue", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T05:00:00Z"}`, "-", `invalid range: the schedule of flow "queue" has no instants of its own`},
+			{"forget", "queue", "", "-", `flow is registered: flow "queue"; take it out of the program first`},
+			{"forget", "gone", "", "-", `no such flow: "gone"`},
+			{"pause", "nobody", "", "-", `no such flow: "nobody"`},
+		} {
+			assert.Equal(t, answered{test.verb, test.flow, test.result, test.err}, ask(test.verb, test.flow, test.args, "because"), "%+v", test)
+		}
+		assert.Equal(t, pawl.JSON("42"), runOf(t, r, "queue", 1).Output)
+		assert.Equal(t, pawl.RunCancelled, runOf(t, r, "long", 1).Status)
+		assert.Equal(t, pawl.RunCancelled, runOf(t, r, "long", 2).Status)
+		assert.Equal(t, []string{"because"}, texts(t, db, "SELECT note FROM pawl_transitions WHERE flow_id = 'long' AND event = 'abort'"))
+		time.Sleep(time.Minute)
+		stop(t, r, db)
+	})
+}
+
+// The Client has the same, with the same errors. M5.
+func TestClientHasTheOperatorsVerbs(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		time.Sleep(24 * time.Hour)
+		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("queue", job(func(ctx context.Context) error { time.Sleep(time.Minute); return nil }),
+			pawl.WithOverlap(pawl.OverlapBuffer(2))))
+		require.NoError(t, s.Manual("trips", job(failing), pawl.WithBackoff(pawl.TripAfter(1))))
+		require.NoError(t, s.Cron("hourly", "0 * * * *", job(ok)))
+		require.NoError(t, s.Manual("gone", job(ok)))
+		r := start(t, s)
+		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("gone") }))
+		c := openClient(t, db)
+		ctx := t.Context()
+		for n := range int64(3) {
+			run, err := c.Trigger(ctx, "queue", pawl.WithInput(n), pawl.WithKey(fmt.Sprint(n)))
+			require.NoError(t, err)
+			assert.Equal(t, n+1, run)
+		}
+		run, err := c.Trigger(ctx, "queue", pawl.WithKey("1"))
+		require.NoError(t, err)
+		assert.Equal(t, int64(2), run)
+		_, err = c.Trigger(ctx, "queue")
+		require.ErrorIs(t, err, pawl.ErrBufferFull)
+		require.NoError(t, c.Cancel(ctx, "queue", 2, "not needed"))
+		require.ErrorIs(t, c.Cancel(ctx, "queue", 2), pawl.ErrRunOver)
+		require.ErrorIs(t, c.Cancel(ctx, "queue", 9), pawl.ErrRunNotFound)
+		assert.Equal(t, "cancelled: not needed", runOf(t, r, "queue", 2).Error)
+		info, err := c.WaitRun(ctx, "queue", 3)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		assert.Equal(t, pawl.JSON("2"), info.Input)
+
+		finish(t, r, "trips")
+		run, err = c.Probe(ctx, "trips")
+		require.NoError(t, err)
+		assert.Equal(t, int64(2), run)
+		require.NoError(t, c.Pause(ctx, "hourly", "for now"))
+		flow, _, err := c.Status(ctx, "hourly")
+		require.NoError(t, err)
+		assert.Equal(t, "for now", flow.PauseNote)
+		_, err = c.Trigger(ctx, "hourly")
+		require.NoError(t, err, "a trigger is carried out while paused")
+		noon := time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC)
+		n, err := c.Backfill(ctx, "hourly", pawl.Backfill{From: noon, To: noon.Add(2 * time.Hour)})
+		require.NoError(t, err)
+		assert.Equal(t, int64(3), n)
+		time.Sleep(time.Second)
+		n, err = c.Backfill(ctx, "hourly", pawl.Backfill{From: noon, To: noon.Add(3 * time.Hour)})
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), n, "those that have a run are left out")
+		n, err = c.Backfill(ctx, "hourly", pawl.Backfill{From: noon, To: noon.Add(time.Hour), Again: true})
+		require.NoError(t, err)
+		assert.Equal(t, int64(2), n)
+		_, err = c.Backfill(ctx, "hourly", pawl.Backfill{From: noon, To: noon.Add(-time.Hour)})
+		require.ErrorIs(t, err, pawl.ErrInvalidRange)
+		require.NoError(t, c.CancelBackfill(ctx, "hourly"))
+		require.NoError(t, c.ResumeFrom(ctx, "hourly", noon))
+		require.NoError(t, c.Resume(ctx, "hourly"), "it is not paused")
+		require.ErrorIs(t, c.Forget(ctx, "hourly"), pawl.ErrRegistered)
+		require.NoError(t, c.Forget(ctx, "gone"))
+		require.ErrorIs(t, c.Forget(ctx, "gone"), pawl.ErrFlowNotFound)
+		require.NoError(t, c.Close())
+		stop(t, r, db)
+	})
+}

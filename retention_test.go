@@ -1,0 +1,334 @@
+package pawl_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+)
+
+// kept lists the numbers of the runs of a flow that are kept, oldest first.
+func kept(t *testing.T, r *pawl.Runner, id string) (numbers []int64) {
+	t.Helper()
+	runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: id, Limit: 100_000})
+	require.NoError(t, err)
+	for _, run := range runs {
+		numbers = append([]int64{run.Number}, numbers...)
+	}
+	return numbers
+}
+
+// upTo is the numbers first..last.
+func upTo(first, last int64) (numbers []int64) {
+	for n := first; n <= last; n++ {
+		numbers = append(numbers, n)
+	}
+	return numbers
+}
+
+// runTimes triggers a flow n times, each run after the end of the one before.
+func runTimes(t *testing.T, r *pawl.Runner, id string, n int) {
+	t.Helper()
+	for range n {
+		run, err := r.Trigger(t.Context(), id)
+		require.NoError(t, err)
+		_, err = r.WaitRun(t.Context(), id, run)
+		require.NoError(t, err)
+	}
+}
+
+// query reads one value from the file.
+func query[T any](t *testing.T, db, text string, args ...any) (v T) {
+	t.Helper()
+	require.NoError(t, open(t, db).QueryRow(text, args...).Scan(&v), text)
+	return v
+}
+
+// open opens the file as another program would.
+func open(t *testing.T, db string) *sql.DB {
+	t.Helper()
+	other, err := sql.Open("sqlite", db)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, other.Close()) })
+	return other
+}
+
+// K1: the newest runs are kept, with the transitions about them; the views say so.
+func TestRunsBeyondTheNewestAreDeleted(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0)))
+		require.NoError(t, s.Manual("all", job(ok), pawl.WithRetention(0, 0)))
+		r := start(t, s)
+		runTimes(t, r, "all", 300)
+		runTimes(t, r, "import", 300)
+		time.Sleep(3 * time.Minute)
+		assert.Equal(t, upTo(296, 300), kept(t, r, "import"))
+		assert.Equal(t, upTo(1, 300), kept(t, r, "all"))
+		assert.Equal(t, 10, query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE flow_id = 'import'`))
+		assert.Equal(t, "5 runs, since run 296", query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'import'`))
+		assert.Equal(t, "all", query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'all'`))
+		assert.EqualValues(t, 300, status(t, r, "import").RunCount)
+		stop(t, r, db)
+
+		r = start(t, again(t, db))
+		runTimes(t, r, "import", 1)
+		time.Sleep(3 * time.Minute)
+		assert.Equal(t, upTo(297, 301), kept(t, r, "import"), "it goes on after a restart")
+		stop(t, r, db)
+	})
+}
+
+func again(t *testing.T, db string) *pawl.Scheduler {
+	s := quiet(db)
+	require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0)))
+	return s
+}
+
+// K1: a busy flow is not waited for; what is too much goes while it runs.
+func TestHistoryIsDeletedWhileTheFlowIsBusy(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0)))
+		r := start(t, s)
+		runTimes(t, r, "import", 2500) // takes no time at all
+		assert.Less(t, len(kept(t, r, "import")), 1300)
+		stop(t, r, db)
+	})
+}
+
+// K1: runs that ended too long ago are deleted, also of a flow that has stopped
+// running, within the hour and a minute.
+func TestRunsThatEndedLongAgoAreDeleted(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Every("sync", time.Hour, job(ok), pawl.WithRetention(0, 24*time.Hour)))
+		require.NoError(t, s.Manual("rare", job(ok), pawl.WithRetention(0, 24*time.Hour)))
+		r := start(t, s)
+		runTimes(t, r, "rare", 10)
+		time.Sleep(5*24*time.Hour + 30*time.Minute)
+		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: "sync"})
+		require.NoError(t, err)
+		assert.InDelta(t, 25, len(runs), 1)
+		for _, run := range runs {
+			assert.Less(t, time.Since(run.FinishedAt), 25*time.Hour+2*time.Minute)
+		}
+		assert.Equal(t, upTo(10, 10), kept(t, r, "rare"), "the newest stays")
+		stop(t, r, db)
+	})
+}
+
+// K1: the failures in a row, and the evidence of a trip, stay whatever their age;
+// what is between them does not. After a reset they go.
+func TestFailuresInARowAreKeptUntilTheirStreakEnds(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		do := ok
+		s := quiet(db)
+		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }),
+			pawl.WithRetention(2, 24*time.Hour), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 3})))
+		r := start(t, s)
+		runTimes(t, r, "import", 10) // up to 10
+		do = failing
+		runTimes(t, r, "import", 2) // 11, 12
+		do = func(context.Context) error { return pawl.Skipped("nothing to do") }
+		runTimes(t, r, "import", 200) // up to 212
+		time.Sleep(30 * 24 * time.Hour)
+		assert.Equal(t, []int64{11, 12, 212}, kept(t, r, "import"))
+		assert.Equal(t, 2, status(t, r, "import").FailureStreak)
+		stop(t, r, db)
+
+		s = quiet(db)
+		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }),
+			pawl.WithRetention(2, 24*time.Hour), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 3})))
+		r = start(t, s)
+		do = failing
+		runTimes(t, r, "import", 1) // 213
+		time.Sleep(30 * 24 * time.Hour)
+		assert.Equal(t, pawl.StatusTripped, status(t, r, "import").Status)
+		assert.Equal(t, []int64{11, 12, 213}, kept(t, r, "import"))
+		require.NoError(t, r.Reset(t.Context(), "import"))
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, []int64{213}, kept(t, r, "import"))
+		stop(t, r, db)
+	})
+}
+
+// K1: the run that the flow's last error is from stays, also without a policy.
+func TestRunOfTheLastErrorIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		do := failing
+		s := quiet(db)
+		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }), pawl.WithRetention(1, 0)))
+		r := start(t, s)
+		runTimes(t, r, "import", 1)
+		do = func(context.Context) error { return pawl.Skipped("nothing to do") }
+		runTimes(t, r, "import", 200)
+		time.Sleep(3 * time.Minute)
+		assert.Equal(t, []int64{1, 201}, kept(t, r, "import"))
+		assert.Equal(t, "boom", query[string](t, db, `SELECT last_error FROM pawl_flows`))
+		do = ok
+		runTimes(t, r, "import", 1)
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, []int64{202}, kept(t, r, "import"))
+		stop(t, r, db)
+	})
+}
+
+// K1: runs that wait or are in flight stay while those around them go, are found
+// after a crash, and go when they are over.
+func TestRunsThatAreNotOverAreKept(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		long := make(chan error)
+		build := func() *pawl.Scheduler {
+			s := quiet(db, pawl.WithStopTimeout(0))
+			require.NoError(t, s.Manual("import", job(func(ctx context.Context) error {
+				if run, _ := pawl.RunFrom(ctx); run.Number%100 != 3 {
+					return nil
+				}
+				select {
+				case err := <-long:
+					return err
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}), pawl.WithRetention(2, 0), pawl.WithOverlap(pawl.OverlapAllow(3, 10))))
+			return s
+		}
+		r := start(t, build())
+		later, err := r.Trigger(t.Context(), "import", pawl.WithStartAt(time.Now().Add(30*24*time.Hour)))
+		require.NoError(t, err)
+		runTimes(t, r, "import", 1)
+		_, err = r.Trigger(t.Context(), "import")
+		require.NoError(t, err)
+		runTimes(t, r, "import", 99)
+		_, err = r.Trigger(t.Context(), "import")
+		require.NoError(t, err)
+		runTimes(t, r, "import", 90)
+		time.Sleep(3 * time.Minute)
+		assert.Equal(t, []int64{later, 3, 103, 192, 193}, kept(t, r, "import"))
+		verify(t, db)
+		copied := db + ".copy" // what a kill would leave
+		_, err = open(t, db).Exec(`VACUUM INTO ?`, copied)
+		require.NoError(t, err)
+
+		long <- nil
+		long <- nil
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, []int64{later, 192, 193}, kept(t, r, "import"))
+		time.Sleep(31 * 24 * time.Hour)
+		assert.Equal(t, []int64{192, 193}, kept(t, r, "import"))
+		stop(t, r, db)
+
+		db = copied
+		r = start(t, build())
+		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Status: pawl.RunInterrupted})
+		require.NoError(t, err)
+		assert.Len(t, runs, 2)
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, []int64{192, 193}, kept(t, r, "import"))
+		stop(t, r, db)
+	})
+}
+
+// K1: an idle scheduler that has nothing to delete reads now and then, and writes
+// nothing.
+func TestIdleSchedulerWritesNothingToDelete(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		for i := range 20 {
+			require.NoError(t, s.Manual(fmt.Sprint("flow ", i), job(ok), pawl.WithRetention(5, 100*24*time.Hour)))
+		}
+		r := start(t, s)
+		for i := range 20 {
+			runTimes(t, r, fmt.Sprint("flow ", i), i)
+		}
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, upTo(15, 19), kept(t, r, "flow 19"))
+		before := written(t, db)
+		time.Sleep(50 * 24 * time.Hour)
+		assert.Equal(t, before, written(t, db))
+		stop(t, r, db)
+	})
+}
+
+// written is when a database and its log were last written, and how large they are.
+// It does not open them: that would drop the locks of this process.
+func written(t *testing.T, db string) (facts []string) {
+	t.Helper()
+	for _, name := range []string{db, db + "-wal"} {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		facts = append(facts, fmt.Sprint(info.ModTime(), info.Size()))
+	}
+	return facts
+}
+
+// K1: however many runs there were, the file is as large as what is kept.
+func TestFileStaysAsLargeAsWhatIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Every("sync", time.Second, job(ok), pawl.WithRetention(100, 0)))
+		require.NoError(t, s.Every("rare", 50*time.Second, job(failing), pawl.WithRetention(20, 10*time.Minute)))
+		r := start(t, s)
+		size := func(d time.Duration) int64 {
+			time.Sleep(d)
+			return query[int64](t, db, `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`)
+		}
+		early := size(500 * time.Second)
+		late := size(5000 * time.Second)
+		assert.Less(t, float64(late), 1.3*float64(early))
+		stop(t, r, db)
+		info, err := os.Stat(db)
+		require.NoError(t, err)
+		assert.Less(t, info.Size(), 2*early)
+	})
+}
+
+// How many runs per second a hundred flows make that ask for the next one at once,
+// and what deletion takes of that.
+func BenchmarkRunsWhileHistoryIsDeleted(b *testing.B) {
+	for _, keep := range []int{0, 100} {
+		b.Run(fmt.Sprint("keep ", keep), func(b *testing.B) {
+			db := filepath.Join(b.TempDir(), "jobs.db")
+			s := quiet(db)
+			const flows = 100
+			for i := range flows {
+				require.NoError(b, s.Manual(fmt.Sprint("flow ", i), job(ok), pawl.WithRetention(keep, 0)))
+			}
+			r, err := s.Start(b.Context())
+			require.NoError(b, err)
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			var all sync.WaitGroup
+			b.ResetTimer()
+			for i := range flows {
+				all.Go(func() {
+					id := fmt.Sprint("flow ", i)
+					for left.Add(-1) >= 0 {
+						run, err := r.Trigger(b.Context(), id)
+						assert.NoError(b, err)
+						_, err = r.WaitRun(b.Context(), id, run)
+						assert.NoError(b, err)
+					}
+				})
+			}
+			all.Wait()
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
+			rows, err := r.Runs(b.Context(), pawl.RunsQuery{Limit: 10_000_000})
+			require.NoError(b, err)
+			b.ReportMetric(float64(len(rows)), "rows")
+			require.NoError(b, r.Stop(context.Background()))
+		})
+	}
+}

@@ -1,0 +1,226 @@
+package pawl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+)
+
+// everyMinute waits a minute before each further attempt.
+var everyMinute = pawl.BackoffPolicy{Initial: time.Minute, Multiplier: 1}
+
+// tries notes the attempts that begin, as "run.attempt", with the time since.
+type tries struct {
+	mu    sync.Mutex
+	began time.Time
+	list  []string
+}
+
+func newTries() *tries { return &tries{began: time.Now()} }
+
+func (a *tries) job(then func(ctx context.Context, run pawl.RunInfo) error) pawl.Job {
+	return job(func(ctx context.Context) error {
+		run, _ := pawl.RunFrom(ctx)
+		a.mu.Lock()
+		a.list = append(a.list, fmt.Sprintf("%d.%d at %s", run.Number, run.Attempt, time.Since(a.began).Round(time.Second)))
+		a.mu.Unlock()
+		return then(ctx, run)
+	})
+}
+
+func (a *tries) taken() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := a.list
+	a.list = nil
+	return list
+}
+
+// A failed run is tried again as the next attempt of the same run, at an instant that
+// its row has; the flow fails with the last attempt alone. Q4.
+func TestFailedRunIsTriedAgainAsTheSameRun(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		a := newTries()
+		s := quiet(db)
+		require.NoError(t, s.Manual("work", a.job(func(context.Context, pawl.RunInfo) error { return errors.New("boom") }),
+			pawl.WithRetry(2, everyMinute), pawl.WithBackoff(pawl.TripAfter(2))))
+		r := start(t, s)
+		trigger(t, r, "work")
+		time.Sleep(time.Second)
+		waiting := runOf(t, r, "work", 1)
+		assert.Equal(t, pawl.RunWaiting, waiting.Status)
+		assert.Equal(t, 2, waiting.Attempt)
+		assert.Equal(t, waiting.StartedAt.Add(time.Minute), waiting.DueAt)
+		assert.Equal(t, "boom", waiting.Error)
+		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_runs WHERE status = 'waiting' AND due_at = '2000-01-01T00:01:00.000Z'"))
+		flow := status(t, r, "work")
+		assert.Zero(t, flow.FailureStreak)
+		assert.Zero(t, flow.InFlight)
+		assert.Equal(t, 1, flow.Waiting)
+
+		info, err := r.WaitRun(t.Context(), "work", 1)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"1.1 at 0s", "1.2 at 1m0s", "1.3 at 2m0s"}, a.taken())
+		assert.Equal(t, pawl.RunFailed, info.Status)
+		assert.Equal(t, 3, info.Attempt)
+		flow = status(t, r, "work")
+		assert.Equal(t, 1, flow.FailureStreak)
+		assert.Equal(t, pawl.StatusBackoff, flow.Status)
+		assert.Equal(t, int64(1), flow.RunCount)
+		assert.Equal(t, pawl.StatusTripped, func() pawl.Status { finish(t, r, "work"); return status(t, r, "work").Status }())
+		stop(t, r, db)
+	})
+}
+
+// A job says that no attempt would help, when the next is to be, or that there was
+// nothing to do. Q4, X3.
+func TestJobChoosesWhatBecomesOfItsFailure(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		a := newTries()
+		s := quiet(db)
+		boom := errors.New("boom")
+		require.NoError(t, s.Manual("work", a.job(func(ctx context.Context, run pawl.RunInfo) error {
+			switch what, _ := pawl.InputOf[string](ctx); {
+			case what == "permanent":
+				return fmt.Errorf("wrapped: %w", pawl.Permanent(boom))
+			case what == "later" && run.Attempt == 1:
+				return pawl.RetryAfter(time.Hour, boom)
+			case what == "later" && run.Attempt == 2:
+				return boom
+			case what == "skip" && run.Attempt == 2:
+				return pawl.Skipped("no news")
+			case what == "skip":
+				return boom
+			}
+			return errors.Join(pawl.Permanent(nil), pawl.RetryAfter(time.Hour, nil))
+		}), pawl.WithRetry(3, everyMinute), pawl.WithBackoff(pawl.TripAfter(9))))
+		r := start(t, s)
+		info := finish(t, r, "work", pawl.WithInput("permanent"))
+		assert.Equal(t, pawl.RunFailed, info.Status)
+		assert.Equal(t, "wrapped: boom", info.Error)
+		assert.Equal(t, []string{"1.1 at 0s"}, a.taken())
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "work", pawl.WithInput("later")).Status)
+		assert.Equal(t, []string{"2.1 at 0s", "2.2 at 1h0m0s", "2.3 at 1h1m0s"}, a.taken())
+		trigger(t, r, "work") // nil errors stay nil
+		time.Sleep(time.Second)
+		assert.Equal(t, pawl.RunCompleted, runOf(t, r, "work", 3).Status)
+		a.taken()
+		info = finish(t, r, "work", pawl.WithInput("skip"))
+		assert.Equal(t, pawl.RunSkipped, info.Status)
+		assert.Equal(t, 2, info.Attempt)
+		assert.Zero(t, status(t, r, "work").FailureStreak)
+		stop(t, r, db)
+	})
+}
+
+// Attempts survive restarts and kills. One that a kill interrupted is an attempt, and
+// the last of them is the flow's failure. Q4.
+func TestAttemptsSurviveRestartsAndKills(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		a := newTries()
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("work", a.job(func(ctx context.Context, run pawl.RunInfo) error {
+				if run.Attempt%2 == 0 {
+					return untilCancelled(ctx)
+				}
+				return errors.New("boom")
+			}), pawl.WithRetry(3, everyMinute), pawl.WithBackoff(pawl.TripAfter(1))))
+		}
+		p := launch(t, db, register)
+		trigger(t, p.Runner, "work")
+		time.Sleep(30 * time.Second)
+		require.NoError(t, p.Stop(context.Background())) // between two attempts
+		time.Sleep(10 * time.Second)
+		p = launch(t, db, register)
+		time.Sleep(40 * time.Second)
+		p.kill() // in the second, which began when it had to
+		assert.Equal(t, []string{"1.1 at 0s", "1.2 at 1m0s"}, a.taken())
+		p = launch(t, db, register)
+		interrupted := runOf(t, p.Runner, "work", 1)
+		assert.Equal(t, pawl.RunWaiting, interrupted.Status)
+		assert.Equal(t, 3, interrupted.Attempt)
+		assert.Contains(t, interrupted.Error, "interrupted: ")
+		assert.Zero(t, status(t, p.Runner, "work").FailureStreak)
+		time.Sleep(3 * time.Minute)
+		assert.Len(t, a.taken(), 2, "the third, which failed, and the fourth")
+		p.kill()
+		p = launch(t, db, register)
+		info := runOf(t, p.Runner, "work", 1)
+		assert.Equal(t, pawl.RunInterrupted, info.Status)
+		assert.Equal(t, 4, info.Attempt)
+		assert.Equal(t, pawl.StatusTripped, status(t, p.Runner, "work").Status)
+		require.NoError(t, p.Stop(context.Background()))
+		verify(t, db)
+	})
+}
+
+// Where one run is in flight at a time a further attempt keeps its place before all
+// that waits; where several are, others take the slot meanwhile. Q4, O1.
+func TestRetriesKeepOrderOrFreeTheSlot(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		overlap pawl.Overlap
+		want    []string
+	}{
+		{"serial", pawl.OverlapBuffer(9), []string{"1.1 at 0s", "1.2 at 1m0s", "2.1 at 1m0s", "2.2 at 2m0s", "3.1 at 2m0s", "3.2 at 3m0s"}},
+		{"allow", pawl.OverlapAllow(2, 9), []string{"1.1 at 0s", "1.2 at 1m0s", "2.1 at 0s", "2.2 at 1m0s", "3.1 at 0s", "3.2 at 1m0s"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				a := newTries()
+				s := quiet(db)
+				require.NoError(t, s.Manual("work", a.job(func(_ context.Context, run pawl.RunInfo) error {
+					if run.Attempt == 1 {
+						return errors.New("boom")
+					}
+					return nil
+				}), pawl.WithRetry(1, everyMinute), pawl.WithOverlap(test.overlap)))
+				r := start(t, s)
+				for range 3 {
+					trigger(t, r, "work")
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				list := a.taken()
+				if test.name == "allow" { // side by side, in no order
+					slices.Sort(list)
+				}
+				assert.Equal(t, test.want, list)
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
+// While an attempt is awaited a flow that takes one run at a time takes no other: a
+// trigger is refused, an instant is skipped with that verdict. Q4, O1, W1.
+func TestAwaitedAttemptIsInTheWay(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		a := newTries()
+		s := quiet(db)
+		require.NoError(t, s.Cron("work", "0 * * * * *", a.job(func(_ context.Context, run pawl.RunInfo) error {
+			if run.Attempt == 1 {
+				return errors.New("boom")
+			}
+			return nil
+		}), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: 150 * time.Second})))
+		r := start(t, s)
+		time.Sleep(90 * time.Second)
+		_, err := r.Trigger(t.Context(), "work")
+		require.ErrorIs(t, err, pawl.ErrAlreadyRunning)
+		time.Sleep(155 * time.Second)
+		assert.Equal(t, []string{"1.1 at 1m0s", "1.2 at 3m30s", "2.1 at 4m0s"}, a.taken())
+		assert.Equal(t, []int64{2}, numbers(t, db, "SELECT count FROM pawl_occurrences WHERE verdict = 'skipped_overlap'"))
+		stop(t, r, db)
+	})
+}

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// Prune implements [engine.Store]. No index is ordered by flow, and none is needed:
+// a mark leads to a run, or a transition, not far above the flow's oldest, and from
+// there it is a short walk. The rows of flows that are busy at the same time share
+// pages, so a large slice costs less than its parts.
+func (s *Store) Prune(ctx context.Context, list []engine.Cut, rows int) (results []engine.Pruned, err error) {
+	results = make([]engine.Pruned, len(list))
+	for i, c := range list {
+		results[i] = engine.Pruned{Pruned: c.Pruned, Looked: c.Looked, Resume: c.Resume, KeysOn: c.KeysOn, More: true}
+	}
+	w := s.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err = w.aside(ctx, func() error {
+		p := pruner{writer: w, left: rows}
+		for i := range list {
+			if err := p.prune(&list[i], &results[i]); err != nil {
+				return fmt.Errorf("flow key %d: %w", list[i].Flow, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prune: %w", err)
+	}
+	return results, nil
+}
+
+// aside does work in a transaction of its own. If another writer is in the way it
+// does not.
+func (w *writer) aside(ctx context.Context, do func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.ready(); err != nil {
+		return err
+	}
+	if _, err := w.exec(w.begin); code(err) == sqlite.ResultBusy {
+		return nil
+	} else if err != nil {
+		return w.failed(err)
+	}
+	if err := do(); err != nil {
+		return w.failed(err)
+	}
+	if _, err := w.exec(w.statements.commit); err != nil {
+		return w.failed(err)
+	}
+	return w.place.check()
+}
+
+// pruner deletes within a transaction.
+type pruner struct {
+	*writer
+	left  int   // rows that may still be read or written
+	leaks *bool // whether there are any; nil: nobody has looked
+}
+
+// prune deletes of one flow what there is room for.
+func (p *pruner) prune(c *engine.Cut, r *engine.Pruned) error {
+	r.More = false
+	steps := []func(*engine.Cut, *engine.Pruned) error{p.cutRuns}
+	if c.All {
+		steps = append(steps, p.cutSpared, p.cutTransitionsOf, p.cutVerdicts, p.cutKeys)
+	}
+	for _, step := range steps {
+		if p.left <= 0 {
+			r.More = true
+		}
+		if r.More {
+			return nil
+		}
+		if err := step(c, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prunes are the statements that delete.
+type prunes struct {
+	runMark, pastRuns, dropRuns, relink, setPruned     *sqlite.Stmt
+	transitionMark, pastTransitions, dropTransitions   *sqlite.Stmt
+	anyLeak, dropLeak                                  *sqlite.Stmt
+	dropVerdicts, oldestVerdict                        *sqlite.Stmt
+	pastKeys, dropKey, oldestKey                       *sqlite.Stmt
+	dropCommands, dropRunners, freePages, vacuum, size *sqlite.Stmt
+}
+
+func (c *prunes) queries() map[string]**sqlite.Stmt {
+	return map[string]**sqlite.Stmt{
+		runMark: &c.runMark, pastRuns: &c.pastRuns, dropRuns: &c.dropRuns, relink: &c.relink, setPruned: &c.setPruned,
+		transitionMark: &c.transitionMark, pastTransitions: &c.pastTransitions, dropTransitions: &c.dropTransitions,
+		anyLeak: &c.anyLeak, dropLeak: &c.dropLeak,
+		dropVerdicts: &c.dropVerdicts, oldestVerdict: &c.oldestVerdict,
+		pastKeys: &c.pastKeys, dropKey: &c.dropKey, oldestKey: &c.oldestKey,
+		dropCommands: &c.dropCommands, dropRunners: &c.dropRunners, freePages: &c.freePages, vacuum: &c.vacuum, size: &c.size,
+	}
+}
+
+// spend counts rows.
+func (p *pruner) spend(rows int) { p.left -= rows }
+
+// drop deletes, and counts.
+func (p *pruner) drop(r *engine.Pruned, stmt *sqlite.Stmt, numbers ...int64) (int, error) {
+	n, err := p.exec(stmt, numbers...)
+	p.spend(n)
+	r.Deleted += n
+	return n, err
+}
+
+// dropKeys deletes rows by their keys. One statement for many rows: half of the time
+// of a small one is the call.
+func (p *pruner) dropKeys(r *engine.Pruned, stmt *sqlite.Stmt, keys []int64) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	list := []byte{'['}
+	for _, key := range keys {
+		list = append(strconv.AppendInt(list, key, 10), ',')
+	}
+	list[len(list)-1] = ']'
+	bindTexts(stmt, 1, string(list))
+	_, err := p.drop(r, stmt)
+	return err
+}
+
+// each runs a query with numbers and lets row read its rows.
+func (w *writer) each(stmt *sqlite.Stmt, row func(*sqlite.Stmt), numbers ...int64) (err error) {
+	defer func() {
+		if undo := stmt.Reset(); err == nil {
+			err = undo
+		}
+	}()
+	for i, n := range numbers {
+		stmt.BindInt64(i+1, n)
+	}
+	for {
+		more, err := stmt.Step()
+		if err != nil || !more {
+			return err
+		}
+		row(stmt)
+	}
+}
+
+// number runs a query for one; 0: there is no row, or NULL.
+func (w *writer) number(stmt *sqlite.Stmt, numbers ...int64) (n int64, err error) {
+	err = w.each(stmt, func(s *sqlite.Stmt) { n = s.ColumnInt64(0) }, numbers...)
+	return n, err
+}
+
+// earliest is the earlier of two instants that may be none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// limitOf is an instant as a bound for milliseconds; none: nothing is below it.
+func limitOf(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -230,12 +231,14 @@ func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
 			require.NoError(t, s.Manual("joins", slow(commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
 				return effect(ctx, tx, run.Number)
 			})), pawl.WithBackoff(pawl.TripAfter(1))))
-			require.NoError(t, s.Manual("plain", slow(job(ok))))
+			require.NoError(t, s.Manual("plain", slow(job(func(ctx context.Context) error { return pawl.SetOutput(ctx, 42) }))))
+			require.NoError(t, s.Manual("large", slow(job(func(ctx context.Context) error { return pawl.SetOutput(ctx, strings.Repeat("x", 4000)) }))))
+			require.NoError(t, s.Manual("permanent", slow(job(func(context.Context) error { return pawl.Permanent(errors.New("boom")) })), pawl.WithRetry(3, everyMinute)))
 			require.NoError(t, s.Manual("skips", slow(job(func(context.Context) error { return pawl.Skipped("no news") })), pawl.WithBackoff(pawl.TripAfter(1))))
 			return s
 		}
 		r := start(t, build())
-		for _, id := range []string{"joins", "plain", "skips"} {
+		for _, id := range []string{"joins", "large", "plain", "skips", "permanent"} {
 			trigger(t, r, id)
 		}
 		faulty.fail(errors.New("no answer from the disk"))
@@ -250,7 +253,9 @@ func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
 		for _, run := range runs {
 			ends[run.FlowID] = run.Status
 		}
-		assert.Equal(t, map[string]pawl.RunStatus{"joins": pawl.RunInterrupted, "plain": pawl.RunCompleted, "skips": pawl.RunSkipped}, ends)
+		assert.Equal(t, map[string]pawl.RunStatus{"joins": pawl.RunInterrupted, "large": pawl.RunInterrupted,
+			"plain": pawl.RunCompleted, "skips": pawl.RunSkipped, "permanent": pawl.RunFailed}, ends, "there is no room for the large one")
+		assert.Equal(t, pawl.JSON("42"), runOf(t, r, "plain", 1).Output)
 		assert.Zero(t, status(t, r, "joins").FailureStreak, "the process was stopping")
 		assert.Empty(t, numbers(t, db, effects))
 		stop(t, r, db)

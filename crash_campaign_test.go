@@ -537,6 +537,7 @@ func (c *campaign) checkStart(l line, before file) {
 	for _, got := range l.States {
 		due := want[got.ID]
 		due.Queue, got.Queue = nil, nil // in memory alone; a run in it may have gone on since
+		due.LastSeq = got.LastSeq       // in whichever order the flows had their turn
 		require.Equal(c.t, due, got)
 		was, known := before.states[got.ID]
 		waited := slices.ContainsFunc(before.Waiting, func(w engine.Command) bool { return w.Flow == got.ID })

@@ -330,6 +330,8 @@ func (w *world) play() error {
 		return w.effects()
 	case "feed":
 		return w.feed()
+	case "prune":
+		return w.prune()
 	}
 	return fmt.Errorf("no script %q", w.Script)
 }

@@ -224,7 +224,13 @@ func WithKeyWindow(d time.Duration) FlowOption {
 
 // WithRetention sets how much of the flow's history is kept: the newest runs, and
 // none that ended longer ago than age; 0 for either: no bound. Default 10,000 runs
-// and 90 days. The runs of a current streak are kept in any case.
+// and 90 days. In any case those are kept that wait or are in flight, the newest,
+// the one that the last error is from, and the failures in a row.
+//
+// Runs are deleted with all that is about them, oldest first, when nothing else is to
+// be done or as fast as others are added; what is too many within a minute or so, what
+// is too old within an hour or so. A [Backfill] does not know of instants whose runs
+// were deleted.
 func WithRetention(runs int, age time.Duration) FlowOption {
 	return func(r *registration) error {
 		r.Plan.Keep = engine.Retention{Runs: runs, For: age}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +129,60 @@ func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, p.Stop(context.Background()))
 		verify(t, db)
+	})
+}
+
+// A probe does not wait behind the starts that the trip keeps waiting, nor for another
+// attempt; only a limit that the flow shares keeps it, and a kill meanwhile does not lose
+// it. Its success lets those that wait go on. M3, Q4, Q5.
+func TestProbeGoesBeforeAllThatWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		works := new(atomic.Bool)
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("queue", job(func(context.Context) error {
+				if works.Load() {
+					return nil
+				}
+				return pawl.Permanent(errors.New("boom"))
+			}), pawl.WithOverlap(pawl.OverlapBuffer(9)), pawl.WithBackoff(pawl.TripAfter(1))))
+			require.NoError(t, s.Manual("retries", job(failing), pawl.WithRetry(3, everyMinute), pawl.WithBackoff(pawl.TripAfter(1))))
+			require.NoError(t, s.Manual("long", job(func(context.Context) error { time.Sleep(time.Hour); return nil })))
+		}
+		p := launch(t, db, register, pawl.WithMaxRunning(1))
+		_, err := p.TriggerMany(t.Context(), "queue", []any{1, 2, 3, 4})
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Equal(t, pawl.StatusTripped, status(t, p.Runner, "queue").Status)
+		assert.Equal(t, 3, status(t, p.Runner, "queue").Waiting)
+		finish(t, p.Runner, "retries")
+		for _, id := range []string{"queue", "retries"} {
+			for range 2 {
+				run, err := p.Probe(t.Context(), id)
+				require.NoError(t, err)
+				info, err := p.WaitRun(t.Context(), id, run)
+				require.NoError(t, err)
+				assert.Equal(t, pawl.RunFailed, info.Status)
+				assert.Equal(t, 1, info.Attempt)
+				assert.Equal(t, pawl.StatusTripped, status(t, p.Runner, id).Status)
+			}
+		}
+		trigger(t, p.Runner, "long")
+		run, err := p.Probe(t.Context(), "queue")
+		require.NoError(t, err)
+		_, err = p.Probe(t.Context(), "queue")
+		require.ErrorIs(t, err, pawl.ErrTripped, "one at a time")
+		time.Sleep(time.Minute)
+		assert.Equal(t, pawl.RunWaiting, runOf(t, p.Runner, "queue", run).Status)
+		p.kill()
+		works.Store(true)
+		p = launch(t, db, register, pawl.WithMaxRunning(1))
+		synctest.Wait()
+		assert.Equal(t, pawl.RunCompleted, runOf(t, p.Runner, "queue", run).Status)
+		assert.Zero(t, status(t, p.Runner, "queue").Waiting)
+		assert.Equal(t, pawl.StatusCompleted, status(t, p.Runner, "queue").Status)
+		require.NoError(t, p.Stop(context.Background()))
+		verify(t, db)
+		time.Sleep(time.Hour) // the job of the dead process comes to an end
 	})
 }
 

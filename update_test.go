@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,24 @@ func TestUpdateChangesTheFlowsOfARunningScheduler(t *testing.T) {
 
 		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Manual("goes", job(ok)) }))
 		assert.Equal(t, int64(2), finish(t, r, "goes").Number)
+		stop(t, r, db)
+	})
+}
+
+// A run in flight of a flow that is removed ends with this attempt: nobody would make
+// another. M4, Q4.
+func TestRunOfARemovedFlowIsNotTriedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("goes", job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }),
+			pawl.WithRetry(3, everyMinute)))
+		r := start(t, s)
+		trigger(t, r, "goes")
+		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("goes") }))
+		info, err := r.WaitRun(t.Context(), "goes", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunFailed, info.Status)
+		require.NoError(t, r.Forget(t.Context(), "goes"))
 		stop(t, r, db)
 	})
 }
@@ -205,9 +224,16 @@ func TestForgetDeletesAnUnregisteredFlow(t *testing.T) {
 			assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM "+table), table)
 		}
 		verify(t, db)
+		newest := numbers(t, db, "SELECT last_seq FROM pawl_database")
+		stop(t, r, db) // a start knows which keys were given away: I4
+		s = quiet(db)
+		require.NoError(t, s.Manual("stays", job(ok)))
+		r = start(t, s)
+		finish(t, r, "stays", pawl.WithKey("l"))
+		assert.Equal(t, []int64{newest[0] + 1}, numbers(t, db, "SELECT min(seq) FROM pawl_transition_log WHERE seq > "+fmt.Sprint(newest[0])))
 		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Manual("goes", job(ok)) }))
 		assert.Equal(t, int64(1), finish(t, r, "goes", pawl.WithKey("k")).Number)
-		assert.Equal(t, int64(2), finish(t, r, "stays").Number)
+		assert.Equal(t, int64(3), finish(t, r, "stays").Number)
 		stop(t, r, db)
 	})
 }

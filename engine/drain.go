@@ -105,9 +105,8 @@ func (c command) ends() int64 {
 func (e *Engine) farewell() error {
 	f := Farewell{Generation: e.owner.Generation, StoppingAt: e.owner.StoppingAt}
 	for _, c := range e.kept {
-		// What was to join its commit is not done, so that run was interrupted.
-		if o, ok := c.event.(Outcome); ok && c.join == nil {
-			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Output: o.Output})
+		if o, ok := c.event.(Outcome); ok && c.join == nil { // a success is none without what joins it
+			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output})
 		}
 	}
 	err := fmt.Errorf("the database took no last write; the next start settles what is open")

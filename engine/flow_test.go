@@ -481,10 +481,13 @@ func TestAdoptReplansOnlyWhenTheScheduleChanged(t *testing.T) {
 func TestLowerLimitActsAtTheNextFailure(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: &BackoffPolicy{StreakLimit: 1}}
 	s := stateIn(StatusBackoff, Plan{Schedule: minute, Backoff: policy})
-	c := apply(t, s, Adopt{}, at(70), p)
+	c := apply(t, s, Adopt{}, at(6), p)
 	assert.Equal(t, StatusBackoff, c.Status)
-	c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(70), p)
-	c = apply(t, *c.State, Outcome{Run: 5, Error: "boom"}, at(71), p)
+	c = apply(t, *c.State, Reserve{Trigger: TriggerManual, Key: 41}, at(7), p)
+	c = apply(t, *c.State, Interrupt{Run: 5, Error: "interrupted", Spared: true}, at(8), p)
+	assert.Equal(t, StatusBackoff, c.Status, "nobody failed")
+	c = apply(t, *c.State, Reserve{Trigger: TriggerManual, Key: 42}, at(70), p)
+	c = apply(t, *c.State, Outcome{Run: 6, Error: "boom"}, at(71), p)
 	assert.Equal(t, StatusTripped, c.Status)
 }
 

@@ -89,7 +89,9 @@ func (e *Engine) fromInbox(row Command) command {
 // event is what a row asks for.
 func (a Args) event(row Command) (Event, error) {
 	switch row.Verb {
-	case "trigger", "probe":
+	case "probe":
+		return Reserve{Trigger: TriggerProbe}, nil
+	case "trigger":
 		ask := Ask{Input: a.Input, StartAt: a.StartAt, Token: a.Key}
 		if err := ask.Validate(); err != nil {
 			return nil, err
@@ -101,11 +103,7 @@ func (a Args) event(row Command) (Event, error) {
 			}
 			ask.Overlap = &o
 		}
-		trigger := TriggerManual
-		if row.Verb == "probe" {
-			trigger = TriggerProbe
-		}
-		return Reserve{Trigger: trigger, Ask: ask}, nil
+		return Reserve{Trigger: TriggerManual, Ask: ask}, nil
 	case "reset":
 		return Reset{Reason: row.Why}, nil
 	case "cancel":

@@ -71,8 +71,8 @@ func invariant(s State, c Change, e Event, now time.Time, p Plan) error {
 		return breaks("%s with %d in flight and %d open", c.Status, c.InFlight, len(c.Open))
 	case reserve && (c.RunCount != s.RunCount+1 || c.LastNumber != s.LastNumber+1 || !c.LastRun.Equal(now)):
 		return breaks("a reserve counts one run")
-	case !reserve && (c.RunCount != s.RunCount || c.LastNumber != s.LastNumber || !c.LastRun.Equal(s.LastRun)):
-		return breaks("only a reserve counts a run")
+	case !reserve && (c.RunCount != s.RunCount || c.LastNumber != s.LastNumber+int64(c.Waiting-s.Waiting) || !c.LastRun.Equal(s.LastRun)):
+		return breaks("only a reserve counts a run, or a run that is to make up for a cancelled one")
 	case s.Status == StatusTripped && c.Status != StatusTripped && !reset:
 		return breaks("%T ended a trip", e)
 	case c.Status == StatusTripped && (!c.NextRun.IsZero() || !c.NextEligible.IsZero() || c.FailureStreak == 0):

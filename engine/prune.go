@@ -62,6 +62,9 @@ func (p *pruner) grow(f *flow, c *Change) {
 	if c.Token != nil && f.pruning.key.IsZero() {
 		f.pruning.key = c.Token.At
 	}
+	if len(c.Runs) > 0 { // the newest run before is not spared any more, and may be old
+		f.pruning.oldest = time.Time{}
+	}
 	p.note(f, c.State)
 	if len(p.ready) > 0 {
 		p.debt += len(c.Runs)

@@ -87,9 +87,14 @@ func (s *State) thin(p Plan) bool {
 }
 
 // head is the run that waits and starts next, and when it may: of a backfill only
-// when nothing else is ready at now. Nil: none does, or there is no slot.
+// when nothing else is ready at now, of a tripped flow a probe alone. Nil: none does, or there is no slot.
 func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
-	if s.InFlight >= p.Overlap.limit() || s.tripping(p) || !s.Registered {
+	switch {
+	case s.InFlight >= p.Overlap.limit() || !s.Registered:
+		return nil, time.Time{}
+	case s.tripping(p) && s.InFlight == 0 && s.probeWaits():
+		return s.Queue[0], s.Queue[0].DueAt
+	case s.tripping(p):
 		return nil, time.Time{}
 	}
 	if len(s.Queue) > 0 {
@@ -110,3 +115,6 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 
 // retrying says whether a run waits for its next attempt before all others.
 func (s *State) retrying() bool { return len(s.Queue) > 0 && s.Queue[0].Rank == 0 }
+
+// probeWaits says whether a probe of the flow waits before all others.
+func (s *State) probeWaits() bool { return s.retrying() && s.Queue[0].Trigger == TriggerProbe }

@@ -183,7 +183,8 @@ func (e *Engine) lateEnds(ends []End) (commands []command) {
 	for _, end := range ends {
 		f := e.all().byID[end.Flow]
 		if f != nil && f.plan().Schedule != nil && f.state.Load().has(end.Run) {
-			commands = append(commands, command{flow: f, event: Outcome{Run: end.Run, Error: end.Error, As: end.As, Output: end.Output}})
+			outcome := Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, Output: end.Output}
+			commands = append(commands, command{flow: f, event: outcome})
 		}
 	}
 	return commands

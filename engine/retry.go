@@ -26,7 +26,10 @@ func (r Retry) String() string { return fmt.Sprintf("%d, %s", r.Max, r.Delay) }
 // retry lets a run wait for its next attempt, if it has one. A run that waits is
 // not in flight: its slot is free, but where one runs at a time it goes first.
 func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) bool {
-	if p.Retry == nil || e.Permanent || run.Ending || run.Attempt > p.Retry.Max || e.As == RunTimedOut || c.probes(run) {
+	switch {
+	case p.Retry == nil || e.Permanent || run.Ending || run.Attempt > p.Retry.Max || e.As == RunTimedOut || !c.Registered:
+		return false
+	case c.probes(run): // it has shown what it was to show
 		return false
 	}
 	delay := e.RetryAfter

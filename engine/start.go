@@ -60,7 +60,8 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	if k := e.Known; k != nil && (!k.Over || now.Sub(k.At) < p.KeyFor) {
 		return &known{k.Number}
 	}
-	if c.tripping(p) && (e.Trigger != TriggerProbe || c.InFlight > 0) {
+	tripped := c.tripping(p)
+	if tripped && (e.Trigger != TriggerProbe || c.InFlight > 0 || c.probeWaits()) {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
 	if e.Overlap != nil {
@@ -75,7 +76,7 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	if e.Token != "" {
 		c.Token = &RunKey{Key: e.Token, Number: run.Number, At: now}
 	}
-	ahead := c.Waiting > 0 && (len(c.Queue) == 0 || c.retrying() || !c.Queue[0].DueAt.After(now))
+	ahead := !tripped && c.Waiting > 0 && (len(c.Queue) == 0 || c.retrying() || !c.Queue[0].DueAt.After(now))
 	switch {
 	case run.DueAt.After(now):
 		if c.Waiting >= max(p.Overlap.Buffer, laterStarts) {
@@ -84,6 +85,8 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 		c.accept(run, run.DueAt.UnixMilli(), p)
 	case c.InFlight < p.Overlap.limit() && !ahead && !e.Full:
 		c.open(run, now, p)
+	case tripped: // a limit that it shares is in the way
+		c.accept(run, 0, p)
 	default:
 		return c.buffer(run, ahead || c.InFlight > 0, now, p)
 	}

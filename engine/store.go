@@ -156,11 +156,12 @@ type Farewell struct {
 
 // End is how a run ended.
 type End struct {
-	Flow   string // id of the flow
-	Run    int64
-	Error  string    // empty: it succeeded
-	As     RunStatus // as of Outcome
-	Output JSON
+	Flow      string // id of the flow
+	Run       int64
+	Error     string    // empty: it succeeded
+	As        RunStatus // as of an [Outcome], and so are those below
+	Permanent bool
+	Output    JSON
 }
 
 // Command is a row of the inbox.

@@ -16,12 +16,12 @@ type farewell struct {
 }
 
 type end struct {
-	Flow  string `json:"flow"`
-	Run   int64  `json:"run"`
-	Error string `json:"error,omitempty"`
-
-	As     engine.RunStatus `json:"as,omitempty"`
-	Output engine.JSON      `json:"output,omitempty"`
+	Flow      string           `json:"flow"`
+	Run       int64            `json:"run"`
+	Error     string           `json:"error,omitempty"`
+	As        engine.RunStatus `json:"as,omitempty"`
+	Permanent bool             `json:"permanent,omitempty"`
+	Output    engine.JSON      `json:"output,omitempty"`
 }
 
 // Limits keep the file within the block that it has already: there may be no
@@ -36,7 +36,8 @@ func (s *Store) Farewell(f engine.Farewell) error {
 	left := farewell{Of: f.Generation, Stopping: f.StoppingAt}
 	size := 0
 	for _, e := range f.Ends {
-		end := end{Flow: e.Flow, Run: e.Run, Error: engine.Clip(e.Error, farewellError), As: e.As, Output: e.Output}
+		end := end(e)
+		end.Error = engine.Clip(e.Error, farewellError)
 		text, err := json.Marshal(end)
 		if err != nil {
 			return err

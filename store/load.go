@@ -166,8 +166,8 @@ SELECT :id, :created_at, 0 WHERE NOT EXISTS (SELECT 1 FROM pawl_database)`
 func (r *Reader) counters(ctx context.Context) (c engine.Counters, err error) {
 	row := r.db.QueryRowxContext(ctx, `SELECT
     (SELECT COALESCE(max(key), 0) FROM pawl_flow_plan),
-    (SELECT COALESCE(max(key), 0) FROM pawl_run_log),
-    (SELECT COALESCE(max(seq), 0) FROM pawl_transition_log)`)
+    max(last_run, (SELECT COALESCE(max(key), 0) FROM pawl_run_log)),
+    max(last_seq, (SELECT COALESCE(max(seq), 0) FROM pawl_transition_log)) FROM pawl_database`)
 	return c, row.Scan(&c.Flow, &c.Run, &c.Seq)
 }
 

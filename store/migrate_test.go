@@ -33,7 +33,7 @@ ORDER BY 1`))
 func content(t *testing.T, db *sqlx.DB) (rows []string) {
 	t.Helper()
 	for _, query := range []string{
-		`SELECT * FROM pawl_database`, `SELECT * FROM pawl_runners`, `SELECT * FROM pawl_commands`,
+		`SELECT id, created_at, generation, passive FROM pawl_database`, `SELECT * FROM pawl_runners`, `SELECT * FROM pawl_commands`,
 		`SELECT key, id, position, kind, schedule, time_zone, backoff, streak_limit, registered, created_at FROM pawl_flow_plan`,
 		`SELECT key, version, status, run_count, last_number, in_flight, failure_streak, attempt, last_run, last_scheduled,
 			last_end, next_eligible, next_run, suspect, last_key, error_key, updated_at FROM pawl_flow_state`,

@@ -47,6 +47,11 @@ func (w *writer) aside(ctx context.Context, do func() error) error {
 	if err := w.ready(); err != nil {
 		return err
 	}
+	if w.cuts.runMark == nil {
+		if err := w.prepare(w.cuts.queries()); err != nil {
+			return err
+		}
+	}
 	if _, err := w.exec(w.begin); code(err) == sqlite.ResultBusy {
 		return nil
 	} else if err != nil {

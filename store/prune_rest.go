@@ -39,7 +39,7 @@ func (p *pruner) cutTransitionsOf(c *engine.Cut, r *engine.Pruned) error {
 // a run above through, so that each run that is kept has all of its own, but the
 // newest one of the flow. False: there are more.
 func (p *pruner) cutTransitions(c *engine.Cut, through int64, r *engine.Pruned) (done bool, err error) {
-	for p.left > 0 && !done {
+	for first := true; first || p.left > 0 && !done; first = false { // a step each time, however little is left
 		changes, whole, err := p.oldestChanges(c)
 		if err != nil {
 			return false, err

@@ -128,6 +128,11 @@ WHERE r.scheduled_at BETWEEN ?2 AND ?3 AND r.trigger IN (0, 3) AND r.status <> 4
 	return ran, nil
 }
 
+// keepCounters lets no key be given away again.
+const keepCounters = `UPDATE pawl_database SET
+    last_run = max(last_run, (SELECT COALESCE(max(key), 0) FROM pawl_run_log)),
+    last_seq = max(last_seq, (SELECT COALESCE(max(seq), 0) FROM pawl_transition_log))`
+
 // Forget implements [engine.Store]. It reads the logs to their end, as no index is
 // ordered by flow.
 func (s *Store) Forget(ctx context.Context, flow int64) error {
@@ -138,6 +143,9 @@ func (s *Store) Forget(ctx context.Context, flow int64) error {
 		return err
 	}
 	if err := w.beginTransaction(); err != nil {
+		return w.failed(err)
+	}
+	if err := w.once(keepCounters); err != nil {
 		return w.failed(err)
 	}
 	for _, query := range []string{

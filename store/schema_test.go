@@ -23,7 +23,7 @@ func TestChangedSchemaIsNamed(t *testing.T) {
 		{"UPDATE pawl_words SET word = 'fine' WHERE kind = 'status' AND code = 3", `status 3 in pawl_words is "fine", but should be "failed"`},
 		{"DELETE FROM pawl_words WHERE kind = 'run'", "run 0 in pawl_words is missing"},
 		{"INSERT INTO pawl_words VALUES ('run', 77, 'lost')", "run 77 in pawl_words is none of Pawl's"},
-		{"INSERT INTO pawl_database VALUES ('another', '', 1, NULL)", `the number of rows of pawl_database is "2", but should be "1"`},
+		{"INSERT INTO pawl_database (id, created_at, generation) VALUES ('another', '', 1)", `the number of rows of pawl_database is "2", but should be "1"`},
 	} {
 		t.Run(test.change, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "jobs.db")

@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"sync"
 	"time"
@@ -74,7 +73,8 @@ func (w *writer) open() (err error) {
 	if w.conn, err = dial(w.path, writerPragmas...); err != nil {
 		return err
 	}
-	queries := map[string]**sqlite.Stmt{
+	w.cuts = prunes{} // prepared when they are needed
+	return w.prepare(map[string]**sqlite.Stmt{
 		begin: &w.begin, commit: &w.statements.commit, rollback: &w.rollback,
 		insertPlan: &w.insertPlan, updatePlan: &w.updatePlan,
 		insertState: &w.insertState, updateState: &w.updateState,
@@ -84,8 +84,11 @@ func (w *writer) open() (err error) {
 		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
 		measureLog: &w.measureLog, checkpoint: &w.checkpoint,
-	}
-	maps.Copy(queries, w.cuts.queries())
+	})
+}
+
+// prepare prepares statements. An error ends the connection.
+func (w *writer) prepare(queries map[string]**sqlite.Stmt) (err error) {
 	for query, into := range queries {
 		if *into, err = w.conn.Prepare(query); err != nil {
 			w.discard()

@@ -51,9 +51,16 @@ func repeatPast(ctx context.Context, file string, times int) (err error) {
 	if err := p.repeat(ctx, "pawl_transition_log", p.laterTransition()); err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, `PRAGMA journal_mode = WAL`)
+	_, err = db.ExecContext(ctx, linkTransitions+`; PRAGMA journal_mode = WAL`)
 	return err
 }
+
+// linkTransitions lets each transition point at the one of its flow before.
+const linkTransitions = `UPDATE pawl_transition_log SET prev = w.before
+FROM (SELECT seq, lag(seq) OVER (PARTITION BY flow ORDER BY seq) AS before FROM pawl_transition_log) w
+WHERE w.seq = pawl_transition_log.seq;
+UPDATE pawl_flow_state SET last_seq = w.seq
+FROM (SELECT flow, max(seq) AS seq FROM pawl_transition_log GROUP BY flow) w WHERE w.flow = pawl_flow_state.key`
 
 // past is one run of every flow: the runs have the keys from 1, the transitions
 // about them the ones behind those of the adoptions.

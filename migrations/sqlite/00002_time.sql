@@ -65,6 +65,10 @@ CREATE TABLE pawl_verdict_log (
 
 CREATE INDEX pawl_verdict_when ON pawl_verdict_log (flow, last_at);
 
+-- The highest keys that were given to rows of flows that were forgotten.
+ALTER TABLE pawl_database ADD COLUMN last_run INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pawl_database ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;
+
 -- Which run an idempotency key stands for.
 CREATE TABLE pawl_keys (
     flow   INTEGER NOT NULL,
@@ -202,6 +206,8 @@ DROP VIEW pawl_transitions;
 DROP VIEW pawl_runs;
 DROP VIEW pawl_flows;
 DELETE FROM pawl_words WHERE kind = 'verdict' OR kind = 'run' AND code > 4 OR kind = 'trigger' AND code > 1 OR kind = 'event' AND code > 9;
+ALTER TABLE pawl_database DROP COLUMN last_seq;
+ALTER TABLE pawl_database DROP COLUMN last_run;
 DROP TABLE pawl_leaks;
 DROP TABLE pawl_keys;
 DROP TABLE pawl_verdict_log;

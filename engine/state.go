@@ -136,7 +136,6 @@ type State struct {
 
 	LastSeq    int64 // of the newest transition's row
 	StreakFrom int64 // lowest run of the failures in a row; 0: there are none
-	Pruned     int64 // the highest run that was deleted, when it was read; 0: none
 
 	// The first of those that wait, in their order; the others stay in the store.
 	Queue []*Run

@@ -23,7 +23,7 @@ func (s *Store) Load(ctx context.Context) (engine.Snapshot, error) {
 }
 
 func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
-	if snap.Flows, err = s.states(ctx, "", null); err != nil {
+	if snap.Flows, snap.Pruned, err = s.states(ctx, "", null); err != nil {
 		return snap, fmt.Errorf("flows: %w", err)
 	}
 	if snap.Database, snap.Generation, err = s.identity(ctx); err != nil {
@@ -74,7 +74,7 @@ func (r *Reader) violations(ctx context.Context) []string {
 
 // Reload implements [engine.Store].
 func (s *Store) Reload(ctx context.Context, flow int64) (engine.State, engine.Counters, error) {
-	states, err := s.states(ctx, " WHERE s.key = ?", flow)
+	states, _, err := s.states(ctx, " WHERE s.key = ?", flow)
 	if err != nil {
 		return engine.State{}, engine.Counters{}, err
 	}
@@ -93,8 +93,9 @@ func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error)
 	return s.inbox.poll(ctx, again)
 }
 
-// states reads flows with their runs in flight.
-func (s *Store) states(ctx context.Context, where string, key int64) (states []*engine.State, err error) {
+// states reads flows with their runs in flight, and up to where history was deleted.
+func (s *Store) states(ctx context.Context, where string, key int64) (states []*engine.State, pruned map[int64]int64, err error) {
+	pruned = map[int64]int64{}
 	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
 		if !statuses.has(row.Status) {
 			return fmt.Errorf("flow %q has the unknown status %d: was its row edited? pawl verify names what does not fit", row.ID, row.Status)
@@ -105,10 +106,13 @@ func (s *Store) states(ctx context.Context, where string, key int64) (states []*
 				return fmt.Errorf("flow %q has %d runs in flight that cannot be found; was its row edited? pawl verify names what does not fit: %w", row.ID, row.InFlight, err)
 			}
 		}
+		if row.Pruned != 0 {
+			pruned[row.Key] = row.Pruned
+		}
 		states = append(states, &state)
 		return nil
 	})
-	return states, err
+	return states, pruned, err
 }
 
 // openRuns walks back from a flow's newest run until all in flight are found.

@@ -42,7 +42,7 @@ func TestNightsOfBerlinHaveOneRunEach(t *testing.T) {
 		assert.Equal(t, []string{
 			"night dst_gap 2000-03-26T01:00:00.000Z 2000-03-26T01:00:00.000Z 1 02:30 does not exist on 2000-03-26 in Europe/Berlin 86",
 			"night dst_fold 2000-10-29T01:30:00.000Z 2000-10-29T01:30:00.000Z 1 02:30 comes twice on 2000-10-29 in Europe/Berlin; this is its second copy 0",
-		}, ledger(t, db))
+		}, ledgerRows(t, db))
 		reason, err := r.Why(t.Context(), "night", time.Date(2000, 3, 26, 1, 0, 0, 0, time.UTC))
 		require.NoError(t, err)
 		assert.Equal(t, "night ran for 2000-03-26 03:00:00 CEST: run 86, completed, started 2000-03-26 03:00:00 CEST; 02:30 does not exist on 2000-03-26 in Europe/Berlin.", reason.Text)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -224,6 +225,46 @@ func TestFlowsThatAreDueAtOnceRunOnceEach(t *testing.T) {
 		require.NoError(t, <-reset)
 		assert.LessOrEqual(t, most, 3000, "changes in a commit, for which a reset may have to wait")
 		slow.before.Store(nil)
+		stop(t, r, db)
+	})
+}
+
+// Matrix: a million runs that wait (10,000 without PAWL_TORTURE) fill no memory, and are
+// worked off in order. O3.
+func TestRunsThatWaitFillNoMemory(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		const chunk = 1000
+		total, text := torture(torture(1_000_000)), strings.Repeat("x", 2000)
+		var began atomic.Int64
+		gate := make(chan struct{})
+		build := func(limit int) *pawl.Scheduler {
+			s := quiet(db)
+			require.NoError(t, s.Manual("queue", job(func(ctx context.Context) error {
+				run, _ := pawl.RunFrom(ctx)
+				if input, err := pawl.InputOf[string](ctx); err != nil || input != text || run.Number != began.Add(1) {
+					t.Errorf("run %d, as the %d-th: input of %d bytes, %v", run.Number, began.Load(), len(input), err)
+				}
+				<-gate
+				return nil
+			}), pawl.WithOverlap(pawl.OverlapAllow(limit, 2_000_000)), pawl.WithRetention(10, 0)))
+			return s
+		}
+		before := heap()
+		r := start(t, build(1))
+		inputs := make([]any, chunk)
+		for i := range inputs {
+			inputs[i] = text
+		}
+		for range total / chunk {
+			_, err := r.TriggerMany(t.Context(), "queue", inputs)
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		assert.Equal(t, total-1, status(t, r, "queue").Waiting)
+		assert.Less(t, heap()-before, int64(8<<20), "bytes with %d bytes of inputs in the file", total*len(text))
+		close(gate)
+		synctest.Wait()
+		assert.EqualValues(t, total, began.Load())
 		stop(t, r, db)
 	})
 }

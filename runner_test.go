@@ -949,11 +949,11 @@ func TestWhatIsLogged(t *testing.T) {
 			return log.String()
 		}
 		text := run(slog.LevelInfo, time.Second)
-		assert.Contains(t, text, "flows=2 recovered=0 missed=0 generation=1")
+		assert.Contains(t, text, "flows=2 recovered=0 missed=0 caught_up=0 generation=1")
 		assert.NotContains(t, text, "transition")
 		time.Sleep(2 * time.Hour)
 		text = run(slog.LevelDebug, time.Hour)
-		assert.Contains(t, text, "flows=2 recovered=0 missed=2 generation=2")
+		assert.Contains(t, text, "flows=2 recovered=0 missed=2 caught_up=2 generation=2")
 		assert.Contains(t, text, "level=DEBUG msg=\"pawl: transition\" flow=a event=outcome run=2 from=running to=backoff")
 		assert.Equal(t, 1, strings.Count(text, "level=WARN"))
 		assert.Contains(t, text, "level=WARN msg=\"pawl: flow tripped\" flow=a streak=3 error=boom")

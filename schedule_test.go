@@ -131,7 +131,7 @@ func TestJitterIsAHashOfTheInstant(t *testing.T) {
 		assert.Greater(t, len(distinct), 20)
 		assert.Zero(t, status(t, r, "spread").NextRun.Minute(), "the nominal instant")
 		assert.GreaterOrEqual(t, len(wide.nominal), 24*60+29, "each before the next")
-		assert.Empty(t, ledger(t, db))
+		assert.Empty(t, ledgerRows(t, db))
 		stop(t, r, db)
 	})
 }

@@ -30,7 +30,7 @@ func whySays(t *testing.T, r *pawl.Runner, id, clock string) (pawl.VerdictKind, 
 	return reason.Verdict, reason.String()
 }
 
-func ledger(t *testing.T, db string) (rows []string) {
+func ledgerRows(t *testing.T, db string) (rows []string) {
 	t.Helper()
 	file, err := sqlx.Open("sqlite", db)
 	require.NoError(t, err)
@@ -52,13 +52,13 @@ func TestTrippedFlowOfEverySecondCostsOneRow(t *testing.T) {
 		info := status(t, r, "tick")
 		assert.Equal(t, pawl.StatusTripped, info.Status)
 		assert.Equal(t, int64(3), info.Version, "adopt, reserve, outcome")
-		assert.Empty(t, ledger(t, db))
+		assert.Empty(t, ledgerRows(t, db))
 		verdict, text := whySays(t, r, "tick", "09:00:00")
 		assert.Equal(t, pawl.VerdictTripped, verdict)
 		assert.Equal(t, "tick did not run for 2000-01-01 09:00:00 UTC: it is tripped: it failed 1 times in a row; reset it first.", text)
 		time.Sleep(500 * time.Millisecond)
 		require.NoError(t, r.Reset(t.Context(), "tick"))
-		assert.Equal(t, []string{"tick suppressed_tripped 2000-01-01T00:00:02.000Z 2000-01-02T00:00:00.000Z 86399 failed 1 times in a row 0"}, ledger(t, db))
+		assert.Equal(t, []string{"tick suppressed_tripped 2000-01-01T00:00:02.000Z 2000-01-02T00:00:00.000Z 86399 failed 1 times in a row 0"}, ledgerRows(t, db))
 		verdict, text = whySays(t, r, "tick", "09:00:00")
 		assert.Equal(t, pawl.VerdictTripped, verdict)
 		assert.Equal(t, "tick did not run for 2000-01-01 09:00:00 UTC: the flow was tripped: failed 1 times in a row, "+
@@ -185,7 +185,7 @@ func TestInstantsThatAreNotMadeUpForWereMissed(t *testing.T) {
 			"within missed 2000-01-01T02:00:00.000Z 2000-01-01T03:00:00.000Z 2 not made up for: catch-up latest within 1h30m0s 0",
 			"within coalesced 2000-01-01T04:00:00.000Z 2000-01-01T04:00:00.000Z 1 - 2",
 			"all missed 2000-01-01T02:00:00.000Z 2000-01-01T03:00:00.000Z 2 not made up for: catch-up all 2 0",
-		}, ledger(t, db))
+		}, ledgerRows(t, db))
 		_, text := whySays(t, r, "none", "03:00:00")
 		assert.Contains(t, text, "none did not run for 2000-01-01 03:00:00 UTC: nobody ran then, and it was not made up for: not made up for: catch-up none")
 		assert.Equal(t, int64(1), status(t, r, "none").RunCount)

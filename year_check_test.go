@@ -14,16 +14,28 @@ import (
 // makes both exact. It shares no code with the engine.
 
 // yearFlow is a flow as the check sees it: every with an interval, cron with a
-// predicate on the clock of a zone, or neither.
+// predicate on the clock of a zone, a fixed rate or a grid with a step, or none of
+// them.
 type yearFlow struct {
 	id       string
 	interval time.Duration
+	step     time.Duration
+	aligned  bool // the step is; else it is a fixed rate
 	expr     string
 	zone     string
 	matches  func(local time.Time) bool // of whole minutes
 	policy   *pawl.BackoffPolicy
 	lasts    time.Duration
 	fails    func(run int64) bool
+
+	options    []pawl.FlowOption
+	gapSkip    bool
+	foldBoth   bool
+	catchUp    string        // earliest, all or none; empty: latest
+	within     time.Duration // of the catch-up
+	timeout    time.Duration
+	retries    int // of a run, each after retryDelay
+	retryDelay time.Duration
 
 	instants []time.Time // of the expression, in order
 }
@@ -44,12 +56,16 @@ type happening struct {
 	at    time.Time
 	shift time.Duration
 	flow  string // of a reset or trigger
+	n     int    // inputs of a feed
 }
 
 // expand finds the instants of a year, minute by minute, and some more for a clock
 // that jumps. All of the times are fixed ones: what the clocks of the zone show twice
 // counts once, and what they leave out counts right after.
 func (f *yearFlow) expand(from time.Time) {
+	if f.step > 0 {
+		f.expandGrid(from)
+	}
 	if f.matches == nil {
 		return
 	}
@@ -61,8 +77,8 @@ func (f *yearFlow) expand(from time.Time) {
 	latest := before // that it showed
 	for t, end := from.AddDate(0, -3, 0), from.AddDate(1, 3, 0); t.Before(end); t = t.Add(time.Minute) {
 		now := clock(t.In(zone))
-		due := now.After(latest) && f.matches(now) // not shown before
-		for left := before.Add(time.Minute); left.Before(now); left = left.Add(time.Minute) {
+		due := (now.After(latest) || f.foldBoth) && f.matches(now) // not shown before
+		for left := before.Add(time.Minute); left.Before(now) && !f.gapSkip; left = left.Add(time.Minute) {
 			due = due || f.matches(left) // left out
 		}
 		if due {
@@ -71,6 +87,19 @@ func (f *yearFlow) expand(from time.Time) {
 		before = now
 		if now.After(latest) {
 			latest = now
+		}
+	}
+}
+
+// expandGrid finds the instants of a step, from the first start or the epoch on.
+func (f *yearFlow) expandGrid(from time.Time) {
+	t, end := from, from.AddDate(1, 3, 0)
+	if f.aligned {
+		t = time.Unix(0, 0).UTC()
+	}
+	for begin := from.AddDate(0, -3, 0); t.Before(end); t = t.Add(f.step) {
+		if !t.Before(begin) {
+			f.instants = append(f.instants, t)
 		}
 	}
 }
@@ -106,6 +135,10 @@ type watcher struct {
 	end, fired       time.Time // of the last run; the instant of the last one by schedule
 	streak           int
 	tripped, owed    bool
+	paused           bool
+	since            time.Time // of the process, or the clock if that shows less
+	retry            *entry    // that is tried again, at retryAt
+	retryAt          time.Time
 	running          *entry
 }
 
@@ -137,12 +170,19 @@ func (w *watcher) until(end time.Time) error {
 		if due.Before(w.eligible) {
 			due = w.eligible
 		}
+		if w.retry != nil {
+			due = w.retryAt
+		}
 		at := due.Add(-w.shift)
 		if at.Before(w.from) {
 			at = w.from
 		}
-		if !w.up || w.running != nil || w.target.IsZero() || !at.Before(end) {
+		if !w.up || w.running != nil || w.target.IsZero() && w.retry == nil || !at.Before(end) {
 			break
+		}
+		if w.retry == nil && w.tooOld(at.Add(w.shift)) {
+			w.from = at
+			continue
 		}
 		if err := w.run(at, false); err != nil {
 			return err
@@ -152,6 +192,22 @@ func (w *watcher) until(end time.Time) error {
 	return nil
 }
 
+// tooOld passes over targets that are not caught up on.
+func (w *watcher) tooOld(now time.Time) bool {
+	oldest := time.Time{}
+	if w.catchUp == "none" {
+		oldest = w.since
+	}
+	if w.within > 0 && now.Add(-w.within).After(oldest) {
+		oldest = now.Add(-w.within)
+	}
+	if w.owed || !w.target.Before(oldest) {
+		return false
+	}
+	w.target = w.after(oldest.Add(-time.Nanosecond))
+	return w.target.After(now)
+}
+
 // run takes the next run from the log, which has to begin at an instant.
 func (w *watcher) run(at time.Time, triggered bool) error {
 	if len(w.log) == 0 || w.log[0].began.After(at) {
@@ -159,16 +215,21 @@ func (w *watcher) run(at time.Time, triggered bool) error {
 	}
 	e := w.log[0]
 	w.log, w.running, w.from = w.log[1:], &e, at
-	scheduled := w.target
+	scheduled, attempt := w.target, 1
 	switch {
 	case triggered:
 		scheduled = at.Add(w.shift)
+	case w.retry != nil:
+		scheduled, attempt, w.retry = w.retry.ScheduledAt, w.retry.Attempt+1, nil
 	case w.instants != nil:
-		if !w.owed {
+		if !w.owed && w.catchUp != "earliest" && w.catchUp != "all" {
 			scheduled = w.latest(at.Add(w.shift))
 		}
 		w.fired = scheduled
 		w.target = w.following(at.Add(w.shift))
+		if w.catchUp == "all" {
+			w.target = w.after(scheduled)
+		}
 	default:
 		w.target = time.Time{}
 	}
@@ -179,6 +240,10 @@ func (w *watcher) run(at time.Time, triggered bool) error {
 		return fmt.Errorf("run %d at %s is of %s", e.Number, at, e.Trigger)
 	case !e.ScheduledAt.Equal(scheduled):
 		return fmt.Errorf("run %d at %s is for %s, want %s", e.Number, at, e.ScheduledAt, scheduled)
+	case !w.owed && w.retries > 0 && e.Attempt != attempt:
+		return fmt.Errorf("run %d at %s is attempt %d, want %d", e.Number, at, e.Attempt, attempt)
+	case w.timeout > 0 && !e.lost && e.ended.Sub(e.began) > w.timeout:
+		return fmt.Errorf("run %d at %s lasted %s", e.Number, at, e.ended.Sub(e.began))
 	}
 	w.owed = w.owed && triggered
 	if e.ended.Equal(e.began) {
@@ -192,6 +257,10 @@ func (w *watcher) outcome() {
 	e := w.running
 	w.running, w.end = nil, e.ended.Add(w.shift)
 	w.from = e.ended
+	if e.failed && e.Attempt <= w.retries {
+		w.retry, w.retryAt = e, w.end.Add(w.retryDelay)
+		return
+	}
 	if e.failed {
 		w.fail(w.end)
 	} else {
@@ -218,7 +287,7 @@ func (w *watcher) fail(now time.Time) {
 
 func (w *watcher) plan(now time.Time) {
 	switch {
-	case w.tripped:
+	case w.tripped, w.paused, w.catchUp == "all":
 		return
 	case w.interval > 0 && !w.target.After(now):
 		w.target = now.Add(w.interval)
@@ -256,15 +325,21 @@ func (w *watcher) happens(h happening, first bool) error {
 		return w.run(h.at, true)
 	case h.what == "reset" && h.flow == w.id:
 		w.reset(now)
+	case h.what == "pause" && h.flow == w.id:
+		w.paused, w.target = true, time.Time{}
+	case h.what == "resume" && h.flow == w.id && w.paused:
+		w.paused, w.target = false, w.following(now)
 	case h.what == "jump" && back > 0:
 		w.setBack(now, back)
 	case h.what == "stop", h.what == "down":
 		w.up = false
 	case h.what == "start":
-		w.up = true
+		w.up, w.since = true, now
 		switch {
 		case first && w.interval > 0:
 			w.target = now
+		case first && w.step > 0 && !w.aligned:
+			w.target = w.after(now.Add(-time.Nanosecond))
 		case first && w.instants != nil:
 			w.target = w.after(now)
 		case w.running != nil:
@@ -297,6 +372,9 @@ func (w *watcher) setBack(now time.Time, by time.Duration) {
 		w.eligible = limit
 	}
 	wrong := by >= 3*time.Hour
+	if w.since.After(now) {
+		w.since = now
+	}
 	if wrong && w.end.After(now) {
 		w.end = now
 	}

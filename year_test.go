@@ -46,13 +46,32 @@ func yearFlows() []*yearFlow {
 		{id: "trips", interval: 8 * time.Hour, policy: policy(5*time.Hour, 3), fails: func(n int64) bool { return n%7 < 3 }},
 		{id: "daily", interval: 24 * time.Hour, fails: func(n int64) bool { return n%2 == 0 }},
 		{id: "asked for", fails: never},
+		{id: "berlin without gaps", expr: "0 30 2 * * *", zone: "Europe/Berlin", fails: never, gapSkip: true, foldBoth: true,
+			options: []pawl.FlowOption{pawl.WithDST(pawl.GapSkip, pawl.FoldBoth)},
+			matches: func(l time.Time) bool { return l.Hour() == 2 && l.Minute() == 30 }},
+		{id: "rate", step: 17*time.Hour + time.Millisecond, fails: never, options: []pawl.FlowOption{pawl.WithFixedRate()}},
+		{id: "rate that fails", step: 13 * time.Hour, fails: func(n int64) bool { return n%3 > 0 }, policy: policy(7*time.Hour, 0),
+			options: []pawl.FlowOption{pawl.WithFixedRate()}, catchUp: "earliest"},
+		{id: "aligned", step: 12 * time.Hour, aligned: true, fails: never, catchUp: "all",
+			options: []pawl.FlowOption{pawl.WithAligned(), pawl.WithOverlap(pawl.OverlapBuffer(1000))}},
+		{id: "each its own", step: 8 * time.Hour, aligned: true, fails: func(n int64) bool { return n%2 == 0 }, catchUp: "all",
+			within: 20 * time.Hour, options: []pawl.FlowOption{pawl.WithAligned(), pawl.WithOverlap(pawl.OverlapBuffer(1000))}},
+		{id: "the newest alone", expr: "0 20 */12 * * *", zone: "UTC", fails: never, catchUp: "none",
+			matches: func(l time.Time) bool { return l.Hour()%12 == 0 && l.Minute() == 20 }},
+		{id: "paused", expr: "0 40 */8 * * *", zone: "UTC", fails: never,
+			matches: func(l time.Time) bool { return l.Hour()%8 == 0 && l.Minute() == 40 }},
+		{id: "tried again", expr: "0 10 */12 * * *", zone: "UTC", fails: func(n int64) bool { return n%4 != 0 }, policy: policy(3*time.Hour, 0),
+			retries: 2, retryDelay: 50 * time.Minute,
+			matches: func(l time.Time) bool { return l.Hour()%12 == 0 && l.Minute() == 10 }},
+		{id: "times out", interval: 11 * time.Hour, lasts: 3 * time.Hour, timeout: 2 * time.Hour, fails: never, policy: policy(time.Hour, 0)},
 	}
 }
 
 // A year in which the process is stopped, killed and started hundreds of times, the
 // wall clock jumps, flows are reset and triggered: nothing is missed, nothing runs
 // twice. PAWL_SEED repeats it; PAWL_TORTURE=1 lives through 200 years.
-// Harness 5; I3, I5; L2 to L6, L8, T4 to T8, D2; matrix: suspend, clock forward and back.
+// Harness 5; I3, I5; L2 to L6, L8, T4 to T8, D2; S1, S4; C1, C2; O1, O3; Q1, Q4; X1; M1; matrix:
+// suspend, clock forward and back.
 func TestAYearHasNoMissAndNoExtra(t *testing.T) {
 	t.Parallel()
 	seed, years := uint64(time.Now().UnixNano()), uint64(1)
@@ -94,20 +113,21 @@ type year struct {
 	mu         sync.Mutex
 	log        map[string][]entry // by flow, in the order in which the runs began
 	happenings []happening
+	fed        int // inputs, to the queue
 }
 
 func (y *year) wall() time.Time { return time.Now().Add(time.Duration(y.shift.Load())) }
 
 func (y *year) happen(what, flow string) {
 	synctest.Wait()
-	y.happenings = append(y.happenings, happening{what, time.Now(), time.Duration(y.shift.Load()), flow})
+	y.happenings = append(y.happenings, happening{what: what, at: time.Now(), shift: time.Duration(y.shift.Load()), flow: flow})
 }
 
 func (y *year) live() {
 	y.start()
 	for end := time.Now().AddDate(1, 0, 0); time.Now().Before(end); {
 		y.sleep(40 * time.Hour)
-		switch y.random.IntN(10) {
+		switch y.random.IntN(14) {
 		case 0, 1, 2:
 			y.stop()
 		case 3, 4, 5:
@@ -118,6 +138,10 @@ func (y *year) live() {
 			y.trigger("asked for")
 		case 8:
 			y.trigger("berlin")
+		case 9, 10:
+			y.pause()
+		case 11, 12:
+			y.feed()
 		default:
 			y.reset([]string{"trips", "flaky"}[y.random.IntN(2)])
 		}
@@ -136,22 +160,42 @@ func (y *year) start() {
 	y.dead = new(atomic.Bool)
 	s := quiet(y.db, pawl.WithNow(y.wall), pawl.WithStore(func(real engine.Store) engine.Store { return &mortal{real, y.dead} }))
 	for _, f := range y.flows {
-		var opts []pawl.FlowOption
-		if f.policy != nil {
-			opts = append(opts, pawl.WithBackoff(*f.policy))
-		}
+		opts := f.registered()
 		job := y.job(f, y.dead)
 		switch {
-		case f.interval > 0:
-			require.NoError(y.t, s.Every(f.id, f.interval, job, opts...))
+		case f.interval+f.step > 0:
+			require.NoError(y.t, s.Every(f.id, f.interval+f.step, job, opts...))
 		case f.expr != "":
 			require.NoError(y.t, s.Cron(f.id, fmt.Sprintf("CRON_TZ=%s %s", f.zone, f.expr), job, opts...))
 		default:
 			require.NoError(y.t, s.Manual(f.id, job, opts...))
 		}
 	}
-	y.happenings = append(y.happenings, happening{"start", time.Now(), time.Duration(y.shift.Load()), ""})
+	require.NoError(y.t, s.Manual(yearQueue, y.queueJob(), pawl.WithOverlap(pawl.OverlapAllow(yearServers, 1000))))
+	y.happenings = append(y.happenings, happening{what: "start", at: time.Now(), shift: time.Duration(y.shift.Load())})
 	y.runner = start(y.t, s)
+}
+
+// registered is the options of a flow.
+func (f *yearFlow) registered() []pawl.FlowOption {
+	opts := slices.Clone(f.options)
+	if f.policy != nil {
+		opts = append(opts, pawl.WithBackoff(*f.policy))
+	}
+	if f.timeout > 0 {
+		opts = append(opts, pawl.WithTimeout(f.timeout))
+	}
+	if f.retries > 0 {
+		opts = append(opts, pawl.WithRetry(f.retries, pawl.BackoffPolicy{Initial: f.retryDelay, MaxDelay: f.retryDelay}))
+	}
+	if f.within > 0 {
+		opts = append(opts, pawl.WithCatchUpWithin(f.within))
+	}
+	if f.catchUp != "" {
+		modes := map[string]pawl.CatchUp{"earliest": pawl.CatchUpEarliest, "all": pawl.CatchUpAll(10_000), "none": pawl.CatchUpNone}
+		opts = append(opts, pawl.WithCatchUp(modes[f.catchUp]))
+	}
+	return opts
 }
 
 // job writes the log.
@@ -159,12 +203,13 @@ func (y *year) job(f *yearFlow, dead *atomic.Bool) pawl.Job {
 	return job(func(ctx context.Context) error {
 		e := entry{began: time.Now()}
 		e.RunInfo, _ = pawl.RunFrom(ctx)
-		e.failed = f.fails(e.Number)
+		e.failed = f.fails(e.Number + int64(e.Attempt) - 1)
 		if f.lasts > 0 {
 			select {
 			case <-time.After(f.lasts):
 			case <-ctx.Done():
-				e.cancelled = true
+				e.failed = errors.Is(context.Cause(ctx), pawl.ErrTimedOut)
+				e.cancelled = !e.failed
 			}
 		}
 		e.ended, e.lost = time.Now(), dead.Load()
@@ -192,12 +237,25 @@ func (y *year) stop() {
 	y.start()
 }
 
+// crash lets one flow alone have runs in flight, so that it is to blame.
 func (y *year) crash() {
+	for y.atWork() > 1 {
+		y.sleep(time.Hour)
+		synctest.Wait()
+	}
 	y.happen("down", "")
 	y.dead.Store(true)
 	_ = y.runner.Stop(context.Background())
 	y.sleep(20 * time.Hour)
 	y.start()
+}
+
+// atWork is how many flows have a run in flight.
+func (y *year) atWork() (n int) {
+	for _, info := range y.runner.List() {
+		n += min(info.InFlight, 1)
+	}
+	return n
 }
 
 // jump sets the wall clock soon after an instant of most flows, and makes the driver
@@ -217,6 +275,19 @@ func (y *year) jump() {
 func (y *year) reset(id string) {
 	y.happen("reset", id)
 	require.NoError(y.t, y.runner.Reset(context.Background(), id))
+	synctest.Wait()
+}
+
+// pause holds a flow back, or lets it go on.
+func (y *year) pause() {
+	info, _ := y.runner.Status("paused")
+	if info.PausedAt.IsZero() {
+		y.happen("pause", "paused")
+		require.NoError(y.t, y.runner.Pause(context.Background(), "paused", "for a while"))
+	} else {
+		y.happen("resume", "paused")
+		require.NoError(y.t, y.runner.Resume(context.Background(), "paused"))
+	}
 	synctest.Wait()
 }
 
@@ -247,6 +318,11 @@ func (y *year) check() {
 		require.Error(y.t, f.check(slices.Delete(slices.Clone(log), at, at+1), y.happenings), "%s without run %d", f.id, at)
 		require.Error(y.t, f.check(slices.Insert(slices.Clone(log), at, log[at]), y.happenings), "%s with run %d twice", f.id, at)
 	}
+	queue := y.log[yearQueue]
+	require.NoError(y.t, checkQueue(queue, y.happenings))
+	at := y.random.IntN(len(queue))
+	require.Error(y.t, checkQueue(slices.Delete(slices.Clone(queue), at, at+1), y.happenings), "without run %d", at)
+	require.Error(y.t, checkQueue(slices.Insert(slices.Clone(queue), at, queue[at]), y.happenings), "with run %d twice", at)
 	y.t.Logf("%d runs, %d starts, %d jumps of the clock", runs, starts, jumps)
 	require.Greater(y.t, starts, 100)
 }

@@ -115,13 +115,16 @@ func (t *trials) takeOver(batch []command) []command {
 }
 
 // wait makes a flow wait for an instant, or rest if that is zero. Suspects wait in a
-// queue of their own, since only the first of them is dispatched.
+// queue of their own, since only the first of them is dispatched. A flow that is due
+// and shares a limit waits in order with the others that do, also if there is room.
 func (e *Engine) wait(f *flow, due time.Time) {
-	queue := &e.loops
-	if l := f.crowded(); l != nil && !due.After(e.now()) {
+	queue, isDue := &e.loops, !due.After(e.now())
+	if l := f.crowded(); l != nil && isDue {
 		queue = &l.queue
 	} else if f.state.Load().Suspect {
 		queue = &e.suspects
+	} else if l := f.behind(); l != nil && isDue {
+		queue = &l.queue
 	}
 	if f.queue != queue && f.queue != nil {
 		f.queue.set(f, time.Time{})

@@ -99,3 +99,37 @@ func (c CatchUp) tooOld(now time.Time, p Plan) (before time.Time) {
 	}
 	return before
 }
+
+// missed is how many instants of the schedule passed before now and are neither run
+// nor decided on, and how many runs are to make up for them.
+func (s *State) missed(now time.Time, p Plan) (n, runs int64) {
+	first := s.NextRun
+	if s.owed() {
+		first = s.Held
+	}
+	if p.Schedule == nil || first.IsZero() || !first.Before(now) {
+		return 0, 0
+	}
+	c := Change{State: s}
+	schedule := c.schedule(p)
+	if c.floats(schedule, now) {
+		n = 1
+	} else {
+		n, _ = schedule.Count(first, now.Add(-time.Millisecond))
+	}
+	return n, c.catchUps(schedule, first, n, now, p)
+}
+
+// catchUps is how many runs make up for n instants from first on.
+func (c *Change) catchUps(s Schedule, first time.Time, n int64, now time.Time, p Plan) int64 {
+	if before := p.CatchUp.tooOld(now, p); first.Before(before) && !c.owed() {
+		if c.floats(s, now) {
+			return 0
+		}
+		n, _ = s.Count(before, now.Add(-time.Millisecond))
+	}
+	if p.CatchUp.Mode == CatchAll {
+		return min(n, int64(p.CatchUp.Max))
+	}
+	return min(n, 1)
+}

@@ -194,8 +194,8 @@ func (e *Engine) arm() {
 	if due := e.firstDue(); !due.IsZero() && !e.draining {
 		wait = min(wait, due.Sub(e.Now()))
 	}
-	if e.freed() && !e.draining {
-		wait = 0
+	if since := e.firstFreed(); !since.IsZero() && !e.draining {
+		wait = min(wait, since.Sub(e.Now()))
 	}
 	if trial := e.trials.first(); trial != nil && !e.draining {
 		sooner(trial.ends)

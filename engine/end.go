@@ -116,6 +116,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	scheduled := run.Trigger == TriggerSchedule && !run.Ending
 	c.spare(run, RunCancelled, e.Error, now, p)
 	switch {
+	case c.owed(): // another run of the flow was cancelled before
 	case !scheduled || !c.PausedAt.IsZero():
 		c.planNext(blocked, now, p)
 	case c.Status != StatusTripped && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
@@ -264,7 +265,8 @@ func without(open []*Run, number int64) []*Run {
 // fail draws the consequence of a failure. With a policy a flow is never failed,
 // not even for an instant. The window is drawn once, here, and stored.
 func (c *Change) fail(run Run, now time.Time, p Plan) {
-	if p.Backoff == nil && !c.probes(run) {
+	probed := c.probes(run)
+	if p.Backoff == nil && !probed {
 		c.FailureStreak, c.NextEligible = 0, time.Time{}
 		c.settleAs(StatusFailed)
 		return
@@ -273,7 +275,7 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 		c.StreakFrom = run.Number
 	}
 	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
-	if c.probes(run) || p.Backoff.Trips(c.FailureStreak) {
+	if probed || p.Backoff.Trips(c.FailureStreak) {
 		c.NextEligible = time.Time{}
 		c.note(fmt.Sprintf("tripped: failed %d times in a row", c.FailureStreak))
 		c.settleAs(StatusTripped)

@@ -129,7 +129,7 @@ type terms struct {
 func (f *flow) plan() Plan { return f.terms.Load().plan }
 
 // due is when the flow has something to do by itself; zero: never.
-func (f *flow) due() time.Time { return f.state.Load().dueAt(f.plan()) }
+func (f *flow) due(now time.Time) time.Time { return f.state.Load().dueAt(now, f.plan()) }
 
 // Start loads the store, settles what the last owner left behind in one
 // transaction, and starts the loops. The context bounds Start alone; its values

@@ -598,7 +598,7 @@ func TestRetiredFlowIsNeverReserved(t *testing.T) {
 	c := apply(t, stateIn(StatusCompleted, p), Retire{}, at(30), Plan{})
 	assert.False(t, c.Registered)
 	assert.Equal(t, at(65), c.NextRun, "it carries on where it was when it is registered again")
-	assert.True(t, c.dueAt(Plan{}).IsZero())
+	assert.True(t, c.dueAt(epoch, Plan{}).IsZero())
 	for _, e := range []Event{Reserve{Trigger: TriggerManual}, Reserve{Trigger: TriggerSchedule}, Reset{}, Adjust{}} {
 		_, err := Apply(*c.State, e, at(100), Plan{})
 		require.ErrorIs(t, err, ErrFlowNotFound)

@@ -59,6 +59,16 @@ func (f *flow) crowded() *limit {
 	return nil
 }
 
+// behind is a limit that has room, for which others wait; nil: there is none.
+func (f *flow) behind() *limit {
+	for _, l := range f.limits {
+		if len(l.queue.heap) > 0 {
+			return l
+		}
+	}
+	return nil
+}
+
 // takeFreed adds flows that waited for a limit that has room again.
 func (e *Engine) takeFreed(batch []command, now time.Time) []command {
 	for _, l := range e.limits {
@@ -69,12 +79,13 @@ func (e *Engine) takeFreed(batch []command, now time.Time) []command {
 	return batch
 }
 
-// freed says whether a limit has room for a flow that waits for it.
-func (e *Engine) freed() bool {
+// firstFreed is since when the first flow waits for a limit that has room; zero: none
+// does.
+func (e *Engine) firstFreed() (since time.Time) {
 	for _, l := range e.limits {
-		if l.running < l.max && len(l.queue.heap) > 0 {
-			return true
+		if first := l.queue.first(); l.running < l.max && !first.IsZero() && (since.IsZero() || first.Before(since)) {
+			since = first
 		}
 	}
-	return false
+	return since
 }

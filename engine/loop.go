@@ -3,6 +3,7 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -15,23 +16,32 @@ func (e *Engine) look(f *flow) {
 		return
 	}
 	e.refill(f)
-	e.wait(f, f.due())
+	e.wait(f, f.due(e.now()))
 }
 
 // refill reads runs that wait from the store when few of them are in memory. If it
 // cannot, the flow looks again later.
 func (e *Engine) refill(f *flow) {
-	s := f.state.Load()
-	if !s.thin(f.plan()) {
+	if !f.state.Load().thin(f.plan()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	queue, fill, err := e.Store.Waiting(ctx, s.Key, window(f.plan()), queueWindow)
-	if err != nil {
+	if err := e.fill(ctx, f); err != nil {
 		e.Logger.Error("pawl: the runs that wait cannot be read", "flow", f.id, "error", err)
 		e.kept = append(e.kept, command{flow: f, look: true, after: time.Now().Add(retryDelay)})
-		return
+	}
+}
+
+// fill is refill, with the error.
+func (e *Engine) fill(ctx context.Context, f *flow) error {
+	s := f.state.Load()
+	if !s.thin(f.plan()) {
+		return nil
+	}
+	queue, fill, err := e.Store.Waiting(ctx, s.Key, window(f.plan()), queueWindow)
+	if err != nil {
+		return fmt.Errorf("flow %q: %w", f.id, err)
 	}
 	for _, r := range slices.Concat(queue, fill) {
 		r.FlowID = f.id
@@ -39,6 +49,7 @@ func (e *Engine) refill(f *flow) {
 	full := *s
 	full.Queue, full.Fill = queue, fill
 	f.state.Store(&full)
+	return nil
 }
 
 // loops are the flows that wait for an instant, in one heap ordered by it. An

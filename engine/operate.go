@@ -78,12 +78,22 @@ func (c *Change) unpause(e Resume, now time.Time, p Plan) error {
 	if e.From.IsZero() {
 		c.planAt(s.Resume(now, c.LastEnd, c.LastScheduled), p)
 	} else {
-		from := later(e.From.UTC().Truncate(time.Millisecond), held)
-		c.planAt(s.After(from.Add(-time.Millisecond)), p)
+		c.planAt(reconsidered(s, held, earlier(e.From.UTC().Truncate(time.Millisecond), now)), p)
 	}
 	c.decide(s, held, before(c.NextRun, now), Verdict{Kind: VerdictPaused, Reason: note})
 	c.avoidWindow(p)
 	return nil
+}
+
+// reconsidered is the first instant of those since held that is not before from.
+func reconsidered(s Schedule, held, from time.Time) time.Time {
+	if !held.Before(from) {
+		return held
+	}
+	if n, last := s.Count(held, from.Add(-time.Millisecond)); n > 0 {
+		return s.After(last)
+	}
+	return s.After(from.Add(-time.Millisecond))
 }
 
 // drop cancels what waits of a backfill.

@@ -43,7 +43,7 @@ func ofCopy(crash Interrupt, doubt string) Interrupt {
 // when the first of them is.
 func (e *Engine) overdueAt(now time.Time) (n int, since time.Time) {
 	for _, f := range e.all().ordered {
-		due := f.due()
+		due := f.due(now)
 		if f.plan().Schedule == nil || due.IsZero() || !due.Before(now) {
 			continue
 		}

@@ -91,7 +91,7 @@ func (s *story) step() {
 		s.plan.Since = s.now
 		s.replan()
 	case "tick", "full tick":
-		if due := s.state.dueAt(s.plan); due.IsZero() || due.After(s.now) {
+		if due := s.state.dueAt(s.now, s.plan); due.IsZero() || due.After(s.now) {
 			return
 		}
 	}

@@ -99,18 +99,28 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	}
 	if len(s.Queue) > 0 {
 		run = s.Queue[0]
-		at = run.DueAt
-		if run.Trigger == TriggerSchedule && run.Attempt == 1 {
+		at = run.startsAt(now)
+		if run.Trigger == TriggerSchedule && run.StartedAt.IsZero() {
 			at = later(at, s.NextEligible)
 		}
 		if !at.After(now) {
 			return run, at
 		}
 	}
-	if len(s.Fill) > 0 && (run == nil || s.Fill[0].DueAt.Before(at)) {
-		return s.Fill[0], s.Fill[0].DueAt
+	if len(s.Fill) > 0 && (run == nil || s.Fill[0].startsAt(now).Before(at)) {
+		return s.Fill[0], s.Fill[0].startsAt(now)
 	}
 	return run, at
+}
+
+// startsAt is when a run that waits may start. One that could when it was accepted
+// may start now, also if the clock shows less than then.
+func (r *Run) startsAt(now time.Time) time.Time {
+	later := r.Trigger == TriggerManual && r.DueAt.After(r.ScheduledAt)
+	if later || !r.StartedAt.IsZero() { // or it is a further attempt
+		return r.DueAt
+	}
+	return earlier(r.DueAt, now)
 }
 
 // retrying says whether a run waits for its next attempt before all others.

@@ -18,6 +18,11 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	e.owner.Generation = snapshot.Generation + 1
 	e.owner.StartedAt, e.ownerNew = e.now(), true
 	e.assemble(snapshot, flows)
+	for _, f := range e.all().ordered { // whether a run waits decides what an interrupt leads to
+		if err := e.fill(ctx, f); err != nil {
+			return err
+		}
+	}
 
 	commands := e.lateEnds(snapshot.Ends)
 	late := len(commands)
@@ -30,7 +35,6 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 		commands = append(commands, settleOpen(f, crash, snapshot.Ends)...)
 	}
 	recovered := len(commands) - late
-	missed, _ := e.overdueAt(e.owner.StartedAt)
 	e.greet(snapshot.Doubt)
 	e.complain(snapshot.Violations)
 	back := snapshot.LastAt.Sub(e.owner.StartedAt)
@@ -70,9 +74,23 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	for _, f := range e.all().ordered {
 		e.look(f)
 	}
-	e.Logger.Info("pawl: started", "flows", len(flows), "recovered", recovered, "missed", missed,
+	missed, caughtUp := e.tellMissed()
+	e.Logger.Info("pawl: started", "flows", len(flows), "recovered", recovered, "missed", missed, "caught_up", caughtUp,
 		"generation", e.owner.Generation)
 	return nil
+}
+
+// tellMissed counts the instants that passed while nobody ran, and the runs that
+// catch up on them; which flows they are of is for who debugs.
+func (e *Engine) tellMissed() (missed, caughtUp int64) {
+	for _, f := range e.all().ordered {
+		n, runs := f.state.Load().missed(e.owner.StartedAt, f.plan())
+		if n > 0 {
+			e.Logger.Debug("pawl: missed", "flow", f.id, "missed", n, "caught_up", runs, "catch-up", f.plan().CatchUp)
+		}
+		missed, caughtUp = missed+n, caughtUp+runs
+	}
+	return missed, caughtUp
 }
 
 // complaints is how many violations a start names.
@@ -202,7 +220,7 @@ func settleOpen(f *flow, crash Interrupt, ends []End) (commands []command) {
 		}
 		crash.Run = run.Number
 		commands = append(commands, command{flow: f, event: crash})
-		crash.Spared = true
+		crash.Spared = crash.Spared || !run.Ending // one that was being cancelled does not count
 	}
 	return commands
 }

@@ -105,6 +105,7 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
 	e.replace(f, &state)
 	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool { return !state.has(x.run.Number) })
+	e.refill(f)
 	f.lookAgain()
 	return nil
 }
@@ -126,7 +127,7 @@ func (e *Engine) later(c command) {
 		return
 	}
 	e.keep(c, time.Now().Add(rejectDelay))
-	if due := c.flow.due(); !due.IsZero() && !e.draining {
+	if due := c.flow.due(e.now()); !due.IsZero() && !e.draining {
 		e.wait(c.flow, e.now().Add(rejectDelay))
 	}
 }

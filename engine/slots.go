@@ -30,15 +30,6 @@ func (e *Engine) fillSlots(b *batch) {
 // ready says whether, as a batch leaves the flow so far, a run waits that may start at
 // now. Those of suspects, and of flows whose limits others wait for, have their turn.
 func (f *flow) ready(now time.Time) bool {
-	p := f.plan()
-	run, at := f.next.head(now, p)
-	if run == nil || at.After(now) || f.next.Suspect {
-		return false
-	}
-	for _, l := range f.limits {
-		if l.full() || len(l.queue.heap) > 0 {
-			return false
-		}
-	}
-	return true
+	run, at := f.next.head(now, f.plan())
+	return run != nil && !at.After(now) && !f.next.Suspect && !f.full(false)
 }

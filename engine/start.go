@@ -76,7 +76,7 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	if e.Token != "" {
 		c.Token = &RunKey{Key: e.Token, Number: run.Number, At: now}
 	}
-	ahead := !tripped && c.Waiting > 0 && (len(c.Queue) == 0 || c.retrying() || !c.Queue[0].DueAt.After(now))
+	ahead := !tripped && c.Waiting > 0 && (len(c.Queue) == 0 || c.retrying() || !c.Queue[0].startsAt(now).After(now))
 	switch {
 	case run.DueAt.After(now):
 		if c.Waiting >= max(p.Overlap.Buffer, laterStarts) {
@@ -206,9 +206,9 @@ func (s *State) jittered(p Plan) time.Time {
 func (s *State) room(p Plan) bool { return s.Waiting < p.Overlap.Buffer }
 
 // dueAt is when the flow has something to do by itself; zero: never.
-func (s *State) dueAt(p Plan) time.Time {
+func (s *State) dueAt(now time.Time, p Plan) time.Time {
 	tick := s.tickAt(p)
-	run, start := s.head(time.Time{}, p)
+	run, start := s.head(now, p)
 	if run == nil || !tick.IsZero() && tick.Before(start) {
 		return tick
 	}
@@ -270,16 +270,20 @@ func (c *Change) repay(s Schedule, number int64, now time.Time, p Plan) time.Tim
 // miss passes over the instants from first on that are too old to be made up for.
 func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
 	if before := p.CatchUp.tooOld(now, p); first.Before(before) {
-		until := earlier(before, now.Add(time.Millisecond)).Add(-time.Millisecond)
-		c.decide(s, first, until, Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
-		first = s.After(until)
+		until := earlier(before, now.Add(time.Millisecond))
+		c.decide(s, first, until.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
+		first = reconsidered(s, first, until)
 	}
 	if p.CatchUp.Mode != CatchAll || first.IsZero() || c.floats(s, now) {
 		return first
 	}
-	n, _ := s.Count(first, now)
+	until := now
+	if first.Before(p.Since) { // what comes while these have their turn is not missed
+		until = earlier(until, p.Since.Add(-time.Millisecond))
+	}
+	n, _ := s.Count(first, until)
 	if surplus := n - int64(p.CatchUp.Max); surplus > 0 {
-		from := passOver(s, first, now, surplus)
+		from := passOver(s, first, until, surplus)
 		c.decide(s, first, from.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
 		return from
 	}

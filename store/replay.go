@@ -171,8 +171,8 @@ func (a *account) spared(t *transition) bool {
 	switch runStatuses.word(int64(run.status)) {
 	case engine.RunCancelled, engine.RunSkipped:
 		return true
-	case engine.RunInterrupted:
-		return t.status == backoff || triggers.word(int64(run.trigger)) == engine.TriggerProbe
+	case engine.RunInterrupted: // tripped by another one of the same crash, or before
+		return t.status == backoff || t.status == tripped
 	}
 	return false
 }

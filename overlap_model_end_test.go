@@ -1,0 +1,288 @@
+package pawl_test
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// finish is the end of a run whose job returned. X2, X3.
+func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
+	closed := f.closed()
+	switch {
+	case !failed:
+		if f.held != never && f.next == never && f.paused == never { // a probe ends a trip
+			f.decide(f.held, now, "suppressed_tripped")
+			f.held = never
+		}
+		f.close(r, pawl.RunCompleted, now)
+		f.streak, f.eligible = 0, never
+		f.settle(pawl.StatusCompleted)
+	case r.asked:
+		f.close(r, pawl.RunCancelled, now)
+		f.rest(pawl.StatusIdle, now)
+	default:
+		f.close(r, pawl.RunFailed, now)
+		f.fail(now)
+	}
+	f.plan(closed, now)
+}
+
+func (f *policyFlow) close(r *policyRun, status pawl.RunStatus, now time.Duration) {
+	r.status, f.end = status, now
+	f.open = slices.DeleteFunc(f.open, func(o *policyRun) bool { return o == r })
+}
+
+// settle is what the flow becomes when no other run is in flight. O4.
+func (f *policyFlow) settle(status pawl.Status) {
+	f.status = pawl.StatusRunning
+	if len(f.open) == 0 {
+		f.status = status
+	}
+}
+
+func (f *policyFlow) fail(now time.Duration) {
+	if f.limit == 0 {
+		f.streak, f.eligible = 0, never
+		f.settle(pawl.StatusFailed)
+		return
+	}
+	if f.streak++; f.streak >= f.limit {
+		f.eligible = never
+		f.settle(pawl.StatusTripped)
+		return
+	}
+	f.eligible = now + min(7*time.Second<<(f.streak-1), 40*time.Second)
+	f.settle(pawl.StatusBackoff)
+}
+
+// rest is where a run leaves the flow that was nobody's failure.
+func (f *policyFlow) rest(status pawl.Status, now time.Duration) {
+	switch {
+	case f.limit > 0 && f.streak >= f.limit:
+		f.settle(pawl.StatusTripped)
+	case f.eligible > now:
+		f.settle(pawl.StatusBackoff)
+	default:
+		f.settle(status)
+	}
+}
+
+// scheduled says whether a run of the schedule is in flight or waits.
+func (f *policyFlow) scheduled() bool {
+	return slices.ContainsFunc(append(slices.Clone(f.open), f.waits...), func(r *policyRun) bool { return r.trigger == "schedule" })
+}
+
+// plan is what the end of a run makes of the next instant: one that could not even
+// wait is skipped, unless it is one of those that are caught up on one by one.
+func (f *policyFlow) plan(closed bool, now time.Duration) {
+	backlog := f.mode == "all" && f.next < f.since
+	switch {
+	case f.next == never && (f.held != never || f.scheduled()):
+		return
+	case f.next == never:
+		f.next = f.after(now)
+	case f.next <= now && closed && !backlog:
+		f.skip(now)
+	}
+	f.hold(now)
+}
+
+// skip is what becomes of instants that passed while the flow took no start. One that
+// is to be run again has its verdict, those after it have not.
+func (f *policyFlow) skip(now time.Duration) {
+	switch first := f.next; {
+	case first == f.fired:
+		f.decide(f.held, now, "skipped_overlap")
+	default:
+		f.decide(f.held, first-1, "suppressed_backoff")
+		f.decide(first, now, "skipped_overlap")
+	}
+	f.held, f.next = never, f.after(now)
+}
+
+// hold keeps the next instant back: until a reset or the end of a pause, or to the
+// end of the backoff window.
+func (f *policyFlow) hold(now time.Duration) {
+	switch {
+	case f.status == pawl.StatusTripped || f.paused != never:
+		if f.held != never {
+			f.decide(f.held, now, "suppressed_backoff")
+			f.next = max(f.held, f.after(now))
+		}
+		f.held, f.next = f.next, never
+	case f.next == never || f.next >= f.eligible:
+	case !f.grid:
+		f.next = f.eligible
+	default:
+		if f.held == never {
+			f.held = f.next
+		}
+		f.next = f.after(f.eligible - 1)
+	}
+}
+
+// outlast is the end of a run that was cancelled by a stop. T8.
+func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
+	closed := f.closed()
+	f.close(r, pawl.RunCancelled, now)
+	f.rest(pawl.StatusIdle, now)
+	switch {
+	case f.next != never && f.next == f.fired: // there is one to be run again
+		return
+	case r.trigger != "schedule" || r.asked || f.paused != never:
+	case f.status != pawl.StatusTripped && r.at == f.fired && f.slots() == 1:
+		if f.held == never {
+			f.held = f.next
+		}
+		f.next, f.attempt = r.at, r.attempt
+		return
+	default:
+		again := f.newRun("schedule", r.at)
+		again.attempt, again.due, again.again = r.attempt+1, now, true
+		if r.at == f.fired {
+			f.attempt = again.attempt
+		}
+		f.accept(again)
+	}
+	f.plan(closed, now)
+}
+
+// crash interrupts what is in flight: one failure, however many runs. T7.
+func (f *policyFlow) crash(now time.Duration) {
+	counted := false
+	for _, r := range slices.Clone(f.open) {
+		switch {
+		case r.asked:
+			f.close(r, pawl.RunCancelled, now)
+			f.rest(pawl.StatusIdle, now)
+		case !counted:
+			counted = true
+			f.close(r, pawl.RunInterrupted, now)
+			f.fail(now)
+		default:
+			f.close(r, pawl.RunInterrupted, now)
+			f.rest(pawl.StatusFailed, now)
+		}
+		if f.next == never || f.next > now || f.status == pawl.StatusTripped {
+			f.plan(false, now)
+		}
+	}
+}
+
+// cancel is somebody's wish. X2.
+func (f *policyFlow) cancel(number int, now time.Duration) error {
+	if number > len(f.runs) {
+		return pawl.ErrRunNotFound
+	}
+	r := f.runs[number-1]
+	switch r.status {
+	case pawl.RunWaiting:
+		closed := f.closed()
+		f.drop(r)
+		f.plan(closed, now)
+	case pawl.RunRunning:
+		f.askToEnd(r, now)
+	default:
+		return pawl.ErrRunOver
+	}
+	return nil
+}
+
+func (f *policyFlow) drop(r *policyRun) {
+	r.status = pawl.RunCancelled
+	f.waits = slices.DeleteFunc(f.waits, func(w *policyRun) bool { return w == r })
+}
+
+// askToEnd lets a run end soon.
+func (f *policyFlow) askToEnd(r *policyRun, now time.Duration) {
+	if !r.asked {
+		r.asked, r.ends = true, now+r.leaves()
+	}
+}
+
+// leaves is how long the job of a run goes on when it is cancelled: another time for
+// each, and no whole number of milliseconds as all that else happens.
+func (r *policyRun) leaves() time.Duration {
+	return time.Duration(r.number)*time.Millisecond + 300*time.Microsecond
+}
+
+// cancelAll makes room for a start.
+func (f *policyFlow) cancelAll(now time.Duration) {
+	for _, r := range slices.Clone(f.waits) {
+		f.drop(r)
+	}
+	for _, r := range f.open {
+		f.askToEnd(r, now)
+	}
+}
+
+// reason is why instants are held.
+func (f *policyFlow) reason() string {
+	switch {
+	case f.status == pawl.StatusTripped, f.next == never && f.paused == never:
+		return "suppressed_tripped"
+	case f.next == never:
+		return "suppressed_paused"
+	}
+	return "suppressed_backoff"
+}
+
+// reset is T6.
+func (f *policyFlow) reset(now time.Duration) {
+	held, reason := f.held, f.reason()
+	probed := held != never && reason == "suppressed_tripped"
+	waited := f.status == pawl.StatusTripped || f.eligible > now || probed
+	f.streak, f.eligible = 0, never
+	if len(f.open) == 0 {
+		f.status = pawl.StatusIdle
+	}
+	switch {
+	case !waited, f.next == never && f.held == never && f.scheduled():
+	case held != never && reason == "suppressed_paused": // the pause goes on
+	default:
+		if held == never {
+			held = f.next
+		}
+		f.decide(held, now, reason)
+		f.held, f.next = never, f.resume(now)
+		f.hold(now)
+	}
+}
+
+// pause is M1.
+func (f *policyFlow) pause(now time.Duration) {
+	if f.paused != never {
+		return
+	}
+	closed := f.closed()
+	f.paused = now
+	if f.status == pawl.StatusTripped || f.next == never {
+		return
+	}
+	if closed && f.next <= now {
+		f.skip(now)
+	}
+	f.hold(now)
+}
+
+// unpause is M1, C3; from is never if nothing is reconsidered.
+func (f *policyFlow) unpause(from, now time.Duration) {
+	if f.paused == never {
+		return
+	}
+	f.paused = never
+	if f.status == pawl.StatusTripped || f.held == never {
+		return
+	}
+	held := f.held
+	f.held, f.next = never, f.resume(now)
+	if from != never {
+		for f.next = held; f.next < from; {
+			f.next = f.after(f.next)
+		}
+	}
+	f.decide(held, min(f.next-1, now), "suppressed_paused")
+	f.hold(now)
+}

@@ -1,0 +1,287 @@
+package pawl_test
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// Instants of this model are counted from the beginning of a history.
+const never = time.Duration(-1)
+
+// policyFlow is what the specification says of overlap, catch-up and pauses, written
+// a second time: a flow whose instants are multiples of an interval (grid), or are
+// counted from the ends of its runs, or that has none (no interval). It notes the
+// verdict on each instant by itself.
+type policyFlow struct {
+	every   time.Duration
+	grid    bool
+	overlap pawl.Overlap
+	mode    string // of the catch-up: latest, earliest, all or none
+	most    int
+	within  time.Duration
+	limit   int // failures in a row that trip it; 0: it has no backoff policy
+
+	status                       pawl.Status
+	streak                       int
+	next, held, eligible, paused time.Duration
+	since, end                   time.Duration // of the process; of the last run
+	fired                        time.Duration // the newest instant that was run
+	attempt                      int           // of its run
+	runs, open, waits            []*policyRun
+	keyed                        *policyRun
+	verdicts                     map[time.Duration][]string
+}
+
+type policyRun struct {
+	number, attempt int
+	trigger         string
+	status          pawl.RunStatus
+	at, due         time.Duration // due: while it waits
+	began           time.Duration
+	again, asked    bool          // it makes up for a cancelled one; somebody wants it cancelled
+	ends            time.Duration // of one that is being cancelled
+}
+
+func (f *policyFlow) slots() int { return max(f.overlap.Parallel, 1) }
+
+func (f *policyFlow) after(t time.Duration) time.Duration {
+	switch {
+	case f.every == 0:
+		return never
+	case !f.grid:
+		return t + f.every
+	case t < 0:
+		return 0
+	}
+	return (t/f.every + 1) * f.every
+}
+
+// during is the next instant while a run is in flight.
+func (f *policyFlow) during(now time.Duration) time.Duration {
+	if !f.grid {
+		return never
+	}
+	return f.after(now)
+}
+
+// resume is the next instant of a flow that waited for somebody.
+func (f *policyFlow) resume(now time.Duration) time.Duration {
+	switch {
+	case f.grid || f.every == 0:
+		return f.after(now)
+	case f.end == never:
+		return now
+	}
+	return max(now, f.end+f.every)
+}
+
+// decide notes the verdict on the instants in from..to. W1.
+func (f *policyFlow) decide(from, to time.Duration, verdict string) {
+	if from == never || !f.grid {
+		return
+	}
+	for t := from; t <= to; t = f.after(t) {
+		f.verdicts[t] = append(f.verdicts[t], verdict)
+	}
+}
+
+// owed says whether a run waits before all others.
+func (f *policyFlow) owed() bool { return len(f.waits) > 0 && f.waits[0].again }
+
+// closed says whether the flow takes no start of its schedule. O1.
+func (f *policyFlow) closed() bool {
+	return (len(f.open) >= f.slots() || f.owed()) && len(f.waits) >= f.overlap.Buffer
+}
+
+// stuck says whether a streak at its limit lets nothing start. O4.
+func (f *policyFlow) stuck() bool {
+	return f.status == pawl.StatusTripped || len(f.open) > 0 && f.limit > 0 && f.streak >= f.limit
+}
+
+// due is when the flow does something by itself.
+func (f *policyFlow) due() time.Duration {
+	head := f.head()
+	if f.next == never || f.closed() || f.stuck() {
+		return head
+	}
+	tick := max(f.next, f.eligible)
+	if head == never {
+		return tick
+	}
+	return min(head, tick)
+}
+
+// head is when the first run that waits starts.
+func (f *policyFlow) head() time.Duration {
+	switch {
+	case f.stuck() || len(f.waits) == 0 || len(f.open) >= f.slots():
+		return never
+	case f.waits[0].trigger == "schedule":
+		return max(f.waits[0].due, f.eligible)
+	}
+	return f.waits[0].due
+}
+
+// advance does what there is to do in from..to: ends of runs that are being
+// cancelled, starts. What waits goes before the schedule.
+func (f *policyFlow) advance(from, to time.Duration) {
+	for now := from; ; {
+		at, ending := f.due(), f.ending()
+		if ending != nil && ending.ends <= to && (at == never || ending.ends < max(at, now)) {
+			now = max(now, ending.ends)
+			f.finish(ending, true, now.Truncate(time.Millisecond))
+			continue
+		}
+		if at == never || max(at, now) > to {
+			return
+		}
+		now = max(at, now)
+		if head := f.head(); head != never && head <= now {
+			f.begin(f.waits[0], now.Truncate(time.Millisecond))
+		} else {
+			f.tick(now.Truncate(time.Millisecond))
+		}
+	}
+}
+
+// ending is the run that is cancelled and ends first; nil: there is none.
+func (f *policyFlow) ending() (first *policyRun) {
+	for _, r := range f.open {
+		if r.asked && (first == nil || r.ends < first.ends) {
+			first = r
+		}
+	}
+	return first
+}
+
+// tick decides on the instants that have come. C1, C2.
+func (f *policyFlow) tick(now time.Duration) {
+	at, attempt, next, since := f.next, 1, f.during(now), f.held
+	f.held = never
+	switch {
+	case at == f.fired && f.mode == "all" && f.grid: // it was cancelled by a stop
+		attempt, next = f.attempt+1, since
+	case at == f.fired:
+		attempt = f.attempt + 1
+		f.decide(since, now, "coalesced")
+	default:
+		f.decide(since, at-1, "suppressed_backoff")
+		if at = f.tooOld(at, now); at > now {
+			f.next = at
+			return
+		}
+		at, next = f.choose(at, now)
+	}
+	r := f.newRun("schedule", at)
+	r.attempt, r.due = attempt, now
+	f.next, f.fired, f.attempt = next, at, attempt
+	if len(f.open) < f.slots() && !f.owed() {
+		f.begin(r, now)
+		return
+	}
+	if f.overlap.Cancel {
+		f.cancelAll(now)
+	}
+	f.accept(r)
+}
+
+// tooOld misses what is not caught up on.
+func (f *policyFlow) tooOld(first, now time.Duration) time.Duration {
+	oldest := time.Duration(0)
+	if f.mode == "none" {
+		oldest = f.since
+	}
+	if f.within > 0 {
+		oldest = max(oldest, now-f.within)
+	}
+	for first < min(oldest, now+1) {
+		f.decide(first, first, "missed")
+		first = f.after(first)
+	}
+	until := now
+	if first < f.since {
+		until = min(now, f.since-1)
+	}
+	for f.mode == "all" && f.grid && (until-first)/f.every >= time.Duration(f.most) {
+		f.decide(first, first, "missed")
+		first = f.after(first)
+	}
+	return first
+}
+
+// choose is the instant of first..now that is run.
+func (f *policyFlow) choose(first, now time.Duration) (at, next time.Duration) {
+	switch {
+	case !f.grid:
+		return first, never
+	case f.mode == "all":
+		return first, f.after(first)
+	case f.mode == "earliest":
+		f.decide(f.after(first), now, "coalesced")
+		return first, f.after(now)
+	}
+	at = now / f.every * f.every
+	f.decide(first, at-1, "coalesced")
+	return at, f.after(now)
+}
+
+func (f *policyFlow) newRun(trigger string, at time.Duration) *policyRun {
+	r := &policyRun{number: len(f.runs) + 1, attempt: 1, trigger: trigger, at: at, ends: never, began: never}
+	f.runs = append(f.runs, r)
+	return r
+}
+
+func (f *policyFlow) begin(r *policyRun, now time.Duration) {
+	f.waits = slices.DeleteFunc(f.waits, func(w *policyRun) bool { return w == r })
+	f.open = append(f.open, r)
+	r.status, r.began = pawl.RunRunning, now
+	f.status = pawl.StatusRunning
+}
+
+// accept lets a run wait, by when it is due.
+func (f *policyFlow) accept(r *policyRun) {
+	r.status = pawl.RunWaiting
+	i := 0
+	for i < len(f.waits) && (f.waits[i].again || !r.again && f.waits[i].due <= r.due) {
+		i++
+	}
+	f.waits = slices.Insert(f.waits, i, r)
+}
+
+// ask is a trigger. It returns the run, or why there is none.
+func (f *policyFlow) ask(at, now time.Duration, overlap pawl.Overlap, key bool) (*policyRun, error) {
+	if key && f.keyed != nil {
+		return f.keyed, nil
+	}
+	if f.stuck() {
+		return nil, pawl.ErrTripped
+	}
+	ready := len(f.waits) > 0 && (f.owed() || f.waits[0].due <= now)
+	free := len(f.open) < max(overlap.Parallel, 1) && !ready
+	switch {
+	case at > now || free || overlap.Cancel:
+	case overlap.Parallel == 0 && overlap.Buffer == 0:
+		return nil, pawl.ErrAlreadyRunning
+	case len(f.waits) >= overlap.Buffer:
+		return nil, pawl.ErrBufferFull
+	}
+	r := f.newRun("manual", now)
+	r.due = max(at, now)
+	if key {
+		f.keyed = r
+	}
+	switch {
+	case at > now:
+		f.accept(r)
+	case free:
+		f.begin(r, now)
+	default:
+		if overlap.Cancel {
+			f.cancelAll(now)
+		}
+		f.accept(r)
+	}
+	return r, nil
+}

@@ -352,7 +352,7 @@ func (c *campaign) checkRecovery(before file) {
 			got := c.file.steps[runName(id, s.Version+1)]
 			at, err := time.Parse(stampLayout, got.at)
 			require.NoError(c.t, err)
-			change, err := engine.Apply(s, c.interrupt(before, id, open), at, c.plan(id))
+			change, err := engine.Apply(s, c.interrupt(before, id, *open), at, c.plan(id))
 			require.NoError(c.t, err)
 			require.Equal(c.t, stepOf(change), got, runName(id, open.Number))
 			c.checkSettled(change.Runs[0])
@@ -508,7 +508,7 @@ func (c *campaign) checkLine(l line, before file, resets map[string]int) {
 // cancelled says whether a run that was to be cancelled is, or is about to be.
 func (c *campaign) cancelled(flow string, number int64) bool {
 	run := c.file.runs[runName(flow, number)]
-	ending := func(r engine.Run) bool { return r.Number == number && r.Ending }
+	ending := func(r *engine.Run) bool { return r.Number == number && r.Ending }
 	return run.Status == pawl.RunCancelled || slices.ContainsFunc(c.file.states[flow].Open, ending)
 }
 
@@ -597,7 +597,7 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 	}
 	for id, s := range before.states {
 		for _, run := range s.Open {
-			require.NoError(c.t, apply(id, c.interrupt(before, id, run)))
+			require.NoError(c.t, apply(id, c.interrupt(before, id, *run)))
 		}
 		if s.Registered && c.plan(id).Schedule == nil {
 			require.NoError(c.t, apply(id, engine.Retire{}))

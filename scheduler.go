@@ -35,8 +35,8 @@ type Scheduler struct {
 // registration is a flow as it was registered.
 type registration struct {
 	engine.Flow
-	timing    timing
-	job       Job // as it was given; what runs is wrapped in the middleware
+	timing    *timing // until it is registered: the plan has the schedule
+	job       Job     // as it was given; what runs is wrapped in the middleware
 	resources []Resource
 	wraps     []func(Job) Job // of this flow
 }
@@ -154,12 +154,13 @@ func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption)
 	if s.started {
 		return fmt.Errorf("register %s: %w", show(id), ErrStarted)
 	}
-	r := &registration{job: job, timing: when, Flow: engine.Flow{ID: id, Plan: engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
+	r := &registration{job: job, timing: &when, Flow: engine.Flow{ID: id, Plan: engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
 	if err := s.check(r, opts); err != nil {
 		err = fmt.Errorf("register %s: %w", show(id), err)
 		s.errs = append(s.errs, err)
 		return err
 	}
+	r.timing = nil
 	s.flows = append(s.flows, r)
 	s.byID[id] = r
 	return nil
@@ -207,8 +208,12 @@ func (s *Scheduler) checkPlan(p engine.Plan) error {
 
 // checkFormer finds two flows that want the state of the same one.
 func (s *Scheduler) checkFormer(r *registration) error {
+	former := r.Plan.FormerID
+	if former == "" {
+		return nil
+	}
 	for _, other := range s.flows {
-		if former := r.Plan.FormerID; former != "" && other.Plan.FormerID == former {
+		if other.Plan.FormerID == former {
 			return fmt.Errorf("%w: flow %q has the former id %q too", ErrInvalidFlow, other.ID, former)
 		}
 	}

@@ -55,16 +55,20 @@ func WithOverlapOnce(o Overlap) TriggerOption {
 	}
 }
 
-func ask(opts []TriggerOption) (a engine.Ask, err error) {
+func ask(opts []TriggerOption) (engine.Ask, error) {
+	if len(opts) == 0 {
+		return engine.Ask{}, nil
+	}
+	a := new(engine.Ask)
 	for _, opt := range opts {
 		if opt == nil {
 			continue
 		}
-		if err := opt(&a); err != nil {
-			return a, err
+		if err := opt(a); err != nil {
+			return *a, err
 		}
 	}
-	return a, a.Validate()
+	return *a, a.Validate()
 }
 
 // Trigger starts a run of a flow now, whatever its schedule, and ignores a

@@ -123,7 +123,9 @@ func (b *batch) add(c command, before *State, change Change) {
 		b.tokens[token{c.flow, change.Token.Key}] = change.Token
 	}
 	c.flow.next = change.State
-	b.Join = c.join
+	if c.join != nil {
+		b.Join = c.join
+	}
 	b.Changes = append(b.Changes, change)
 	b.flows = append(b.flows, c.flow)
 }

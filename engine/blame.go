@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -78,7 +77,6 @@ func (e *Engine) replace(f *flow, s *State) {
 	for _, l := range f.limits {
 		l.running += s.InFlight - before.InFlight
 	}
-	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool { return !s.has(x.run.Number) })
 	if before.onTrial() {
 		e.trials.running--
 	}

@@ -15,8 +15,9 @@ import (
 type driver struct {
 	counters Counters
 	owner    Owner
-	batch    batch // the last one, for its memory
-	ownerNew bool  // the owner's row is not as it stands in the store
+	batch    batch     // the last one, for its memory
+	gathered []command // likewise
+	ownerNew bool      // the owner's row is not as it stands in the store
 	loops    loops
 	suspects loops // of suspects
 	trials   trials
@@ -113,7 +114,7 @@ func (e *Engine) drive() {
 // gather waits for something to do, and takes with it whatever else is ready:
 // all that queued up while the last commit was syncing shares the next one.
 func (e *Engine) gather() []command {
-	batch := e.batch.commands[:0]
+	batch := e.gathered[:0]
 	e.arm()
 	select {
 	case c := <-e.urgent:
@@ -236,7 +237,7 @@ func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Millisecon
 // rejects is applied again on states read from the store; a flow that is
 // rejected once more is answered with the error, and nobody waits for it.
 func (e *Engine) commit(commands []command) {
-	together := commands[:0:len(commands)]
+	together := commands[:0]
 	var alone []command
 	for _, c := range commands {
 		if c.join != nil || c.do != nil {
@@ -246,6 +247,7 @@ func (e *Engine) commit(commands []command) {
 		}
 	}
 	e.commitAll(together)
+	e.gathered = e.batch.commands
 	for _, c := range alone {
 		if c.do != nil && !c.inbox {
 			e.reply(c, c.do())
@@ -267,6 +269,7 @@ func (e *Engine) commitAll(commands []command) {
 	reloaded := map[*flow]bool{}
 	for range 3*len(commands) + 2 { // a flow is rejected twice at most, an answer once, and a join fails once
 		b := e.apply(commands)
+		e.fillSlots(&b)
 		err := e.write(b)
 		if failed := new(JoinFailed); errors.As(err, &failed) {
 			commands[0] = failed.outcome(commands[0])
@@ -344,10 +347,13 @@ func (e *Engine) publish(b batch) {
 			e.Logger.Warn("pawl: a job goes on after its run was closed", "flow", c.ID, "run", c.Leak)
 		}
 		e.log(c)
+		f.forgetJobs(c.Runs)
 		f.announce(c)
 	}
-	for _, f := range b.flows {
-		e.look(f)
+	for i, f := range b.flows {
+		if f.state.Load() == b.Changes[i].State { // its last change
+			e.look(f)
+		}
 	}
 }
 

@@ -108,13 +108,24 @@ func startRig(t *testing.T, path string, flows ...engine.Flow) *rig {
 
 func startRigAt(t *testing.T, path string, now func() time.Time, flows ...engine.Flow) *rig {
 	t.Helper()
+	return startRigWith(t, path, engine.Config{Now: now}, flows...)
+}
+
+// startLimited starts with a limit on the runs in flight of all flows.
+func startLimited(t *testing.T, path string, most int, flows ...engine.Flow) *rig {
+	t.Helper()
+	return startRigWith(t, path, engine.Config{Now: time.Now, MaxRunning: most}, flows...)
+}
+
+func startRigWith(t *testing.T, path string, cfg engine.Config, flows ...engine.Flow) *rig {
+	t.Helper()
+	now := cfg.Now
 	real, err := store.Open(t.Context(), path, store.Options{Owner: store.Self(now())})
 	require.NoError(t, err)
 	r := &rig{store: &faulty{Store: real}, real: real, path: path, log: &bytes.Buffer{}}
-	r.Engine, err = engine.Start(t.Context(), engine.Config{
-		Store: r.store, Owner: store.Self(now()), Now: now, StopTimeout: 30 * time.Second, Grace: 5 * time.Second,
-		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}, flows)
+	cfg.Store, cfg.Owner, cfg.StopTimeout, cfg.Grace = r.store, store.Self(now()), 30*time.Second, 5*time.Second
+	cfg.Logger = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	r.Engine, err = engine.Start(t.Context(), cfg, flows)
 	require.NoError(t, err)
 	return r
 }

@@ -63,7 +63,7 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 // then. One that only a backfill is in the way of waits for the end of its run.
 func (s *State) blocked(p Plan) bool {
 	return (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p) &&
-		(len(s.Open) == 0 || slices.ContainsFunc(s.Open, func(r Run) bool { return r.Trigger != TriggerBackfill }))
+		(len(s.Open) == 0 || slices.ContainsFunc(s.Open, func(r *Run) bool { return r.Trigger != TriggerBackfill }))
 }
 
 // interrupt settles a run whose process died, as a failure if it is to blame.
@@ -171,7 +171,7 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 	}
 	run.Ending = true
 	c.Open = slices.Clone(c.Open)
-	c.Open[slices.IndexFunc(c.Open, func(r Run) bool { return r.Number == run.Number })] = run
+	c.Open[slices.IndexFunc(c.Open, func(r *Run) bool { return r.Number == run.Number })] = &run
 	c.record(run)
 	return nil
 }
@@ -255,11 +255,11 @@ func (c *Change) close(run Run, now time.Time) {
 }
 
 // without is the runs in flight but one of them; it leaves the old state as it was.
-func without(open []Run, number int64) []Run {
+func without(open []*Run, number int64) []*Run {
 	if len(open) == 1 {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(open), func(r Run) bool { return r.Number == number })
+	return slices.DeleteFunc(slices.Clone(open), func(r *Run) bool { return r.Number == number })
 }
 
 // fail draws the consequence of a failure. With a policy a flow is never failed,

@@ -255,7 +255,7 @@ func (c *Change) backlog(p Plan) bool {
 // busySchedule says whether a run of the schedule is in flight, or waits.
 func (s *State) busySchedule() bool {
 	scheduled := func(r *Run) bool { return r.Trigger == TriggerSchedule }
-	return slices.ContainsFunc(s.Open, func(r Run) bool { return scheduled(&r) }) || slices.ContainsFunc(s.Queue, scheduled)
+	return slices.ContainsFunc(s.Open, scheduled) || slices.ContainsFunc(s.Queue, scheduled)
 }
 
 // resume plans the next run of a flow that waited for a reset or whose schedule

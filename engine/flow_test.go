@@ -55,7 +55,7 @@ func stateIn(status Status, p Plan) State {
 		s.LastError, s.ErrorKey = "before", 39
 		s.NextRun = p.Schedule.During(at(0), at(0))
 		s.NextEligible = at(-1)
-		s.Open = []Run{{Key: 40, Prev: 39, RunInfo: RunInfo{
+		s.Open = []*Run{{Key: 40, Prev: 39, RunInfo: RunInfo{
 			FlowID: "f", Number: 4, Trigger: TriggerSchedule, Status: RunRunning, Attempt: 1,
 			ScheduledAt: at(0), StartedAt: at(0),
 		}}}
@@ -230,7 +230,8 @@ func TestReserveStampsTheRunAndKeepsWindowAndError(t *testing.T) {
 	assert.Equal(t, Run{Key: 41, Prev: 40, RunInfo: RunInfo{
 		FlowID: "f", Number: 5, Trigger: TriggerManual, Status: RunRunning, Attempt: 1, ScheduledAt: at(10), StartedAt: at(10),
 	}}, c.Runs[0])
-	assert.Equal(t, c.Runs, c.Open)
+	require.Len(t, c.Open, 1)
+	assert.Equal(t, c.Runs[0], *c.Open[0])
 }
 
 // T1: the two refusals are told apart.

@@ -54,10 +54,9 @@ func (e *Engine) launch(f *flow, r *Run) {
 }
 
 // steer follows what was asked for of jobs at work.
-func (e *Engine) steer(f *flow, open []Run) {
-	for i := range open {
-		r := &open[i]
-		at := slices.IndexFunc(f.jobs, func(x *execution) bool { return x.run.Number == r.Number })
+func (e *Engine) steer(f *flow, open []*Run) {
+	for i, r := range open {
+		at := f.jobOf(r.Number, i)
 		switch {
 		case at < 0 && !e.ending:
 			e.launch(f, r)
@@ -71,6 +70,28 @@ func (e *Engine) steer(f *flow, open []Run) {
 			time.AfterFunc(CancelGrace, func() { e.send(command{flow: f, event: Timeout{Run: number}}) })
 		}
 	}
+}
+
+// forgetJobs forgets the jobs of runs that are not in flight any more.
+func (f *flow) forgetJobs(runs []Run) {
+	for i := range runs {
+		r := &runs[i]
+		if r.Was != RunRunning || r.Status == RunRunning {
+			continue
+		}
+		if at := f.jobOf(r.Number, 0); at >= 0 {
+			f.jobs = slices.Delete(f.jobs, at, at+1)
+		}
+	}
+}
+
+// jobOf is the index of a run's job; -1: it has none. Jobs are mostly in the order of
+// the runs in flight, so it is likely the one at the run's place.
+func (f *flow) jobOf(number int64, likely int) int {
+	if likely < len(f.jobs) && f.jobs[likely].run.Number == number {
+		return likely
+	}
+	return slices.IndexFunc(f.jobs, func(x *execution) bool { return x.run.Number == number })
 }
 
 // send gives the driver a command that nobody waits for.
@@ -104,7 +125,7 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 			x.stop()
 			x.timer.Stop()
 		}
-		c := command{flow: x.flow, event: outcome}
+		c := command{flow: x.flow}
 		if stopped {
 			c.event = Cancel{Run: x.run.Number, Error: "cancelled: " + outcome.Error}
 		} else {
@@ -129,7 +150,11 @@ func (x *execution) joined(o *Outcome) any {
 
 // take translates what a job returned.
 func (o *Outcome) take(err error) {
-	var a *advice
+	if err == nil {
+		o.Error = ""
+		return
+	}
+	var a *advice // which costs an allocation
 	if errors.As(err, &a) {
 		o.Permanent, o.RetryAfter = a.permanent, a.retryAfter
 		if a.skipped {

@@ -69,7 +69,7 @@ func (s *State) pending(schedule Schedule) time.Time {
 
 // tripHolds says whether a trip holds instants back, also while a probe runs.
 func (c *Change) tripHolds() bool {
-	return c.Status == StatusTripped || slices.ContainsFunc(c.Open, c.probes)
+	return c.Status == StatusTripped || slices.ContainsFunc(c.Open, func(r *Run) bool { return c.probes(*r) })
 }
 
 // hold is why instants from Held on are not run.

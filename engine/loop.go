@@ -78,6 +78,9 @@ func (l *loops) set(f *flow, due time.Time) {
 	}
 }
 
+// isDue asks a flow to do what it is due for.
+var isDue Event = Reserve{Trigger: TriggerSchedule}
+
 // takeDue adds a reserve for each flow that is due, at most n, and takes it off the
 // heap until its state calls for another wait. It says whether it left some for
 // the next batch.
@@ -88,7 +91,7 @@ func (l *loops) takeDue(batch []command, now time.Time, n int) (_ []command, mor
 		}
 		f := l.heap[0]
 		l.set(f, time.Time{})
-		batch = append(batch, command{flow: f, event: Reserve{Trigger: TriggerSchedule}})
+		batch = append(batch, command{flow: f, event: isDue})
 	}
 	return batch, true
 }

@@ -48,8 +48,8 @@ type pruning struct {
 }
 
 // begin remembers a flow as the store has it.
-func (p *pruning) begin(s *State) {
-	p.pruned, p.looked, p.spared, p.oldest, p.key = s.Pruned, s.Pruned, s.Pruned > 0, s.CreatedAt, s.CreatedAt
+func (p *pruning) begin(s *State, pruned int64) {
+	p.pruned, p.looked, p.spared, p.oldest, p.key = pruned, pruned, pruned > 0, s.CreatedAt, s.CreatedAt
 }
 
 // start lets a start be over before anything is looked at.

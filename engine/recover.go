@@ -133,7 +133,7 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 		}
 		s.ID = f.id // the same text, kept once
 		e.replace(f, s)
-		f.pruning.begin(s)
+		f.pruning.begin(s, snapshot.Pruned[s.Key])
 	}
 	e.lastKey = snapshot.Counters.Flow
 	for _, f := range all.ordered[:len(flows)] {

@@ -104,6 +104,7 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	}
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
 	e.replace(f, &state)
+	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool { return !state.has(x.run.Number) })
 	e.refill(f)
 	f.lookAgain()
 	return nil

@@ -127,10 +127,12 @@ func (c *Change) cancelOthers(run Run, now time.Time) {
 		c.cancelWaiting(other, why, now)
 	}
 	c.Open = slices.Clone(c.Open)
-	for i := range c.Open {
-		if r := &c.Open[i]; !r.Ending {
-			r.Ending, r.Was = true, RunRunning
-			c.Runs = append(c.Runs, *r)
+	for i, r := range c.Open {
+		if !r.Ending {
+			asked := *r
+			asked.Ending, asked.Was = true, RunRunning
+			c.Open[i] = &asked
+			c.record(asked)
 		}
 	}
 	c.note("run " + fmt.Sprint(run.Number) + " cancels what is in flight")
@@ -172,8 +174,8 @@ func (c *Change) open(run Run, now time.Time, p Plan) {
 	c.Status = StatusRunning
 	c.InFlight++
 	c.LastRun = now
-	c.Open = append(slices.Clip(c.Open), run)
 	c.record(run)
+	c.Open = append(slices.Clip(c.Open), &c.Runs[len(c.Runs)-1])
 }
 
 // tickAt is when an instant of the schedule starts a run, or joins those that

@@ -128,15 +128,14 @@ type Run struct {
 // State is all that decides what may happen to a flow.
 type State struct {
 	FlowInfo
-	Key      int64 // of the flow's rows
-	LastKey  int64 // of the newest run's row; 0: never run
-	ErrorKey int64 // of the row of the run that LastError is from; 0: none
-	Attempt  int   // of the newest run of the schedule
-	Open     []Run // in flight, oldest first
+	Key      int64  // of the flow's rows
+	LastKey  int64  // of the newest run's row; 0: never run
+	ErrorKey int64  // of the row of the run that LastError is from; 0: none
+	Attempt  int    // of the newest run of the schedule
+	Open     []*Run // in flight, oldest first; nobody changes one
 
 	LastSeq    int64 // of the newest transition's row
 	StreakFrom int64 // lowest run of the failures in a row; 0: there are none
-	Pruned     int64 // the highest run that was deleted, when it was read; 0: none
 
 	// The first of those that wait, in their order; the others stay in the store.
 	Queue []*Run
@@ -144,11 +143,12 @@ type State struct {
 }
 
 // run finds a run in flight.
-func (s State) run(number int64) (Run, error) {
+func (s *State) run(number int64) (Run, error) {
 	for _, r := range s.Open {
 		if r.Number == number {
-			r.Was = RunRunning
-			return r, nil
+			run := *r
+			run.Was = RunRunning
+			return run, nil
 		}
 	}
 	return Run{}, fmt.Errorf("%w: run %d of flow %q", errNotOpen, number, s.ID)
@@ -156,7 +156,7 @@ func (s State) run(number int64) (Run, error) {
 
 // has says whether a run is in flight.
 func (s *State) has(number int64) bool {
-	return slices.ContainsFunc(s.Open, func(r Run) bool { return r.Number == number })
+	return slices.ContainsFunc(s.Open, func(r *Run) bool { return r.Number == number })
 }
 
 // Change is a transition: the next state of a flow with the rows that record it.

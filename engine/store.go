@@ -82,12 +82,13 @@ type Snapshot struct {
 	Generation int64  // starts so far
 	Counters
 	Flows      []*State
-	LastAt     time.Time // of the newest transition
-	Previous   *Owner    // the owner before this one; nil: there was none
-	Waiting    []Command // commands that nobody has answered
-	Ends       []End     // of runs in flight, that the store did not take any more
-	Violations []string  // what contradicts itself in the store, as far as a start looks
-	Doubt      string    // why the store is taken for a copy or a backup; empty: it is not
+	Pruned     map[int64]int64 // the highest run that was deleted, of flows with such, by their keys
+	LastAt     time.Time       // of the newest transition
+	Previous   *Owner          // the owner before this one; nil: there was none
+	Waiting    []Command       // commands that nobody has answered
+	Ends       []End           // of runs in flight, that the store did not take any more
+	Violations []string        // what contradicts itself in the store, as far as a start looks
+	Doubt      string          // why the store is taken for a copy or a backup; empty: it is not
 }
 
 // Batch is what one transaction holds, in order.

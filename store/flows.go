@@ -57,7 +57,7 @@ type flowRow struct {
 func (r flowRow) state() engine.State {
 	return engine.State{
 		Key: r.Key, LastKey: r.LastKey, ErrorKey: r.ErrorKey, Attempt: r.Attempt,
-		LastSeq: r.LastSeq, StreakFrom: r.StreakFrom, Pruned: r.Pruned,
+		LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
 		FlowInfo: engine.FlowInfo{
 			ID: r.ID, Position: r.Position, Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone,
 			Backoff: r.Backoff, StreakLimit: r.StreakLimit, Status: statuses.word(r.Status),

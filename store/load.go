@@ -23,7 +23,7 @@ func (s *Store) Load(ctx context.Context) (engine.Snapshot, error) {
 }
 
 func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
-	if snap.Flows, err = s.states(ctx, "", null); err != nil {
+	if snap.Flows, snap.Pruned, err = s.states(ctx, "", null); err != nil {
 		return snap, fmt.Errorf("flows: %w", err)
 	}
 	if snap.Database, snap.Generation, err = s.identity(ctx); err != nil {
@@ -74,7 +74,7 @@ func (r *Reader) violations(ctx context.Context) []string {
 
 // Reload implements [engine.Store].
 func (s *Store) Reload(ctx context.Context, flow int64) (engine.State, engine.Counters, error) {
-	states, err := s.states(ctx, " WHERE s.key = ?", flow)
+	states, _, err := s.states(ctx, " WHERE s.key = ?", flow)
 	if err != nil {
 		return engine.State{}, engine.Counters{}, err
 	}
@@ -93,8 +93,9 @@ func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error)
 	return s.inbox.poll(ctx, again)
 }
 
-// states reads flows with their runs in flight.
-func (s *Store) states(ctx context.Context, where string, key int64) (states []*engine.State, err error) {
+// states reads flows with their runs in flight, and up to where history was deleted.
+func (s *Store) states(ctx context.Context, where string, key int64) (states []*engine.State, pruned map[int64]int64, err error) {
+	pruned = map[int64]int64{}
 	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
 		if !statuses.has(row.Status) {
 			return fmt.Errorf("flow %q has the unknown status %d: was its row edited? pawl verify names what does not fit", row.ID, row.Status)
@@ -105,14 +106,17 @@ func (s *Store) states(ctx context.Context, where string, key int64) (states []*
 				return fmt.Errorf("flow %q has %d runs in flight that cannot be found; was its row edited? pawl verify names what does not fit: %w", row.ID, row.InFlight, err)
 			}
 		}
+		if row.Pruned != 0 {
+			pruned[row.Key] = row.Pruned
+		}
 		states = append(states, &state)
 		return nil
 	})
-	return states, err
+	return states, pruned, err
 }
 
 // openRuns walks back from a flow's newest run until all in flight are found.
-func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []engine.Run, err error) {
+func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []*engine.Run, err error) {
 	const queued = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 	const one = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow WHERE r.key = :key`
@@ -122,7 +126,8 @@ WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 		return nil, err
 	}
 	for _, row := range rows {
-		open = append(open, row.run())
+		run := row.run()
+		open = append(open, &run)
 	}
 	for key := flow.LastKey; key != 0 && len(open) < flow.InFlight; {
 		args["key"] = key
@@ -132,7 +137,7 @@ WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 		}
 		run := rows[0].run()
 		if run.Status == engine.RunRunning && !run.Queued {
-			open = append(open, run)
+			open = append(open, &run)
 		}
 		if run.Prev >= key {
 			return nil, fmt.Errorf("run %d points at key %d as the run before", run.Number, run.Prev)
@@ -142,7 +147,7 @@ WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 	if len(open) != flow.InFlight {
 		return nil, fmt.Errorf("its history has %d", len(open))
 	}
-	slices.SortFunc(open, func(a, b engine.Run) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(open, func(a, b *engine.Run) int { return cmp.Compare(a.Number, b.Number) })
 	return open, nil
 }
 

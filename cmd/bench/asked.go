@@ -13,6 +13,9 @@ var questions = []asked{
 	{"`Client.Status`", "client.status"},
 	{"`Client.Runs`, newest of all", "client.log"},
 	{"`Client.Runs`, newest of a flow", "client.newest"},
+	{"`Runner.Why`, an instant that was run", "why.runner"},
+	{"`Client.Why`, an instant that was run", "why.client"},
+	{"`Client.Why`, an instant in a range that was not", "why.range"},
 	{"`pawl status`, a process", "program.status"},
 	{"`pawl status FLOW`, a process", "program.status-one"},
 	{"`pawl history FLOW`, a process", "program.history"},
@@ -23,8 +26,9 @@ func (r results) questionsTable(z sizes) table {
 	t := table{
 		title: "History: questions",
 		text: fmt.Sprintf(`Milliseconds to an answer, p50 / p99 of %d asked of random flows out of %s (%d for the oldest, %d for a process, which starts and ends), medians of the rounds, by runs in the file.
-Answers have %d runs, those of a process what it prints by default; the oldest are the last page of a flow's history, which is found by walking all of it.`,
-			askedTimes, grouped(knownFlows), askedTimes/4, programTimes, page),
+Answers have %d runs, those of a process what it prints by default; the oldest are the last page of a flow's history. Why is asked about
+instants of all of the history, and of %d ranges of each flow before it.`,
+			askedTimes, grouped(knownFlows), askedTimes/4, programTimes, page, missedRanges),
 		head: []string{""},
 	}
 	for _, n := range z.history {

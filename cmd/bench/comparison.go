@@ -11,10 +11,11 @@ func (r results) durableTable(peers []peer.Peer) table {
 	t := table{
 		title: "Durable, beside others",
 		text: `Jobs a second, each durable when its insert or Trigger returns and when it has ended. One by one: inserted or triggered by 100 goroutines (1 if that is better) and worked at the same
-time; CPU and bytes written are of that. After a batch: inserted 1,000 at a time, then worked; Pawl has no batch of runs. Light: 50 jobs a second, from insert to the first line of the job.`,
+time; CPU and bytes written are of that. After a batch: inserted 1,000 at a time, then worked; of Pawl by TriggerMany. Jobs have a number as their input; only those of the first line, each a flow of
+its own, and of the yardstick have none. Light: 50 jobs a second, from insert to the first line of the job.`,
 		head: []string{"", "one by one, jobs/s", "CPU per job, µs", "written per job, B", "batch insert, jobs/s", "work after it, jobs/s", "light p50, ms", "light p99, ms"},
 	}
-	for _, name := range append([]string{"pawl", "yardstick"}, namesOf(peers)...) {
+	for _, name := range append([]string{"pawl", queueName, "yardstick"}, namesOf(peers)...) {
 		cells := r.peerCells(peersOneByOne, name, "rate", "cpu", "written")
 		cells = append(cells, r.peerCells(peersBatch, name, "insert", "work")...)
 		cells = append(cells, r.peerCells(peersLight, name, "p50", "p99")...)
@@ -61,6 +62,8 @@ func shown(name string) string {
 	switch name {
 	case "pawl":
 		return "**Pawl**"
+	case queueName:
+		return "**" + queueName + "**"
 	case "yardstick":
 		return "(yardstick)"
 	}
@@ -71,7 +74,7 @@ func shown(name string) string {
 func (r results) bestPeer(experiment, value string) (best float64) {
 	for name := range r[experiment] {
 		peer, ok := strings.CutSuffix(name, "."+value)
-		if !ok || peer == "pawl" || peer == "yardstick" || strings.Contains(peer, "PostgreSQL") {
+		if !ok || peer == "pawl" || peer == queueName || peer == "yardstick" || peer == serverName {
 			continue
 		}
 		best = max(best, median(r.of(experiment, name)))

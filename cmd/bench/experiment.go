@@ -51,6 +51,7 @@ type sizes struct {
 	rates    []int // triggers a second
 	firings  []firing
 	flows    []int // registered and idle
+	waiting  []int // runs that wait in the file
 	history  []int // runs in the file
 	quiet    time.Duration
 }
@@ -59,12 +60,12 @@ var (
 	few = sizes{
 		inFlight: []int{1, 10, 100, 1000}, rates: []int{50, 500, 5000},
 		firings: []firing{{1000, 1, 6}, {10_000, 1, 6}, {100_000, 10, 10}},
-		flows:   []int{1000, 10_000, 100_000}, history: []int{100_000, 1_000_000}, quiet: 15 * time.Second,
+		flows:   []int{1000, 10_000, 100_000}, waiting: []int{0, 10_000, 1_000_000}, history: []int{100_000, 1_000_000}, quiet: 15 * time.Second,
 	}
 	all = sizes{
 		inFlight: []int{1, 3, 10, 30, 100, 300, 1000}, rates: []int{10, 50, 500, 5000, 10_000},
 		firings: []firing{{100, 1, 10}, {1000, 1, 10}, {10_000, 1, 10}, {20_000, 1, 10}, {40_000, 1, 10}, {100_000, 10, 20}},
-		flows:   []int{1000, 10_000, 100_000, 1_000_000}, history: []int{10_000, 100_000, 1_000_000, 10_000_000}, quiet: time.Minute,
+		flows:   []int{1000, 10_000, 100_000, 1_000_000}, waiting: []int{0, 10_000, 100_000, 1_000_000}, history: []int{10_000, 100_000, 1_000_000, 10_000_000}, quiet: time.Minute,
 	}
 )
 
@@ -92,6 +93,9 @@ func experiments(z sizes) []experiment {
 		x = append(x, flowsExperiment(n))
 	}
 	x = append(x, ranExperiment)
+	for _, n := range z.waiting {
+		x = append(x, waitingExperiment(n))
+	}
 	for _, n := range z.history {
 		x = append(x, historyExperiment(n))
 	}

@@ -33,6 +33,7 @@ func historyExperiment(n int) experiment {
 			{"runner", askRunner},
 			{"client", askClient},
 			{"program", askProgram},
+			{"why", askWhy}, // last, since it changes the schedules
 		},
 	}
 }

@@ -21,7 +21,7 @@ func machine() string {
 // peersHead is the versions and settings of the peers.
 func peersHead() string {
 	var b strings.Builder
-	for _, p := range peer.All() {
+	for _, p := range append([]peer.Peer{peer.PawlQueue()}, peer.All()...) {
 		fmt.Fprintf(&b, "- %s %s: %s.\n", p.Name, version(p.Module), strings.TrimSuffix(p.Settings, "."))
 	}
 	return b.String()

@@ -10,8 +10,8 @@ import (
 )
 
 // makeHistory makes a database of knownFlows flows with n runs in all, as if Pawl
-// had run them: it runs every flow once, moves that into the past and repeats
-// it by SQL.
+// had run them every second by a schedule: it runs every flow once, moves that
+// into the past and repeats it by SQL.
 func makeHistory(ctx context.Context, file string, n int) (err error) {
 	r, err := start(ctx, file, knownFlows, noop)
 	if err != nil {
@@ -67,19 +67,20 @@ FROM (SELECT flow, max(seq) AS seq FROM pawl_transition_log GROUP BY flow) w WHE
 type past struct {
 	db    *sql.DB
 	times int   // it is to be repeated
-	step  int64 // milliseconds from one repetition to the next
-	back  int64 // milliseconds by which it moves
+	step  int64 // milliseconds from one repetition to the next, whole seconds
+	back  int64 // milliseconds by which it moves, whole seconds
 }
 
 func (p *past) measure(ctx context.Context) error {
-	const query = `SELECT max(at) - min(at) + 1 FROM pawl_transition_log WHERE run_number IS NOT NULL`
+	const query = `SELECT ((max(at) - min(at)) / 1000 + 1) * 1000 FROM pawl_transition_log WHERE run_number IS NOT NULL`
 	err := p.db.QueryRowContext(ctx, query).Scan(&p.step)
 	p.back = p.step*int64(p.times) + 60_000
 	return err
 }
 
 func (p *past) moveRuns() string {
-	return fmt.Sprintf(`UPDATE pawl_run_log SET scheduled_at = scheduled_at - %[1]d, started_at = started_at - %[1]d,
+	return fmt.Sprintf(`UPDATE pawl_run_log SET trigger = 0,
+    scheduled_at = (SELECT min(scheduled_at) / 1000 * 1000 FROM pawl_run_log) - %[1]d, started_at = started_at - %[1]d,
     finished_at = finished_at - %[1]d`, p.back)
 }
 
@@ -94,8 +95,10 @@ func (p *past) movePlans() string {
 // moveStates leaves every flow as its last run does.
 func (p *past) moveStates() string {
 	return fmt.Sprintf(`UPDATE pawl_flow_state SET run_count = run_count + %[1]d, last_number = last_number + %[1]d,
+    last_scheduled = (SELECT min(scheduled_at) FROM pawl_run_log) + %[1]d * %[4]d, fired = fired + 1 + %[1]d, attempt = 1,
+    last_seq = last_seq + %[1]d * 2 * %[2]d,
     version = version + 2 * %[1]d, last_key = last_key + %[1]d * %[2]d, last_run = last_run - %[3]d, last_end = last_end - %[3]d,
-    updated_at = updated_at - %[3]d`, p.times, knownFlows, p.back-p.step*int64(p.times))
+    updated_at = updated_at - %[3]d`, p.times, knownFlows, p.back-p.step*int64(p.times), p.step)
 }
 
 func (p *past) laterRun() map[string]string {
@@ -112,6 +115,7 @@ func (p *past) laterTransition() map[string]string {
 	later := fmt.Sprintf(" + i * %d", p.step)
 	return map[string]string{
 		"seq":         fmt.Sprintf("seq + i * 2 * %d", knownFlows),
+		"prev":        fmt.Sprintf("prev + i * 2 * %d", knownFlows), // see linkPast
 		"run_number":  "run_number + i",
 		"run_count":   "run_count + i",
 		"version":     "version + 2 * i",
@@ -119,6 +123,12 @@ func (p *past) laterTransition() map[string]string {
 		"at":          "at" + later, "last_run": "last_run" + later,
 	}
 }
+
+// linkPast makes the first transition of a repeated run follow the last one of the run
+// before: the one that follows it in the template, a repetition earlier.
+var linkPast = fmt.Sprintf(`CREATE INDEX temp.later ON template (prev);
+UPDATE template SET prev = (SELECT l.seq FROM template l WHERE l.prev = template.seq) - 2 * %d
+WHERE NOT EXISTS (SELECT 1 FROM template e WHERE e.seq = template.prev);`, knownFlows)
 
 // repeat appends the rows of a table again and again, with some columns changed.
 func (p *past) repeat(ctx context.Context, table string, change map[string]string) error {
@@ -142,17 +152,18 @@ func (p *past) repeat(ctx context.Context, table string, change map[string]strin
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	where := ""
+	where, link := "", ""
 	if table == "pawl_transition_log" {
-		where = "WHERE run_number IS NOT NULL" // an adoption is not repeated
+		where, link = "WHERE run_number IS NOT NULL", linkPast // an adoption is not repeated
 	}
 	if err := rows.Close(); err != nil {
 		return err
 	}
 	_, err = p.db.ExecContext(ctx, fmt.Sprintf(`CREATE TEMP TABLE template AS SELECT * FROM %[1]s %[2]s ORDER BY 1;
+%[6]s
 WITH RECURSIVE turns (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM turns WHERE i < %[3]d)
 INSERT INTO main.%[1]s (%[4]s) SELECT %[5]s FROM turns CROSS JOIN template;
-DROP TABLE template`, table, where, p.times, strings.Join(names, ", "), strings.Join(exprs, ", ")))
+DROP TABLE template`, table, where, p.times, strings.Join(names, ", "), strings.Join(exprs, ", "), link))
 	return err
 }
 

@@ -10,7 +10,6 @@ import (
 )
 
 // The work that other libraries are measured at, and Pawl in turn with them.
-// Batches are theirs alone: Pawl cannot insert many at once.
 const (
 	peersOneByOne = "peers-" + peer.OneByOne
 	peersBatch    = "peers-" + peer.Batch
@@ -18,6 +17,11 @@ const (
 	peersIdle     = "peers-" + peer.Idle
 	peersFiring   = "peers-" + peer.Firing
 )
+
+// Sides that the targets name.
+var queueName = peer.PawlQueue().Name
+
+const serverName = "River, PostgreSQL"
 
 const (
 	peerInserters = 100
@@ -27,6 +31,7 @@ const (
 
 func peerExperiments(peers []peer.Peer) []experiment {
 	pawl := func(m measure) []side { return []side{{"pawl", m}} }
+	queues := append([]peer.Peer{peer.PawlQueue()}, peers...)
 	return []experiment{
 		{name: peersOneByOne, sides: append([]side{
 			{"pawl", func(ctx context.Context, t trial) (values, error) {
@@ -35,8 +40,8 @@ func peerExperiments(peers []peer.Peer) []experiment {
 			{"yardstick", func(ctx context.Context, t trial) (values, error) {
 				return runsOfYardstick(ctx, t, peerInserters)
 			}},
-		}, sidesOf(peers, peer.OneByOne)...)},
-		{name: peersBatch, sides: sidesOf(peers, peer.Batch)},
+		}, sidesOf(queues, peer.OneByOne)...)},
+		{name: peersBatch, sides: sidesOf(queues, peer.Batch)},
 		{name: peersLight, long: true, sides: append(pawl(func(ctx context.Context, t trial) (values, error) {
 			return latencyAtRate(ctx, t, peerRate)
 		}), sidesOf(peers, peer.Light)...)},

@@ -10,7 +10,7 @@ import (
 func (r results) plots(z sizes) map[string]chart.Figure {
 	return map[string]chart.Figure{
 		"runs.svg": r.runsPlot(z), "latency.svg": r.latencyPlot(z), "firing.svg": r.firingPlot(z), "idle.svg": r.idlePlot(z),
-		"history.svg": r.historyPlot(z),
+		"waiting.svg": r.waitingPlot(z), "history.svg": r.historyPlot(z),
 	}
 }
 
@@ -79,6 +79,28 @@ func (r results) idlePlot(z sizes) chart.Figure {
 	}, {
 		Title: "Start, ms", X: "flows", Log: true,
 		Series: []chart.Series{over("register and start", "again.all"), over("Start alone", "again.start"), over("Start, adopted", "first.start")},
+	}}}
+}
+
+// waitingPlot has what no run waits for at 1, as the axis begins there.
+func (r results) waitingPlot(z sizes) chart.Figure {
+	over := func(name, value string) chart.Series {
+		s := r.curve(name, value, z.waiting, waitingName)
+		for i := range s.Points {
+			s.Points[i].X = max(s.Points[i].X, 1)
+		}
+		return s
+	}
+	const x = "runs that wait (1: none)"
+	return chart.Figure{Title: "Waiting runs in the file", Panels: []chart.Panel{{
+		Title: "Runs per second", X: x,
+		Series: []chart.Series{over("worked off", "start.rate"), over("triggered behind them", "behind.rate")},
+	}, {
+		Title: "Start, ms", X: x,
+		Series: []chart.Series{over("Start", "start.start"), over("first run begun", "start.first")},
+	}, {
+		Title: "Resident after the start, MiB", X: x,
+		Series: []chart.Series{over("resident", "start.resident")},
 	}}}
 }
 

@@ -57,6 +57,13 @@ func TestVerdictsFollowTheSamples(t *testing.T) {
 		{"only PostgreSQL", judgeOneByOne, results{peersOneByOne: {"pawl.rate": {100}, "River, PostgreSQL.rate": {100}}}, "not measured"},
 		{"20 times", judgeOneByOne, results{peersOneByOne: {"pawl.rate": {100}, "a.rate": {5}, "b.rate": {4}, "yardstick.rate": {90}}}, "met"},
 		{"19 times", judgeOneByOne, results{peersOneByOne: {"pawl.rate": {100}, "a.rate": {5}, "b.rate": {5.2}}}, "**not met**"},
+		{"queue, 10 times", judgeQueue(peersOneByOne, "rate", 10), results{peersOneByOne: {queueName + ".rate": {100}, "pawl.rate": {1}, "a.rate": {10}}}, "met"},
+		{"queue, 9 times", judgeQueue(peersOneByOne, "rate", 10), results{peersOneByOne: {queueName + ".rate": {90}, "a.rate": {10}}}, "**not met**"},
+		{"queue, no server", judgeServer, results{peersOneByOne: {queueName + ".rate": {90}}, peersBatch: {queueName + ".work": {90}}}, "not measured"},
+		{"queue, behind in one", judgeServer, results{
+			peersOneByOne: {queueName + ".rate": {90}, serverName + ".rate": {80}},
+			peersBatch:    {queueName + ".work": {90}, serverName + ".work": {91}},
+		}, "**not met**"},
 		{"written once", judgeQuiet, results{"quiet": {"pawl.percent": {0, 0}, "pawl.written": {0, 4096}}}, "**not met**"},
 		{"quiet", judgeQuiet, results{"quiet": {"pawl.percent": {0.05}, "pawl.written": {0}}}, "met"},
 		{"median", judgeHistory, results{"history-10": {"filled.rate": {8, 7, 9}, "empty.rate": {10, 10, 10}}}, "met"},
@@ -114,7 +121,7 @@ func everything(full bool) results {
 		found[x.name] = samples{}
 		for _, s := range x.sides {
 			for _, v := range []string{"rate", "cpu", "written", "file", "p50", "p99", "max", "lost", "fired", "heap", "resident", "all", "start",
-				"peak", "percent", "insert", "work"} {
+				"peak", "percent", "insert", "work", "first"} {
 				found[x.name].add(s.name, values{v: 1})
 			}
 		}

@@ -9,7 +9,7 @@ import (
 // tables are the report's, in their order.
 func (r results) tables(z sizes) []table {
 	return []table{
-		r.runsTable(z), r.latencyTable(z), r.firingTable(z), r.idleTable(z), r.historyTable(z), r.questionsTable(z),
+		r.runsTable(z), r.latencyTable(z), r.firingTable(z), r.idleTable(z), r.waitingTable(z), r.historyTable(z), r.questionsTable(z),
 		r.quietTable(), r.durableTable(durablePeers(peer.All())), r.memoryTable(memoryPeers(peer.All())),
 	}
 }
@@ -89,6 +89,19 @@ twice, %d at once in random order.`, grouped(ranFlows), 250),
 	}
 	ran := r.cells(ranExperiment.name, "pawl.heap", "pawl.resident")
 	t.add(grouped(ranFlows)+" that ran", append(ran, "", "", "", spread(r.of(ranExperiment.name, "pawl.peak")))...)
+	return t
+}
+
+func (r results) waitingTable(z sizes) table {
+	t := table{
+		title: "Waiting runs",
+		text: fmt.Sprintf(`A manual flow with OverlapAllow(%d, ...) and runs with an input that wait in the file. Start, from call to return, and to the first line of the first job; what is resident then; the rate at which they are
+worked off. Behind them: %d goroutines trigger further ones, and one is worked off for each, so that as many wait all the time.`, queueSlots, queueCallers),
+		head: []string{"runs that wait", "Start, ms", "first run begun, ms", "resident, MiB", "worked off, runs/s", "triggered behind them, runs/s", "CPU per run, µs", "written per run, B"},
+	}
+	for _, n := range z.waiting {
+		t.add(grouped(n), r.cells(waitingName(n), "start.start", "start.first", "start.resident", "start.rate", "behind.rate", "behind.cpu", "behind.written")...)
+	}
 	return t
 }
 

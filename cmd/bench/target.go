@@ -35,6 +35,9 @@ var targets = []target{
 	{"P1", "durable runs: at least 0.5 of the yardstick at 10, 100 and 1,000 in flight", judgeRuns},
 	{"P1", "at least 20 times the best SQLite peer, one by one", judgeOneByOne},
 	{"P1", "at least 10 times the best SQLite peer's work after a batch insert", judgeBatch},
+	{"P2", "a queue with inputs: at least 10 times the best SQLite peer, one by one", judgeQueue(peersOneByOne, "rate", 10)},
+	{"P2", "TriggerMany, then work: at least 5 times the best SQLite peer's work after a batch insert", judgeQueue(peersBatch, "work", 5)},
+	{"P2", "both ahead of River on PostgreSQL", judgeServer},
 	{"P3", "trigger to first line on an idle machine: p50 at most 1.5 times one commit", judgeLatency},
 	{"P3", "at 50 triggers a second: p99 below 5 ms", judgeLight},
 	{"P4", "10,000 flows due in each second: none lost, none coalesced, p99 below 250 ms", judgeFiring(10_000, 1)},
@@ -74,15 +77,35 @@ func judgeRuns(r results, _ sizes) verdict {
 }
 
 func judgeOneByOne(r results, _ sizes) verdict {
-	return r.againstPeers(r.bestPeer(peersOneByOne, "rate"), 20)
+	return against(r.of(peersOneByOne, "pawl.rate"), r.bestPeer(peersOneByOne, "rate"), 20)
 }
 
 func judgeBatch(r results, _ sizes) verdict {
-	return r.againstPeers(r.bestPeer(peersBatch, "work"), 10)
+	return against(r.of(peersOneByOne, "pawl.rate"), r.bestPeer(peersBatch, "work"), 10)
 }
 
-func (r results) againstPeers(best, times float64) verdict {
-	rate := r.of(peersOneByOne, "pawl.rate")
+func judgeQueue(experiment, value string, times float64) func(results, sizes) verdict {
+	return func(r results, _ sizes) verdict {
+		return against(r.of(experiment, queueName+"."+value), r.bestPeer(experiment, value), times)
+	}
+}
+
+// judgeServer is met by more than what the server's peer does.
+func judgeServer(r results, _ sizes) verdict {
+	var all []string
+	met := true
+	for _, x := range []struct{ experiment, value string }{{peersOneByOne, "rate"}, {peersBatch, "work"}} {
+		queue, server := r.of(x.experiment, queueName+"."+x.value), r.of(x.experiment, serverName+"."+x.value)
+		if len(queue) == 0 || len(server) == 0 {
+			return verdict{}
+		}
+		all = append(all, fmt.Sprintf("%s against %s", number(median(queue)), number(median(server))))
+		met = met && median(queue) > median(server)
+	}
+	return verdict{strings.Join(all, "; "), met}
+}
+
+func against(rate []float64, best, times float64) verdict {
 	if len(rate) == 0 || best == 0 {
 		return verdict{}
 	}

@@ -24,7 +24,7 @@ var returns = map[string][]string{
 }
 
 func TestEachMeasureReturnsWhatItsNamePromises(t *testing.T) {
-	for _, p := range All() {
+	for _, p := range append(All(), PawlQueue()) {
 		for _, name := range slices.Sorted(maps.Keys(p.Measures)) {
 			t.Run(p.Name+" "+name, func(t *testing.T) {
 				if testing.Short() && name == Firing100k {

@@ -117,7 +117,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	c.spare(run, RunCancelled, e.Error, now, p)
 	switch {
 	case c.owed(): // another run of the flow was cancelled before
-	case !scheduled || !c.PausedAt.IsZero():
+	case !scheduled || !c.PausedAt.IsZero() || run.ScheduledAt.After(now): // its instant is ahead since the clock was corrected
 		c.planNext(blocked, now, p)
 	case c.Status != StatusTripped && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
 		c.Held = c.undecided()
@@ -208,8 +208,10 @@ func (c *Change) probes(run Run) bool { return run.Trigger == TriggerProbe && c.
 func (c *Change) untrip(now time.Time, p Plan) {
 	s := c.schedule(p)
 	c.decide(s, c.Held, now, Verdict{Kind: VerdictTripped, Reason: c.tripReason()})
-	c.Held = time.Time{}
-	if !c.PausedAt.IsZero() {
+	switch {
+	case c.PausedAt.IsZero():
+		c.Held = time.Time{}
+	case !c.Held.After(now):
 		c.Held = s.Next(now, c.LastScheduled)
 	}
 }

@@ -207,7 +207,7 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 	switch {
 	case passed.IsZero() && !c.Held.IsZero() && (c.tripHolds() || !c.PausedAt.IsZero()):
 		return // the trip, or the pause, goes on
-	case passed.IsZero() && c.Held.IsZero() && c.busySchedule():
+	case passed.IsZero() && c.Held.IsZero() && c.floats(s, now) && c.busySchedule():
 		return // the end of that run plans
 	case passed.IsZero():
 		c.release(s, now, VerdictTripped, "") // by a plan without a policy
@@ -261,21 +261,23 @@ func (s *State) busySchedule() bool {
 // resume plans the next run of a flow that waited for a reset or whose schedule
 // is another one now. While a run of the schedule is in flight, its end does so.
 func (c *Change) resume(now time.Time, p Plan) {
-	if c.NextRun.IsZero() && c.Held.IsZero() && c.busySchedule() {
+	s := c.schedule(p)
+	if c.NextRun.IsZero() && c.Held.IsZero() && c.floats(s, now) && c.busySchedule() {
 		return
 	}
 	c.Held = time.Time{}
-	c.planAt(c.schedule(p).Resume(now, c.LastEnd, c.LastScheduled), p)
+	c.planAt(s.Resume(now, c.LastEnd, c.LastScheduled), p)
 	if c.Status == StatusTripped || !c.PausedAt.IsZero() {
-		c.withhold(c.schedule(p), now)
+		c.withhold(s, now)
 		return
 	}
 	c.avoidWindow(p)
 }
 
-// avoidWindow moves the next run out of the backoff window.
+// avoidWindow moves the next run out of the backoff window, but not one that a stop
+// cancelled: that waits for its end.
 func (c *Change) avoidWindow(p Plan) {
-	if c.NextRun.IsZero() || !c.NextRun.Before(c.NextEligible) {
+	if c.NextRun.IsZero() || !c.NextRun.Before(c.NextEligible) || c.owed() {
 		return
 	}
 	s := c.schedule(p)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ func (c *Change) reset(e Reset, now time.Time, p Plan) error {
 	s := c.schedule(p)
 	held := c.pending(s)
 	kind, reason := c.State.hold()
+	c.unprobe()
 	c.FailureStreak, c.NextEligible = 0, time.Time{}
 	c.LastError, c.ErrorKey = "", 0
 	if c.InFlight == 0 {
@@ -28,6 +30,18 @@ func (c *Change) reset(e Reset, now time.Time, p Plan) error {
 		c.decide(s, held, before(c.undecided(), now), Verdict{Kind: kind, Reason: reason})
 	}
 	return nil
+}
+
+// unprobe makes a probe in flight a run like others: there is no trip any more.
+func (c *Change) unprobe() {
+	for i, r := range c.Open {
+		if r.Trigger == TriggerProbe {
+			run := *r
+			run.Trigger = TriggerManual
+			c.Open = slices.Clone(c.Open)
+			c.Open[i] = &run
+		}
+	}
 }
 
 // before is the last millisecond up to now that is not next itself.

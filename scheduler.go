@@ -26,9 +26,9 @@ type Scheduler struct {
 	mu        sync.Mutex
 	flows     []*registration
 	byID      map[string]*registration
-	crons     map[string]engine.Schedule // by expression: many flows share one, and its memory
-	resources []Resource                 // shared by all flows
-	errs      []error                    // of registrations, for Start
+	shared    *shared    // by flows that are alike
+	resources []Resource // shared by all flows
+	errs      []error    // of registrations, for Start
 	started   bool
 }
 
@@ -55,7 +55,7 @@ func NewScheduler(database string, opts ...Option) *Scheduler {
 			logger: slog.Default(), stopTimeout: 30 * time.Second, queue: 1024, inboxPoll: 250 * time.Millisecond,
 			wrapStore: func(s engine.Store) engine.Store { return s }, now: time.Now,
 		},
-		byID: map[string]*registration{}, crons: map[string]engine.Schedule{},
+		byID: map[string]*registration{}, shared: newShared(),
 	}
 	for _, opt := range opts {
 		if opt == nil {
@@ -110,12 +110,12 @@ func (s *Scheduler) Cron(id, expr string, job Job, opts ...FlowOption) error {
 
 // cron shares a schedule among flows.
 func (s *Scheduler) cron(expr string) (engine.Schedule, error) {
-	if known, ok := s.crons[expr]; ok {
+	if known, ok := s.shared.crons[expr]; ok {
 		return known, nil
 	}
 	schedule, err := engine.Cron(expr)
 	if err == nil {
-		s.crons[expr] = schedule
+		s.shared.crons[expr] = schedule
 	}
 	return schedule, err
 }
@@ -154,7 +154,7 @@ func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption)
 	if s.started {
 		return fmt.Errorf("register %s: %w", show(id), ErrStarted)
 	}
-	r := &registration{job: job, timing: &when, Flow: engine.Flow{ID: id, Plan: engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
+	r := &registration{job: job, timing: &when, Flow: engine.Flow{ID: id, Plan: &engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
 	if err := s.check(r, opts); err != nil {
 		err = fmt.Errorf("register %s: %w", show(id), err)
 		s.errs = append(s.errs, err)
@@ -188,11 +188,12 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 	if err != nil {
 		return err
 	}
-	r.Plan.Schedule = schedule
+	r.Plan.Schedule = s.shared.schedule(schedule)
 	if r.Job, err = r.wrapped(s.options.middleware); err != nil {
 		return err
 	}
-	return errors.Join(s.checkPlan(r.Plan), s.checkFormer(r))
+	r.Plan = s.shared.plan(*r.Plan)
+	return errors.Join(s.checkPlan(*r.Plan), s.checkFormer(r))
 }
 
 // defaultKeyWindow is how long an idempotency key stands for a run that is over.
@@ -255,7 +256,9 @@ func (s *Scheduler) SetBackoff(id string, p BackoffPolicy) error {
 	if r := s.byID[id]; r == nil {
 		err = ErrFlowNotFound
 	} else if err == nil {
-		r.Plan.Backoff = &p
+		plan := *r.Plan // which others may share
+		plan.Backoff = &p
+		r.Plan = s.shared.plan(plan)
 		return nil
 	}
 	err = fmt.Errorf("backoff of %s: %w", show(id), err)

@@ -36,7 +36,7 @@ func (s *Scheduler) copy() *Scheduler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := NewScheduler(s.database)
-	next.options, next.crons = s.options, s.crons
+	next.options, next.shared = s.options, s.shared
 	for _, f := range s.flows {
 		next.flows = append(next.flows, f)
 		next.byID[f.ID] = f

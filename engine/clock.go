@@ -23,7 +23,7 @@ func (e *Engine) watchClock(batch []command) []command {
 		return batch
 	}
 	for _, f := range e.all().ordered {
-		f.runsSince(e.now())
+		e.runsSince(f, e.now())
 		batch = append(batch, e.afterJump(f, -jump)...)
 		if s := f.state.Load(); s.Waiting+s.Backfill > 0 || len(f.limits) > 0 {
 			batch = append(batch, command{flow: f, look: true}) // it may wait for an instant that is ahead now
@@ -34,10 +34,11 @@ func (e *Engine) watchClock(batch []command) []command {
 
 // runsSince keeps the start of the process in the past: instants after now did not
 // pass while nobody ran.
-func (f *flow) runsSince(now time.Time) {
+func (e *Engine) runsSince(f *flow, now time.Time) {
 	t := *f.terms.Load()
-	if t.plan.Schedule != nil && t.plan.Since.After(now) {
-		t.plan.Since = now
+	if plan := *t.shared; plan.Schedule != nil && plan.Since.After(now) {
+		plan.Since = now
+		t.shared = e.share(plan)
 		f.terms.Store(&t)
 	}
 }

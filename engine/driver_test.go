@@ -156,7 +156,7 @@ func (r *rig) crash(t *testing.T) {
 }
 
 func manual(id string, job func(context.Context) error) engine.Flow {
-	return engine.Flow{ID: id, Plan: engine.Plan{Schedule: engine.Manual()}, Job: job}
+	return engine.Flow{ID: id, Plan: &engine.Plan{Schedule: engine.Manual()}, Job: job}
 }
 
 func ok(context.Context) error { return nil }
@@ -329,7 +329,7 @@ func TestFailingStoreStopsDispatchAndLosesNothing(t *testing.T) {
 		require.NoError(t, err)
 		r := startRig(t, path,
 			manual("long", func(context.Context) error { <-finish; return errors.New("late news") }),
-			engine.Flow{ID: "tick", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+			engine.Flow{ID: "tick", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
 		_, err = r.Trigger(t.Context(), "long")
 		require.NoError(t, err)
 		synctest.Wait()
@@ -368,7 +368,7 @@ func TestTickThatMeetsATriggerIsNotDelayed(t *testing.T) {
 		require.NoError(t, err)
 		var starts []time.Duration
 		began := time.Now()
-		r := startRig(t, path, engine.Flow{ID: "tick", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error {
+		r := startRig(t, path, engine.Flow{ID: "tick", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error {
 			starts = append(starts, time.Since(began))
 			return nil
 		}}, manual("b", ok))
@@ -655,12 +655,12 @@ func TestWallClockJumps(t *testing.T) {
 				var told []string
 				ticks := 0
 				r := startRigAt(t, path, now,
-					engine.Flow{ID: "cron", Plan: engine.Plan{Schedule: cron}, Job: func(ctx context.Context) error {
+					engine.Flow{ID: "cron", Plan: &engine.Plan{Schedule: cron}, Job: func(ctx context.Context) error {
 						run, _ := engine.RunFrom(ctx)
 						told = append(told, run.ScheduledAt.Format("02 15:04"))
 						return nil
 					}},
-					engine.Flow{ID: "every", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+					engine.Flow{ID: "every", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
 				time.Sleep(2*time.Hour + 30*time.Minute - time.Second)
 				synctest.Wait()
 				require.Equal(t, []string{"01 01:00", "01 02:00"}, told)
@@ -687,7 +687,7 @@ func TestStopDrawsALineBetweenCommands(t *testing.T) {
 		require.NoError(t, err)
 		ticks := 0
 		r := startRig(t, path, manual("a", ok), manual("b", ok),
-			engine.Flow{ID: "tick", Plan: engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+			engine.Flow{ID: "tick", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
 		time.Sleep(time.Minute - time.Second)
 		synctest.Wait()
 		require.Equal(t, 1, ticks)

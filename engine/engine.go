@@ -45,7 +45,7 @@ type Config struct {
 // Flow is a registered flow.
 type Flow struct {
 	ID   string
-	Plan Plan // Position and Database are filled in
+	Plan *Plan // Position, Database and Since are filled in
 	Job  func(context.Context) error
 }
 
@@ -59,8 +59,9 @@ type Engine struct {
 	groups map[string]*limit
 	total  *limit
 
-	database string // its id
-	lastKey  int64  // of a flow, given away
+	database string         // its id
+	plans    map[Plan]*Plan // by themselves: many flows share one, and its memory
+	lastKey  int64          // of a flow, given away
 
 	// The driver receives from both and nobody closes them. Resets travel in
 	// urgent, which is emptied first. Triggers do not wait for room in commands;
@@ -111,7 +112,7 @@ type flow struct {
 	leaked   map[int64]bool // runs that were closed while their jobs go on
 	limits   []*limit       // that it shares with others
 	queue    *loops         // where it waits, or did last
-	wake     time.Time      // key in the queue's heap; zero: not in it
+	wake     int64          // key in the queue's heap, in milliseconds; 0: not in it
 	place    int            // index in the heap
 	position int            // in the order of registration
 	renamed  bool           // the store knows it by another id
@@ -121,12 +122,18 @@ type flow struct {
 
 // terms are what the program says of a flow.
 type terms struct {
-	plan Plan
-	job  func(context.Context) error
+	shared   *Plan // but for its place; equal plans are one, never changed
+	position int
+	job      func(context.Context) error
 }
 
 // plan is what the program says of the flow now.
-func (f *flow) plan() Plan { return f.terms.Load().plan }
+func (f *flow) plan() Plan {
+	t := f.terms.Load()
+	p := *t.shared
+	p.Position = t.position
+	return p
+}
 
 // due is when the flow has something to do by itself; zero: never.
 func (f *flow) due(now time.Time) time.Time { return f.state.Load().dueAt(now, f.plan()) }
@@ -180,6 +187,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		driver:   driver{doubtful: map[*flow]bool{}},
 	}
 	e.newLimits()
+	e.plans = map[Plan]*Plan{}
 	e.registry.Store(&registry{})
 	e.work, e.cancelWork = context.WithCancelCause(context.WithoutCancel(ctx))
 	return e

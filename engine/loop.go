@@ -61,13 +61,16 @@ func (l *loops) first() time.Time {
 	if len(l.heap) == 0 {
 		return time.Time{}
 	}
-	return l.heap[0].wake
+	return time.UnixMilli(l.heap[0].wake).UTC()
 }
 
 // set makes a flow wait for an instant, or rest if that is zero.
 func (l *loops) set(f *flow, due time.Time) {
-	waits := !f.wake.IsZero()
-	f.wake = due
+	waits := f.wake != 0
+	f.wake = 0
+	if !due.IsZero() {
+		f.wake = max(due.UnixMilli(), 1)
+	}
 	switch {
 	case waits && due.IsZero():
 		heap.Remove(&l.heap, f.place)
@@ -86,7 +89,7 @@ var isDue Event = Reserve{Trigger: TriggerSchedule}
 // the next batch.
 func (l *loops) takeDue(batch []command, now time.Time, n int) (_ []command, more bool) {
 	for range n {
-		if len(l.heap) == 0 || l.heap[0].wake.After(now) {
+		if len(l.heap) == 0 || l.heap[0].wake > now.UnixMilli() {
 			return batch, false
 		}
 		f := l.heap[0]
@@ -108,8 +111,8 @@ func (h dueHeap) Swap(i, j int) {
 // Less orders flows that are due at once as they were registered: neighbours in the
 // table, so that a commit writes few pages.
 func (h dueHeap) Less(i, j int) bool {
-	if c := h[i].wake.Compare(h[j].wake); c != 0 {
-		return c < 0
+	if h[i].wake != h[j].wake {
+		return h[i].wake < h[j].wake
 	}
 	return h[i].position < h[j].position
 }

@@ -37,19 +37,19 @@ type pruner struct {
 type pruning struct {
 	pruned int64 // the highest run that was deleted
 	looked int64 // the highest that was looked at
+	resume int64
+	keysOn int64 // in milliseconds, as those below; 0: none
+	oldest int64 // nothing that is deleted for its age ended before
+	key    int64 // no idempotency key was accepted before; 0: there is none
 	ready  bool  // it is in the list of that name
 	few    bool
 	all    bool // all that there is has to be looked at
 	spared bool // there may be runs below that stayed
-	resume int64
-	keysOn time.Time
-	oldest time.Time // nothing that is deleted for its age ended before
-	key    time.Time // no idempotency key was accepted before; zero: there is none
 }
 
 // begin remembers a flow as the store has it.
 func (p *pruning) begin(s *State, pruned int64) {
-	p.pruned, p.looked, p.spared, p.oldest, p.key = pruned, pruned, pruned > 0, s.CreatedAt, s.CreatedAt
+	p.pruned, p.looked, p.spared, p.oldest, p.key = pruned, pruned, pruned > 0, s.CreatedAt.UnixMilli(), s.CreatedAt.UnixMilli()
 }
 
 // start lets a start be over before anything is looked at.
@@ -59,11 +59,11 @@ func (p *pruner) start(now time.Time) {
 
 // grow notes what a change adds to the history of a flow.
 func (p *pruner) grow(f *flow, c *Change) {
-	if c.Token != nil && f.pruning.key.IsZero() {
-		f.pruning.key = c.Token.At
+	if c.Token != nil && f.pruning.key == 0 {
+		f.pruning.key = c.Token.At.UnixMilli()
 	}
 	if len(c.Runs) > 0 { // the newest run before is not spared any more, and may be old
-		f.pruning.oldest = time.Time{}
+		f.pruning.oldest = 0
 	}
 	p.note(f, c.State)
 	if len(p.ready) > 0 {
@@ -178,8 +178,8 @@ func (e *Engine) scanOld() {
 		f := all[p.scan]
 		plan, s := f.plan(), f.state.Load()
 		age := plan.keep().For
-		old := age > 0 && later(f.pruning.oldest, s.CreatedAt).Before(now.Add(-age))
-		stale := !f.pruning.key.IsZero() && f.pruning.key.Before(now.Add(-plan.keepKeys()))
+		old := age > 0 && max(f.pruning.oldest, s.CreatedAt.UnixMilli()) < now.Add(-age).UnixMilli()
+		stale := f.pruning.key != 0 && f.pruning.key < now.Add(-plan.keepKeys()).UnixMilli()
 		p.note(f, s)
 		if s.Version > 0 && (old || stale || f.pruning.spared) {
 			f.pruning.all = true
@@ -223,22 +223,37 @@ func (e *Engine) pruneSome(busy bool) error {
 
 // goOn lets a cut begin where the last one ended.
 func (p *pruning) goOn(c *Cut) {
-	c.Pruned, c.Looked, c.All, c.Resume, c.KeysOn = p.pruned, p.looked, p.all, p.resume, p.keysOn
+	c.Pruned, c.Looked, c.All, c.Resume, c.KeysOn = p.pruned, p.looked, p.all, p.resume, fromMillis(p.keysOn)
+}
+
+// toMillis keeps a time in few bytes; 0 for none.
+func toMillis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
 }
 
 // follow takes over what became of a cut.
 func (e *Engine) follow(f *flow, r Pruned, now time.Time) {
 	k := &f.pruning
-	k.pruned, k.looked, k.resume, k.keysOn, k.ready = r.Pruned, r.Looked, r.Resume, r.KeysOn, false
+	k.pruned, k.looked, k.resume, k.keysOn, k.ready = r.Pruned, r.Looked, r.Resume, toMillis(r.KeysOn), false
 	k.spared = k.spared || r.Spared
 	if r.More {
 		e.pruner.enlist(f)
 		return
 	}
 	if k.all {
-		k.oldest, k.key, k.spared = r.Oldest, r.Key, r.Spared
-		if k.oldest.IsZero() {
-			k.oldest = now
+		k.oldest, k.key, k.spared = toMillis(r.Oldest), toMillis(r.Key), r.Spared
+		if k.oldest == 0 {
+			k.oldest = toMillis(now)
 		}
 	}
 	k.all = false

@@ -151,14 +151,23 @@ func (e *Engine) found(f *flow) {
 
 // termsOf is what the program says of a flow.
 func (e *Engine) termsOf(r Flow, position int, since time.Time) *terms {
-	r.Plan.Position, r.Plan.Database, r.Plan.Since = position, e.database, since
-	return &terms{plan: r.Plan, job: r.Job}
+	plan := *r.Plan
+	plan.Position, plan.Database, plan.Since = 0, e.database, since
+	return &terms{shared: e.share(plan), position: position, job: r.Job}
+}
+
+// share is a plan that all flows share which have an equal one.
+func (e *Engine) share(p Plan) *Plan {
+	if e.plans[p] == nil {
+		e.plans[p] = &p
+	}
+	return e.plans[p]
 }
 
 // define takes it over.
 func (e *Engine) define(f *flow, t *terms) {
+	f.position, f.limits = t.position, e.limitsOf(*t.shared)
 	f.terms.Store(t)
-	f.position, f.limits = t.plan.Position, e.limitsOf(t.plan)
 }
 
 func (r *registry) add(id string) *flow {
@@ -170,7 +179,7 @@ func (r *registry) add(id string) *flow {
 }
 
 // noTerms are those of a flow that the program does not register.
-var noTerms terms
+var noTerms = terms{shared: &Plan{}}
 
 // crash is what is known of the end of the last process, for each run that it left.
 func (e *Engine) crash(previous *Owner) Interrupt {

@@ -18,7 +18,7 @@ import (
 func hourlyFlow(t *testing.T, id string, job func(context.Context) error) engine.Flow {
 	schedule, err := engine.Every(time.Hour)
 	require.NoError(t, err)
-	return engine.Flow{ID: id, Plan: engine.Plan{Schedule: schedule, Backoff: &engine.BackoffPolicy{Initial: time.Second}}, Job: job}
+	return engine.Flow{ID: id, Plan: &engine.Plan{Schedule: schedule, Backoff: &engine.BackoffPolicy{Initial: time.Second}}, Job: job}
 }
 
 // brief tells of a flow what blame is about: status, streak, whether it is a suspect.

@@ -30,7 +30,7 @@ func (e *Engine) update(flows []Flow) error {
 	for i, r := range flows {
 		f := all.byID[r.ID]
 		before[f] = f.terms.Load()
-		since := before[f].plan.Since
+		since := before[f].shared.Since
 		if since.IsZero() {
 			since = e.now()
 		}

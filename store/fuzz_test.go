@@ -150,7 +150,7 @@ func startAndStop(ctx context.Context, path string) {
 	var flows []engine.Flow
 	minutely, _ := engine.Every(time.Minute)
 	for id, schedule := range map[string]engine.Schedule{"sync": minutely, "import": engine.Manual()} {
-		flows = append(flows, engine.Flow{ID: id, Plan: engine.Plan{Schedule: schedule, Backoff: &engine.BackoffPolicy{StreakLimit: 3}},
+		flows = append(flows, engine.Flow{ID: id, Plan: &engine.Plan{Schedule: schedule, Backoff: &engine.BackoffPolicy{StreakLimit: 3}},
 			Job: func(context.Context) error { return nil }})
 	}
 	e, err := engine.Start(ctx, engine.Config{Store: s, Owner: store.Self(time.Now()), Logger: slog.New(slog.DiscardHandler)}, flows)

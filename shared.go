@@ -1,0 +1,49 @@
+package pawl
+
+import "github.com/pawl-go/pawl/engine"
+
+// shared is what flows that were registered alike have in common, and its memory.
+type shared struct {
+	crons    map[string]engine.Schedule // by expression, of those without options
+	byText   map[[3]string]engine.Schedule
+	backoffs map[engine.BackoffPolicy]*engine.BackoffPolicy
+	retries  map[engine.Retry]*engine.Retry
+	plans    map[engine.Plan]*engine.Plan
+}
+
+func newShared() *shared {
+	return &shared{
+		crons:    map[string]engine.Schedule{},
+		byText:   map[[3]string]engine.Schedule{},
+		backoffs: map[engine.BackoffPolicy]*engine.BackoffPolicy{},
+		retries:  map[engine.Retry]*engine.Retry{},
+		plans:    map[engine.Plan]*engine.Plan{},
+	}
+}
+
+// schedule is one for all that read alike.
+func (s *shared) schedule(of engine.Schedule) engine.Schedule {
+	key := [3]string{of.Kind(), of.String(), of.Zone()}
+	if s.byText[key] == nil {
+		s.byText[key] = of
+	}
+	return s.byText[key]
+}
+
+// plan is one for all that are equal.
+func (s *shared) plan(p engine.Plan) *engine.Plan {
+	if b := p.Backoff; b != nil {
+		p.Backoff = one(s.backoffs, *b)
+	}
+	if r := p.Retry; r != nil {
+		p.Retry = one(s.retries, *r)
+	}
+	return one(s.plans, p)
+}
+
+func one[T comparable](known map[T]*T, value T) *T {
+	if known[value] == nil {
+		known[value] = &value
+	}
+	return known[value]
+}

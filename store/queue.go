@@ -11,12 +11,8 @@ import (
 	"github.com/pawl-go/pawl/engine"
 )
 
-// smallInput is up to how many bytes an input is read with its run, before it is
-// known whether the job asks for it.
-const smallInput = 4096
-
 // readQueue walks the index of the runs that wait. Those of a backfill come after
-// all others of their flow.
+// all others of their flow. An input of more than 4 KiB is read when its job asks.
 const readQueue = `SELECT key, COALESCE(prev, 0), number, trigger, attempt, scheduled_at, COALESCE(started_at, 0), COALESCE(due_at, 0),
     rank, COALESCE(deadline, 0), COALESCE(ending, 0), input IS NOT NULL, CASE WHEN length(input) <= 4096 THEN input END, COALESCE(error, '')
 FROM pawl_run_log INDEXED BY pawl_run_queue

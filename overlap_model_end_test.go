@@ -9,12 +9,16 @@ import (
 
 // finish is the end of a run whose job returned. X2, X3.
 func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
-	closed := f.closed()
+	closed := f.closed(now)
 	switch {
 	case !failed:
-		if f.held != never && f.next == never && f.paused == never { // a probe ends a trip
+		if r.trigger == "probe" && f.streak > 0 && f.held != never { // it ends the trip, but not a pause
 			f.decide(f.held, now, "suppressed_tripped")
-			f.held = never
+			if f.paused == never {
+				f.held = never
+			} else if f.held <= now {
+				f.held = f.after(now)
+			}
 		}
 		f.close(r, pawl.RunCompleted, now)
 		f.streak, f.eligible = 0, never
@@ -131,7 +135,7 @@ func (f *policyFlow) hold(now time.Duration) {
 
 // outlast is the end of a run that was cancelled by a stop. T8.
 func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
-	closed := f.closed()
+	closed := f.closed(now)
 	f.close(r, pawl.RunCancelled, now)
 	f.rest(pawl.StatusIdle, now)
 	switch {
@@ -185,7 +189,7 @@ func (f *policyFlow) cancel(number int, now time.Duration) error {
 	r := f.runs[number-1]
 	switch r.status {
 	case pawl.RunWaiting:
-		closed := f.closed()
+		closed := f.closed(now)
 		f.drop(r)
 		f.plan(closed, now)
 	case pawl.RunRunning:
@@ -217,7 +221,9 @@ func (r *policyRun) leaves() time.Duration {
 // cancelAll makes room for a start.
 func (f *policyFlow) cancelAll(now time.Duration) {
 	for _, r := range slices.Clone(f.waits) {
-		f.drop(r)
+		if r.again || r.due <= now {
+			f.drop(r)
+		}
 	}
 	for _, r := range f.open {
 		f.askToEnd(r, now)
@@ -267,7 +273,7 @@ func (f *policyFlow) pause(now time.Duration) {
 	if f.paused != never {
 		return
 	}
-	closed := f.closed()
+	closed := f.closed(now)
 	f.paused = now
 	if f.status == pawl.StatusTripped || f.next == never {
 		return

@@ -91,8 +91,18 @@ func (f *policyFlow) decide(from, to time.Duration, verdict string) {
 func (f *policyFlow) owed() bool { return len(f.waits) > 0 && f.waits[0].again }
 
 // closed says whether the flow takes no start of its schedule. O1.
-func (f *policyFlow) closed() bool {
-	return (len(f.open) >= f.slots() || f.owed()) && len(f.waits) >= f.overlap.Buffer
+func (f *policyFlow) closed(now time.Duration) bool {
+	return (len(f.open) >= f.slots() || f.owed()) && f.ready(now) >= f.overlap.Buffer
+}
+
+// ready is how many of those that wait are not for later.
+func (f *policyFlow) ready(now time.Duration) (n int) {
+	for _, r := range f.waits {
+		if r.again || r.due <= now {
+			n++
+		}
+	}
+	return n
 }
 
 // stuck says whether a streak at its limit lets nothing start. O4.
@@ -101,12 +111,11 @@ func (f *policyFlow) stuck() bool {
 }
 
 // due is when the flow does something by itself.
-func (f *policyFlow) due() time.Duration {
-	head := f.head()
-	if f.next == never || f.closed() || f.stuck() {
+func (f *policyFlow) due(now time.Duration) time.Duration {
+	head, tick := f.head(), max(f.next, f.eligible)
+	if f.next == never || f.closed(max(now, tick)) || f.stuck() {
 		return head
 	}
-	tick := max(f.next, f.eligible)
 	if head == never {
 		return tick
 	}
@@ -128,7 +137,7 @@ func (f *policyFlow) head() time.Duration {
 // cancelled, starts. What waits goes before the schedule.
 func (f *policyFlow) advance(from, to time.Duration) {
 	for now := from; ; {
-		at, ending := f.due(), f.ending()
+		at, ending := f.due(now), f.ending()
 		if ending != nil && ending.ends <= to && (at == never || ending.ends < max(at, now)) {
 			now = max(now, ending.ends)
 			f.finish(ending, true, now.Truncate(time.Millisecond))
@@ -264,7 +273,7 @@ func (f *policyFlow) ask(at, now time.Duration, overlap pawl.Overlap, key bool) 
 	case at > now || free || overlap.Cancel:
 	case overlap.Parallel == 0 && overlap.Buffer == 0:
 		return nil, pawl.ErrAlreadyRunning
-	case len(f.waits) >= overlap.Buffer:
+	case f.ready(now) >= overlap.Buffer:
 		return nil, pawl.ErrBufferFull
 	}
 	r := f.newRun("manual", now)

@@ -168,3 +168,29 @@ func TestBetweenAndLimitEndASchedule(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// O1, Q1: a start with a time of its own is in nobody's way before that, whatever the
+// overlap policy; then it is a start like others, and not dropped.
+func TestLaterStartIsInNobodysWay(t *testing.T) {
+	for name, overlap := range map[string]pawl.Overlap{"skip": pawl.OverlapSkip, "buffer one": pawl.OverlapBufferOne, "cancel": pawl.OverlapCancel} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				var ran starts
+				s := quiet(db, pawl.WithStopTimeout(2*time.Hour))
+				require.NoError(t, s.Cron("hour", "0 * * * *", ran.job(90*time.Minute), pawl.WithOverlap(overlap)))
+				r := start(t, s)
+				later := time.Date(2000, 1, 2, 12, 30, 0, 0, time.UTC)
+				run, err := r.Trigger(t.Context(), "hour", pawl.WithStartAt(later))
+				require.NoError(t, err)
+				time.Sleep(24 * time.Hour)
+				assert.GreaterOrEqual(t, len(ran.nominal), 12, "the schedule goes on")
+				assert.GreaterOrEqual(t, status(t, r, "hour").Waiting, 1)
+				time.Sleep(24 * time.Hour)
+				info, err := r.WaitRun(t.Context(), "hour", run)
+				require.NoError(t, err)
+				assert.False(t, info.StartedAt.Before(later))
+				stop(t, r, db)
+			})
+		})
+	}
+}

@@ -14,7 +14,7 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 	if err != nil {
 		return err
 	}
-	blocked := c.blocked(p)
+	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
 	run.FinishedAt, run.Output = now, e.Output
 	switch {
@@ -45,7 +45,7 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 	if err != nil {
 		return err
 	}
-	blocked := c.blocked(p)
+	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
 	run.FinishedAt, c.Leak = now, run.Number
 	if run.Ending {
@@ -61,8 +61,8 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 
 // blocked says whether the flow takes no start of the schedule, which is skipped
 // then. One that only a backfill is in the way of waits for the end of its run.
-func (s *State) blocked(p Plan) bool {
-	return (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p) &&
+func (s *State) blocked(now time.Time, p Plan) bool {
+	return (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(now, p) &&
 		(len(s.Open) == 0 || slices.ContainsFunc(s.Open, func(r *Run) bool { return r.Trigger != TriggerBackfill }))
 }
 
@@ -110,7 +110,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	if err != nil {
 		return err
 	}
-	blocked := c.blocked(p)
+	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
 	run.FinishedAt = now
 	scheduled := run.Trigger == TriggerSchedule && !run.Ending
@@ -154,7 +154,7 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 		waiting = e.Found
 	}
 	if waiting != nil {
-		run, blocked := *waiting, c.blocked(p)
+		run, blocked := *waiting, c.blocked(now, p)
 		c.unqueue(&run)
 		c.cancelWaiting(run, why, now)
 		c.planNext(blocked, now, p)

@@ -64,7 +64,7 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 	if !c.PausedAt.IsZero() {
 		return nil
 	}
-	blocked := c.blocked(p)
+	blocked := c.blocked(now, p)
 	c.PausedAt = now
 	if c.tripHolds() || c.NextRun.IsZero() {
 		return nil // the trip goes on, or the end of a run plans

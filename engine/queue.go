@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -121,6 +122,20 @@ func (r *Run) startsAt(now time.Time) time.Time {
 		return r.DueAt
 	}
 	return earlier(r.DueAt, now)
+}
+
+// ready says whether a run that waits would start now if there were a slot, or goes
+// before all others: one with a time of its own is in nobody's way before that.
+func (r *Run) ready(now time.Time) bool { return r.Rank == 0 || !r.startsAt(now).After(now) }
+
+// ready is how many of the runs that wait are. Those in the store come after those in
+// memory.
+func (s *State) ready(now time.Time) int {
+	n := sort.Search(len(s.Queue), func(i int) bool { return !s.Queue[i].ready(now) })
+	if n < len(s.Queue) {
+		return n
+	}
+	return s.Waiting
 }
 
 // retrying says whether a run waits for its next attempt before all others.

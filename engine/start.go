@@ -15,7 +15,7 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 	}
 	run, at := c.head(now, p)
 	waits := run != nil && !at.After(now)
-	due := c.tickAt(p)
+	due := c.tickAt(now, p)
 	ticks := !due.IsZero() && !due.After(now)
 	if ticks && waits && run.Trigger == TriggerBackfill {
 		waits = false // the schedule goes first
@@ -110,7 +110,7 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: a start of flow %q waits", ErrAlreadyRunning, c.ID)
 	case o.Buffer == 0 && o.Parallel == 0:
 		return fmt.Errorf("%w: flow %q, run %d", ErrAlreadyRunning, c.ID, c.LastNumber-1)
-	case c.Waiting >= o.Buffer:
+	case c.ready(now) >= o.Buffer:
 		return fmt.Errorf("%w: %d starts of flow %q wait", ErrBufferFull, c.Waiting, c.ID)
 	}
 	c.accept(run, run.DueAt.UnixMilli(), p)
@@ -121,10 +121,11 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 // flight is asked to end.
 func (c *Change) cancelOthers(run Run, now time.Time) {
 	why := fmt.Sprintf("cancelled: run %d takes its place", run.Number)
-	for len(c.Queue) > 0 {
-		other := *c.Queue[0]
-		c.unqueue(&other)
-		c.cancelWaiting(other, why, now)
+	for _, other := range slices.Clone(c.Queue) {
+		if other.ready(now) {
+			c.unqueue(other)
+			c.cancelWaiting(*other, why, now)
+		}
 	}
 	c.Open = slices.Clone(c.Open)
 	for i, r := range c.Open {
@@ -180,11 +181,11 @@ func (c *Change) open(run Run, now time.Time, p Plan) {
 
 // tickAt is when an instant of the schedule starts a run, or joins those that
 // wait; zero: none does before something else happens.
-func (s *State) tickAt(p Plan) time.Time {
+func (s *State) tickAt(now time.Time, p Plan) time.Time {
 	switch {
 	case s.NextRun.IsZero() || !s.Registered || s.tripping(p):
 		return time.Time{}
-	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(p):
+	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(now, p):
 		return time.Time{}
 	}
 	if p.Jitter > 0 {
@@ -203,11 +204,11 @@ func (s *State) jittered(p Plan) time.Time {
 }
 
 // room says whether a further start of the schedule may wait.
-func (s *State) room(p Plan) bool { return s.Waiting < p.Overlap.Buffer }
+func (s *State) room(now time.Time, p Plan) bool { return s.ready(now) < p.Overlap.Buffer }
 
 // dueAt is when the flow has something to do by itself; zero: never.
 func (s *State) dueAt(now time.Time, p Plan) time.Time {
-	tick := s.tickAt(p)
+	tick := s.tickAt(now, p)
 	run, start := s.head(now, p)
 	if run == nil || !tick.IsZero() && tick.Before(start) {
 		return tick
@@ -219,7 +220,7 @@ func (s *State) dueAt(now time.Time, p Plan) time.Time {
 // run waits that could start.
 func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	busy := c.InFlight >= p.Overlap.limit() || waits || c.retrying() || e.Full
-	if busy && !c.room(p) {
+	if busy && !c.room(now, p) {
 		return fmt.Errorf("%w: flow %q", errFull, c.ID)
 	}
 	s, first := c.schedule(p), c.NextRun
@@ -341,7 +342,7 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 	if most == 0 {
 		most = 1 - c.InFlight
 	}
-	if c.Waiting+len(e.Asks) > most {
+	if c.ready(now)+len(e.Asks) > most {
 		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.Waiting, c.ID, len(e.Asks), p.Overlap)
 	}
 	c.Runs = make([]Run, 0, len(e.Asks))

@@ -74,6 +74,7 @@ func TestMissedNightsAreCaughtUpAndPausedOnesBackfilled(t *testing.T) {
 		time.Sleep(3 * 24 * time.Hour)
 		r = start(t, build())
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		assert.Equal(t, []string{"schedule 01-01", "schedule 01-02", "schedule 01-03", "schedule 01-04"}, ran)
 
 		require.NoError(t, r.Pause(t.Context(), "night", "vacation"))
@@ -130,6 +131,7 @@ func TestBackfillGoesOnAfterARestartAndCanBeCancelled(t *testing.T) {
 		}
 		r := start(t, build())
 		time.Sleep(200*time.Hour + 30*time.Minute)
+		synctest.Wait()
 		ran = nil
 		base := time.Date(1999, 12, 1, 0, 0, 0, 0, time.UTC)
 		n, err := r.Backfill(t.Context(), "hour", pawl.Backfill{From: base, To: base.Add(199 * time.Hour)})
@@ -139,6 +141,7 @@ func TestBackfillGoesOnAfterARestartAndCanBeCancelled(t *testing.T) {
 		require.NoError(t, r.Stop(context.Background()))
 		r = start(t, build())
 		time.Sleep(3*time.Hour + time.Minute)
+		synctest.Wait()
 		assert.Equal(t, []string{"backfill", "backfill", "backfill", "schedule", "backfill"}, ran[:5], "the schedule goes first")
 		info := status(t, r, "hour")
 		assert.Equal(t, pawl.StatusRunning, info.Status)

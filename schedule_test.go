@@ -2,6 +2,7 @@ package pawl_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,14 +14,28 @@ import (
 )
 
 // starts notes for which instant a job began, and when.
-type starts struct{ nominal, real []time.Time }
+type starts struct {
+	mu            sync.Mutex
+	nominal, real []time.Time
+}
+
+func (s *starts) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.nominal)
+}
 
 func (s *starts) job(lasts time.Duration) pawl.Job {
 	return job(func(ctx context.Context) error {
 		run, _ := pawl.RunFrom(ctx)
+		s.mu.Lock()
 		s.nominal, s.real = append(s.nominal, run.ScheduledAt), append(s.real, time.Now().UTC())
-		time.Sleep(lasts)
-		return nil
+		s.mu.Unlock()
+		select {
+		case <-time.After(lasts):
+		case <-ctx.Done():
+		}
+		return ctx.Err()
 	})
 }
 
@@ -43,6 +58,7 @@ func TestRatesDoNotDriftOverRestarts(t *testing.T) {
 			stop(t, r, db)
 			time.Sleep(3 * time.Minute)
 		}
+		synctest.Wait()
 		require.Greater(t, len(rate.nominal), 100)
 		assert.Equal(t, registered, rate.nominal[0], "a new one fires at once")
 		for i := range rate.nominal {
@@ -52,10 +68,11 @@ func TestRatesDoNotDriftOverRestarts(t *testing.T) {
 			assert.Zero(t, grid.nominal[i].Unix()%3600)
 		}
 		last := rate.nominal[len(rate.nominal)-1]
-		rate = starts{}
+		rate.nominal = nil
 		r := start(t, build(25*time.Minute))
 		assert.Equal(t, last, status(t, r, "rate").Anchor)
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		for i := range rate.nominal {
 			assert.Zero(t, rate.nominal[i].Sub(last)%(25*time.Minute))
 		}
@@ -83,6 +100,7 @@ func TestOnceRunsOnceEver(t *testing.T) {
 			time.Sleep(time.Hour)
 			stop(t, r, db)
 		}
+		synctest.Wait()
 		assert.Equal(t, []time.Time{time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC)}, launch.real)
 		assert.Equal(t, []time.Time{time.Date(2000, 1, 1, 3, 0, 0, 0, time.UTC)}, missed.nominal)
 		assert.Equal(t, []time.Time{time.Date(2000, 1, 1, 4, 0, 0, 0, time.UTC)}, missed.real)
@@ -152,6 +170,7 @@ func TestBetweenAndLimitEndASchedule(t *testing.T) {
 		stop(t, r, db)
 		r = start(t, build())
 		time.Sleep(10 * time.Hour)
+		synctest.Wait()
 		assert.Len(t, between.real, 4)
 		assert.Equal(t, time.Date(2000, 1, 1, 3, 0, 0, 0, time.UTC), between.real[0])
 		assert.Len(t, limited.real, 3)
@@ -183,9 +202,11 @@ func TestLaterStartIsInNobodysWay(t *testing.T) {
 				run, err := r.Trigger(t.Context(), "hour", pawl.WithStartAt(later))
 				require.NoError(t, err)
 				time.Sleep(24 * time.Hour)
-				assert.GreaterOrEqual(t, len(ran.nominal), 12, "the schedule goes on")
+				synctest.Wait()
+				assert.GreaterOrEqual(t, ran.count(), 12, "the schedule goes on")
 				assert.GreaterOrEqual(t, status(t, r, "hour").Waiting, 1)
 				time.Sleep(24 * time.Hour)
+				synctest.Wait()
 				info, err := r.WaitRun(t.Context(), "hour", run)
 				require.NoError(t, err)
 				assert.False(t, info.StartedAt.Before(later))

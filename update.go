@@ -8,7 +8,9 @@ import (
 
 // update lets change work on a copy of the builder, and the engine follow it.
 func (r *Runner) update(ctx context.Context, change func(*Scheduler) error) error {
-	r.updating.Lock()
+	if !r.updating.TryLock() {
+		return errors.New("another update is under way; try again when it has returned")
+	}
 	defer r.updating.Unlock()
 	next := r.scheduler.copy()
 	if err := change(next); err != nil {

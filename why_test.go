@@ -2,6 +2,7 @@ package pawl_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,9 +72,9 @@ func TestTrippedFlowOfEverySecondCostsOneRow(t *testing.T) {
 // while what causes it goes on.
 func TestWhyTellsWhatBecameOfEachInstant(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
-		fails := true
+		var well atomic.Bool
 		work := job(func(ctx context.Context) error {
-			if fails {
+			if !well.Load() {
 				return assert.AnError
 			}
 			return nil
@@ -99,7 +100,7 @@ func TestWhyTellsWhatBecameOfEachInstant(t *testing.T) {
 		verdict, text := whySays(t, r, "flaky", "00:20:00")
 		assert.Equal(t, pawl.VerdictBackoff, verdict)
 		assert.Equal(t, "flaky did not run for 2000-01-01 00:20:00 UTC: it is backoff until 2000-01-01T00:35:00.000Z.", text)
-		fails = false
+		well.Store(true)
 		time.Sleep(21 * time.Minute) // 00:41: it ran at 00:40
 		verdict, text = whySays(t, r, "flaky", "00:20:00")
 		assert.Equal(t, pawl.VerdictBackoff, verdict)

@@ -216,7 +216,12 @@ func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, 
 		return nil, err
 	}
 	batch.addRan(ran, c.flow)
-	b.Instants = slices.DeleteFunc(slices.Clone(b.Instants), func(t time.Time) bool { return ran[t.UnixMilli()] })
+	b.Instants = slices.DeleteFunc(slices.Clone(b.Instants), func(t time.Time) bool {
+		if !s.NextRun.IsZero() && !t.Before(s.NextRun) { // the schedule is about to run it
+			return true
+		}
+		return ran[t.UnixMilli()]
+	})
 	if len(b.Instants) == 0 {
 		return nil, fmt.Errorf("%w: every instant has a run", errUnchanged)
 	}

@@ -112,14 +112,18 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	}
 	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
-	run.FinishedAt = now
 	scheduled := run.Trigger == TriggerSchedule && !run.Ending
+	if !scheduled && c.retry(run, e.Error, Outcome{}, now, p) { // as after a crash
+		c.Event = "interrupt"
+		return nil
+	}
+	run.FinishedAt = now
 	c.spare(run, RunCancelled, e.Error, now, p)
 	switch {
 	case c.owed(): // another run of the flow was cancelled before
-	case !scheduled || !c.PausedAt.IsZero() || run.ScheduledAt.After(now): // its instant is ahead since the clock was corrected
+	case !scheduled || run.ScheduledAt.After(now): // its instant is ahead since the clock was corrected
 		c.planNext(blocked, now, p)
-	case c.Status != StatusTripped && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
+	case c.Status != StatusTripped && c.PausedAt.IsZero() && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
 		c.Held = c.undecided()
 		c.NextRun, c.Attempt = run.ScheduledAt, run.Attempt
 	default:
@@ -184,6 +188,10 @@ func (c *Change) cancelWaiting(run Run, why string, now time.Time) {
 
 // succeed is the end of a run whose job returned nil.
 func (c *Change) succeed(run Run, now time.Time, p Plan) {
+	if run.Trigger == TriggerBackfill {
+		c.spare(run, RunCompleted, "", now, p)
+		return
+	}
 	if c.probes(run) {
 		c.untrip(now, p)
 	}
@@ -248,8 +256,8 @@ func (c *Change) leave(run Run, now time.Time) {
 func (c *Change) close(run Run, now time.Time) {
 	c.leave(run, now)
 	run.Error = Clip(run.Error, maxRunError)
-	switch run.Status {
-	case RunCancelled, RunSkipped, RunCompleted:
+	switch {
+	case run.Status == RunCancelled, run.Status == RunSkipped, run.Status == RunCompleted, run.Trigger == TriggerBackfill:
 	default:
 		c.LastError, c.ErrorKey = Clip(run.Error, maxLastError), run.Key
 	}
@@ -267,6 +275,10 @@ func without(open []*Run, number int64) []*Run {
 // fail draws the consequence of a failure. With a policy a flow is never failed,
 // not even for an instant. The window is drawn once, here, and stored.
 func (c *Change) fail(run Run, now time.Time, p Plan) {
+	if run.Trigger == TriggerBackfill { // the past says nothing about how the flow is now
+		c.restAs(StatusIdle, run, now, p)
+		return
+	}
 	probed := c.probes(run)
 	if p.Backoff == nil && !probed {
 		c.FailureStreak, c.NextEligible = 0, time.Time{}

@@ -22,6 +22,9 @@ func Upcoming(f FlowInfo, s Schedule, now time.Time, n int) (list []Instant) {
 	if !f.Held.IsZero() && f.Held.Before(now) {
 		at = s.Next(now, f.LastScheduled)
 	}
+	if limit := f.limit(); limit > 0 {
+		n = int(min(int64(n), max(limit-f.Fired, 0)))
+	}
 	if c.owed() {
 		list = append(list, Instant{At: f.NextRun, Held: f.inTheWayAt(f.NextRun)})
 	}
@@ -30,6 +33,14 @@ func Upcoming(f FlowInfo, s Schedule, now time.Time, n int) (list []Instant) {
 		list = append(list, Instant{At: at, Held: f.inTheWayAt(at), Estimate: floats && (len(list) > 0 || f.InFlight > 0)})
 	}
 	return list
+}
+
+// limit is how many instants of the schedule are run, as its policy says; 0: all.
+func (f FlowInfo) limit() (n int64) {
+	if _, rest, ok := strings.Cut(f.Policy, "limit "); ok {
+		_, _ = fmt.Sscanf(rest, "%d", &n) // what the plan wrote
+	}
+	return n
 }
 
 // maxBackfill is how many instants one backfill may have.

@@ -107,6 +107,9 @@ func (a Args) event(row Command) (Event, error) {
 	case "reset":
 		return Reset{Reason: row.Why}, nil
 	case "cancel":
+		if a.Run == 0 {
+			return nil, errors.New(`cancel needs the number of a run in args: {"run": 17}`)
+		}
 		return Abort{Run: a.Run, Reason: row.Why}, nil
 	case "pause":
 		return Pause{Note: row.Why}, nil

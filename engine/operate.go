@@ -70,7 +70,7 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 		return nil // the trip goes on, or the end of a run plans
 	}
 	s := c.schedule(p)
-	if blocked && !c.NextRun.After(now) {
+	if blocked && !c.NextRun.After(now) && !c.backlog(p) {
 		c.skip(s, c.LastNumber, now, p)
 	}
 	c.withhold(s, now)
@@ -89,7 +89,7 @@ func (c *Change) unpause(e Resume, now time.Time, p Plan) error {
 	}
 	s, held := c.schedule(p), c.Held
 	c.Held = time.Time{}
-	if e.From.IsZero() {
+	if e.From.IsZero() || p.CatchUp.Mode == CatchNone {
 		c.planAt(s.Resume(now, c.LastEnd, c.LastScheduled), p)
 	} else {
 		c.planAt(reconsidered(s, held, earlier(e.From.UTC().Truncate(time.Millisecond), now)), p)

@@ -98,14 +98,19 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	case s.tripping(p):
 		return nil, time.Time{}
 	}
-	if len(s.Queue) > 0 {
-		run = s.Queue[0]
-		at = run.startsAt(now)
-		if run.Trigger == TriggerSchedule && run.StartedAt.IsZero() {
-			at = later(at, s.NextEligible)
+	for _, r := range s.Queue { // one of the schedule waits for the end of a window, others do not
+		start := r.startsAt(now)
+		if r.Trigger == TriggerSchedule && r.StartedAt.IsZero() {
+			start = later(start, s.NextEligible)
 		}
-		if !at.After(now) {
-			return run, at
+		if !start.After(now) {
+			return r, start
+		}
+		if run == nil || start.Before(at) {
+			run, at = r, start
+		}
+		if r.Rank == 0 || r.startsAt(now).After(now) {
+			break // it goes first, or those behind it are for later too
 		}
 	}
 	if len(s.Fill) > 0 && (run == nil || s.Fill[0].startsAt(now).Before(at)) {

@@ -76,7 +76,7 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	if e.Token != "" {
 		c.Token = &RunKey{Key: e.Token, Number: run.Number, At: now}
 	}
-	ahead := !tripped && c.Waiting > 0 && (len(c.Queue) == 0 || c.retrying() || !c.Queue[0].startsAt(now).After(now))
+	ahead := !tripped && c.ahead(now, p)
 	switch {
 	case run.DueAt.After(now):
 		if c.Waiting >= max(p.Overlap.Buffer, laterStarts) {
@@ -93,6 +93,15 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	return nil
 }
 
+// ahead says whether a run that waits goes before a start at now.
+func (s *State) ahead(now time.Time, p Plan) bool {
+	if s.Waiting == 0 {
+		return false
+	}
+	run, at := s.head(now, p)
+	return len(s.Queue) == 0 || s.retrying() || run != nil && run.Trigger != TriggerBackfill && !at.After(now)
+}
+
 // laterStarts is how many starts with a time of their own may wait, whatever the
 // overlap policy says.
 const laterStarts = 10_000
@@ -105,7 +114,7 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: %d starts of flow %q wait, too many to be cancelled at once", ErrBufferFull, c.Waiting, c.ID)
 	case o.Cancel:
 		c.cancelOthers(run, now)
-	case !overlaps && c.Waiting == 0: // only a limit that it shares is in the way
+	case !overlaps && c.ready(now) == 0: // only a limit that it shares is in the way
 	case o.Buffer == 0 && o.Parallel == 0 && c.InFlight == 0:
 		return fmt.Errorf("%w: a start of flow %q waits", ErrAlreadyRunning, c.ID)
 	case o.Buffer == 0 && o.Parallel == 0:
@@ -227,12 +236,21 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	c.endWindow(s, now)
 	at, attempt, next := first, 1, time.Time{}
 	number := c.LastNumber + 1
-	if c.owed() {
+	owed := c.owed()
+	switch {
+	case owed:
 		attempt, next = c.Attempt+1, c.repay(s, number, now, p)
-	} else {
+	case p.Limit > 0 && c.Fired >= p.Limit: // it was lowered
+		c.NextRun, c.Event = time.Time{}, "miss"
+		return nil
+	default:
+		missed := first
 		first = c.miss(s, first, now, p)
 		if first.IsZero() || first.After(now) {
 			c.NextRun, c.Event = first, "miss"
+			if c.Kind == KindOnce { // it has its verdict, whatever the policy will be
+				c.LastScheduled = missed
+			}
 			return nil
 		}
 		at, next = c.choose(s, first, number, now, p)
@@ -240,7 +258,9 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	run := c.newRun(e.Key, TriggerSchedule, at)
 	run.Attempt, run.DueAt = attempt, now
 	c.LastScheduled, c.Attempt = at, attempt
-	c.Fired++
+	if !owed {
+		c.Fired++
+	}
 	c.planAt(next, p)
 	if !busy {
 		c.open(run, now, p)
@@ -338,10 +358,7 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 	if c.tripping(p) {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
-	most := p.Overlap.Buffer
-	if most == 0 {
-		most = 1 - c.InFlight
-	}
+	most := p.Overlap.Buffer + max(p.Overlap.limit()-c.InFlight, 0)
 	if c.ready(now)+len(e.Asks) > most {
 		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.Waiting, c.ID, len(e.Asks), p.Overlap)
 	}

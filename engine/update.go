@@ -31,7 +31,7 @@ func (e *Engine) update(flows []Flow) error {
 		f := all.byID[r.ID]
 		before[f] = f.terms.Load()
 		since := before[f].shared.Since
-		if since.IsZero() {
+		if since.IsZero() || !f.state.Load().Registered {
 			since = e.now()
 		}
 		e.redefine(f, e.termsOf(r, i, since))

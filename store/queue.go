@@ -109,7 +109,7 @@ func (s *Store) Ran(ctx context.Context, flow int64, from, to time.Time) (map[in
     SELECT last_key FROM pawl_flow_state WHERE key = ?1 AND last_key IS NOT NULL
     UNION ALL
     SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key
-    WHERE w.prev < w.key AND (w.status = 5 OR w.started_at >= ?2)
+    WHERE w.prev < w.key AND (w.started_at IS NULL OR w.started_at >= ?2)
 )
 SELECT r.scheduled_at FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
 WHERE r.scheduled_at BETWEEN ?2 AND ?3 AND r.trigger IN (0, 3) AND r.status <> 4`

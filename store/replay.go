@@ -71,11 +71,13 @@ func (a *account) step(t *transition) {
 		a.fired.scheduled, a.fired.started = min(a.fired.scheduled, t.at), min(a.fired.started, t.at)
 	case "clear":
 		a.replayed.suspect = 0
-	case "retire", "adjust", "miss", "abort", "pause", "resume", "drop":
+	case "miss": // of a flow that runs once its instant counts as run
+		a.replayed.scheduled = unknown
+	case "retire", "adjust", "abort", "pause", "resume", "drop":
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
 	}
-	a.begun, a.replay = true, t.position
+	a.begun, a.replay, a.event = true, t.position, t.event
 }
 
 // forget drops what followed from transitions, after a gap in them.
@@ -152,7 +154,7 @@ func (a *account) countsRight(t *transition, before position) bool {
 		case t.status == completed:
 			return t.streak == 0
 		case t.status == failed:
-			return t.streak == 0 || same && t.event == "interrupt"
+			return t.streak == 0 || same && (t.event == "interrupt" || a.spared(t))
 		case t.status == backoff, t.status == tripped:
 			return more || same && a.spared(t)
 		case t.status == running: // others are in flight
@@ -165,14 +167,15 @@ func (a *account) countsRight(t *transition, before position) bool {
 // spared says whether a run may have ended without a consequence for the streak.
 func (a *account) spared(t *transition) bool {
 	run := a.find(t.run)
-	if run == nil {
+	if run == nil || run.of(engine.TriggerBackfill) {
 		return true
 	}
 	switch runStatuses.word(int64(run.status)) {
 	case engine.RunCancelled, engine.RunSkipped:
 		return true
 	case engine.RunInterrupted: // tripped by another one of the same crash, or before
-		return t.status == backoff || t.status == tripped
+		sameCrash := a.event == "interrupt" && a.replay.at == t.at
+		return t.status == backoff || sameCrash || run.of(engine.TriggerProbe)
 	}
 	return false
 }
@@ -281,7 +284,7 @@ func (a *account) end(t *transition) {
 		return // pruned, or missed at its reserve
 	}
 	is := runStatuses.word(int64(run.status))
-	if want := t.endings(); !slices.Contains(want, is) {
+	if want := t.endings(); !slices.Contains(want, is) && !(run.of(engine.TriggerBackfill) && is.Over()) {
 		a.report("run %d is %s, but transition %d (%s to %s) left it %s", run.number, is, t.seq, t.event, word(t.status), want[0])
 		is = want[0]
 	}
@@ -295,10 +298,12 @@ func (a *account) end(t *transition) {
 	if is != engine.RunSkipped && run.failed != (is != engine.RunCompleted) {
 		a.report("run %d is %s, with an error: %t", run.number, is, run.failed)
 	}
-	switch is {
-	case engine.RunCompleted:
+	switch {
+	case run.of(engine.TriggerBackfill):
+		a.replayed.errorKey = unknown
+	case is == engine.RunCompleted:
 		a.replayed.errorKey = 0
-	case engine.RunFailed, engine.RunInterrupted, engine.RunTimedOut:
+	case is == engine.RunFailed, is == engine.RunInterrupted, is == engine.RunTimedOut:
 		a.replayed.errorKey = run.key
 	}
 }

@@ -99,6 +99,7 @@ type account struct {
 
 	seq      int64    // of the newest transition so far
 	replay   position // the flow as the transitions so far leave it
+	event    string   // of the last of them
 	replayed newest
 	begun    bool     // a transition is kept
 	fired    runFacts // the newest run of the schedule
@@ -126,9 +127,9 @@ type runFacts struct {
 	failed                                    bool // it has an error
 }
 
-func (r runFacts) scheduledRun() bool {
-	return triggers.word(int64(r.trigger)) == engine.TriggerSchedule
-}
+func (r runFacts) scheduledRun() bool { return r.of(engine.TriggerSchedule) }
+
+func (r runFacts) of(trigger string) bool { return triggers.word(int64(r.trigger)) == trigger }
 
 // transition is a row of the log.
 type transition struct {

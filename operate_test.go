@@ -260,7 +260,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"trigger", "queue", `{"start_at": "tomorrow"}`, "-", `args: parsing time "tomorrow" as "2006-01-02T15:04:05Z07:00": cannot parse "tomorrow" as "2006"`},
 			{"trigger", "queue", `{} {}`, "-", "args: want one JSON object"},
 			{"trigger", "queue", `{"overlap": "often"}`, "-", `invalid flow: overlap "often": want skip, cancel, buffer 10, or allow 5, buffer 100`},
-			{"cancel", "long", "", "-", `no such run: run 0 of flow "long"`},
+			{"cancel", "long", "", "-", `cancel needs the number of a run in args: {"run": 17}`},
 			{"cancel", "long", `{"run": 2}`, "-", `run is over: run 2 of flow "long"`},
 			{"cancel", "long", `{"run": "2"}`, "-", "args: json: cannot unmarshal string into Go struct field Args.run of type int64"},
 			{"backfill", "hourly", "", "-", `invalid range: a backfill needs from and to`},

@@ -81,17 +81,19 @@ func (f *policyFlow) scheduled() bool {
 // plan is what the end of a run makes of the next instant: one that could not even
 // wait is skipped, unless it is one of those that are caught up on one by one.
 func (f *policyFlow) plan(closed bool, now time.Duration) {
-	backlog := f.mode == "all" && f.next < f.since
 	switch {
-	case f.next == never && (f.held != never || f.scheduled()):
+	case f.next == never && (f.held != never || !f.grid && f.scheduled()):
 		return
 	case f.next == never:
 		f.next = f.after(now)
-	case f.next <= now && closed && !backlog:
+	case f.next <= now && closed && !f.backlog():
 		f.skip(now)
 	}
 	f.hold(now)
 }
+
+// backlog says whether the next instant is one that is caught up on by itself.
+func (f *policyFlow) backlog() bool { return f.mode == "all" && f.next < f.since }
 
 // skip is what becomes of instants that passed while the flow took no start. One that
 // is to be run again has its verdict, those after it have not.
@@ -141,8 +143,8 @@ func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
 	switch {
 	case f.next != never && f.next == f.fired: // there is one to be run again
 		return
-	case r.trigger != "schedule" || r.asked || f.paused != never:
-	case f.status != pawl.StatusTripped && r.at == f.fired && f.slots() == 1:
+	case r.trigger != "schedule" || r.asked:
+	case f.status != pawl.StatusTripped && f.paused == never && r.at == f.fired && f.slots() == 1:
 		if f.held == never {
 			f.held = f.next
 		}
@@ -278,7 +280,7 @@ func (f *policyFlow) pause(now time.Duration) {
 	if f.status == pawl.StatusTripped || f.next == never {
 		return
 	}
-	if closed && f.next <= now {
+	if closed && f.next <= now && !f.backlog() {
 		f.skip(now)
 	}
 	f.hold(now)
@@ -295,7 +297,7 @@ func (f *policyFlow) unpause(from, now time.Duration) {
 	}
 	held := f.held
 	f.held, f.next = never, f.resume(now)
-	if from != never {
+	if from != never && f.mode != "none" {
 		for f.next = held; f.next < from; {
 			f.next = f.after(f.next)
 		}

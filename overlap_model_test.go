@@ -112,7 +112,8 @@ func (f *policyFlow) stuck() bool {
 
 // due is when the flow does something by itself.
 func (f *policyFlow) due(now time.Duration) time.Duration {
-	head, tick := f.head(), max(f.next, f.eligible)
+	_, head := f.head(now)
+	tick := max(f.next, f.eligible)
 	if f.next == never || f.closed(max(now, tick)) || f.stuck() {
 		return head
 	}
@@ -122,15 +123,34 @@ func (f *policyFlow) due(now time.Duration) time.Duration {
 	return min(head, tick)
 }
 
-// head is when the first run that waits starts.
-func (f *policyFlow) head() time.Duration {
-	switch {
-	case f.stuck() || len(f.waits) == 0 || len(f.open) >= f.slots():
-		return never
-	case f.waits[0].trigger == "schedule":
-		return max(f.waits[0].due, f.eligible)
+// head is the run that waits and starts next, and when.
+func (f *policyFlow) head(now time.Duration) (*policyRun, time.Duration) {
+	if f.stuck() || len(f.open) >= f.slots() {
+		return nil, never
 	}
-	return f.waits[0].due
+	return f.first(now)
+}
+
+// first is head if there is a slot: a run of the schedule waits for the end of a
+// window, and those asked for pass it.
+func (f *policyFlow) first(now time.Duration) (first *policyRun, at time.Duration) {
+	at = never
+	for _, r := range f.waits {
+		start := r.due
+		if r.trigger == "schedule" && r.began == never {
+			start = max(start, f.eligible)
+		}
+		if start <= now {
+			return r, start
+		}
+		if first == nil || start < at {
+			first, at = r, start
+		}
+		if r.again || r.due > now {
+			break
+		}
+	}
+	return first, at
 }
 
 // advance does what there is to do in from..to: ends of runs that are being
@@ -147,8 +167,8 @@ func (f *policyFlow) advance(from, to time.Duration) {
 			return
 		}
 		now = max(at, now)
-		if head := f.head(); head != never && head <= now {
-			f.begin(f.waits[0], now.Truncate(time.Millisecond))
+		if first, head := f.head(now); first != nil && head <= now {
+			f.begin(first, now.Truncate(time.Millisecond))
 		} else {
 			f.tick(now.Truncate(time.Millisecond))
 		}
@@ -267,7 +287,8 @@ func (f *policyFlow) ask(at, now time.Duration, overlap pawl.Overlap, key bool) 
 	if f.stuck() {
 		return nil, pawl.ErrTripped
 	}
-	ready := len(f.waits) > 0 && (f.owed() || f.waits[0].due <= now)
+	first, start := f.first(now)
+	ready := f.owed() || first != nil && start <= now
 	free := len(f.open) < max(overlap.Parallel, 1) && !ready
 	switch {
 	case at > now || free || overlap.Cancel:

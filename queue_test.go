@@ -256,7 +256,7 @@ func TestTriggerManyAcceptsAllOrNone(t *testing.T) {
 			return err
 		}), pawl.WithOverlap(pawl.OverlapBuffer(1000))))
 		r := start(t, s)
-		inputs := make([]any, 1001)
+		inputs := make([]any, 1002) // one more than wait and start
 		for i := range inputs {
 			inputs[i] = i
 		}

@@ -120,7 +120,7 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	case o.Buffer == 0 && o.Parallel == 0:
 		return fmt.Errorf("%w: flow %q, run %d", ErrAlreadyRunning, c.ID, c.LastNumber-1)
 	case c.ready(now) >= o.Buffer:
-		return fmt.Errorf("%w: %d starts of flow %q wait", ErrBufferFull, c.Waiting, c.ID)
+		return fmt.Errorf("%w: %d starts of flow %q wait", ErrBufferFull, c.ready(now), c.ID)
 	}
 	c.accept(run, run.DueAt.UnixMilli(), p)
 	return nil
@@ -360,7 +360,7 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 	}
 	most := p.Overlap.Buffer + max(p.Overlap.limit()-c.InFlight, 0)
 	if c.ready(now)+len(e.Asks) > most {
-		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.Waiting, c.ID, len(e.Asks), p.Overlap)
+		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.ready(now), c.ID, len(e.Asks), p.Overlap)
 	}
 	c.Runs = make([]Run, 0, len(e.Asks))
 	first := c.LastNumber + 1

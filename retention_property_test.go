@@ -76,22 +76,23 @@ func (p *tape) Farewell(f engine.Farewell) error {
 	return p.Store.Farewell(f)
 }
 
-// keeps says whether a run has to be kept, and whether it may be: what is too old
-// for an hour, or was a failure before the streak and after its first run, may be both.
+// keeps says whether a run has to be kept, and whether it may be: for an hour what has
+// become too old, or ended after newer ones; and a failure that is not of the streak but
+// newer than its first.
 func (p *tape) keeps(id string, keep engine.Retention, run engine.Run) (must, may bool) {
 	s, streak := p.states[id], p.streaks[id]
 	end := run.FinishedAt
 	if end.IsZero() {
 		end = run.StartedAt
 	}
-	age := time.Since(end)
+	age, hour := time.Since(end), time.Hour+2*time.Minute
 	switch {
 	case !run.Status.Over(), run.Key == s.LastKey, run.Key == s.ErrorKey, slices.Contains(streak, run.Number):
 		return true, true
 	case keep.Runs > 0 && run.Number <= s.LastNumber-int64(keep.Runs):
-		return false, len(streak) > 0 && run.Number > slices.Min(streak) && run.Status != engine.RunCompleted
+		return false, age <= hour || len(streak) > 0 && run.Number > slices.Min(streak) && run.Status != engine.RunCompleted
 	case keep.For > 0 && age > keep.For:
-		return false, age <= keep.For+time.Hour+2*time.Minute
+		return false, age <= keep.For+hour
 	}
 	return true, true
 }

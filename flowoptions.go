@@ -229,8 +229,8 @@ func WithKeyWindow(d time.Duration) FlowOption {
 //
 // Runs are deleted with all that is about them, oldest first, when nothing else is to
 // be done or as fast as others are added; what is too many within a minute or so, what
-// is too old, or ended after newer ones, within an hour or so. A [Backfill] does not know of instants whose runs
-// were deleted.
+// is too old, or ended after newer ones, within an hour or so. A [Backfill] does not
+// know of instants whose runs were deleted.
 func WithRetention(runs int, age time.Duration) FlowOption {
 	return func(r *registration) error {
 		r.Plan.Keep = engine.Retention{Runs: runs, For: age}

@@ -52,17 +52,37 @@ SCHEDULE is that of today.`,
 	return cmd
 }
 
-// parseTime reads an instant: RFC 3339, or a local date and time.
+// parseTime reads an instant: RFC 3339, or a local date and time, which has to be
+// there once: the night that clocks are changed has some twice and lacks others.
 func parseTime(text string, zone *time.Location) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t, nil
 	}
 	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return t, nil
+		if wall, err := time.Parse(layout, text); err == nil {
+			return localTime(text, wall, zone)
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is no time: write it as 2026-11-22T09:00:00Z, or as \"2026-11-22 09:00\" in the local zone", text)
+}
+
+// localTime is the one instant at which clocks in zone show what wall shows in UTC.
+func localTime(text string, wall time.Time, zone *time.Location) (t time.Time, err error) {
+	const layout = "2006-01-02 15:04:05"
+	for _, near := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		_, east := wall.Add(near).In(zone).Zone()
+		switch at := wall.Add(-time.Duration(east) * time.Second).In(zone); {
+		case at.Format(layout) != wall.Format(layout) || at.Equal(t):
+		case !t.IsZero():
+			return time.Time{}, fmt.Errorf("%q comes twice in the local zone: write it as %s or %s", text, t.Format(time.RFC3339), at.Format(time.RFC3339))
+		default:
+			t = at
+		}
+	}
+	if t.IsZero() {
+		return time.Time{}, fmt.Errorf("%q does not come in the local zone, where clocks are put forward over it: write it as 2026-11-22T09:00:00Z", text)
+	}
+	return t, nil
 }
 
 // An atReport is the flows as they stood at an instant.

@@ -20,8 +20,8 @@ test: ## Every test, more than 1,000 kills with SIGKILL among them
 	go test -shuffle=on -count=1 -timeout 30m ./...
 
 .PHONY: race
-race: ## Every test with the race detector
-	go test -race -shuffle=on -count=1 -timeout 30m ./...
+race: ## Every test with the race detector, a fifth of the random histories
+	go test -race -short -shuffle=on -count=1 -timeout 30m ./...
 
 .PHONY: torture
 torture: ## The fault tests at full size: 10,000 kills, 100,000 power losses; an hour

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -166,6 +167,7 @@ func TestCrashEverywhereNamesJobsThatDoNotEnd(t *testing.T) {
 		drive := func(ctx context.Context, r *pawl.Runner) error {
 			run, err := r.Trigger(ctx, "deaf", pawl.WithKey("once"))
 			if err == nil {
+				synctest.Wait() // the job is at work, else the kill below may come before its first line
 				_, err = r.Trigger(ctx, "other")
 			}
 			if err == nil {

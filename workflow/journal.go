@@ -1,0 +1,66 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// A Journal keeps what a run has done so far, so that the next process goes on from
+// there. The scheduler serves one in the context of each run; a program of its own may
+// pass one with [WithJournal].
+type Journal interface {
+	// Checkpoints are those of this run so far, in order (Seq 1, 2, ...).
+	Checkpoints(ctx context.Context) ([]Checkpoint, error)
+
+	// Record appends checkpoints, in one transaction; durable when it returns nil. Seq
+	// and At of what is passed are ignored and filled in by the journal. What an error
+	// leaves behind is all or nothing.
+	Record(ctx context.Context, cs ...Checkpoint) error
+
+	// Suspending is closed when the process is about to end in an orderly way: a
+	// workflow that only waits (a timer, a poll, between two states or steps) stops and
+	// returns Suspend's error; a task that is at work is finished first.
+	Suspending() <-chan struct{}
+
+	// Suspend is the error to return then: the run is not over, the next process
+	// resumes it.
+	Suspend() error
+
+	// Permanent marks an error that a further attempt would meet again, such as that of
+	// another version.
+	Permanent(err error) error
+}
+
+// A Checkpoint is one entry of a journal.
+type Checkpoint struct {
+	Seq     int64
+	State   string          // text form of the state
+	Kind    string          // KindEnter, KindStep, ...
+	Payload json.RawMessage // nil: none
+	At      time.Time
+}
+
+// The kinds of checkpoints. Their payloads are this package's own business.
+const (
+	KindEnter  = "enter"  // the run is in this state now; its task comes next. An exit: the run is over
+	KindStep   = "step"   // a stepped task finished a step
+	KindTimer  = "timer"  // a timer knows its instant
+	KindPoll   = "poll"   // a poll asked, and what it asks for is not there yet
+	KindFailed = "failed" // the task failed for good, and undos follow
+	KindUndo   = "undo"   // what the state did is undone, or its undo failed for good
+)
+
+type journalKey struct{}
+
+// WithJournal returns a context in which workflows are durable: they record in j, and
+// go on from what j holds.
+func WithJournal(ctx context.Context, j Journal) context.Context {
+	return context.WithValue(ctx, journalKey{}, j)
+}
+
+// journalFrom is the journal of ctx, or nil.
+func journalFrom(ctx context.Context) Journal {
+	j, _ := ctx.Value(journalKey{}).(Journal)
+	return j
+}

@@ -347,3 +347,19 @@ func TestClientHasTheOperatorsVerbs(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// M2: a backfill may reach up to now, of which the engine keeps milliseconds only.
+func TestBackfillReachesUpToNow(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Cron("hourly", "0 * * * *", job(ok)))
+		r := start(t, s)
+		time.Sleep(time.Hour/2 + 999*time.Microsecond)
+		n, err := r.Backfill(t.Context(), "hourly", pawl.Backfill{From: time.Now().Add(-3 * time.Hour), To: time.Now()})
+		require.NoError(t, err)
+		assert.Equal(t, int64(3), n)
+		_, err = r.Backfill(t.Context(), "hourly", pawl.Backfill{From: time.Now(), To: time.Now().Add(time.Millisecond)})
+		require.ErrorIs(t, err, pawl.ErrInvalidRange)
+		stop(t, r, db)
+	})
+}

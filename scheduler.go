@@ -192,6 +192,7 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 	if r.Job, err = r.wrapped(s.options.middleware); err != nil {
 		return err
 	}
+	r.resumes()
 	r.Plan = s.shared.plan(*r.Plan)
 	return errors.Join(s.checkPlan(*r.Plan), s.checkFormer(r))
 }

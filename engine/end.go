@@ -24,6 +24,9 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 		c.succeed(run, now, p)
 	case run.Ending:
 		c.spare(run, RunCancelled, e.Error, now, p)
+	case e.As == RunWaiting && p.Resumes && c.Registered:
+		c.suspend(run, now, p)
+		return nil
 	case c.retry(run, e.Error, e, now, p):
 		return nil
 	default:
@@ -83,7 +86,7 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 	switch {
 	case run.Ending:
 		c.spare(run, RunCancelled, "cancelled, and "+text, now, p)
-	case p.Schedule != nil && c.retry(run, text, Outcome{}, now, p):
+	case p.Schedule != nil && (c.goesOn(run, e, text, now, p) || c.retry(run, text, Outcome{}, now, p)):
 		return nil
 	default:
 		run.Status, run.Error = RunInterrupted, text
@@ -112,6 +115,11 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	}
 	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
+	if p.Resumes && !run.Ending && c.Registered {
+		c.suspend(run, now, p)
+		c.Event = "interrupt"
+		return nil
+	}
 	scheduled := run.Trigger == TriggerSchedule && !run.Ending
 	if !scheduled && c.retry(run, e.Error, Outcome{}, now, p) { // as after a crash
 		c.Event = "interrupt"

@@ -42,7 +42,7 @@ type (
 	Outcome struct {
 		Run        int64
 		Error      string
-		As         RunStatus     // RunTimedOut, RunSkipped; empty: as Error says
+		As         RunStatus     // RunTimedOut, RunSkipped; RunWaiting: it goes on in the next process; empty: as Error says
 		Permanent  bool          // no further attempt
 		RetryAfter time.Duration // before the next attempt; 0: as the policy says
 		Output     JSON
@@ -77,6 +77,12 @@ type (
 	// Drop cancels what waits of a backfill.
 	Drop struct{ Reason string }
 
+	// Progress keeps what a run has done so far.
+	Progress struct {
+		Run   int64
+		Steps []Checkpoint
+	}
+
 	// Interrupt settles a run whose process died. It counts as a failure
 	// unless it is Spared: the machine went down, or the process was already
 	// draining, so the job is not to blame. Nor may it be if several flows had
@@ -88,6 +94,7 @@ type (
 		Spared   bool
 		Flows    int // that had a run in flight, this one included
 		Suspects int // among them, before
+		Mark     Mark
 	}
 
 	// Cancel closes a run that outlasted the stop window.
@@ -149,6 +156,7 @@ func (Pause) name() string     { return "pause" }
 func (Resume) name() string    { return "resume" }
 func (Backfill) name() string  { return "backfill" }
 func (Drop) name() string      { return "drop" }
+func (Progress) name() string  { return "checkpoint" }
 func (Retire) name() string    { return "retire" }
 func (Reserve) name() string   { return "reserve" }
 func (Outcome) name() string   { return "outcome" }

@@ -56,7 +56,7 @@ func InstantsOf(f FlowInfo, s Schedule, from, to, now time.Time) ([]time.Time, e
 		return nil, fmt.Errorf("%w: a backfill needs from and to", ErrInvalidRange)
 	case to.Before(from):
 		return nil, fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC()))
-	case to.After(now):
+	case to.Truncate(time.Millisecond).After(now):
 		return nil, fmt.Errorf("%w: %s has not come yet", ErrInvalidRange, stamp(to.UTC()))
 	case s.Kind() == KindManual || c.floats(s, to):
 		return nil, fmt.Errorf("%w: the schedule of flow %q has no instants of its own", ErrInvalidRange, f.ID)

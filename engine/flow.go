@@ -59,6 +59,8 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.cancel(e, now, p)
 	case Abort:
 		return c.abort(e, now, p)
+	case Progress:
+		return c.checkpoint(e, now)
 	case Clear:
 		return c.clear(e)
 	case Reset:
@@ -83,7 +85,7 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 // out of the program finishes, or takes it in again.
 func settles(e Event) bool {
 	switch e.(type) {
-	case Adopt, Outcome, Timeout, Cancel, Abort, Clear:
+	case Adopt, Progress, Outcome, Timeout, Cancel, Abort, Clear:
 		return true
 	}
 	return false

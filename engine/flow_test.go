@@ -90,6 +90,7 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 	cancelling := with(func(p *Plan) { p.Overlap = OverlapCancel })
 	grid := with(func(p *Plan) { p.Schedule, p.Overlap = mustCron("* * * * *"), OverlapBufferOne })
 	retrying := with(func(p *Plan) { p.Retry = &Retry{Max: 1} })
+	resuming := with(func(p *Plan) { p.Resumes = true })
 	events := []struct {
 		name  string
 		event Event
@@ -132,6 +133,20 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 			[6]string{"- nothing", "- nothing", "- nothing", "- nothing", "- nothing", "- nothing"}},
 		{"correct", Correct{}, withPolicy,
 			[6]string{"idle", "- nothing", "completed", "failed", "backoff", "tripped"}},
+		{"checkpoint", Progress{Run: 4, Steps: []Checkpoint{{Seq: 1, State: "a", Kind: "enter"}}}, resuming,
+			[6]string{"- not in flight", "running", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"suspend", Outcome{Run: 4, Error: "suspended", As: RunWaiting}, resuming,
+			[6]string{"- not in flight", "idle", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"suspend of a run that cannot go on", Outcome{Run: 4, Error: "suspended", As: RunWaiting}, withPolicy,
+			[6]string{"- not in flight", "backoff", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"interrupt of a run that goes on", Interrupt{Run: 4, Error: "interrupted: x"}, resuming,
+			[6]string{"- not in flight", "idle", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"interrupt of one that stalls", Interrupt{Run: 4, Error: "interrupted: x", Mark: Mark{Stalled: 5}}, resuming,
+			[6]string{"- not in flight", "backoff", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"spared interrupt of one that stalls", Interrupt{Run: 4, Error: "interrupted: x", Spared: true, Mark: Mark{Stalled: 5}}, resuming,
+			[6]string{"- not in flight", "idle", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
+		{"cancel of a run that goes on", Cancel{Run: 4, Error: "cancelled"}, resuming,
+			[6]string{"- not in flight", "idle", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
 		{"trigger that may wait", Reserve{Trigger: TriggerManual, Key: 41}, buffering,
 			[6]string{"running", "running", "running", "running", "running", "- tripped"}},
 		{"trigger that may run beside", Reserve{Trigger: TriggerManual, Key: 41}, allowing,
@@ -197,6 +212,8 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 				name := e.event.name()
 				if c.Waiting > s.Waiting && name == "reserve" { // it waits instead
 					name = "accept"
+				} else if c.Waiting > s.Waiting && name == "cancel" && e.plan.Resumes { // it goes on, as after a crash
+					name = "interrupt"
 				}
 				assert.Equal(t, name, c.Event)
 				again, err := Apply(s, e.event, at(70), e.plan)

@@ -157,8 +157,11 @@ func (o *Outcome) take(err error) {
 	var a *advice // which costs an allocation
 	if errors.As(err, &a) {
 		o.Permanent, o.RetryAfter = a.permanent, a.retryAfter
-		if a.skipped {
+		switch {
+		case a.skipped:
 			o.As = RunSkipped
+		case a.suspended:
+			o.As = RunWaiting
 		}
 	}
 	o.Error = text(err)
@@ -182,6 +185,7 @@ type advice struct {
 	permanent  bool
 	retryAfter time.Duration
 	skipped    bool
+	suspended  bool
 }
 
 func (a *advice) Unwrap() error { return a.error }

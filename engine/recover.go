@@ -32,7 +32,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 			"flows", crash.Flows, "suspects before", crash.Suspects)
 	}
 	for _, f := range e.all().ordered {
-		commands = append(commands, settleOpen(f, crash, snapshot.Ends)...)
+		commands = append(commands, settleOpen(f, crash, snapshot)...)
 	}
 	recovered := len(commands) - late
 	e.greet(snapshot.Doubt)
@@ -221,13 +221,13 @@ func (e *Engine) lateEnds(ends []End) (commands []command) {
 // leave behind.
 //
 // One crash is one failure of a flow, however many runs it had in flight.
-func settleOpen(f *flow, crash Interrupt, ends []End) (commands []command) {
+func settleOpen(f *flow, crash Interrupt, snapshot Snapshot) (commands []command) {
 	for _, run := range f.state.Load().Open {
 		known := func(end End) bool { return end.Flow == f.id && end.Run == run.Number }
-		if f.plan().Schedule != nil && slices.ContainsFunc(ends, known) {
+		if f.plan().Schedule != nil && slices.ContainsFunc(snapshot.Ends, known) {
 			continue
 		}
-		crash.Run = run.Number
+		crash.Run, crash.Mark = run.Number, snapshot.Marks[run.Key]
 		commands = append(commands, command{flow: f, event: crash})
 		crash.Spared = crash.Spared || !run.Ending // one that was being cancelled does not count
 	}

@@ -23,8 +23,7 @@ func (r Retry) Validate() error {
 // String is the policy in one line.
 func (r Retry) String() string { return fmt.Sprintf("%d, %s", r.Max, r.Delay) }
 
-// retry lets a run wait for its next attempt, if it has one. A run that waits is
-// not in flight: its slot is free, but where one runs at a time it goes first.
+// retry lets a run wait for its next attempt, if it has one.
 func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) bool {
 	switch {
 	case p.Retry == nil || e.Permanent || run.Ending || run.Attempt > p.Retry.Max || e.As == RunTimedOut || !c.Registered:
@@ -41,19 +40,7 @@ func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) b
 		return false
 	}
 	c.note(fmt.Sprintf("attempt %d failed; the next is at %s", run.Attempt, stamp(due)))
-	c.leave(run, now)
-	run.Status, run.Queued, run.Error = RunWaiting, true, Clip(text, maxRunError)
 	run.Attempt++
-	run.FinishedAt = time.Time{}
-	run.DueAt, run.Rank = due, due.UnixMilli()
-	if p.Overlap.limit() == 1 {
-		run.Rank = 0
-	}
-	c.wait(run, p)
-	c.record(run)
-	c.restAs(StatusIdle, run, now, p)
-	if c.Status == StatusTripped { // another run was one failure too many
-		c.planNext(false, now, p)
-	}
+	c.requeue(run, text, due, now, p)
 	return true
 }

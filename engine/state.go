@@ -172,7 +172,9 @@ type Change struct {
 	Verdicts  []Verdict
 	Token     *RunKey // an idempotency key that stands for the run from now on; nil: none
 	Leak      int64   // a run that was closed although its job goes on; 0: none
-	Drop      bool    // every run of a backfill that waits is cancelled
+
+	Checkpoints *Checkpoints // that a run reached; nil: none
+	Drop        bool         // every run of a backfill that waits is cancelled
 }
 
 // Number gives the transition the key of its row.
@@ -197,6 +199,7 @@ type Plan struct {
 	Limit    int64         // instants of the schedule that are run; 0: all
 	KeyFor   time.Duration // how long a key stands for a run that is over
 	Group    string        // whose limit on runs in flight it shares; empty: none
+	Resumes  bool          // its runs keep checkpoints, and go on from there in the next process
 	Keep     Retention
 	Since    time.Time // when the process started: instants before it passed while nobody ran
 }

@@ -37,6 +37,9 @@ type Store interface {
 	// Input reads the input of the run with a key.
 	Input(ctx context.Context, key int64) (JSON, error)
 
+	// Checkpoints reads those of the run with a key, in order.
+	Checkpoints(ctx context.Context, key int64) ([]Checkpoint, error)
+
 	// RunKey reads what an idempotency key of a flow stands for; nil: nothing.
 	RunKey(ctx context.Context, flow int64, key string) (*RunKey, error)
 
@@ -86,6 +89,7 @@ type Snapshot struct {
 	LastAt     time.Time       // of the newest transition
 	Previous   *Owner          // the owner before this one; nil: there was none
 	Waiting    []Command       // commands that nobody has answered
+	Marks      map[int64]Mark  // of runs in flight that have checkpoints, by their keys
 	Ends       []End           // of runs in flight, that the store did not take any more
 	Violations []string        // what contradicts itself in the store, as far as a start looks
 	Doubt      string          // why the store is taken for a copy or a backup; empty: it is not

@@ -29,6 +29,9 @@ func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
 	if snap.Database, snap.Generation, err = s.identity(ctx); err != nil {
 		return snap, fmt.Errorf("identity: %w", err)
 	}
+	if snap.Marks, err = s.marks(ctx, snap.Flows); err != nil {
+		return snap, fmt.Errorf("checkpoints: %w", err)
+	}
 	if snap.Counters, err = s.counters(ctx); err != nil {
 		return snap, fmt.Errorf("counters: %w", err)
 	}

@@ -53,32 +53,39 @@ func content(t *testing.T, db *sqlx.DB) (rows []string) {
 	return rows
 }
 
-// The migration to time, overlap and inputs can be taken back, and made again: schema
-// and rows are then as they were.
-func TestMigrationGoesDownAndUpAgain(t *testing.T) {
-	file, err := os.ReadFile("testdata/before_time.sqlite")
-	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "jobs.db")
-	require.NoError(t, os.WriteFile(path, file, 0o600))
-	db := sqlx.NewDb(plainDB(t, path), "sqlite")
-	defer db.Close()
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db.DB, migrations.SQLite(), goose.WithTableName(migrations.Table),
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	require.NoError(t, err)
-	schema, rows := outline(t, db), content(t, db)
-	require.NotEmpty(t, rows)
+// Each migration can be taken back, and made again: schema and rows are then as they
+// were.
+func TestMigrationsKeepTheRows(t *testing.T) {
+	for _, c := range []struct {
+		file   string
+		before int64
+	}{{"before_time.sqlite", 1}, {"before_workflow.sqlite", 2}} {
+		t.Run(c.file, func(t *testing.T) {
+			file, err := os.ReadFile(filepath.Join("testdata", c.file))
+			require.NoError(t, err)
+			path := filepath.Join(t.TempDir(), "jobs.db")
+			require.NoError(t, os.WriteFile(path, file, 0o600))
+			db := sqlx.NewDb(plainDB(t, path), "sqlite")
+			defer db.Close()
+			provider, err := goose.NewProvider(goose.DialectSQLite3, db.DB, migrations.SQLite(), goose.WithTableName(migrations.Table),
+				goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+			require.NoError(t, err)
+			schema, rows := outline(t, db), content(t, db)
+			require.NotEmpty(t, rows)
 
-	_, err = provider.UpTo(t.Context(), 2)
-	require.NoError(t, err)
-	migrated := outline(t, db)
-	assert.NotEqual(t, schema, migrated)
-	assert.Equal(t, rows, content(t, db))
-	_, err = provider.DownTo(t.Context(), 1)
-	require.NoError(t, err)
-	assert.Equal(t, schema, outline(t, db))
-	assert.Equal(t, rows, content(t, db))
-	_, err = provider.UpTo(t.Context(), 2)
-	require.NoError(t, err)
-	assert.Equal(t, migrated, outline(t, db))
-	assert.Equal(t, rows, content(t, db))
+			_, err = provider.UpTo(t.Context(), c.before+1)
+			require.NoError(t, err)
+			migrated := outline(t, db)
+			assert.NotEqual(t, schema, migrated)
+			assert.Equal(t, rows, content(t, db))
+			_, err = provider.DownTo(t.Context(), c.before)
+			require.NoError(t, err)
+			assert.Equal(t, schema, outline(t, db))
+			assert.Equal(t, rows, content(t, db))
+			_, err = provider.UpTo(t.Context(), c.before+1)
+			require.NoError(t, err)
+			assert.Equal(t, migrated, outline(t, db))
+			assert.Equal(t, rows, content(t, db))
+		})
+	}
 }

@@ -69,8 +69,9 @@ func (w *writer) aside(ctx context.Context, do func() error) error {
 // pruner deletes within a transaction.
 type pruner struct {
 	*writer
-	left  int   // rows that may still be read or written
-	leaks *bool // whether there are any; nil: nobody has looked
+	left int // rows that may still be read or written
+
+	leaks, checkpoints *bool // whether there are any; nil: nobody has looked
 }
 
 // prune deletes of one flow what there is room for.
@@ -98,7 +99,7 @@ func (p *pruner) prune(c *engine.Cut, r *engine.Pruned) error {
 type prunes struct {
 	runMark, pastRuns, dropRuns, relink, setPruned     *sqlite.Stmt
 	transitionMark, pastTransitions, dropTransitions   *sqlite.Stmt
-	anyLeak, dropLeak                                  *sqlite.Stmt
+	anyLeak, dropLeak, anyCheckpoint, dropCheckpoints  *sqlite.Stmt
 	dropVerdicts, oldestVerdict                        *sqlite.Stmt
 	pastKeys, dropKey, oldestKey                       *sqlite.Stmt
 	dropCommands, dropRunners, freePages, vacuum, size *sqlite.Stmt
@@ -108,7 +109,7 @@ func (c *prunes) queries() map[string]**sqlite.Stmt {
 	return map[string]**sqlite.Stmt{
 		runMark: &c.runMark, pastRuns: &c.pastRuns, dropRuns: &c.dropRuns, relink: &c.relink, setPruned: &c.setPruned,
 		transitionMark: &c.transitionMark, pastTransitions: &c.pastTransitions, dropTransitions: &c.dropTransitions,
-		anyLeak: &c.anyLeak, dropLeak: &c.dropLeak,
+		anyLeak: &c.anyLeak, dropLeak: &c.dropLeak, anyCheckpoint: &c.anyCheckpoint, dropCheckpoints: &c.dropCheckpoints,
 		dropVerdicts: &c.dropVerdicts, oldestVerdict: &c.oldestVerdict,
 		pastKeys: &c.pastKeys, dropKey: &c.dropKey, oldestKey: &c.oldestKey,
 		dropCommands: &c.dropCommands, dropRunners: &c.dropRunners, freePages: &c.freePages, vacuum: &c.vacuum, size: &c.size,

@@ -25,6 +25,9 @@ SELECT r.key, COALESCE(r.prev, 0), r.number, r.status, COALESCE(r.finished_at, r
     min(r.scheduled_at, COALESCE(r.started_at, r.scheduled_at))
 FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key LIMIT ?3`
 
+	anyCheckpoint   = `SELECT 1 FROM pawl_checkpoint_log LIMIT 1`
+	dropCheckpoints = `DELETE FROM pawl_checkpoint_log WHERE run IN (SELECT value FROM json_each(?1))`
+
 	dropRuns  = `DELETE FROM pawl_run_log WHERE key IN (SELECT value FROM json_each(?1))`
 	relink    = `UPDATE pawl_run_log SET prev = ?2 WHERE key = ?1`
 	setPruned = `UPDATE pawl_flow_plan SET pruned = ?2 WHERE key = ?1`
@@ -149,6 +152,13 @@ func (p *pruner) dropRuns(c *engine.Cut, gone []past, r *engine.Pruned) error {
 	for i, run := range gone {
 		keys[i], highest = run.Key, max(highest, run.Number)
 	}
+	if some, err := p.some(&p.checkpoints, p.cuts.anyCheckpoint); err != nil {
+		return err
+	} else if some {
+		if err := p.dropKeys(r, p.cuts.dropCheckpoints, keys); err != nil {
+			return err
+		}
+	}
 	if err := p.dropKeys(r, p.cuts.dropRuns, keys); err != nil {
 		return err
 	}
@@ -174,16 +184,8 @@ func (p *pruner) link(run *past, below int64) error {
 
 // dropLeaks deletes what is known of jobs that outlasted their runs.
 func (p *pruner) dropLeaks(c *engine.Cut, gone []past, r *engine.Pruned) error {
-	if p.leaks == nil {
-		n, err := p.number(p.cuts.anyLeak)
-		if err != nil {
-			return err
-		}
-		some := n != 0
-		p.leaks = &some
-	}
-	if !*p.leaks {
-		return nil
+	if some, err := p.some(&p.leaks, p.cuts.anyLeak); err != nil || !some {
+		return err
 	}
 	for _, run := range gone {
 		if _, err := p.drop(r, p.cuts.dropLeak, c.Flow, run.Number); err != nil {
@@ -191,6 +193,19 @@ func (p *pruner) dropLeaks(c *engine.Cut, gone []past, r *engine.Pruned) error {
 		}
 	}
 	return nil
+}
+
+// some says whether a table that mostly is empty has rows.
+func (p *pruner) some(known **bool, query *sqlite.Stmt) (bool, error) {
+	if *known == nil {
+		n, err := p.number(query)
+		if err != nil {
+			return false, err
+		}
+		some := n != 0
+		*known = &some
+	}
+	return **known, nil
 }
 
 // sparedSlice is how many runs that stayed one step looks at.

@@ -7,7 +7,7 @@ import (
 )
 
 // writeRare writes what few transitions have: verdicts on instants that were not run,
-// keys, jobs that outlast their runs, a backfill that is dropped.
+// keys, checkpoints, jobs that outlast their runs, a backfill that is dropped.
 func (w *writer) writeRare(c *engine.Change, generation int64) error {
 	for i := range c.Verdicts {
 		if err := w.writeVerdict(c, &c.Verdicts[i]); err != nil {
@@ -24,6 +24,11 @@ func (w *writer) writeRare(c *engine.Change, generation int64) error {
 		bindTexts(w.writeLeak, 3, c.ID, iso(c.UpdatedAt))
 		if _, err := w.exec(w.writeLeak, c.Leak, generation); err != nil {
 			return fmt.Errorf("leak: %w", err)
+		}
+	}
+	if c.Checkpoints != nil {
+		if err := w.writeCheckpoints(c.Checkpoints); err != nil {
+			return fmt.Errorf("checkpoint: %w", err)
 		}
 	}
 	if c.Drop {

@@ -73,7 +73,7 @@ func (a *account) step(t *transition) {
 		a.replayed.suspect = 0
 	case "miss": // of a flow that runs once its instant counts as run
 		a.replayed.scheduled = unknown
-	case "retire", "adjust", "abort", "pause", "resume", "drop":
+	case "retire", "adjust", "abort", "pause", "resume", "drop", "checkpoint":
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
 	}
@@ -225,12 +225,28 @@ func (a *account) reserve(t *transition) {
 		a.report("transition %d reserves run %d, after run %d", t.seq, t.run, n)
 	}
 	run := a.find(t.run)
-	if run != nil && (run.started < t.at || run.started > t.at && run.attempt == 1) {
+	if run != nil && run.started < t.at {
 		a.report("run %d started at %s, transition %d reserved it at %s", run.number, when(run.started), t.seq, when(t.at))
+	}
+	if run != nil && run.started > t.at { // unless it is to start again
+		a.early = append(a.early, early{run, t.seq, t.at})
 	}
 	if !waited && (n == unknown || t.run > n) {
 		a.replayed.number = t.run
 		a.fireOf(t)
+	}
+}
+
+// early is a start of a run that was not its last.
+type early struct {
+	run     *runFacts
+	seq, at int64
+}
+
+// compareStarts checks that a run which started before it did was to start again.
+func (a *account) compareStarts() {
+	for _, e := range a.early {
+		a.report("run %d started at %s, transition %d reserved it at %s", e.run.number, when(e.run.started), e.seq, when(e.at))
 	}
 }
 
@@ -275,6 +291,7 @@ func (a *account) end(t *transition) {
 	}
 	run := a.find(t.run)
 	if again && t.event != "cancel" {
+		a.early = slices.DeleteFunc(a.early, func(e early) bool { return e.run == run })
 		return
 	}
 	if t.event != "cancel" {

@@ -47,7 +47,7 @@ func (v *verifier) verify(ctx context.Context) error {
 	if err := v.checkPages(ctx); err != nil || len(v.found) > 0 {
 		return err // what damaged pages say means nothing
 	}
-	for _, read := range []func(context.Context) error{v.readFlows, v.readRuns, v.readTransitions} {
+	for _, read := range []func(context.Context) error{v.readFlows, v.readRuns, v.readTransitions, v.readCheckpoints} {
 		if err := read(ctx); err != nil {
 			return err
 		}
@@ -55,6 +55,7 @@ func (v *verifier) verify(ctx context.Context) error {
 	for _, a := range v.ordered {
 		a.compareRow()
 		a.compareRuns()
+		a.compareStarts()
 		a.checkRest()
 	}
 	return nil
@@ -104,6 +105,7 @@ type account struct {
 	begun    bool     // a transition is kept
 	fired    runFacts // the newest run of the schedule
 	refired  []string // since the plan was adopted
+	early    []early
 }
 
 // position is what the row of a flow and every transition tell. Times are in

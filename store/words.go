@@ -17,7 +17,7 @@ var (
 		engine.RunInterrupted, engine.RunCancelled, engine.RunWaiting, engine.RunTimedOut, engine.RunSkipped)
 	triggers = newCodes(engine.TriggerSchedule, engine.TriggerManual, engine.TriggerProbe, engine.TriggerBackfill)
 	events   = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct", "clear",
-		"accept", "miss", "abort", "timeout", "pause", "resume", "backfill", "drop")
+		"accept", "miss", "abort", "timeout", "pause", "resume", "backfill", "drop", "checkpoint")
 	verdicts = newCodes(engine.VerdictFired, engine.VerdictCoalesced, engine.VerdictOverlap, engine.VerdictBackoff,
 		engine.VerdictTripped, engine.VerdictPaused, engine.VerdictMissed, engine.VerdictGap, engine.VerdictFold)
 )

@@ -33,6 +33,7 @@ type statements struct {
 	insertRun, closeRun, insertTransition     *sqlite.Stmt
 	changeRun, insertVerdict, dropBackfill    *sqlite.Stmt
 	writeKey, writeLeak, returnLeak           *sqlite.Stmt
+	putCheckpoint                             *sqlite.Stmt
 	readQueue, readKey                        *sqlite.Stmt
 	answerCommand, writeRunner, writeDatabase *sqlite.Stmt
 	measureLog, checkpoint                    *sqlite.Stmt
@@ -80,7 +81,7 @@ func (w *writer) open() (err error) {
 		insertState: &w.insertState, updateState: &w.updateState,
 		insertRun: &w.insertRun, closeRun: &w.closeRun, insertTransition: &w.insertTransition,
 		changeRun: &w.changeRun, insertVerdict: &w.insertVerdict, dropBackfill: &w.dropBackfill,
-		writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
+		putCheckpoint: &w.putCheckpoint, writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
 		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
 		measureLog: &w.measureLog, checkpoint: &w.checkpoint,

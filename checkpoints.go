@@ -1,0 +1,44 @@
+package pawl
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
+)
+
+// Checkpoint is something that a run of a workflow has done so far: a state that it
+// entered, a step, a timer, an undo. Its fields: Seq, State, Kind, Payload (JSON), At. A
+// run gets one of the Kind "interrupt" by a crash.
+type Checkpoint = engine.Checkpoint
+
+// Checkpoints is the path of a run: what it has done so far, in order; nothing for one
+// that keeps none. Errors: [ErrRunNotFound], as of Runs.
+func (r *Runner) Checkpoints(ctx context.Context, id string, run int64) ([]Checkpoint, error) {
+	if err := notInCommit(ctx); err != nil {
+		return nil, fmt.Errorf("checkpoints: %w", err)
+	}
+	list, err := checkpoints(ctx, r.store.Reader, id, run)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoints: %w", r.closed(err))
+	}
+	return list, nil
+}
+
+// Checkpoints is as of [Runner.Checkpoints].
+func (c *Client) Checkpoints(ctx context.Context, id string, run int64) ([]Checkpoint, error) {
+	list, err := checkpoints(ctx, c.reader, id, run)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoints: %w", err)
+	}
+	return list, nil
+}
+
+func checkpoints(ctx context.Context, r *store.Reader, id string, run int64) ([]Checkpoint, error) {
+	list, ok, err := r.CheckpointsOf(ctx, id, run)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: run %d of %s", ErrRunNotFound, run, show(id))
+	}
+	return list, err
+}

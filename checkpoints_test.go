@@ -1,0 +1,375 @@
+package pawl_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
+)
+
+// lasting is a job whose runs go on in the next process: it is told what the run has
+// done so far.
+type lasting func(ctx context.Context, done []pawl.Checkpoint) error
+
+func (l lasting) Resumes() bool { return true }
+
+func (l lasting) Run(ctx context.Context) error {
+	done, err := engine.Recorded(ctx)
+	if err != nil {
+		return err
+	}
+	return l(ctx, done)
+}
+
+// reach records that a run came to states, after what it has done.
+func reach(ctx context.Context, done []pawl.Checkpoint, states ...string) error {
+	var steps []pawl.Checkpoint
+	for i, state := range states {
+		steps = append(steps, pawl.Checkpoint{Seq: int64(len(done) + i + 1), State: state, Kind: "enter", Payload: `{"n":1}`})
+	}
+	return engine.Record(ctx, steps)
+}
+
+func statesOf(list []pawl.Checkpoint) (states []string) {
+	for _, c := range list {
+		states = append(states, c.Kind+" "+c.State)
+	}
+	return states
+}
+
+// A run whose process dies goes on as the same run: neither its streak nor its attempts
+// count that, and its checkpoints are there. F7.
+func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				if len(done) == 0 {
+					if err := reach(ctx, done, "paid", "packed"); err != nil {
+						return err
+					}
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return reach(ctx, done, "sent")
+			}), pawl.WithBackoff(pawl.TripAfter(2))))
+		}
+		p := launch(t, db, register)
+		run, err := p.Trigger(t.Context(), "order")
+		require.NoError(t, err)
+		synctest.Wait()
+		p.kill()
+
+		p = launch(t, db, register)
+		info, err := p.WaitRun(t.Context(), "order", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		assert.Equal(t, 1, info.Attempt)
+		flow := status(t, p.Runner, "order")
+		assert.Equal(t, int64(1), flow.RunCount)
+		assert.Zero(t, flow.FailureStreak)
+		list, err := p.Checkpoints(t.Context(), "order", run)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"enter paid", "enter packed", "interrupt packed", "enter sent"}, statesOf(list))
+		assert.JSONEq(t, `{"n":1}`, string(list[0].Payload))
+		assert.Equal(t, time.Now().UTC(), list[3].At)
+		var events []string
+		for x, err := range p.Transitions(t.Context(), 0) {
+			require.NoError(t, err)
+			if events = append(events, x.Event); x.Event == "outcome" {
+				break // the next has not come yet
+			}
+		}
+		assert.Equal(t, []string{"adopt", "reserve", "checkpoint", "interrupt", "reserve", "checkpoint", "outcome"}, events)
+		_, err = p.Checkpoints(t.Context(), "order", 2)
+		assert.ErrorIs(t, err, pawl.ErrRunNotFound)
+		stop(t, p.Runner, db)
+
+		c := openClient(t, db)
+		same, err := c.Checkpoints(t.Context(), "order", run)
+		require.NoError(t, err)
+		assert.Equal(t, list, same)
+		require.NoError(t, c.Close())
+	})
+}
+
+// A stop does not wait for a run that waits itself and can go on later, nor does it
+// count as anything: the next process starts it again. F7, F10.
+func TestStopSuspendsRunsThatWait(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Every("approval", time.Minute, lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				if len(done) == 0 {
+					if err := reach(ctx, done, "asked"); err != nil {
+						return err
+					}
+				}
+				select {
+				case <-engine.Suspending(ctx):
+					return engine.Suspended()
+				case <-time.After(time.Until(done[0].At.Add(time.Hour))):
+					return nil
+				}
+			})))
+		}
+		began := time.Now()
+		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+			require.NoError(t, s.Every("approval", time.Minute, lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				if err := reach(ctx, done, "asked"); err != nil {
+					return err
+				}
+				<-engine.Suspending(ctx)
+				return engine.Suspended()
+			})))
+		}))
+		time.Sleep(time.Minute)
+		before := time.Now()
+		stop(t, r, db)
+		assert.Equal(t, before, time.Now(), "it did not wait")
+		c := openClient(t, db)
+		info, _, err := c.Status(t.Context(), "approval")
+		require.NoError(t, err)
+		assert.Equal(t, 1, info.Waiting)
+		assert.Zero(t, info.InFlight)
+		require.NoError(t, c.Close())
+
+		time.Sleep(10 * time.Minute)
+		r = start(t, schedulerWith(db, register))
+		run, err := r.WaitRun(t.Context(), "approval", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, run.Status)
+		assert.Equal(t, began.Add(time.Hour).UTC(), run.FinishedAt)
+		assert.Equal(t, int64(1), status(t, r, "approval").RunCount)
+		stop(t, r, db)
+	})
+}
+
+func schedulerWith(db string, register func(*pawl.Scheduler), opts ...pawl.Option) *pawl.Scheduler {
+	s := quiet(db, opts...)
+	register(s)
+	return s
+}
+
+// A job that does not heed that is cut off by the end of the stop window, and goes on
+// all the same.
+func TestStopWindowSuspendsRunsAtWork(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		times := 0
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				if times++; times == 1 {
+					return untilCancelled(ctx)
+				}
+				return nil
+			})))
+		}
+		r := start(t, schedulerWith(db, register))
+		run, err := r.Trigger(t.Context(), "order")
+		require.NoError(t, err)
+		assert.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
+		r = start(t, schedulerWith(db, register))
+		info, err := r.WaitRun(t.Context(), "order", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		assert.Equal(t, 1, info.Attempt)
+		stop(t, r, db)
+	})
+}
+
+// A run that may be what kills the process waits longer each time, and is given up when
+// it gets no further. F7.
+func TestRunThatGetsNoFurtherIsGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var starts, lives []time.Time
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("poison", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				starts = append(starts, time.Now())
+				if len(done) == 1 { // it gets further once
+					if err := reach(ctx, done, "on"); err != nil {
+						return err
+					}
+				}
+				return untilCancelled(ctx)
+			}), pawl.WithBackoff(pawl.TripAfter(9))))
+		}
+		p := launch(t, db, register)
+		_, err := p.Trigger(t.Context(), "poison")
+		require.NoError(t, err)
+		for range 7 {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			p.kill()
+			lives = append(lives, time.Now())
+			p = launch(t, db, register)
+		}
+		info, err := p.WaitRun(t.Context(), "poison", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunInterrupted, info.Status)
+		assert.Equal(t, 1, status(t, p.Runner, "poison").FailureStreak)
+		require.Len(t, starts, 7)
+		for i, wait := range []float64{0, 0, 1, 2, 4, 8} { // in seconds, after each death but the last
+			assert.InDelta(t, wait, starts[i+1].Sub(lives[i]).Seconds(), wait/10, "start %d", i+2)
+		}
+		stop(t, p.Runner, db)
+	})
+}
+
+// What a run does that was closed without it is not kept: its job learns that.
+func TestCheckpointsOfARunThatIsOverAreRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		late := make(chan error, 1)
+		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("deaf", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				time.Sleep(time.Hour)
+				late <- reach(context.WithoutCancel(ctx), done, "late")
+				return nil
+			}), pawl.WithTimeout(time.Minute)))
+		}))
+		run, err := r.Trigger(t.Context(), "deaf")
+		require.NoError(t, err)
+		assert.ErrorIs(t, <-late, pawl.ErrRunOver)
+		list, err := r.Checkpoints(t.Context(), "deaf", run)
+		require.NoError(t, err)
+		assert.Empty(t, list)
+		stop(t, r, db)
+	})
+}
+
+// What makes no checkpoint is refused and says why; a job that is none of a scheduler
+// is told so.
+func TestCheckpointsThatMakeNoSenseAreRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var errs []error
+		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				for _, c := range []pawl.Checkpoint{
+					{Seq: 1, State: string(make([]byte, 300))}, {Seq: 1, State: "\xff"},
+					{Seq: 1, Payload: pawl.Checkpoint{}.Payload + engine.JSON(make([]byte, 1<<20+1))}, {Seq: 100_001}, {},
+				} {
+					errs = append(errs, engine.Record(ctx, []pawl.Checkpoint{c}))
+				}
+				return engine.Record(ctx, nil)
+			})))
+		}))
+		run, err := r.Trigger(t.Context(), "order")
+		require.NoError(t, err)
+		info, err := r.WaitRun(t.Context(), "order", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		require.Len(t, errs, 5)
+		assert.ErrorContains(t, errs[0], "at most 255 bytes")
+		assert.ErrorContains(t, errs[1], "UTF-8")
+		for _, err := range errs[2:] {
+			assert.ErrorIs(t, err, pawl.ErrTooLarge)
+		}
+		stop(t, r, db)
+	})
+	assert.ErrorContains(t, engine.Record(t.Context(), []pawl.Checkpoint{{Seq: 1}}), "not that of a job")
+}
+
+// While the store takes no writes, a run waits for it with what it has done.
+func TestCheckpointWaitsForTheStore(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		full := &disk{}
+		gate := make(chan struct{})
+		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				<-gate
+				return reach(ctx, done, "paid")
+			})))
+		}, pawl.WithStore(full.wrap)))
+		run, err := r.Trigger(t.Context(), "order")
+		require.NoError(t, err)
+		full.fail(errors.New("disk full"))
+		close(gate)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Error(t, r.Degraded())
+		full.fail(nil)
+		info, err := r.WaitRun(t.Context(), "order", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		list, err := r.Checkpoints(t.Context(), "order", run)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"enter paid"}, statesOf(list))
+		stop(t, r, db)
+	})
+}
+
+// A database of the version before workflows came opens, is migrated and carries on.
+func TestDatabaseBeforeWorkflowsCarriesOn(t *testing.T) {
+	file, err := os.ReadFile("store/testdata/before_workflow.sqlite")
+	require.NoError(t, err)
+	bubble(t, func(t *testing.T, db string) {
+		require.NoError(t, os.WriteFile(db, file, 0o600))
+		time.Sleep(time.Until(time.Date(2026, 11, 27, 20, 41, 0, 0, time.UTC)))
+		inputs := map[int]bool{}
+		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+			require.NoError(t, errors.Join(
+				s.Every("ticks", time.Hour, job(ok)),
+				s.Manual("broken", job(failing), pawl.WithBackoff(pawl.TripAfter(3))),
+				s.Cron("nightly", "0 30 2 * * *", job(ok), pawl.WithLocation("Europe/Berlin")),
+				s.Manual("queue", job(func(ctx context.Context) error {
+					n, err := pawl.InputOf[int](ctx)
+					inputs[n] = true
+					return err
+				}), pawl.WithOverlap(pawl.OverlapBuffer(100)), pawl.WithRetry(2, pawl.DefaultBackoff())),
+				s.Manual("hang", lasting(func(ctx context.Context, done []pawl.Checkpoint) error { return reach(ctx, done, "anew") })),
+			))
+		}))
+		time.Sleep(time.Minute)
+		assert.Len(t, inputs, 6, "what waited, and what was interrupted")
+		info, err := r.WaitRun(t.Context(), "hang", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		assert.Equal(t, pawl.StatusTripped, status(t, r, "broken").Status)
+		assert.Equal(t, "a holiday", status(t, r, "nightly").PauseNote)
+		stop(t, r, db)
+	})
+}
+
+// Checkpoints go with the runs that they are of, pruned or forgotten, and Verify finds
+// any that are of none.
+func TestCheckpointsGoWithTheirRuns(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				return reach(ctx, done, "paid", "sent")
+			}), pawl.WithRetention(2, 0)))
+		}
+		r := start(t, schedulerWith(db, register))
+		for range 200 {
+			run, err := r.Trigger(t.Context(), "order")
+			require.NoError(t, err)
+			_, err = r.WaitRun(t.Context(), "order", run)
+			require.NoError(t, err)
+		}
+		time.Sleep(time.Hour)
+		stop(t, r, db)
+		kept := query[int64](t, db, `SELECT count(*) FROM pawl_runs`)
+		assert.Less(t, kept, int64(150))
+		assert.Equal(t, 2*kept, query[int64](t, db, `SELECT count(*) FROM pawl_checkpoints`))
+		assert.Equal(t, 2*kept, query[int64](t, db, `SELECT count(*) FROM pawl_checkpoint_log`))
+		execSQL(t, db, `INSERT INTO pawl_checkpoint_log (run, seq, at, state, kind) VALUES (4711, 1, 1, 'paid', 'enter')`)
+		reader, err := store.OpenReader(t.Context(), db)
+		require.NoError(t, err)
+		found, err := reader.Verify(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, []string{"1 checkpoints are of a run that is not there (key 4711)"}, found)
+		require.NoError(t, reader.Close())
+		execSQL(t, db, `DELETE FROM pawl_checkpoint_log WHERE run = 4711`)
+
+		r = start(t, schedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("other", job(ok))) }))
+		require.NoError(t, r.Forget(t.Context(), "order"))
+		stop(t, r, db)
+		assert.Zero(t, query[int64](t, db, `SELECT count(*) FROM pawl_checkpoint_log`))
+	})
+}

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// Checkpoint is something that a run has done so far, kept so that it can go on from
+// there after a crash. It marshals to JSON with the names of the columns of the view
+// pawl_checkpoints.
+type Checkpoint struct {
+	Seq     int64     `json:"seq"`               // from 1, per run; one with the Seq of another takes its place
+	State   string    `json:"state"`             // where the run is
+	Kind    string    `json:"kind"`              // what it did
+	Payload JSON      `json:"payload,omitempty"` // what it needs to go on
+	At      time.Time `json:"at"`
+}
+
+// Checkpoints are some of a run.
+type Checkpoints struct {
+	Key   int64 // of the run's row
+	Steps []Checkpoint
+}
+
+// KindInterrupt is the Kind of the checkpoint that a run gets whose process died.
+const KindInterrupt = "interrupt"
+
+// Mark is where a run in flight is by its checkpoints. The zero Mark is that of a run
+// that has none.
+type Mark struct {
+	Seq     int64  // of the last
+	State   string // of the last
+	Stalled int    // how often the process died since it reached the last that it wrote itself
+}
+
+const (
+	maxCheckpoints = 100_000 // of a run
+	maxState       = 255     // bytes of a State and of a Kind
+	maxStalled     = 5       // how often a run goes on that does not get any further
+)
+
+// Validate names what makes no sense: a payload that is too large ([ErrTooLarge]), a
+// state that is no text.
+func (c Checkpoint) Validate() error {
+	for _, text := range []string{c.State, c.Kind} {
+		if len(text) > maxState || !utf8.ValidString(text) {
+			return fmt.Errorf("checkpoint %q: a state has at most %d bytes of UTF-8", Clip(text, 40), maxState)
+		}
+	}
+	switch {
+	case len(c.Payload) > MaxPayload:
+		return fmt.Errorf("%w: the checkpoint of %q has %d bytes, at most %d are allowed; store it elsewhere and keep a reference", ErrTooLarge, c.State, len(c.Payload), MaxPayload)
+	case c.Seq < 1 || c.Seq > maxCheckpoints:
+		return fmt.Errorf("%w: a run has at most %d checkpoints; begin another run from there", ErrTooLarge, maxCheckpoints)
+	}
+	return nil
+}
+
+// checkpoint keeps what a run has done so far.
+func (c *Change) checkpoint(e Progress, now time.Time) error {
+	run, err := c.run(e.Run)
+	if err != nil {
+		return err
+	}
+	c.RunNumber, c.Checkpoints = e.Run, &Checkpoints{run.Key, slices.Clone(e.Steps)}
+	for i := range c.Checkpoints.Steps {
+		c.Checkpoints.Steps[i].At = now
+	}
+	last := e.Steps[len(e.Steps)-1]
+	c.note(last.Kind + " " + last.State)
+	return nil
+}
+
+// suspend lets a run wait for the next process.
+func (c *Change) suspend(run Run, now time.Time, p Plan) {
+	c.note("suspended; it goes on when the next process starts")
+	c.requeue(run, "", now, now, p)
+}
+
+// goesOn lets a run whose process died wait to go on from its last checkpoint, unless it
+// may well be what kills the process: one that gets no further waits longer each time,
+// and is given up at last.
+func (c *Change) goesOn(run Run, e Interrupt, text string, now time.Time, p Plan) bool {
+	if !p.Resumes || run.Ending || !c.Registered {
+		return false
+	}
+	due, mark := now, e.Mark
+	if !e.Spared {
+		if mark.Stalled >= maxStalled {
+			return false
+		}
+		c.Checkpoints = &Checkpoints{run.Key, []Checkpoint{{Seq: mark.Seq + 1, State: mark.State, Kind: KindInterrupt, At: now}}}
+		if mark.Stalled > 0 {
+			due = now.Add(DefaultBackoff().Delay(mark.Stalled, jitter(p.Database, c.ID, run.Number))).Truncate(time.Millisecond)
+		}
+	}
+	c.note("it goes on from its last checkpoint")
+	c.requeue(run, text, due, now, p)
+	return true
+}
+
+// requeue lets a run that began wait for a further start. A run that waits is not in
+// flight: its slot is free, but where one runs at a time it goes first.
+func (c *Change) requeue(run Run, text string, due, now time.Time, p Plan) {
+	c.leave(run, now)
+	run.Status, run.Queued, run.Error = RunWaiting, true, Clip(text, maxRunError)
+	run.FinishedAt = time.Time{}
+	run.DueAt, run.Rank = due, due.UnixMilli()
+	if p.Overlap.limit() == 1 {
+		run.Rank = 0
+	}
+	c.wait(run, p)
+	c.record(run)
+	c.restAs(StatusIdle, run, now, p)
+	if c.Status == StatusTripped { // another run was one failure too many
+		c.planNext(false, now, p)
+	}
+}
+
+// Record keeps checkpoints of the run that a job's context belongs to. They are
+// committed, in one transaction, when it returns nil. While the store takes no writes it
+// waits. It returns [ErrRunOver] when the run was closed meanwhile, and the error of ctx
+// when that ends; the checkpoints may be committed then all the same.
+func Record(ctx context.Context, steps []Checkpoint) error {
+	x := executionFrom(ctx)
+	if x == nil {
+		return errNoRun
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	for _, step := range steps {
+		if err := step.Validate(); err != nil {
+			return err
+		}
+	}
+	for {
+		r, err := x.record(ctx, steps)
+		if !r.unknown {
+			if errors.Is(err, errNotOpen) {
+				return fmt.Errorf("%w: run %d of flow %q", ErrRunOver, x.run.Number, x.run.FlowID)
+			}
+			return err
+		}
+		select { // the same once more, in the same places: it does not matter whether it was committed
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-x.engine.gone:
+			return x.engine.ended()
+		case <-time.After(retryDelay):
+		}
+	}
+}
+
+func (x *execution) record(ctx context.Context, steps []Checkpoint) (reply, error) {
+	e, c := x.engine, command{flow: x.flow, event: Progress{Run: x.run.Number, Steps: steps}, reply: make(chan reply, 1)}
+	select {
+	case e.commands <- c:
+		return e.await(ctx, c)
+	case <-ctx.Done():
+		return reply{}, context.Cause(ctx)
+	case <-e.gone:
+		return reply{}, e.ended()
+	}
+}
+
+// Recorded are the checkpoints of the run that a job's context belongs to, in order.
+func Recorded(ctx context.Context) ([]Checkpoint, error) {
+	x := executionFrom(ctx)
+	if x == nil {
+		return nil, errNoRun
+	}
+	return x.engine.Store.Checkpoints(ctx, x.key)
+}
+
+// Suspending is closed when the engine that a job belongs to is about to stop. A job
+// that only waits, and can go on in the next process, returns [Suspended] then.
+func Suspending(ctx context.Context) <-chan struct{} {
+	if x := executionFrom(ctx); x != nil {
+		return x.engine.stopping
+	}
+	return nil
+}
+
+// Suspended is what a job returns that goes on in the next process.
+func Suspended() error {
+	return &advice{error: errors.New("suspended"), suspended: true}
+}

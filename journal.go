@@ -1,0 +1,102 @@
+package pawl
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/workflow"
+)
+
+// A resumer is a job whose runs keep checkpoints, and go on from there in the next
+// process: one of package workflow.
+type resumer interface{ Resumes() bool }
+
+// resumes lets the runs of a flow go on in the next process, if its job can do that.
+func (r *registration) resumes() {
+	if job, ok := r.job.(resumer); !ok || !job.Resumes() {
+		return
+	}
+	r.Plan.Resumes = true
+	job := r.Job
+	r.Job = func(ctx context.Context) error {
+		return job(workflow.WithJournal(ctx, &journal{suspending: engine.Suspending(ctx)}))
+	}
+}
+
+// journal keeps the checkpoints of the run that a context belongs to, through the
+// driver, in the transactions of everybody else. It is that of one attempt.
+type journal struct {
+	suspending <-chan struct{} // closed when the runner is about to stop
+
+	mu   sync.Mutex
+	read bool
+	last int64 // Seq of the last checkpoint
+}
+
+var _ workflow.Journal = (*journal)(nil)
+
+// Checkpoints implements [workflow.Journal].
+func (j *journal) Checkpoints(ctx context.Context) ([]workflow.Checkpoint, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.load(ctx)
+}
+
+func (j *journal) load(ctx context.Context) ([]workflow.Checkpoint, error) {
+	kept, err := engine.Recorded(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoints: %w", err)
+	}
+	var list []workflow.Checkpoint
+	for _, c := range kept {
+		j.last = c.Seq
+		if c.Kind != engine.KindInterrupt { // which is the engine's own
+			list = append(list, workflow.Checkpoint{Seq: c.Seq, State: c.State, Kind: c.Kind, Payload: payload(c.Payload), At: c.At})
+		}
+	}
+	j.read = true
+	return list, nil
+}
+
+func payload(text engine.JSON) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	return json.RawMessage(text)
+}
+
+// Record implements [workflow.Journal].
+func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
+	if err := notInCommit(ctx); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.read {
+		if _, err := j.load(ctx); err != nil {
+			return err
+		}
+	}
+	steps := make([]engine.Checkpoint, len(cs))
+	for i, c := range cs {
+		steps[i] = engine.Checkpoint{Seq: j.last + int64(i) + 1, State: c.State, Kind: c.Kind, Payload: engine.JSON(c.Payload)}
+	}
+	if err := engine.Record(ctx, steps); err != nil {
+		j.read = false // it may be committed all the same
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	j.last += int64(len(steps))
+	return nil
+}
+
+// Suspending implements [workflow.Journal].
+func (j *journal) Suspending() <-chan struct{} { return j.suspending }
+
+// Suspend implements [workflow.Journal].
+func (*journal) Suspend() error { return engine.Suspended() }
+
+// Permanent implements [workflow.Journal].
+func (*journal) Permanent(err error) error { return engine.Permanent(err) }

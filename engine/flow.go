@@ -147,12 +147,12 @@ func (c *Change) anchor(now time.Time, p Plan) {
 // planned is a flow with what the plan says of it.
 func planned(f FlowInfo, p Plan) FlowInfo {
 	f.Registered, f.Position = true, p.Position
-	f.Kind, f.Schedule, f.TimeZone = p.Schedule.Kind(), p.Schedule.String(), p.Schedule.Zone()
-	f.Backoff, f.StreakLimit = "", 0
+	t := p.written()
+	f.Kind, f.Schedule, f.TimeZone, f.Backoff, f.StreakLimit = t.kind, t.schedule, t.zone, t.backoff, 0
 	if p.Backoff != nil {
-		f.Backoff, f.StreakLimit = p.Backoff.String(), p.Backoff.StreakLimit
+		f.StreakLimit = p.Backoff.StreakLimit
 	}
-	f.Policy, f.Group, f.Retention = p.policy(), p.Group, p.Keep.String()
+	f.Policy, f.Group, f.Retention = t.policy, p.Group, t.retention
 	return f
 }
 

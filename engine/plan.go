@@ -26,6 +26,25 @@ func (p Plan) policy() string {
 	return strings.Join(parts, ", ")
 }
 
+// texts are what a plan says as text. Flows that share a plan share its texts too:
+// they would be a tenth of the memory of an idle flow.
+type texts struct{ kind, schedule, zone, backoff, policy, retention string }
+
+// written are the texts of a plan.
+func (p Plan) written() *texts {
+	if p.texts != nil {
+		return p.texts
+	}
+	t := &texts{
+		kind: p.Schedule.Kind(), schedule: p.Schedule.String(), zone: p.Schedule.Zone(),
+		policy: p.policy(), retention: p.Keep.String(),
+	}
+	if p.Backoff != nil {
+		t.backoff = p.Backoff.String()
+	}
+	return t
+}
+
 // Validate returns an [ErrInvalidFlow] that names what makes no sense together.
 func (p Plan) Validate() error {
 	for _, check := range []interface{ Validate() error }{p.Overlap, p.CatchUp} {

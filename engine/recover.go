@@ -158,10 +158,17 @@ func (e *Engine) termsOf(r Flow, position int, since time.Time) *terms {
 
 // share is a plan that all flows share which have an equal one.
 func (e *Engine) share(p Plan) *Plan {
-	if e.plans[p] == nil {
-		e.plans[p] = &p
+	p.texts = nil
+	shared := e.plans[p]
+	if shared == nil {
+		shared = new(Plan)
+		*shared = p
+		if p.Schedule != nil {
+			shared.texts = p.written()
+		}
+		e.plans[p] = shared
 	}
-	return e.plans[p]
+	return shared
 }
 
 // define takes it over.
@@ -236,12 +243,17 @@ func settleOpen(f *flow, crash Interrupt, snapshot Snapshot) (commands []command
 
 // takeOver is what a plan needs that is not as the store knows it.
 func (e *Engine) takeOver(f *flow) []command {
-	info := f.state.Load().FlowInfo
-	switch {
-	case f.plan().Schedule == nil && info.Registered:
-		return []command{{flow: f, event: Retire{}}}
-	case f.plan().Schedule != nil && (info.Version == 0 || f.renamed || planned(info, f.plan()) != info):
+	s, p := f.state.Load(), f.plan()
+	if p.Schedule == nil {
+		if s.Registered {
+			return []command{{flow: f, event: Retire{}}}
+		}
+		return nil
+	}
+	want := planned(s.FlowInfo, p)
+	if s.Version == 0 || f.renamed || want != s.FlowInfo {
 		return []command{{flow: f, event: Adopt{}}}
 	}
+	s.FlowInfo = want // the same, with the texts of the plan; nobody has seen the state yet
 	return nil
 }

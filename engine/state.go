@@ -202,6 +202,8 @@ type Plan struct {
 	Resumes  bool          // its runs keep checkpoints, and go on from there in the next process
 	Keep     Retention
 	Since    time.Time // when the process started: instants before it passed while nobody ran
+
+	texts *texts // what it says as text, if that is known
 }
 
 // RunKey is an idempotency key with the run that it stands for.

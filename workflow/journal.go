@@ -46,7 +46,6 @@ const (
 	KindEnter  = "enter"  // the run is in this state now; its task comes next. An exit: the run is over
 	KindStep   = "step"   // a stepped task finished a step
 	KindTimer  = "timer"  // a timer knows its instant
-	KindPoll   = "poll"   // a poll asked, and what it asks for is not there yet
 	KindFailed = "failed" // the task failed for good, and undos follow
 	KindUndo   = "undo"   // what the state did is undone, or its undo failed for good
 )

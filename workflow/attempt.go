@@ -1,0 +1,189 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// errSuspended is for inside: the process is about to end, and the run stops here.
+var errSuspended = errors.New("suspended")
+
+// line is a sequence of attempts: of the task of a state, of a branch, or of an undo.
+type line struct {
+	scope
+	*policy
+	*journey
+	call    func(ctx context.Context) error
+	branch  int   // its index; -1: not a branch
+	tried   int   // attempts that failed
+	aborted error // not nil: what runtime.Goexit in the last attempt comes to
+}
+
+// attempts makes attempts until one succeeds or asks for a pause, or the line fails for
+// good. When an attempt ends its goroutine, calling it again goes on behind that.
+func (l *line) attempts() error {
+	for {
+		err := l.aborted
+		l.aborted = nil
+		if err == nil {
+			if err := l.stopped(); err != nil {
+				return err
+			}
+			epoch, refused := l.admit()
+			if refused != nil {
+				return refused
+			}
+			err = l.attempt(epoch)
+		}
+		if err == nil || errors.Is(err, errPause) {
+			l.tried = 0
+			return err
+		}
+		l.tried++
+		switch {
+		case l.Err() != nil:
+			return because(l.stopped(), err)
+		case l.tried > l.retries || isPermanent(err):
+			return err
+		}
+		wait := l.backoff.Delay(l.tried, jitter(l.began, l.text, l.branch, l.tried))
+		l.retrying(err, wait)
+		if over := l.wait(wait); over != nil {
+			return because(over, err)
+		}
+	}
+}
+
+// admit asks the breaker, if there is one.
+func (l *line) admit() (epoch int, err error) {
+	if l.breaker == nil {
+		return 0, nil
+	}
+	return l.breaker.allow()
+}
+
+// because is the error of a line that was stopped for cause when a task returned err.
+func because(cause, err error) error {
+	if cause == errSuspended || errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
+
+// attempt is one of them.
+func (l *line) attempt(epoch int) (err error) {
+	l.reset()
+	ctx := context.Context(&l.scope)
+	if l.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, l.timeout, fmt.Errorf("timeout of an attempt, %v: %w", l.timeout, context.DeadlineExceeded))
+		defer cancel()
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			l.aborted = &PanicError{Value: ErrGoexit, Stack: debug.Stack()}
+		}
+		if l.breaker != nil {
+			l.breaker.settle(epoch, l.verdict(errors.Join(err, l.aborted)))
+		}
+	}()
+	err = safely(ctx, l.call)
+	returned = true
+	if err != nil && ctx.Err() != nil && l.Err() == nil {
+		err = because(context.Cause(ctx), err)
+	}
+	return err
+}
+
+func (l *line) verdict(err error) verdict {
+	switch {
+	case err == nil || errors.Is(err, errPause):
+		return saysWell
+	case isPermanent(err) || l.Err() != nil:
+		return saysNothing
+	}
+	return saysIll
+}
+
+// safely calls f, and makes an error of a panic.
+func safely(ctx context.Context, f func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return f(ctx)
+}
+
+// stopped says why no attempt is to begin: errSuspended, or why the context ended.
+func (l *line) stopped() error {
+	select {
+	case <-l.suspending:
+		return errSuspended
+	default:
+	}
+	if l.Err() != nil {
+		return context.Cause(l)
+	}
+	return nil
+}
+
+// wait returns nil when d is over, else why it is not to be waited for.
+func (l *line) wait(d time.Duration) error {
+	if err := l.stopped(); err != nil {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-l.suspending:
+	case <-l.Done():
+	}
+	return l.stopped()
+}
+
+// waitUntil is a wait by the wall clock, which is looked at once a minute: it may be set,
+// and timers may stand still while the machine sleeps.
+func (l *line) waitUntil(t time.Time) error {
+	for {
+		left := time.Until(t)
+		if left <= 0 {
+			return nil
+		}
+		if err := l.wait(min(left, time.Minute)); err != nil {
+			return err
+		}
+	}
+}
+
+// retrying tells the observers.
+func (l *line) retrying(err error, wait time.Duration) {
+	if l.branch >= 0 {
+		err = &BranchError{Branch: l.branch, Attempts: l.tried, Err: err}
+	}
+	l.settings.tell(func(o *Observer) {
+		if o.Retried != nil {
+			o.Retried(l.ctx, l.text, l.tried, err, wait)
+		}
+	})
+}
+
+// outlive calls f until it returns, on goroutines of its own: one that f's callees end
+// with runtime.Goexit is followed by another, which calls f again.
+func outlive(f func()) {
+	for over := false; !over; {
+		done := make(chan struct{}) // closed by the goroutine at its end
+		go func() {
+			defer close(done)
+			f()
+			over = true
+		}()
+		<-done
+	}
+}

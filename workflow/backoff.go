@@ -1,0 +1,77 @@
+package workflow
+
+import (
+	"errors"
+	"math"
+	"time"
+)
+
+// A Backoff says how long to wait before the next try.
+type Backoff struct {
+	Initial    time.Duration // before the second try; 0: 100 ms
+	Multiplier float64       // by which each wait is longer than the one before; 0: 2
+	MaxDelay   time.Duration // no wait is longer; 0: 30 s, or Initial if that is more
+	Jitter     float64       // 0..1: by what share a wait may be shorter or longer
+}
+
+// Exponential waits 100 ms, 200 ms, 400 ms, and so on up to 30 s, each a tenth shorter or
+// longer at most.
+func Exponential() Backoff {
+	return Backoff{Initial: 100 * time.Millisecond, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1}
+}
+
+// Fixed always waits d.
+func Fixed(d time.Duration) Backoff { return Backoff{Initial: d, Multiplier: 1, MaxDelay: d} }
+
+// Delay is the wait after the n-th try, counted from 1; jitter, in -1..1, is the caller's.
+func (b Backoff) Delay(n int, jitter float64) time.Duration {
+	b = b.filled()
+	d := float64(b.Initial) * math.Pow(b.Multiplier, float64(max(n, 1)-1))
+	d = min(d, float64(b.MaxDelay))
+	return time.Duration(min(d+d*b.Jitter*jitter, float64(b.MaxDelay)))
+}
+
+func (b Backoff) filled() Backoff {
+	if b.Initial == 0 {
+		b.Initial = 100 * time.Millisecond
+	}
+	if b.Multiplier == 0 {
+		b.Multiplier = 2
+	}
+	if b.MaxDelay == 0 {
+		b.MaxDelay = max(30*time.Second, b.Initial)
+	}
+	return b
+}
+
+func (b Backoff) validate() error {
+	switch b = b.filled(); {
+	case b.Initial < 0:
+		return errors.New("the initial wait is negative")
+	case !(b.Multiplier >= 1) || math.IsInf(b.Multiplier, 0):
+		return errors.New("the multiplier is at least 1")
+	case b.MaxDelay < b.Initial:
+		return errors.New("the longest wait is shorter than the initial one")
+	case !(b.Jitter >= 0 && b.Jitter <= 1):
+		return errors.New("the jitter is from 0 to 1")
+	}
+	return nil
+}
+
+// jitter is a number in -1..1 that is the same whenever it is asked for, and differs
+// between runs, states, branches and tries.
+func jitter(began time.Time, text string, branch, n int) float64 {
+	h := uint64(14695981039346656037) // FNV-1a
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	for _, v := range [...]uint64{uint64(began.UnixNano()), uint64(branch), uint64(n)} {
+		for range 8 {
+			h = (h ^ v&0xff) * 1099511628211
+			v >>= 8
+		}
+	}
+	h ^= h >> 32 // the high bits, too, are to depend on the last bytes
+	h *= 0x9e3779b97f4a7c15
+	return float64(h>>11)/(1<<52) - 1
+}

@@ -1,0 +1,162 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+)
+
+// Put keeps a value, as JSON, for this and the following states of the run; [Value] finds
+// it at once. It becomes durable with the next checkpoint: when the successor is entered,
+// or the step is recorded. An attempt that failed leaves none of its values behind.
+//
+// In a split each branch sees what was put before the split and what it put itself. When
+// the join is satisfied the values of the branches that succeeded are kept, in the order
+// of the branches: of several values for a key that of the last one. Those that failed or
+// were cancelled leave none behind.
+//
+// Call it before the task returns. Errors: v does not marshal, or ctx is not a task's.
+func Put(ctx context.Context, key string, v any) error {
+	s, err := scopeOf(ctx, "Put")
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("put %q: %w", key, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.puts == nil {
+		s.puts = make(map[string]json.RawMessage)
+	}
+	s.puts[key] = text
+	return nil
+}
+
+// Value is what was put last under the key in this run; false: nothing was. Errors: it
+// does not fit a T, or ctx is not a task's.
+func Value[T any](ctx context.Context, key string) (v T, ok bool, err error) {
+	s, err := scopeOf(ctx, "Value")
+	if err != nil {
+		return v, false, err
+	}
+	text := s.value(key)
+	if text == nil {
+		return v, false, nil
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		return v, false, fmt.Errorf("value %q: %w", key, err)
+	}
+	return v, true, nil
+}
+
+// SetUndo hands over what the undo of this state needs, see [WithUndo]. It is recorded
+// with the successor. Not in a split, whose undo may look at what its branches put.
+func SetUndo(ctx context.Context, v any) error {
+	s, err := scopeOf(ctx, "SetUndo")
+	if err != nil {
+		return err
+	}
+	if s.role != roleTask {
+		return errors.New("SetUndo is for the task of a state, not for a branch or an undo")
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("set undo: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.undo = text
+	return nil
+}
+
+// role is what a scope is for.
+type role int
+
+const (
+	roleTask   role = iota // the task of a state
+	roleBranch             // one of a split's
+	roleUndo
+)
+
+// scope is the context of tasks, and holds what the functions of this package find there.
+type scope struct {
+	context.Context
+	role role
+
+	mu   sync.Mutex
+	data map[string]json.RawMessage // recorded; shared with the branches of a split, which do not write
+	puts map[string]json.RawMessage // of this attempt
+	undo json.RawMessage            // of this attempt; nil: none was set
+
+	came     []Outcome       // of the split that led to this state
+	outcomes []Outcome       // of the split that this state is
+	cursor   json.RawMessage // of a stepped task; nil: at its beginning
+	until    time.Time       // of a timer; zero: it was not asked yet
+	asked    int             // how often a poll asked
+	requests pause           // what the attempt asks for in place of a next state
+}
+
+type scopeKey struct{}
+
+// Value finds the scope itself, and what the context around it holds.
+func (s *scope) Value(key any) any {
+	if key == (scopeKey{}) {
+		return s
+	}
+	return s.Context.Value(key)
+}
+
+func scopeOf(ctx context.Context, name string) (*scope, error) {
+	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
+		return s, nil
+	}
+	return nil, fmt.Errorf("%s: this context is not that of a workflow's task", name)
+}
+
+func (s *scope) value(key string) json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if text, ok := s.puts[key]; ok {
+		return text
+	}
+	return s.data[key]
+}
+
+// reset forgets what an attempt left.
+func (s *scope) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.puts, s.undo, s.requests = nil, nil, pause{}
+}
+
+// left is what the attempt leaves for the next checkpoint.
+func (s *scope) left() (puts map[string]json.RawMessage, undo json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.puts, s.undo
+}
+
+// keep makes data of what was put, when that is recorded.
+func (s *scope) keep(puts map[string]json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.puts, s.undo = nil, nil
+	if len(puts) == 0 {
+		return
+	}
+	if s.data == nil {
+		s.data = make(map[string]json.RawMessage)
+	}
+	maps.Copy(s.data, puts)
+}
+
+// move is for another state: what was of the one before is forgotten.
+func (s *scope) move(came []Outcome) {
+	s.came, s.outcomes, s.cursor, s.until, s.asked = came, nil, nil, time.Time{}, 0
+}

@@ -1,0 +1,97 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// teardownLimit is what Run gives the teardown of the resources.
+const teardownLimit = 30 * time.Second
+
+// Run runs the workflow from a state until an exit, which it returns. On its own, that is
+// the whole of it: it validates, sets up the resources, and tears them down again. With an
+// error the state is that in which the run ended; see [TaskError]. A cancelled run ends
+// between and inside tasks, with the cause of the context, and its states are undone.
+//
+// With a journal in the context, see [WithJournal], it is durable.
+func (w *Workflow[S]) Run(ctx context.Context, initial S) (final S, err error) {
+	if err := w.validated(initial); err != nil {
+		return initial, err
+	}
+	if err := w.res.Setup(ctx); err != nil {
+		return initial, err
+	}
+	final, err = w.execute(ctx, w.nodes[initial])
+	if e := w.teardown(ctx); e != nil {
+		err = errors.Join(err, e)
+	}
+	return final, err
+}
+
+// teardown has a context that does not end with the run's.
+func (w *Workflow[S]) teardown(ctx context.Context) error {
+	if len(w.res.list()) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownLimit)
+	defer cancel()
+	return w.res.Teardown(ctx)
+}
+
+// validated is quick when it was asked before.
+func (w *Workflow[S]) validated(initial S) error {
+	err := w.check()
+	if _, e := w.begins(initial); e != nil {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// A Job is a workflow from an initial state, for a scheduler: it has the methods of a
+// pawl.Job, a pawl.Resource and a pawl.Validator. Several jobs may share a workflow, and
+// its resources.
+type Job[S comparable] struct {
+	w       *Workflow[S]
+	initial S
+}
+
+// Job returns the job that runs the workflow from this state.
+func (w *Workflow[S]) Job(initial S) *Job[S] { return &Job[S]{w, initial} }
+
+// Run is one run. The resources are to be set up already. Any exit is a success; the
+// error is that of [Workflow.Run].
+func (j *Job[S]) Run(ctx context.Context) error {
+	if err := j.w.validated(j.initial); err != nil {
+		return err
+	}
+	_, err := j.w.execute(ctx, j.w.nodes[j.initial])
+	return err
+}
+
+// Validate tells what is wrong with the workflow, see [Workflow.Validate], and whether runs
+// can begin in the job's initial state.
+func (j *Job[S]) Validate() error { return j.w.validateFrom(j.initial) }
+
+// Setup sets up the workflow's resources, see [Resources.Setup].
+func (j *Job[S]) Setup(ctx context.Context) error { return j.w.res.Setup(ctx) }
+
+// Teardown tears them down, see [Resources.Teardown].
+func (j *Job[S]) Teardown(ctx context.Context) error { return j.w.res.Teardown(ctx) }
+
+// Resources are those of the workflow.
+func (j *Job[S]) Resources() *Resources { return j.w.res }
+
+// Resumes says whether a run goes on after a crash; it does unless the workflow was made
+// with [WithoutJournal].
+func (j *Job[S]) Resumes() bool { return !j.w.volatile }
+
+// Mermaid is [Workflow.Mermaid] with the job's initial state.
+func (j *Job[S]) Mermaid(path ...string) string { return j.w.mermaid(&j.initial, path) }
+
+// String is the initial state and the number of states, for logs.
+func (j *Job[S]) String() string {
+	text, _ := textOf(j.initial)
+	return fmt.Sprintf("workflow of %d states from %s", len(j.w.order), text)
+}

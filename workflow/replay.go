@@ -1,0 +1,189 @@
+package workflow
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// payload is that of a checkpoint.
+type payload struct {
+	Begin     *begin                     `json:"begin,omitempty"`     // enter: the first one of an attempt
+	Data      map[string]json.RawMessage `json:"data,omitempty"`      // what was put
+	Undo      json.RawMessage            `json:"undo,omitempty"`      // enter: what the undo of the state before needs
+	Branches  []Outcome                  `json:"branches,omitempty"`  // enter: of the split before
+	Cursor    json.RawMessage            `json:"cursor,omitempty"`    // step
+	Until     *time.Time                 `json:"until,omitempty"`     // timer
+	Error     string                     `json:"error,omitempty"`     // failed; undo: it failed for good
+	Attempts  int                        `json:"attempts,omitempty"`  // failed, undo
+	Permanent bool                       `json:"permanent,omitempty"` // failed
+}
+
+// begin is what is known of a run from its beginning.
+type begin struct {
+	Version int `json:"version"`
+	Attempt int `json:"attempt,omitempty"` // the journal's; 0: it has none
+}
+
+// encode is the payload as JSON; nil: it is empty.
+func (p payload) encode() (json.RawMessage, error) {
+	if p.Begin == nil && len(p.Data) == 0 && p.Undo == nil && p.Branches == nil && p.Cursor == nil && p.Until == nil &&
+		p.Error == "" && p.Attempts == 0 && !p.Permanent {
+		return nil, nil
+	}
+	return json.Marshal(p)
+}
+
+// past is where a run stands by its journal.
+type past struct {
+	begin
+	began    time.Time
+	state    string
+	left     []leave // states that were left
+	data     map[string]json.RawMessage
+	came     []Outcome
+	cursor   json.RawMessage
+	until    time.Time
+	failed   *payload // not nil: the run goes back
+	undos    int      // how many undos are over
+	undoErrs []error
+}
+
+type leave struct {
+	state string
+	undo  json.RawMessage
+}
+
+// replay reads the checkpoints of a run; nil: there are none.
+func replay(cs []Checkpoint) (*past, error) {
+	var p *past
+	for _, c := range cs {
+		var load payload
+		if len(c.Payload) > 0 {
+			if err := json.Unmarshal(c.Payload, &load); err != nil {
+				return nil, fmt.Errorf("read checkpoint %d: %w", c.Seq, err)
+			}
+		}
+		switch {
+		case c.Kind == KindEnter && load.Begin != nil:
+			p = &past{begin: *load.Begin, began: c.At, state: c.State, data: make(map[string]json.RawMessage)}
+		case p == nil:
+			return nil, fmt.Errorf("read checkpoint %d: it is %q of state %s, before the run entered any", c.Seq, c.Kind, c.State)
+		default:
+			p.apply(c, load)
+		}
+	}
+	return p, nil
+}
+
+// apply is one checkpoint more.
+func (p *past) apply(c Checkpoint, load payload) {
+	maps.Copy(p.data, load.Data)
+	switch c.Kind {
+	case KindEnter:
+		p.left = append(p.left, leave{p.state, load.Undo})
+		p.state, p.came, p.cursor, p.until = c.State, load.Branches, nil, time.Time{}
+	case KindStep:
+		p.cursor = load.Cursor
+	case KindTimer:
+		if load.Until != nil {
+			p.until = *load.Until
+		}
+	case KindFailed:
+		p.failed = &load
+	case KindUndo:
+		p.undos++
+		if load.Error != "" {
+			p.undoErrs = append(p.undoErrs, &TaskError{State: c.State, Attempts: load.Attempts, Err: errors.New(load.Error)})
+		}
+	}
+}
+
+// attempts is a journal that knows which attempt of the run this is. A run that was
+// undone, and whose attempt is the one that was, ends with the error it had; without the
+// method, and in a later attempt, it begins anew.
+type attempts interface{ Attempt() int }
+
+func (r *run[S]) attempt() int {
+	if j, ok := r.journal.(attempts); ok {
+		return j.Attempt()
+	}
+	return 0
+}
+
+// begin enters the first state, or takes up the run where the journal says it is.
+func (r *run[S]) begin(initial *node[S]) (resumed bool, err error) {
+	if r.journal != nil {
+		cs, err := r.journal.Checkpoints(r.ctx)
+		if err != nil {
+			return false, fmt.Errorf("read the checkpoints of the run: %w", err)
+		}
+		p, err := replay(cs)
+		if err != nil {
+			return false, r.journal.Permanent(err)
+		}
+		if p != nil {
+			if resumed, err = r.resume(p); resumed || err != nil {
+				return resumed, err
+			}
+		}
+	}
+	r.began = time.Now()
+	r.enter(initial, nil)
+	if r.journal == nil {
+		return false, nil
+	}
+	return false, stopOf(r.record(KindEnter, initial, payload{Begin: &begin{r.w.version, r.attempt()}}))
+}
+
+// resume takes up a run; false: it was undone, and is to begin anew.
+func (r *run[S]) resume(p *past) (bool, error) {
+	if p.Version != r.w.version {
+		return false, r.journal.Permanent(fmt.Errorf("%w: the run was recorded under version %d, this is version %d",
+			ErrVersion, p.Version, r.w.version))
+	}
+	n, err := r.recorded(p.state)
+	if err != nil {
+		return false, err
+	}
+	var visits []visit[S]
+	for _, l := range p.left {
+		left, err := r.recorded(l.state)
+		if err != nil {
+			return false, err
+		}
+		if left.undo != nil {
+			visits = append(visits, visit[S]{left, l.undo})
+		}
+	}
+	visits = visits[:max(0, len(visits)-p.undos)]
+	if p.failed != nil && len(visits) == 0 && (p.Attempt == 0 || p.Attempt != r.attempt()) {
+		return false, nil
+	}
+	r.began, r.visits, r.undoErrs, r.undone = p.began, visits, p.undoErrs, p.undos > 0
+	r.enter(n, p.came)
+	r.main.data, r.main.cursor, r.main.until = p.data, p.cursor, p.until
+	if p.failed != nil {
+		r.cause = p.failed.cause(p.state)
+	}
+	return true, nil
+}
+
+// cause is the error that a checkpoint of the kind failed holds.
+func (p *payload) cause(state string) error {
+	err := errors.New(p.Error)
+	if p.Permanent {
+		err = Permanent(err)
+	}
+	return &TaskError{State: state, Attempts: p.Attempts, Err: err}
+}
+
+// recorded is the state with that text.
+func (r *run[S]) recorded(text string) (*node[S], error) {
+	if n := r.w.byText[text]; n != nil {
+		return n, nil
+	}
+	return nil, r.journal.Permanent(fmt.Errorf("%w: the run was recorded in state %s, which is not registered any more; see Version", ErrVersion, text))
+}

@@ -1,0 +1,224 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// journey is what all that is done for one run has in common.
+type journey struct {
+	ctx        context.Context // the run's
+	settings   *settings
+	res        *Resources
+	journal    Journal         // nil: the run is kept in memory alone
+	suspending <-chan struct{} // the journal's; nil: none
+	began      time.Time       // when the first state was entered
+}
+
+// run is one execution of a workflow: where it stands, and what leads back from there.
+type run[S comparable] struct {
+	journey
+	w        *Workflow[S]
+	durable  context.Context // for the journal: what was done is recorded also when ctx has ended
+	at       *node[S]
+	next     S
+	main     line
+	visits   []visit[S] // states that were left and are to be undone if the run fails
+	cause    error      // not nil: the run failed for good, and undos follow
+	undone   bool       // something was
+	undoErrs []error    // of undos that failed for good
+	undoing  *undoing   // not nil: one is at work
+}
+
+// visit is a state that was left, with what its undo needs.
+type visit[S comparable] struct {
+	node   *node[S]
+	output json.RawMessage
+}
+
+// stop is an error that ends a run where it stands: nothing is undone.
+type stop struct{ error }
+
+// stopOf is the error in a stop; nil: err is none.
+func stopOf(err error) error {
+	var s stop
+	if errors.As(err, &s) {
+		return s.error
+	}
+	return nil
+}
+
+// execute makes a run from initial, or from where the journal says it is.
+func (w *Workflow[S]) execute(ctx context.Context, initial *node[S]) (S, error) {
+	r := &run[S]{w: w}
+	r.ctx, r.settings, r.res = ctx, &w.settings, w.res
+	if !w.volatile {
+		r.journal = journalFrom(ctx)
+	}
+	if r.journal != nil {
+		r.durable = context.WithoutCancel(ctx)
+		r.suspending = r.journal.Suspending()
+	}
+	r.main = line{scope: scope{Context: ctx}, journey: &r.journey, call: r.task, branch: -1}
+	resumed, err := r.begin(initial)
+	if err != nil {
+		return initial.state, err
+	}
+	if w.timeout > 0 {
+		cause := fmt.Errorf("timeout of the workflow, %v: %w", w.timeout, context.DeadlineExceeded)
+		var cancel context.CancelFunc
+		r.ctx, cancel = context.WithDeadlineCause(ctx, r.began.Add(w.timeout), cause)
+		defer cancel()
+		r.main.Context = r.ctx
+	}
+	r.arrived(resumed)
+	outlive(func() { err = r.loop() })
+	return r.at.state, err
+}
+
+// loop goes on from where r stands until the run is over. It may be entered again
+// after a task has ended the goroutine under it.
+func (r *run[S]) loop() error {
+	for r.cause == nil && !r.at.exit {
+		if err := r.step(); err != nil {
+			return err
+		}
+	}
+	if r.cause == nil {
+		return nil
+	}
+	return r.compensate()
+}
+
+// step is a state from its task to the next one. An error ends the run where it stands.
+func (r *run[S]) step() error {
+	err := r.work()
+	if err == nil {
+		err = r.leave()
+	}
+	switch {
+	case err == nil:
+		return nil
+	case err == errSuspended:
+		return r.journal.Suspend()
+	case stopOf(err) != nil:
+		return stopOf(err)
+	}
+	return r.fail(err)
+}
+
+// work does what is to be done in the state.
+func (r *run[S]) work() error {
+	if r.at.split != nil {
+		r.next = r.at.split.join.next
+		return r.at.split.run(&r.main)
+	}
+	for {
+		if err := r.main.attempts(); !errors.Is(err, errPause) {
+			return err
+		}
+		if err := r.pause(r.main.requests); err != nil {
+			return err
+		}
+	}
+}
+
+// task is one attempt at the state's task.
+func (r *run[S]) task(ctx context.Context) (err error) {
+	r.next, err = r.at.task(ctx, r.res)
+	return err
+}
+
+// pause does what the task asked for. After that the task is called again.
+func (r *run[S]) pause(p pause) error {
+	l := &r.main
+	puts, _ := l.left()
+	switch p.kind {
+	case afterStep:
+		if err := r.record(KindStep, r.at, payload{Cursor: p.cursor, Data: puts}); err != nil {
+			return err
+		}
+		l.keep(puts)
+		l.cursor = p.cursor
+	case untilInstant:
+		if l.until.IsZero() {
+			if err := r.record(KindTimer, r.at, payload{Until: &p.until, Data: puts}); err != nil {
+				return err
+			}
+			l.keep(puts)
+			l.until = p.until
+		}
+		return l.waitUntil(l.until)
+	case askAgain:
+		l.asked++
+		return l.wait(p.wait.Delay(l.asked, jitter(r.began, r.at.text, -1, l.asked)))
+	}
+	return nil
+}
+
+// leave goes on to the next state.
+func (r *run[S]) leave() error {
+	next := r.w.nodes[r.next]
+	if next == nil {
+		text, _ := textOf(r.next)
+		return fmt.Errorf("its task returned the state %s, which is neither registered nor an exit", text)
+	}
+	if r.at.to != nil && !slices.Contains(r.at.to, r.next) {
+		return fmt.Errorf("its task returned the state %s, which it does not declare: add it to To(...)", next.text)
+	}
+	puts, output := r.main.left()
+	came := r.main.outcomes
+	if err := r.record(KindEnter, next, payload{Data: puts, Undo: output, Branches: came}); err != nil {
+		return err
+	}
+	if r.at.undo != nil {
+		r.visits = append(r.visits, visit[S]{r.at, output})
+	}
+	r.main.keep(puts)
+	r.enter(next, came)
+	r.arrived(false)
+	return nil
+}
+
+func (r *run[S]) enter(n *node[S], came []Outcome) {
+	r.at = n
+	r.main.policy, r.main.tried = &n.policy, 0
+	r.main.move(came)
+}
+
+// arrived tells the observers where the run is.
+func (r *run[S]) arrived(resumed bool) {
+	r.settings.tell(func(o *Observer) {
+		switch {
+		case resumed && o.Resumed != nil:
+			o.Resumed(r.ctx, r.at.text)
+		case !resumed && o.Entered != nil:
+			o.Entered(r.ctx, r.at.text)
+		}
+	})
+}
+
+// record makes a checkpoint durable, and tells the observers.
+func (r *run[S]) record(kind string, n *node[S], p payload) error {
+	if r.journal == nil {
+		return nil
+	}
+	text, err := p.encode()
+	if err != nil {
+		return stop{fmt.Errorf("record %s of state %s: %w", kind, n.text, err)}
+	}
+	c := Checkpoint{State: n.text, Kind: kind, Payload: text}
+	if err := r.journal.Record(r.durable, c); err != nil {
+		return stop{fmt.Errorf("record %s of state %s: %w", kind, n.text, err)}
+	}
+	r.settings.tell(func(o *Observer) {
+		if o.Recorded != nil {
+			o.Recorded(r.ctx, c)
+		}
+	})
+	return nil
+}

@@ -1,0 +1,109 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Steps is a task of many steps. Each gets the cursor that the one before returned, the
+// first the zero value, and says whether it was the last: then the run goes on to next,
+// and the cursor does not matter. After each other step the cursor is recorded, as JSON,
+// together with what the step put: after a crash, and after a failure, the task goes on
+// from there. Each step has its own attempts and timeout.
+func Steps[S comparable, C any](next S, step func(ctx context.Context, res *Resources, cursor C) (C, bool, error)) Task[S] {
+	return func(ctx context.Context, res *Resources) (S, error) {
+		s, err := scopeOf(ctx, "Steps")
+		if err != nil {
+			return next, err
+		}
+		var cursor C
+		if s.cursor != nil {
+			if err := json.Unmarshal(s.cursor, &cursor); err != nil {
+				return next, Permanent(fmt.Errorf("read the cursor: %w", err))
+			}
+		}
+		cursor, done, err := step(ctx, res, cursor)
+		if err != nil || done {
+			return next, err
+		}
+		text, err := json.Marshal(cursor)
+		if err != nil {
+			return next, Permanent(fmt.Errorf("record the cursor: %w", err))
+		}
+		return next, s.request(pause{kind: afterStep, cursor: text})
+	}
+}
+
+// Timer is a task that waits until an instant. It asks for it once and records it: after a
+// crash the run waits for what is left. An instant that is past is no wait.
+func Timer[S comparable](next S, until func(ctx context.Context, res *Resources) (time.Time, error)) Task[S] {
+	return func(ctx context.Context, res *Resources) (S, error) {
+		s, err := scopeOf(ctx, "Timer")
+		if err != nil || !s.until.IsZero() && !time.Now().Before(s.until) {
+			return next, err
+		}
+		t := s.until
+		if t.IsZero() {
+			if t, err = until(ctx, res); err != nil {
+				return next, err
+			}
+		}
+		return next, s.request(pause{kind: untilInstant, until: t.Round(0)})
+	}
+}
+
+// After is a [Timer] for a time that begins when its state is entered.
+func After[S comparable](next S, d time.Duration) Task[S] {
+	return Timer(next, func(context.Context, *Resources) (time.Time, error) { return time.Now().Add(d), nil })
+}
+
+// Poll is a task that asks until the answer is true, with these waits in between. An error
+// is a failed attempt, as of any task. Nothing is recorded until the answer is true: what
+// was put before is dropped, and after a crash it asks at once, with the first wait next.
+func Poll[S comparable](next S, wait Backoff, ask func(ctx context.Context, res *Resources) (bool, error)) Task[S] {
+	return func(ctx context.Context, res *Resources) (S, error) {
+		s, err := scopeOf(ctx, "Poll")
+		if err != nil {
+			return next, err
+		}
+		if err := wait.validate(); err != nil {
+			return next, Permanent(fmt.Errorf("poll: %w", err))
+		}
+		yes, err := ask(ctx, res)
+		if err != nil || yes {
+			return next, err
+		}
+		return next, s.request(pause{kind: askAgain, wait: wait})
+	}
+}
+
+// pause is what a task asks for in place of going on to a next state. The run sees to it
+// and calls the task again: waits are outside of attempts and their timeouts.
+type pause struct {
+	kind   pauseKind
+	cursor json.RawMessage
+	until  time.Time
+	wait   Backoff
+}
+
+type pauseKind int
+
+const (
+	afterStep pauseKind = iota + 1
+	untilInstant
+	askAgain
+)
+
+// errPause is what a task returns that asked for a pause.
+var errPause = errors.New("a pause of the workflow's task")
+
+func (s *scope) request(p pause) error {
+	if s.role != roleTask {
+		return Permanent(errors.New("steps, timers and polls are for the task of a state, not for a branch or an undo"))
+	}
+	s.requests = p
+	return errPause
+}

@@ -204,7 +204,7 @@ func (w *world) start(opts ...pawl.Option) (err error) {
 	}
 	s := pawl.NewScheduler(w.Database, opts...)
 	for _, f := range w.Flows {
-		if err := f.register(s, w.job(f)); err != nil {
+		if err := f.register(s, w.work(f)); err != nil {
 			return err
 		}
 	}
@@ -214,6 +214,14 @@ func (w *world) start(opts ...pawl.Option) (err error) {
 	}
 	close(w.ready)
 	return nil
+}
+
+// work is the job of a flow.
+func (w *world) work(f crashFlow) pawl.Job {
+	if f.Job == "machine" {
+		return w.tenStates().Job("reserve")
+	}
+	return w.job(f)
 }
 
 // job says that it runs before it does anything.
@@ -332,6 +340,8 @@ func (w *world) play() error {
 		return w.feed()
 	case "prune":
 		return w.prune()
+	case "machine":
+		return w.machine()
 	}
 	return fmt.Errorf("no script %q", w.Script)
 }

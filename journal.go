@@ -5,13 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/workflow"
 )
 
 // A resumer is a job whose runs keep checkpoints, and go on from there in the next
-// process: one of package workflow.
+// process: one of package workflow. It may also say with Grace how long it takes to end
+// what it does when its run is cancelled; each checkpoint begins that anew.
 type resumer interface{ Resumes() bool }
 
 // resumes lets the runs of a flow go on in the next process, if its job can do that.
@@ -20,20 +22,27 @@ func (r *registration) resumes() {
 		return
 	}
 	r.Plan.Resumes = true
+	if job, ok := r.job.(interface{ Grace() time.Duration }); ok {
+		r.Plan.Grace = job.Grace()
+	}
 	job := r.Job
 	r.Job = func(ctx context.Context) error {
-		return job(workflow.WithJournal(ctx, &journal{suspending: engine.Suspending(ctx)}))
+		run, _ := RunFrom(ctx)
+		return job(workflow.WithJournal(ctx, &journal{attempt: run.Attempt, suspending: engine.Suspending(ctx)}))
 	}
 }
 
 // journal keeps the checkpoints of the run that a context belongs to, through the
 // driver, in the transactions of everybody else. It is that of one attempt.
 type journal struct {
+	attempt    int
 	suspending <-chan struct{} // closed when the runner is about to stop
 
 	mu   sync.Mutex
 	read bool
 	last int64 // Seq of the last checkpoint
+
+	interrupted bool // it is the engine's
 }
 
 var _ workflow.Journal = (*journal)(nil)
@@ -52,8 +61,8 @@ func (j *journal) load(ctx context.Context) ([]workflow.Checkpoint, error) {
 	}
 	var list []workflow.Checkpoint
 	for _, c := range kept {
-		j.last = c.Seq
-		if c.Kind != engine.KindInterrupt { // which is the engine's own
+		j.last, j.interrupted = c.Seq, c.Kind == engine.KindInterrupt
+		if !j.interrupted {
 			list = append(list, workflow.Checkpoint{Seq: c.Seq, State: c.State, Kind: c.Kind, Payload: payload(c.Payload), At: c.At})
 		}
 	}
@@ -80,17 +89,23 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 			return err
 		}
 	}
-	steps := make([]engine.Checkpoint, len(cs))
+	steps, last := make([]engine.Checkpoint, len(cs)), j.last
 	for i, c := range cs {
-		steps[i] = engine.Checkpoint{Seq: j.last + int64(i) + 1, State: c.State, Kind: c.Kind, Payload: engine.JSON(c.Payload)}
+		if !c.Replaces || i == 0 && j.interrupted {
+			last++
+		}
+		steps[i] = engine.Checkpoint{Seq: last, State: c.State, Kind: c.Kind, Payload: engine.JSON(c.Payload)}
 	}
 	if err := engine.Record(ctx, steps); err != nil {
 		j.read = false // it may be committed all the same
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	j.last += int64(len(steps))
+	j.last, j.interrupted = last, false
 	return nil
 }
+
+// Attempt is that of the run: what was undone begins anew with the next one.
+func (j *journal) Attempt() int { return j.attempt }
 
 // Suspending implements [workflow.Journal].
 func (j *journal) Suspending() <-chan struct{} { return j.suspending }

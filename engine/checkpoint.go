@@ -85,7 +85,7 @@ func (c *Change) suspend(run Run, now time.Time, p Plan) {
 // may well be what kills the process: one that gets no further waits longer each time,
 // and is given up at last.
 func (c *Change) goesOn(run Run, e Interrupt, text string, now time.Time, p Plan) bool {
-	if !p.Resumes || run.Ending || !c.Registered {
+	if !p.Resumes || !c.Registered {
 		return false
 	}
 	due, mark := now, e.Mark
@@ -140,6 +140,9 @@ func Record(ctx context.Context, steps []Checkpoint) error {
 	}
 	for {
 		r, err := x.record(ctx, steps)
+		if err == nil {
+			x.reached.Store(time.Now().UnixNano())
+		}
 		if !r.unknown {
 			if errors.Is(err, errNotOpen) {
 				return fmt.Errorf("%w: run %d of flow %q", ErrRunOver, x.run.Number, x.run.FlowID)

@@ -22,11 +22,11 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 		c.spare(run, RunSkipped, e.Error, now, p)
 	case e.Error == "":
 		c.succeed(run, now, p)
-	case run.Ending:
-		c.spare(run, RunCancelled, e.Error, now, p)
 	case e.As == RunWaiting && p.Resumes && c.Registered:
 		c.suspend(run, now, p)
 		return nil
+	case run.Ending:
+		c.spare(run, RunCancelled, e.Error, now, p)
 	case c.retry(run, e.Error, e, now, p):
 		return nil
 	default:
@@ -84,9 +84,11 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 		c.note(why)
 	}
 	switch {
+	case p.Schedule != nil && c.goesOn(run, e, text, now, p):
+		return nil
 	case run.Ending:
 		c.spare(run, RunCancelled, "cancelled, and "+text, now, p)
-	case p.Schedule != nil && (c.goesOn(run, e, text, now, p) || c.retry(run, text, Outcome{}, now, p)):
+	case p.Schedule != nil && c.retry(run, text, Outcome{}, now, p):
 		return nil
 	default:
 		run.Status, run.Error = RunInterrupted, text
@@ -115,7 +117,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	}
 	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
-	if p.Resumes && !run.Ending && c.Registered {
+	if p.Resumes && c.Registered {
 		c.suspend(run, now, p)
 		c.Event = "interrupt"
 		return nil
@@ -165,6 +167,9 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 	if waiting == nil {
 		waiting = e.Found
 	}
+	if waiting != nil && p.Resumes && !waiting.StartedAt.IsZero() {
+		return c.endLater(*waiting, now, p)
+	}
 	if waiting != nil {
 		run, blocked := *waiting, c.blocked(now, p)
 		c.unqueue(&run)
@@ -184,6 +189,19 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 	run.Ending = true
 	c.Open = slices.Clone(c.Open)
 	c.Open[slices.IndexFunc(c.Open, func(r *Run) bool { return r.Number == run.Number })] = &run
+	c.record(run)
+	return nil
+}
+
+// endLater lets a run that has begun and waits to go on start once more to end: its job
+// may have something to undo.
+func (c *Change) endLater(run Run, now time.Time, p Plan) error {
+	if run.Ending {
+		return fmt.Errorf("%w: run %d of flow %q is being cancelled", errUnchanged, run.Number, c.ID)
+	}
+	c.unqueue(&run)
+	run.Was, run.Ending, run.DueAt = RunWaiting, true, now
+	c.wait(run, p)
 	c.record(run)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,12 +30,14 @@ type execution struct {
 	flow   *flow
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc // of its deadline; nil: it has none
-	asked  bool               // somebody wants it cancelled
 	timer  *time.Timer        // closes the run after its deadline; nil: it has none
 
+	reached atomic.Int64 // when it last recorded a checkpoint, in Unix nanoseconds; 0: never
+	asked   bool         // somebody wants it cancelled; of the driver
+
 	mu     sync.Mutex
-	input  JSON
 	loaded bool // the input is what the store has
+	input  JSON
 	output JSON
 	join   any // what the store does in the transaction of the outcome
 }
@@ -48,26 +51,46 @@ func (e *Engine) launch(f *flow, r *Run) {
 	if !r.Deadline.IsZero() {
 		left := r.Deadline.Sub(e.now())
 		ctx, x.stop = context.WithDeadlineCause(ctx, time.Now().Add(left), ErrTimedOut)
-		x.timer = time.AfterFunc(max(left, 0)+CancelGrace, func() { e.send(command{flow: f, event: Timeout{Run: r.Number}}) })
+		x.timer = x.closeAfter(max(left, 0) + f.grace())
 	}
 	go x.work(ctx, f.terms.Load().job)
+}
+
+// closeAfter closes the run without its job, if that has not returned then. One that
+// records what it does has its grace from the last of that on.
+func (x *execution) closeAfter(wait time.Duration) *time.Timer {
+	return time.AfterFunc(wait, func() {
+		if rest := time.Until(time.Unix(0, x.reached.Load()).Add(x.flow.grace())); rest > 0 {
+			x.closeAfter(rest)
+			return
+		}
+		x.engine.send(command{flow: x.flow, event: Timeout{Run: x.run.Number}})
+	})
+}
+
+// grace is what a job of the flow gets to return.
+func (f *flow) grace() time.Duration {
+	if grace := f.terms.Load().shared.Grace; grace > 0 {
+		return grace
+	}
+	return CancelGrace
 }
 
 // steer follows what was asked for of jobs at work.
 func (e *Engine) steer(f *flow, open []*Run) {
 	for i, r := range open {
 		at := f.jobOf(r.Number, i)
-		switch {
-		case at < 0 && !e.ending:
+		if at < 0 && !e.ending {
+			at = len(f.jobs)
 			e.launch(f, r)
 			if e.overdue != nil { // a commit that was in doubt had reserved it
 				e.overdue = append(e.overdue, f.id)
 			}
-		case at >= 0 && r.Ending && !f.jobs[at].asked:
+		}
+		if at >= 0 && r.Ending && !f.jobs[at].asked {
 			f.jobs[at].asked = true
 			f.jobs[at].cancel(ErrCancelled)
-			number := r.Number
-			time.AfterFunc(CancelGrace, func() { e.send(command{flow: f, event: Timeout{Run: number}}) })
+			f.jobs[at].closeAfter(f.grace())
 		}
 	}
 }

@@ -200,6 +200,7 @@ type Plan struct {
 	KeyFor   time.Duration // how long a key stands for a run that is over
 	Group    string        // whose limit on runs in flight it shares; empty: none
 	Resumes  bool          // its runs keep checkpoints, and go on from there in the next process
+	Grace    time.Duration // what its jobs get to return when their contexts have ended; 0: CancelGrace
 	Keep     Retention
 	Since    time.Time // when the process started: instants before it passed while nobody ran
 

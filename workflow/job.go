@@ -87,6 +87,21 @@ func (j *Job[S]) Resources() *Resources { return j.w.res }
 // with [WithoutJournal].
 func (j *Job[S]) Resumes() bool { return !j.w.volatile }
 
+// Grace is how long a run may take to end when it is cancelled: with something to undo
+// as long as an undo may take; zero: no longer than any other job. Every checkpoint
+// begins it anew.
+func (j *Job[S]) Grace() time.Duration {
+	for _, n := range j.w.order {
+		if n.undo != nil {
+			return j.w.undoTimeout + graceful
+		}
+	}
+	return 0
+}
+
+// graceful is what a task gets to return before its run's undos begin.
+const graceful = 10 * time.Second
+
 // Mermaid is [Workflow.Mermaid] with the job's initial state.
 func (j *Job[S]) Mermaid(path ...string) string { return j.w.mermaid(&j.initial, path) }
 

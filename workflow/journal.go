@@ -39,6 +39,10 @@ type Checkpoint struct {
 	Kind    string          // KindEnter, KindStep, ...
 	Payload json.RawMessage // nil: none
 	At      time.Time
+
+	// Replaces says that it may take the place of the one before it, which is of no use
+	// any more: the cursor of a step, above all.
+	Replaces bool
 }
 
 // The kinds of checkpoints. Their payloads are this package's own business.

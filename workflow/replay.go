@@ -47,6 +47,7 @@ type past struct {
 	cursor   json.RawMessage
 	until    time.Time
 	failed   *payload // not nil: the run goes back
+	stale    bool     // the last checkpoint is that of a step that put nothing
 	undos    int      // how many undos are over
 	undoErrs []error
 }
@@ -81,6 +82,7 @@ func replay(cs []Checkpoint) (*past, error) {
 // apply is one checkpoint more.
 func (p *past) apply(c Checkpoint, load payload) {
 	maps.Copy(p.data, load.Data)
+	p.stale = c.Kind == KindStep && len(load.Data) == 0
 	switch c.Kind {
 	case KindEnter:
 		p.left = append(p.left, leave{p.state, load.Undo})
@@ -116,7 +118,7 @@ func (r *run[S]) attempt() int {
 // begin enters the first state, or takes up the run where the journal says it is.
 func (r *run[S]) begin(initial *node[S]) (resumed bool, err error) {
 	if r.journal != nil {
-		cs, err := r.journal.Checkpoints(r.ctx)
+		cs, err := r.journal.Checkpoints(r.durable) // also to undo what was done, when the run is cancelled
 		if err != nil {
 			return false, fmt.Errorf("read the checkpoints of the run: %w", err)
 		}
@@ -162,7 +164,7 @@ func (r *run[S]) resume(p *past) (bool, error) {
 	if p.failed != nil && len(visits) == 0 && (p.Attempt == 0 || p.Attempt != r.attempt()) {
 		return false, nil
 	}
-	r.began, r.visits, r.undoErrs, r.undone = p.began, visits, p.undoErrs, p.undos > 0
+	r.began, r.visits, r.undoErrs, r.undone, r.stale = p.began, visits, p.undoErrs, p.undos > 0, p.stale
 	r.enter(n, p.came)
 	r.main.data, r.main.cursor, r.main.until = p.data, p.cursor, p.until
 	if p.failed != nil {

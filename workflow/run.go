@@ -32,6 +32,7 @@ type run[S comparable] struct {
 	undone   bool       // something was
 	undoErrs []error    // of undos that failed for good
 	undoing  *undoing   // not nil: one is at work
+	stale    bool       // the last checkpoint is that of a step that put nothing
 }
 
 // visit is a state that was left, with what its undo needs.
@@ -211,10 +212,12 @@ func (r *run[S]) record(kind string, n *node[S], p payload) error {
 	if err != nil {
 		return stop{fmt.Errorf("record %s of state %s: %w", kind, n.text, err)}
 	}
-	c := Checkpoint{State: n.text, Kind: kind, Payload: text}
+	step := kind == KindStep
+	c := Checkpoint{State: n.text, Kind: kind, Payload: text, Replaces: step && r.stale}
 	if err := r.journal.Record(r.durable, c); err != nil {
 		return stop{fmt.Errorf("record %s of state %s: %w", kind, n.text, err)}
 	}
+	r.stale = step && len(p.Data) == 0
 	r.settings.tell(func(o *Observer) {
 		if o.Recorded != nil {
 			o.Recorded(r.ctx, c)

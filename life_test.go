@@ -17,6 +17,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/faultvfs"
+	"github.com/pawl-go/pawl/workflow"
 )
 
 // A life is that of a scheduler on a disk that is watched. What it shows, it notes
@@ -34,8 +35,9 @@ type life struct {
 // fact is what the file must hold from now on.
 type fact struct {
 	flow    string
-	run     int64 // at least so many runs
-	version int64 // at least so many transitions
+	run     int64  // at least so many runs
+	version int64  // at least so many transitions
+	state   string // which that run entered; empty: nothing is said of it
 }
 
 func newLife(t *testing.T) *life {
@@ -58,6 +60,20 @@ func (l *life) scheduler(t *testing.T) *pawl.Scheduler {
 	}), pawl.WithBackoff(pawl.BackoffPolicy{Initial: 100 * time.Millisecond})))
 	require.NoError(t, s.Every("trips", 700*time.Millisecond, l.job(func(int64) error { return errors.New("boom") }),
 		pawl.WithBackoff(pawl.BackoffPolicy{Initial: 100 * time.Millisecond, StreakLimit: 3})))
+	order := workflow.New[string]()
+	for state, next := range map[string]string{"new": "paid", "paid": "sent"} {
+		order.Register(state, func(ctx context.Context, _ *workflow.Resources) (string, error) {
+			run, _ := pawl.RunFrom(ctx)
+			l.note(fact{flow: "order", run: run.Number, state: state})
+			if state == "new" {
+				l.begin(run)
+			}
+			time.Sleep(300 * time.Millisecond)
+			return next, workflow.Put(ctx, state, strings.Repeat("a lot ", 1000))
+		})
+	}
+	order.Exit("sent")
+	require.NoError(t, s.Every("order", time.Second, order.Job("new")))
 	return s
 }
 
@@ -65,11 +81,15 @@ func (l *life) job(do func(run int64) error) pawl.Job {
 	return job(func(ctx context.Context) error {
 		run, _ := pawl.RunFrom(ctx)
 		l.note(fact{flow: run.FlowID, run: run.Number})
-		l.mu.Lock()
-		l.began[runName(run.FlowID, run.Number)]++
-		l.mu.Unlock()
+		l.begin(run)
 		return do(run.Number)
 	})
+}
+
+func (l *life) begin(run pawl.RunInfo) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began[runName(run.FlowID, run.Number)]++
 }
 
 func (l *life) note(f fact) {
@@ -126,9 +146,36 @@ func check(db string, facts []fact) (err error) {
 				f.flow, f.run, f.version, info.LastNumber, info.Version)
 		}
 	}
+	if err := checkStates(c, facts); err != nil {
+		return err
+	}
 	found, verifyErr := c.Verify(context.Background())
 	if len(found) > 0 {
 		err = fmt.Errorf("verify finds: %s", strings.Join(found, "; "))
 	}
 	return errors.Join(err, verifyErr)
+}
+
+// checkStates says which state was entered, as a task saw, and is not in the file.
+func checkStates(c *pawl.Client, facts []fact) error {
+	entered := map[string]bool{}
+	for _, f := range facts {
+		if f.state == "" {
+			continue
+		}
+		name := fmt.Sprint(f.run, " enter ", f.state)
+		if !entered[name] {
+			list, err := c.Checkpoints(context.Background(), f.flow, f.run)
+			if err != nil {
+				return err
+			}
+			for _, p := range list {
+				entered[fmt.Sprint(f.run, " ", p.Kind, " ", p.State)] = true
+			}
+		}
+		if !entered[name] {
+			return fmt.Errorf("the task of %s ran in run %d of flow %q, the file does not have that it was entered", f.state, f.run, f.flow)
+		}
+	}
+	return nil
 }

@@ -41,6 +41,7 @@ const (
 	maxCheckpoints = 100_000 // of a run
 	maxState       = 255     // bytes of a State and of a Kind
 	maxStalled     = 5       // how often a run goes on that does not get any further
+	readAttempts   = 60      // a second between them
 )
 
 // Validate names what makes no sense: a payload that is too large ([ErrTooLarge]), a
@@ -172,12 +173,25 @@ func (x *execution) record(ctx context.Context, steps []Checkpoint) (reply, erro
 }
 
 // Recorded are the checkpoints of the run that a job's context belongs to, in order.
-func Recorded(ctx context.Context) ([]Checkpoint, error) {
+// While the store cannot be read it waits, but not for ever.
+func Recorded(ctx context.Context) (list []Checkpoint, err error) {
 	x := executionFrom(ctx)
 	if x == nil {
 		return nil, errNoRun
 	}
-	return x.engine.Store.Checkpoints(ctx, x.key)
+	for range readAttempts {
+		if list, err = x.engine.Store.Checkpoints(ctx, x.key); err == nil {
+			return list, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-x.engine.gone:
+			return nil, x.engine.ended()
+		case <-time.After(retryDelay):
+		}
+	}
+	return nil, err
 }
 
 // Suspending is closed when the engine that a job belongs to is about to stop. A job

@@ -81,8 +81,9 @@ func newBooks(chance *rand.Rand) (*books, error) {
 	b := &books{chance: chance, states: map[string]engine.State{}, now: epoch, plans: map[string]engine.Plan{
 		"every": {Schedule: every, Backoff: policy}, "cron": {Schedule: cron},
 		"manual": {Schedule: engine.Manual()}, "trips": {Schedule: engine.Manual(), Backoff: policy},
+		"order": {Schedule: engine.Manual(), Resumes: true},
 	}}
-	b.ids = []string{"every", "cron", "manual", "trips"}
+	b.ids = []string{"every", "cron", "manual", "trips", "order"}
 	b.owner = engine.Owner{Host: "test", PID: 1, BootID: "boot", Version: "test", StartedAt: epoch}
 	return b, nil
 }
@@ -120,6 +121,12 @@ func (b *books) event(s engine.State) engine.Event {
 		return []engine.Event{engine.Reserve{Trigger: engine.TriggerManual}, engine.Reserve{Trigger: engine.TriggerSchedule}, engine.Reset{}}[b.chance.IntN(3)]
 	}
 	long := strings.Repeat("it broke, and here is why. ", 1+b.chance.IntN(250)) // up to two pages
+	if s.ID == "order" && b.chance.IntN(3) > 0 {
+		return engine.Progress{Run: n, Steps: []engine.Checkpoint{
+			{Seq: s.Version, State: "paid", Kind: "enter", Payload: engine.JSON(strconv.Quote(long))},
+			{Seq: s.Version - int64(b.chance.IntN(2)), State: "paid", Kind: "step"}, // which may take the place of that
+		}}
+	}
 	return []engine.Event{
 		engine.Outcome{Run: n}, engine.Outcome{Run: n, Error: "boom"}, engine.Outcome{Run: n, Error: long},
 		engine.Interrupt{Run: n, Error: "interrupted"}, engine.Cancel{Run: n, Error: "cancelled"},

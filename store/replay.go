@@ -210,7 +210,7 @@ func (a *account) fireOf(t *transition) {
 		return
 	}
 	if run.scheduledRun() {
-		a.fire(run)
+		a.fire(run, t.at)
 	}
 }
 
@@ -225,10 +225,7 @@ func (a *account) reserve(t *transition) {
 		a.report("transition %d reserves run %d, after run %d", t.seq, t.run, n)
 	}
 	run := a.find(t.run)
-	if run != nil && run.started < t.at {
-		a.report("run %d started at %s, transition %d reserved it at %s", run.number, when(run.started), t.seq, when(t.at))
-	}
-	if run != nil && run.started > t.at { // unless it is to start again
+	if run != nil && run.started != t.at { // wrong, unless it is to start again
 		a.early = append(a.early, early{run, t.seq, t.at})
 	}
 	if !waited && (n == unknown || t.run > n) {
@@ -237,13 +234,13 @@ func (a *account) reserve(t *transition) {
 	}
 }
 
-// early is a start of a run that was not its last.
+// early is a start of a run that is not the one that its row tells of.
 type early struct {
 	run     *runFacts
 	seq, at int64
 }
 
-// compareStarts checks that a run which started before it did was to start again.
+// compareStarts checks that such a run was to start again.
 func (a *account) compareStarts() {
 	for _, e := range a.early {
 		a.report("run %d started at %s, transition %d reserved it at %s", e.run.number, when(e.run.started), e.seq, when(e.at))
@@ -253,9 +250,10 @@ func (a *account) compareStarts() {
 // fire checks that an instant of the schedule has one run, or one per attempt.
 // Instants ascend, unless the clock went back: those of an interval are counted
 // from it and may then repeat, those of a cron expression must not.
-func (a *account) fire(run *runFacts) {
+func (a *account) fire(run *runFacts, at int64) {
 	last := a.fired
 	a.fired = *run
+	a.fired.started = at // the first time
 	a.replayed.scheduled = run.scheduled
 	if run.scheduled > last.scheduled || run.scheduled == last.scheduled && run.attempt > last.attempt {
 		return
@@ -263,9 +261,9 @@ func (a *account) fire(run *runFacts) {
 	text := fmt.Sprintf("run %d (attempt %d) is for %s, but run %d (attempt %d) was for %s already",
 		run.number, run.attempt, when(run.scheduled), last.number, last.attempt, when(last.scheduled))
 	switch {
-	case run.started >= last.started:
+	case at >= last.started:
 		a.report("%s", text)
-	case a.fixed() && last.scheduled-run.started < engine.CorrectionJump.Milliseconds():
+	case a.fixed() && last.scheduled-at < engine.CorrectionJump.Milliseconds():
 		a.refired = append(a.refired, text)
 	}
 }

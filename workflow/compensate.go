@@ -112,7 +112,7 @@ func (r *run[S]) verdict() error {
 	if len(r.undoErrs) > 0 {
 		err = errors.Join(append([]error{err}, r.undoErrs...)...)
 	}
-	late := r.w.timeout > 0 && !r.undone && r.ctx.Err() != nil && errors.Is(r.cause, context.Cause(r.ctx))
+	late := r.late != nil && !r.undone && errors.Is(r.cause, r.late)
 	if r.journal != nil && (late || isPermanent(r.cause)) {
 		return r.journal.Permanent(err)
 	}

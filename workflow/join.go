@@ -93,7 +93,7 @@ const (
 )
 
 // decide says what the join makes of so many branches that succeeded, failed, or wait for
-// the next process.
+// the next process. Those at work are finished also when others wait for that.
 func (r rule) decide(good, bad, suspended int, c clock) decision {
 	left := r.branches - good - bad - suspended
 	counted := good
@@ -103,7 +103,7 @@ func (r rule) decide(good, bad, suspended int, c clock) decision {
 	switch {
 	case counted >= r.need && good > 0, c == partial && good > 0:
 		return satisfied
-	case c != ticking || left == 0 || counted+left < r.need:
+	case c != ticking || left == 0 || counted+left+suspended < r.need:
 		return hopeless
 	}
 	return undecided

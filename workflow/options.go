@@ -32,7 +32,7 @@ func Version(n int) Option { return func(s *settings) { s.version = n } }
 func WithTimeout(d time.Duration) Option {
 	return func(s *settings) {
 		s.timeout = d
-		s.errs = append(s.errs, positive("WithTimeout", d))
+		s.errs = append(s.errs, positive("WithTimeout", d)...)
 	}
 }
 
@@ -41,7 +41,7 @@ func WithTimeout(d time.Duration) Option {
 func WithUndoTimeout(d time.Duration) Option {
 	return func(s *settings) {
 		s.undoTimeout = d
-		s.errs = append(s.errs, positive("WithUndoTimeout", d))
+		s.errs = append(s.errs, positive("WithUndoTimeout", d)...)
 	}
 }
 
@@ -117,7 +117,7 @@ func WithoutRetry() StateOption { return func(o *stateOptions) { o.retries = 0 }
 func WithAttemptTimeout(d time.Duration) StateOption {
 	return func(o *stateOptions) {
 		o.timeout = d
-		o.errs = append(o.errs, positive("WithAttemptTimeout", d))
+		o.errs = append(o.errs, positive("WithAttemptTimeout", d)...)
 	}
 }
 
@@ -175,13 +175,14 @@ func WithBulkhead(n int) StateOption {
 func WithJoinTimeout(d time.Duration) StateOption {
 	return func(o *stateOptions) {
 		o.joinTimeout = d
-		o.errs = append(o.errs, positive("WithJoinTimeout", d))
+		o.errs = append(o.errs, positive("WithJoinTimeout", d)...)
 	}
 }
 
-func positive(option string, d time.Duration) error {
+// positive is what is wrong with the duration of an option, if anything.
+func positive(option string, d time.Duration) []error {
 	if d > 0 {
 		return nil
 	}
-	return fmt.Errorf("%s(%v): more than 0", option, d)
+	return []error{fmt.Errorf("%s(%v): more than 0", option, d)}
 }

@@ -69,6 +69,9 @@ func (r *Resources) Setup(ctx context.Context) error {
 		return nil
 	}
 	keys := r.list()
+	if len(keys) == 0 {
+		return nil
+	}
 	for i, key := range keys {
 		v, err := Get[interface{ Setup(context.Context) error }](r, key)
 		if err != nil {

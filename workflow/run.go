@@ -24,6 +24,7 @@ type run[S comparable] struct {
 	journey
 	w        *Workflow[S]
 	durable  context.Context // for the journal: what was done is recorded also when ctx has ended
+	late     error           // the cause of its end when the workflow's timeout passed
 	at       *node[S]
 	next     S
 	main     line
@@ -70,9 +71,9 @@ func (w *Workflow[S]) execute(ctx context.Context, initial *node[S]) (S, error) 
 		return initial.state, err
 	}
 	if w.timeout > 0 {
-		cause := fmt.Errorf("timeout of the workflow, %v: %w", w.timeout, context.DeadlineExceeded)
+		r.late = fmt.Errorf("timeout of the workflow, %v: %w", w.timeout, context.DeadlineExceeded)
 		var cancel context.CancelFunc
-		r.ctx, cancel = context.WithDeadlineCause(ctx, r.began.Add(w.timeout), cause)
+		r.ctx, cancel = context.WithDeadlineCause(ctx, r.began.Add(w.timeout), r.late)
 		defer cancel()
 		r.main.Context = r.ctx
 	}

@@ -1,0 +1,159 @@
+package workflow_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl/workflow"
+)
+
+// F10, F4: a step that fails is tried again from its cursor, with attempts of its own.
+func TestStepsGoOnFromTheCursorAfterAFailure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var l ledger
+		calls := 0
+		w := of(workflow.Steps[state]("end", func(ctx context.Context, _ *resources, at map[string]int) (map[string]int, bool, error) {
+			l.add("%d", at["n"])
+			if at == nil {
+				at = make(map[string]int)
+			}
+			at["n"]++
+			if calls++; calls%3 != 0 {
+				return nil, false, errors.Join(workflow.Put(ctx, "x", 1), errBoom)
+			}
+			return at, at["n"] == 4, nil
+		}), workflow.WithRetry(2, workflow.Fixed(time.Second)))
+		_, err := run(t, w)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"0", "0", "0", "1", "1", "1", "2", "2", "2", "3", "3", "3"}, l.lines)
+	})
+}
+
+// F10, F4: the timeout of an attempt is that of a step.
+func TestEachStepHasItsTimeout(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, err := run(t, of(workflow.Steps[state]("end", func(ctx context.Context, _ *resources, n int) (int, bool, error) {
+			return n + 1, n == 9, works(ctx, 50*time.Second)
+		}), workflow.WithAttemptTimeout(time.Minute)))
+		require.NoError(t, err)
+		assert.Equal(t, 500*time.Second, time.Since(midnight))
+	})
+}
+
+// F10
+func TestCursorThatIsNoJSONFailsTheState(t *testing.T) {
+	_, err := run(t, of(workflow.Steps[state]("end", func(context.Context, *resources, func()) (func(), bool, error) {
+		return func() {}, false, nil
+	})))
+	require.ErrorContains(t, err, "record the cursor")
+
+	j := newJournal()
+	j.cuts = map[int]string{2: "after"}
+	_, err = of(workflow.Steps[state]("end", func(context.Context, *resources, string) (string, bool, error) {
+		return "here", false, nil
+	})).Run(j.in(t.Context()), "start")
+	require.ErrorIs(t, err, errCrash)
+	j.reborn()
+	_, err = of(workflow.Steps[state]("end", func(context.Context, *resources, int) (int, bool, error) {
+		return 0, true, nil
+	})).Run(j.in(t.Context()), "start")
+	require.ErrorContains(t, err, "read the cursor")
+}
+
+// F10: the wait is outside of attempts, and asked for once.
+func TestTimerWaitsOnceUntilItsInstant(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		asked := 0
+		w := of(workflow.Timer[state]("end", func(context.Context, *resources) (time.Time, error) {
+			asked++
+			return midnight.Add(48*time.Hour + time.Millisecond), nil
+		}), workflow.WithAttemptTimeout(time.Second))
+		_, err := run(t, w)
+		require.NoError(t, err)
+		assert.Equal(t, 48*time.Hour+time.Millisecond, time.Since(midnight))
+		assert.Equal(t, 1, asked)
+		_, err = run(t, w)
+		require.NoError(t, err, "an instant that is past is no wait")
+		assert.Equal(t, 48*time.Hour+time.Millisecond, time.Since(midnight))
+	})
+}
+
+// F10: each time a state is entered its timer begins anew.
+func TestTimerInACycleWaitsEachTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		j := newJournal()
+		rounds := 0
+		w := workflow.New[state]()
+		w.Register("start", workflow.After[state]("turn", time.Hour))
+		w.Register("turn", func(context.Context, *resources) (state, error) {
+			if rounds++; rounds == 3 {
+				return "end", nil
+			}
+			return "start", nil
+		})
+		w.Exit("end")
+		_, err := w.Run(j.in(t.Context()), "start")
+		require.NoError(t, err)
+		assert.Equal(t, 3*time.Hour, time.Since(midnight))
+		assert.Equal(t, 3, j.count(workflow.KindTimer))
+	})
+}
+
+// F10, F5
+func TestCancelEndsATimerAndAPoll(t *testing.T) {
+	for _, do := range []task{
+		workflow.After[state]("end", time.Hour),
+		workflow.Poll[state]("end", workflow.Fixed(time.Hour), func(context.Context, *resources) (bool, error) { return false, nil }),
+	} {
+		bubble(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Minute, func() { cancel(errBoom) })
+			_, err := of(do).Run(ctx, "start")
+			require.ErrorIs(t, err, errBoom)
+			assert.Equal(t, time.Minute, time.Since(midnight))
+		})
+	}
+}
+
+// F10: asks until the answer is true, with growing waits; errors are failed attempts.
+func TestPollAsksUntilTheAnswerIsTrue(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var asked []time.Duration
+		w := of(workflow.Poll[state]("end", workflow.Backoff{Initial: time.Second, MaxDelay: 5 * time.Second},
+			func(ctx context.Context, _ *resources) (bool, error) {
+				asked = append(asked, time.Since(midnight))
+				if len(asked) == 3 {
+					return false, errBoom
+				}
+				_, ok, err := workflow.Value[int](ctx, "x")
+				assert.False(t, ok, "an answer that is not true leaves a value")
+				return len(asked) == 7, errors.Join(err, workflow.Put(ctx, "x", 1))
+			}), workflow.WithRetry(1, workflow.Fixed(time.Minute)))
+		_, err := run(t, w)
+		require.NoError(t, err)
+		assert.Equal(t, []time.Duration{0, 1 * time.Second, 3 * time.Second, 63 * time.Second,
+			67 * time.Second, 72 * time.Second, 77 * time.Second}, asked)
+	})
+}
+
+// F10
+func TestPollAndTimerTellTheirErrors(t *testing.T) {
+	_, err := run(t, of(workflow.Timer[state]("end", func(context.Context, *resources) (time.Time, error) {
+		return time.Time{}, workflow.Permanent(errBoom)
+	})))
+	require.ErrorIs(t, err, errBoom)
+	_, err = run(t, of(workflow.Poll[state]("end", workflow.Backoff{Jitter: 2}, nil)))
+	require.ErrorContains(t, err, "poll: the jitter is from 0 to 1")
+	for _, do := range []task{
+		workflow.After[state]("end", time.Hour), workflow.Poll[state]("end", workflow.Backoff{}, nil),
+		workflow.Steps[state]("end", func(context.Context, *resources, int) (int, bool, error) { return 0, false, nil }),
+	} {
+		_, err := do(t.Context(), nil)
+		require.ErrorContains(t, err, "not that of a workflow's task")
+	}
+}

@@ -21,6 +21,7 @@ import (
 type process struct {
 	*pawl.Runner
 	dead *atomic.Bool
+	db   string
 }
 
 // launch starts a process with the flows that register gives it.
@@ -30,7 +31,7 @@ func launch(t *testing.T, db string, register func(*pawl.Scheduler), opts ...paw
 	opts = append([]pawl.Option{pawl.WithStopTimeout(0), pawl.WithStore(func(real engine.Store) engine.Store { return &mortal{real, dead} })}, opts...)
 	s := quiet(db, opts...)
 	register(s)
-	return process{start(t, s), dead}
+	return process{start(t, s), dead, db}
 }
 
 func (p process) kill() {

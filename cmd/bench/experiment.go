@@ -99,6 +99,9 @@ func experiments(z sizes) []experiment {
 	for _, n := range z.history {
 		x = append(x, historyExperiment(n))
 	}
+	for _, n := range workflowsAtOnce {
+		x = append(x, workflowsExperiment(n))
+	}
 	x = append(x, quietExperiment(z.quiet))
 	return append(x, peerExperiments(peer.All())...)
 }

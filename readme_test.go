@@ -45,19 +45,26 @@ func TestReadmeQueriesAnswer(t *testing.T) {
 	require.NoError(t, s.Every("sync", time.Hour, job(ok)))
 	finish := make(chan struct{})
 	require.NoError(t, s.Manual("import", job(func(context.Context) error { <-finish; return nil }), pawl.WithOverlap(pawl.OverlapBufferOne)))
+	require.NoError(t, s.Manual("order", orders(time.Hour).Job("new")))
 	r := start(t, s)
+	order, err := r.Trigger(t.Context(), "order")
+	require.NoError(t, err)
 	for range 2 {
 		run, err := r.Trigger(t.Context(), "nightly")
 		require.NoError(t, err)
 		_, err = r.WaitRun(t.Context(), "nightly", run)
 		require.NoError(t, err)
 	}
-	_, err := r.WaitRun(t.Context(), "sync", 1)
+	_, err = r.WaitRun(t.Context(), "sync", 1)
 	require.NoError(t, err)
 	for range 2 { // one waits
 		_, err = r.Trigger(t.Context(), "import")
 		require.NoError(t, err)
 	}
+	require.Eventually(t, func() bool { // else it may be about to enter its first state
+		path, err := r.Checkpoints(t.Context(), "order", order)
+		return err == nil && len(path) > 0
+	}, time.Minute, time.Millisecond)
 	execSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('reset', 'nightly')")
 	queries := blocks(t, "sql")
 	require.Len(t, queries, 1)

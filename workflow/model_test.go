@@ -60,15 +60,15 @@ func (p plan) leads(i, visit int) int {
 	return i + 1
 }
 
-// model is what is to be in the journal in the end, and whether the run succeeds.
-func (p plan) model() (path []string, ok bool) {
+// model is what is to be in the journal in the end, what was undone, and whether the run
+// succeeds.
+func (p plan) model() (path, undone []string, ok bool) {
 	visits := make([]int, len(p.States))
-	var undos []string
 	add := func(kind string, i int) { path = append(path, fmt.Sprintf("%s %d", kind, i)) }
 	for i := 0; ; i = p.leads(i, visits[i]-1) {
 		add("enter", i)
 		if i == len(p.States) {
-			return path, true
+			return path, nil, true
 		}
 		s := p.States[i]
 		switch s.Kind {
@@ -80,22 +80,28 @@ func (p plan) model() (path []string, ok bool) {
 			add("timer", i)
 		}
 		if s.Bad {
-			return p.undone(path, i, undos), false
+			return p.back(path, i, undone), undone, false
 		}
 		if s.Undo {
-			undos = append(undos, fmt.Sprintf("undo %d", i))
+			visit := visits[i]
+			if s.Kind == "split" {
+				visit = 0 // its branches hand over nothing
+			}
+			undone = slices.Insert(undone, 0, fmt.Sprintf("undo %d of visit %d", i, visit))
 		}
 		visits[i]++
 	}
 }
 
-// undone adds to a path what follows the failure of a state.
-func (p plan) undone(path []string, bad int, undos []string) []string {
-	if len(undos) == 0 {
-		return path
+// back adds to a path what follows the failure of a state.
+func (p plan) back(path []string, bad int, undone []string) []string {
+	if len(undone) > 0 {
+		path = append(path, fmt.Sprintf("failed %d", bad))
 	}
-	slices.Reverse(undos)
-	return append(append(path, fmt.Sprintf("failed %d", bad)), undos...)
+	for _, u := range undone {
+		path = append(path, u[:len("undo 0")])
+	}
+	return path
 }
 
 // world is a plan at work.
@@ -113,7 +119,7 @@ func (w *world) machine() *workflow.Workflow[int] {
 	for i, s := range w.States {
 		opts := []workflow.StateOption{workflow.WithRetry(2, workflow.Fixed(time.Second))}
 		if s.Undo {
-			opts = append(opts, workflow.WithUndo(w.undo))
+			opts = append(opts, w.undo(i))
 		}
 		if s.Kind == "split" {
 			branches := make([]workflow.Branch, s.N)
@@ -211,9 +217,12 @@ func (w *world) steps() (n int) {
 	return n
 }
 
-func (w *world) undo(_ context.Context, _ *resources, visit int) error {
-	w.undos = append(w.undos, fmt.Sprint(w.j.count(workflow.KindUndo), " ", visit))
-	return nil
+// undo notes what is undone, once for each time that it is recorded.
+func (w *world) undo(i int) workflow.StateOption {
+	return workflow.WithUndo(func(_ context.Context, _ *resources, visit int) error {
+		w.undos = append(w.undos[:w.j.count(workflow.KindUndo)], fmt.Sprintf("undo %d of visit %d", i, visit))
+		return nil
+	})
 }
 
 // play has processes one after the other until the run is over.
@@ -240,7 +249,7 @@ func (w *world) play(t *testing.T) (err error) {
 func TestRandomMachinesSurviveRandomCrashes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p := drawPlan(rt)
-		want, ok := p.model()
+		want, undone, ok := p.model()
 		w := &world{plan: p, failed: make(map[string]int)}
 		var err error
 		synctest.Test(t, func(t *testing.T) {
@@ -254,6 +263,6 @@ func TestRandomMachinesSurviveRandomCrashes(t *testing.T) {
 			require.ErrorContains(rt, err, "boom")
 		}
 		require.Empty(rt, w.faults.lines)
-		require.True(rt, slices.IsSorted(w.undos), "undos: %v", w.undos)
+		require.Equal(rt, undone, w.undos)
 	})
 }

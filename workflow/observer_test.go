@@ -2,6 +2,8 @@ package workflow_test
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +67,10 @@ func TestObserverIsToldOfBranches(t *testing.T) {
 
 // F13
 func TestPanicOfAnObserverEndsThatCallAlone(t *testing.T) {
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	var log strings.Builder
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	calls := 0
 	w := workflow.New[state](workflow.WithObserver(workflow.Observer{Entered: func(context.Context, string) { calls++; panic("oh") }}))
 	w.Register("start", goes("end"))
@@ -72,4 +78,5 @@ func TestPanicOfAnObserverEndsThatCallAlone(t *testing.T) {
 	_, err := run(t, w)
 	require.NoError(t, err)
 	assert.Equal(t, 2, calls)
+	assert.Contains(t, log.String(), "panic=oh")
 }

@@ -134,9 +134,6 @@ func (l *line) stopped() error {
 
 // wait returns nil when d is over, else why it is not to be waited for.
 func (l *line) wait(d time.Duration) error {
-	if err := l.stopped(); err != nil {
-		return err
-	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

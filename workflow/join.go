@@ -57,7 +57,7 @@ func PartialTimeout[S comparable](d time.Duration, next S) Join[S] {
 
 func (j Join[S]) validate(branches int) error {
 	if j.need == nil {
-		return errors.New("a split without a join: use All, Any, Quorum, ...")
+		return errors.New("a split without a join: use All, Any, Quorum or another")
 	}
 	if n := j.need(branches); n < 1 || n > branches {
 		return fmt.Errorf("the join, %s, cannot be: there are %d branches", j.name, branches)

@@ -136,3 +136,16 @@ func TestCheckHealthAsksThoseThatCanSay(t *testing.T) {
 	w.Provide("worse", &pool{healthErr: errors.New("gone")})
 	require.EqualError(t, w.Job("start").Resources().CheckHealth(t.Context()), "resource \"ill\": boom\nresource \"worse\": gone")
 }
+
+type sticky struct{}
+
+func (sticky) Teardown(context.Context) error { return errBoom }
+
+// F6
+func TestTeardownThatFailsIsPartOfTheRunsError(t *testing.T) {
+	w := of(goes("end"))
+	w.Provide("sticky", sticky{})
+	final, err := run(t, w)
+	require.EqualError(t, err, `tear down resource "sticky": boom`)
+	assert.Equal(t, state("end"), final)
+}

@@ -330,6 +330,26 @@ func TestRunDoesNotBeginWithoutItsJournal(t *testing.T) {
 	require.EqualError(t, err, "read the checkpoints of the run: boom")
 }
 
+// torn is a journal with a bug.
+type torn struct{ *journal }
+
+func (torn) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
+	if cs[0].State == "end" {
+		panic("a bug")
+	}
+	return nil
+}
+
+// F5: what panics outside of tasks is for the caller to recover from.
+func TestPanicOfTheJournalIsTheCallers(t *testing.T) {
+	defer func() {
+		err, _ := recover().(error)
+		require.ErrorContains(t, err, "panic: a bug")
+		require.ErrorContains(t, err, "crash_test.go", "the stack")
+	}()
+	_, _ = of(goes("end")).Run(workflow.WithJournal(t.Context(), torn{newJournal()}), "start")
+}
+
 // F7: what is no journal of a workflow is told, and not run.
 func TestJournalThatCannotBeReadIsAnError(t *testing.T) {
 	for _, c := range []workflow.Checkpoint{

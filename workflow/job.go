@@ -84,6 +84,9 @@ func (j *Job[S]) Teardown(ctx context.Context) error { return j.w.res.Teardown(c
 // Resources are those of the workflow.
 func (j *Job[S]) Resources() *Resources { return j.w.res }
 
+// CheckHealth asks them, see [Resources.CheckHealth].
+func (j *Job[S]) CheckHealth(ctx context.Context) error { return j.w.res.CheckHealth(ctx) }
+
 // Resumes says whether a run goes on after a crash; it does unless the workflow was made
 // with [WithoutJournal].
 func (j *Job[S]) Resumes() bool { return !j.w.volatile }

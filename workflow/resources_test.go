@@ -134,7 +134,7 @@ func TestCheckHealthAsksThoseThatCanSay(t *testing.T) {
 	require.NoError(t, w.Resources().CheckHealth(t.Context()))
 	w.Provide("ill", &pool{healthErr: errBoom})
 	w.Provide("worse", &pool{healthErr: errors.New("gone")})
-	require.EqualError(t, w.Job("start").Resources().CheckHealth(t.Context()), "resource \"ill\": boom\nresource \"worse\": gone")
+	require.EqualError(t, w.Job("start").CheckHealth(t.Context()), "resource \"ill\": boom\nresource \"worse\": gone")
 }
 
 type sticky struct{}

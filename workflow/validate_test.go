@@ -47,17 +47,17 @@ func TestValidateTellsWhatIsWrong(t *testing.T) {
 		"state a: it leads to nowhere, which is neither registered nor an exit": func(w *machine) {
 			w.Register("a", goes("end"), workflow.To[state]("end", "nowhere"))
 		},
-		"state a: To(7): that is int, the states are workflow_test.state": func(w *machine) { w.Register("a", goes("end"), workflow.To(7)) },
-		"state fan: a split without branches":                             func(w *machine) { w.RegisterSplit("fan", nil, all) },
-		"state fan: branch 1 is nil":                                      func(w *machine) { w.RegisterSplit("fan", []workflow.Branch{ok[0], nil}, all) },
-		"state fan: a split without a join":                               func(w *machine) { w.RegisterSplit("fan", ok, join{}) },
-		"state fan: the join, quorum of 3, cannot be":                     func(w *machine) { w.RegisterSplit("fan", ok, workflow.Quorum[state](3, "end")) },
-		"state fan: the join, quorum of 0, cannot be":                     func(w *machine) { w.RegisterSplit("fan", ok, workflow.Quorum[state](0, "end")) },
-		"state fan: the join, 0 percent, cannot be":                       func(w *machine) { w.RegisterSplit("fan", ok, workflow.Percentage[state](0, "end")) },
-		"state fan: the join, NaN percent, cannot be":                     func(w *machine) { w.RegisterSplit("fan", ok, workflow.Percentage[state](math.NaN(), "end")) },
-		"state fan: the join, 101 percent, cannot be":                     func(w *machine) { w.RegisterSplit("fan", ok, workflow.Percentage[state](101, "end")) },
-		"state fan: the join, 3 results, cannot be":                       func(w *machine) { w.RegisterSplit("fan", ok, workflow.PartialResults[state](3, "end")) },
-		"state fan: the join, results within 0s":                          func(w *machine) { w.RegisterSplit("fan", ok, workflow.PartialTimeout[state](0, "end")) },
+		"state a: To(7): that is int, the states are workflow_test.state: write To[workflow_test.state](...)": func(w *machine) { w.Register("a", goes("end"), workflow.To(7)) },
+		"state fan: a split without branches":         func(w *machine) { w.RegisterSplit("fan", nil, all) },
+		"state fan: branch 1 is nil":                  func(w *machine) { w.RegisterSplit("fan", []workflow.Branch{ok[0], nil}, all) },
+		"state fan: a split without a join":           func(w *machine) { w.RegisterSplit("fan", ok, join{}) },
+		"state fan: the join, quorum of 3, cannot be": func(w *machine) { w.RegisterSplit("fan", ok, workflow.Quorum[state](3, "end")) },
+		"state fan: the join, quorum of 0, cannot be": func(w *machine) { w.RegisterSplit("fan", ok, workflow.Quorum[state](0, "end")) },
+		"state fan: the join, 0 percent, cannot be":   func(w *machine) { w.RegisterSplit("fan", ok, workflow.Percentage[state](0, "end")) },
+		"state fan: the join, NaN percent, cannot be": func(w *machine) { w.RegisterSplit("fan", ok, workflow.Percentage[state](math.NaN(), "end")) },
+		"state fan: the join, 101 percent, cannot be": func(w *machine) { w.RegisterSplit("fan", ok, workflow.Percentage[state](101, "end")) },
+		"state fan: the join, 3 results, cannot be":   func(w *machine) { w.RegisterSplit("fan", ok, workflow.PartialResults[state](3, "end")) },
+		"state fan: the join, results within 0s":      func(w *machine) { w.RegisterSplit("fan", ok, workflow.PartialTimeout[state](0, "end")) },
 		"state fan: PartialTimeout has its own timeout": func(w *machine) {
 			w.RegisterSplit("fan", ok, workflow.PartialTimeout[state](1, "end"), workflow.WithJoinTimeout(1))
 		},

@@ -134,9 +134,6 @@ func (l *line) stopped() error {
 
 // wait returns nil when d is over, else why it is not to be waited for.
 func (l *line) wait(d time.Duration) error {
-	if err := l.stopped(); err != nil {
-		return err
-	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -175,15 +172,18 @@ func (l *line) retrying(err error, wait time.Duration) {
 }
 
 // outlive calls f until it returns, on goroutines of its own: one that f's callees end
-// with runtime.Goexit is followed by another, which calls f again.
+// with runtime.Goexit is followed by another, which calls f again. A panic of f, which is
+// none of a task's, is the caller's.
 func outlive(f func()) {
 	for over := false; !over; {
-		done := make(chan struct{}) // closed by the goroutine at its end
+		done := make(chan error, 1) // sent by the goroutine at its end
 		go func() {
-			defer close(done)
-			f()
-			over = true
+			var err error
+			defer func() { done <- err }()
+			err = safely(context.Background(), func(context.Context) error { f(); over = true; return nil })
 		}()
-		<-done
+		if err := <-done; err != nil {
+			panic(err)
+		}
 	}
 }

@@ -307,6 +307,49 @@ func TestStateThatWasLeftInACancelledRunIsRecorded(t *testing.T) {
 	assert.Equal(t, []string{"enter start", "enter more"}, j.path())
 }
 
+// F8: also one that the run has left.
+func TestRunThatLeftAStateThatIsGoneIsNotResumed(t *testing.T) {
+	j := newJournal()
+	j.cs = []workflow.Checkpoint{
+		{Seq: 1, Kind: workflow.KindEnter, State: "gone", Payload: []byte(`{"begin":{"version":0}}`)},
+		{Seq: 2, Kind: workflow.KindEnter, State: "start"},
+	}
+	_, err := of(goes("end")).Run(j.in(t.Context()), "start")
+	require.ErrorIs(t, err, workflow.ErrVersion)
+	require.ErrorContains(t, err, "state gone")
+}
+
+// mute is a journal that does not answer.
+type mute struct{ *journal }
+
+func (mute) Checkpoints(context.Context) ([]workflow.Checkpoint, error) { return nil, errBoom }
+
+// F7: without its past a run does not begin.
+func TestRunDoesNotBeginWithoutItsJournal(t *testing.T) {
+	_, err := of(fails(errors.New("not to be called"))).Run(workflow.WithJournal(t.Context(), mute{newJournal()}), "start")
+	require.EqualError(t, err, "read the checkpoints of the run: boom")
+}
+
+// torn is a journal with a bug.
+type torn struct{ *journal }
+
+func (torn) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
+	if cs[0].State == "end" {
+		panic("a bug")
+	}
+	return nil
+}
+
+// F5: what panics outside of tasks is for the caller to recover from.
+func TestPanicOfTheJournalIsTheCallers(t *testing.T) {
+	defer func() {
+		err, _ := recover().(error)
+		require.ErrorContains(t, err, "panic: a bug")
+		require.ErrorContains(t, err, "crash_test.go", "the stack")
+	}()
+	_, _ = of(goes("end")).Run(workflow.WithJournal(t.Context(), torn{newJournal()}), "start")
+}
+
 // F7: what is no journal of a workflow is told, and not run.
 func TestJournalThatCannotBeReadIsAnError(t *testing.T) {
 	for _, c := range []workflow.Checkpoint{
@@ -319,4 +362,28 @@ func TestJournalThatCannotBeReadIsAnError(t *testing.T) {
 		require.ErrorContains(t, err, "read checkpoint 1")
 		require.ErrorAs(t, err, new(permanent))
 	}
+}
+
+// F7: a workflow inside of a task leaves the journal of the outer one alone.
+func TestWorkflowInsideATaskHasNoPartInTheJournal(t *testing.T) {
+	j, own := newJournal(), newJournal()
+	inner := workflow.New[state]()
+	inner.Register("inner", func(ctx context.Context, _ *resources) (state, error) {
+		_, ok, err := workflow.Value[int](ctx, "x")
+		assert.False(t, ok, "a value of the outer run")
+		return "done", errors.Join(err, workflow.Put(ctx, "x", 2))
+	})
+	inner.Exit("done")
+	w := of(func(ctx context.Context, _ *resources) (state, error) {
+		require.NoError(t, workflow.Put(ctx, "x", 1))
+		_, err := inner.Run(ctx, "inner")
+		require.NoError(t, err)
+		_, err = inner.Run(own.in(ctx), "inner")
+		assert.Equal(t, 1, value[int](t, ctx, "x"))
+		return "end", err
+	})
+	_, err := w.Run(j.in(t.Context()), "start")
+	require.NoError(t, err)
+	assert.Equal(t, []string{`enter start {"begin":{"version":0,"attempt":1}}`, `enter end {"data":{"x":1}}`}, j.lines())
+	assert.Equal(t, []string{"enter inner", "enter done"}, own.path())
 }

@@ -56,7 +56,8 @@ func Value[T any](ctx context.Context, key string) (v T, ok bool, err error) {
 }
 
 // SetUndo hands over what the undo of this state needs, see [WithUndo]. It is recorded
-// with the successor. Not in a split, whose undo may look at what its branches put.
+// with the successor; of a stepped task that of its last step counts. Not in a split, whose
+// undo may look at what its branches put.
 func SetUndo(ctx context.Context, v any) error {
 	s, err := scopeOf(ctx, "SetUndo")
 	if err != nil {
@@ -104,10 +105,14 @@ type scope struct {
 
 type scopeKey struct{}
 
-// Value finds the scope itself, and what the context around it holds.
+// Value finds the scope itself, and what the context around it holds, but not its journal:
+// a workflow that a task runs has one of its own or none.
 func (s *scope) Value(key any) any {
-	if key == (scopeKey{}) {
+	switch key {
+	case scopeKey{}:
 		return s
+	case journalKey{}:
+		return nil
 	}
 	return s.Context.Value(key)
 }

@@ -2,7 +2,6 @@ package workflow_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -215,11 +214,4 @@ func value[T any](t require.TestingT, ctx context.Context, key string) T {
 	require.NoError(t, err)
 	require.True(t, ok, "nothing was put under %s", key)
 	return v
-}
-
-// mustJSON is v as JSON.
-func mustJSON(t require.TestingT, v any) string {
-	text, err := json.Marshal(v)
-	require.NoError(t, err)
-	return string(text)
 }

@@ -15,7 +15,8 @@ const teardownLimit = 30 * time.Second
 // error the state is that in which the run ended; see [TaskError]. A cancelled run ends
 // between and inside tasks, with the cause of the context, and its states are undone.
 //
-// With a journal in the context, see [WithJournal], it is durable.
+// With a journal in the context, see [WithJournal], it is durable. One that runs inside of
+// another one's task is not, unless it is given a journal of its own.
 func (w *Workflow[S]) Run(ctx context.Context, initial S) (final S, err error) {
 	if err := w.validated(initial); err != nil {
 		return initial, err
@@ -82,6 +83,9 @@ func (j *Job[S]) Teardown(ctx context.Context) error { return j.w.res.Teardown(c
 
 // Resources are those of the workflow.
 func (j *Job[S]) Resources() *Resources { return j.w.res }
+
+// CheckHealth asks them, see [Resources.CheckHealth].
+func (j *Job[S]) CheckHealth(ctx context.Context) error { return j.w.res.CheckHealth(ctx) }
 
 // Resumes says whether a run goes on after a crash; it does unless the workflow was made
 // with [WithoutJournal].

@@ -11,7 +11,8 @@ import (
 type Join[S comparable] struct {
 	name   string
 	next   S
-	within time.Duration // of PartialTimeout
+	timed  bool          // it is a PartialTimeout
+	within time.Duration // of that
 	need   func(branches int) int
 	partly bool // failures count, too, once there is a success
 }
@@ -50,16 +51,19 @@ func PartialResults[S comparable](n int, next S) Join[S] {
 // PartialTimeout: all branches are over, or the time is, and one of them at least
 // succeeded. [Outcomes] tells the next state which.
 func PartialTimeout[S comparable](d time.Duration, next S) Join[S] {
-	return Join[S]{name: fmt.Sprintf("results within %v", d), next: next, within: d, partly: true,
+	return Join[S]{name: fmt.Sprintf("results within %v", d), next: next, timed: true, within: d, partly: true,
 		need: func(branches int) int { return branches }}
 }
 
 func (j Join[S]) validate(branches int) error {
 	if j.need == nil {
-		return errors.New("a split without a join: use All, Any, Quorum, ...")
+		return errors.New("a split without a join: use All, Any, Quorum or another")
 	}
 	if n := j.need(branches); n < 1 || n > branches {
 		return fmt.Errorf("the join, %s, cannot be: there are %d branches", j.name, branches)
+	}
+	if j.timed && j.within <= 0 {
+		return fmt.Errorf("the join, %s, cannot be: more than 0", j.name)
 	}
 	return nil
 }

@@ -9,13 +9,19 @@ import (
 // A Journal keeps what a run has done so far, so that the next process goes on from
 // there. The scheduler serves one in the context of each run; a program of its own may
 // pass one with [WithJournal].
+//
+// A journal may also have a method Attempt() int, from 1: which attempt of the run this is.
+// A run that was undone and is met again in the same attempt, since its outcome was lost in
+// a crash, then ends with the error that it had, and begins anew in a later attempt.
+// Without the method it begins anew.
 type Journal interface {
 	// Checkpoints are those of this run so far, in order (Seq 1, 2, ...).
 	Checkpoints(ctx context.Context) ([]Checkpoint, error)
 
 	// Record appends checkpoints, in one transaction; durable when it returns nil. Seq
 	// and At of what is passed are ignored and filled in by the journal. What an error
-	// leaves behind is all or nothing.
+	// leaves behind is all or nothing. The context does not end with the run's: what was
+	// done is recorded also when the run was cancelled meanwhile.
 	Record(ctx context.Context, cs ...Checkpoint) error
 
 	// Suspending is closed when the process is about to end in an orderly way: a

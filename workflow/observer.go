@@ -9,7 +9,8 @@ import (
 // An Observer is told what happens in the runs of a workflow. Its functions, each of
 // which may be nil, are called where it happens: the run goes on when they return. Those
 // about tasks are called by the branches of a split, too, several at once. The context is
-// the run's; states are in text form. A panic in one is logged and ends that call alone.
+// the run's; states are in text form. A panic in one is logged and ends that call alone;
+// none may call runtime.Goexit.
 type Observer struct {
 	// Entered: the run is in this state now, and that is durable.
 	Entered func(ctx context.Context, state string)

@@ -28,7 +28,8 @@ func defaultSettings() settings { return settings{undoTimeout: 5 * time.Minute} 
 func Version(n int) Option { return func(s *settings) { s.version = n } }
 
 // WithTimeout limits a run as a whole, counted from when it entered its first state,
-// also over crashes. What follows is as after any failure: see [WithUndo].
+// also over crashes and further attempts, unless one begins anew. What follows is as after
+// any failure, see [WithUndo].
 func WithTimeout(d time.Duration) Option {
 	return func(s *settings) {
 		s.timeout = d

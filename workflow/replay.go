@@ -103,9 +103,7 @@ func (p *past) apply(c Checkpoint, load payload) {
 	}
 }
 
-// attempts is a journal that knows which attempt of the run this is. A run that was
-// undone, and whose attempt is the one that was, ends with the error it had; without the
-// method, and in a later attempt, it begins anew.
+// attempts is a journal that knows which attempt of the run this is, see [Journal].
 type attempts interface{ Attempt() int }
 
 func (r *run[S]) attempt() int {
@@ -164,7 +162,7 @@ func (r *run[S]) resume(p *past) (bool, error) {
 	if p.failed != nil && len(visits) == 0 && (p.Attempt == 0 || p.Attempt != r.attempt()) {
 		return false, nil
 	}
-	r.began, r.visits, r.undoErrs, r.undone, r.stale = p.began, visits, p.undoErrs, p.undos > 0, p.stale
+	r.began, r.visits, r.undoErrs, r.stale = p.began, visits, p.undoErrs, p.stale
 	r.enter(n, p.came)
 	r.main.data, r.main.cursor, r.main.until = p.data, p.cursor, p.until
 	if p.failed != nil {

@@ -54,7 +54,7 @@ func Get[T any](r *Resources, key string) (T, error) {
 	case !ok:
 		return t, fmt.Errorf("no resource %q; there are: %s", key, strings.Join(keys, ", "))
 	case !fits:
-		return t, fmt.Errorf("resource %q is %T, not %T", key, v, strings.TrimPrefix(fmt.Sprintf("%T", new(T)), "*"))
+		return t, fmt.Errorf("resource %q is %T, not %s", key, v, strings.TrimPrefix(fmt.Sprintf("%T", new(T)), "*"))
 	}
 	return t, nil
 }

@@ -187,3 +187,44 @@ func TestBreakerIsSharedAndCountsFailuresAlone(t *testing.T) {
 		assert.Panics(t, func() { workflow.NewBreaker(0, time.Minute) })
 	})
 }
+
+// F4: failures in a row are what counts, before and after it was open.
+func TestBreakerCountsFailuresInARow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := workflow.NewBreaker(2, time.Minute)
+		opts := []workflow.StateOption{workflow.WithBreaker(b), workflow.WithoutRetry()}
+		succeed := func() { _, err := run(t, of(goes("end"), opts...)); require.NoError(t, err) }
+		for range 3 {
+			_, _ = attempts(t, errBoom, opts...)
+			succeed()
+		}
+		_, _ = attempts(t, errBoom, opts...)
+		_, _ = attempts(t, errBoom, opts...)
+		assert.Equal(t, workflow.BreakerOpen, b.State())
+		time.Sleep(time.Minute)
+		succeed()
+		_, _ = attempts(t, errBoom, opts...)
+		assert.Equal(t, workflow.BreakerClosed, b.State(), "one failure after it was closed")
+	})
+}
+
+// F4: what began before a breaker opened says nothing of what is there now.
+func TestCallFromBeforeABreakerOpenedDoesNotCount(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := workflow.NewBreaker(1, time.Minute)
+		opts := []workflow.StateOption{workflow.WithBreaker(b), workflow.WithoutRetry()}
+		long := func(d time.Duration) *machine {
+			return of(func(ctx context.Context, _ *resources) (state, error) { return "end", works(ctx, d) }, opts...)
+		}
+		done := make(chan error, 2)
+		go func() { _, err := run(t, long(90*time.Second)); done <- err }()
+		time.Sleep(time.Second)
+		_, _ = attempts(t, errBoom, opts...)
+		time.Sleep(time.Minute)
+		go func() { _, err := run(t, long(time.Hour)); done <- err }() // it tries whether to close it
+		require.NoError(t, <-done)
+		assert.Equal(t, workflow.BreakerHalfOpen, b.State())
+		require.NoError(t, <-done)
+		assert.Equal(t, workflow.BreakerClosed, b.State())
+	})
+}

@@ -56,8 +56,19 @@ func stopOf(err error) error {
 
 // execute makes a run from initial, or from where the journal says it is.
 func (w *Workflow[S]) execute(ctx context.Context, initial *node[S]) (S, error) {
-	r := &run[S]{w: w}
-	r.ctx, r.settings, r.res = ctx, &w.settings, w.res
+	r := w.newRun(ctx)
+	resumed, err := r.begin(initial)
+	if err != nil {
+		return initial.state, err
+	}
+	defer r.limit()()
+	r.arrived(resumed)
+	outlive(func() { err = r.loop() })
+	return r.at.state, err
+}
+
+func (w *Workflow[S]) newRun(ctx context.Context) *run[S] {
+	r := &run[S]{w: w, journey: journey{ctx: ctx, settings: &w.settings, res: w.res}}
 	if !w.volatile {
 		r.journal = journalFrom(ctx)
 	}
@@ -65,21 +76,20 @@ func (w *Workflow[S]) execute(ctx context.Context, initial *node[S]) (S, error) 
 		r.durable = context.WithoutCancel(ctx)
 		r.suspending = r.journal.Suspending()
 	}
-	r.main = line{scope: scope{Context: ctx}, journey: &r.journey, call: r.task, branch: -1}
-	resumed, err := r.begin(initial)
-	if err != nil {
-		return initial.state, err
+	r.main.Context, r.main.journey, r.main.call, r.main.branch = ctx, &r.journey, r.task, -1
+	return r
+}
+
+// limit sets the timeout of the workflow, if it has one.
+func (r *run[S]) limit() (cancel context.CancelFunc) {
+	d := r.w.timeout
+	if d == 0 {
+		return func() {}
 	}
-	if w.timeout > 0 {
-		r.late = fmt.Errorf("timeout of the workflow, %v: %w", w.timeout, context.DeadlineExceeded)
-		var cancel context.CancelFunc
-		r.ctx, cancel = context.WithDeadlineCause(ctx, r.began.Add(w.timeout), r.late)
-		defer cancel()
-		r.main.Context = r.ctx
-	}
-	r.arrived(resumed)
-	outlive(func() { err = r.loop() })
-	return r.at.state, err
+	r.late = fmt.Errorf("timeout of the workflow, %v: %w", d, context.DeadlineExceeded)
+	r.ctx, cancel = context.WithDeadlineCause(r.ctx, r.began.Add(d), r.late)
+	r.main.Context = r.ctx
+	return cancel
 }
 
 // loop goes on from where r stands until the run is over. It may be entered again
@@ -188,7 +198,7 @@ func (r *run[S]) leave() error {
 
 func (r *run[S]) enter(n *node[S], came []Outcome) {
 	r.at = n
-	r.main.policy, r.main.tried = &n.policy, 0
+	r.main.policy = &n.policy
 	r.main.move(came)
 }
 

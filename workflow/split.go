@@ -55,7 +55,7 @@ func (s *split[S]) validate() error {
 			return fmt.Errorf("branch %d is nil", i)
 		}
 	}
-	if s.timeout > 0 && s.join.within > 0 {
+	if s.timeout > 0 && s.join.timed {
 		return errors.New("PartialTimeout has its own timeout: leave out WithJoinTimeout")
 	}
 	return s.join.validate(len(s.branches))
@@ -82,7 +82,7 @@ func (s *split[S]) run(main *line) error {
 func (s *split[S]) context(main *line) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(&main.scope)
 	d, cause := s.timeout, errJoinTimeout
-	if s.join.within > 0 {
+	if s.join.timed {
 		d, cause = s.join.within, errPartial
 	}
 	if d == 0 {

@@ -287,3 +287,34 @@ func TestStepsInABranchAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, "not for a branch")
 	})
 }
+
+// F3, F7: what became of the branches is recorded.
+func TestOutcomesAreThereAfterACrash(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		j := newJournal()
+		j.cuts = map[int]string{2: "after"}
+		got := ""
+		w := splits(sleepers(3, 1), workflow.Any[state]("joined"), func(ctx context.Context) {
+			outcomes, err := workflow.Outcomes(ctx)
+			require.NoError(t, err)
+			got = signs(outcomes)
+			assert.Equal(t, "branch of minute 1: boom", outcomes[0].Error)
+		}, workflow.WithoutRetry())
+		_, err := w.Run(j.in(t.Context()), "start")
+		require.ErrorIs(t, err, errCrash)
+		j.reborn()
+		_, err = w.Run(j.in(t.Context()), "start")
+		require.NoError(t, err)
+		assert.Equal(t, "-+.", got)
+	})
+}
+
+// F3: 64.4 percent of 250 are 161, whatever floating point makes of it.
+func TestPercentageIsNotRoundedUpForNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, err := run(t, splits(sleepers(250), workflow.Percentage[state](64.4, "joined"), func(context.Context) {
+			assert.Equal(t, 161*time.Minute, time.Since(midnight))
+		}))
+		require.NoError(t, err)
+	})
+}

@@ -104,6 +104,26 @@ func TestTimerInACycleWaitsEachTime(t *testing.T) {
 	})
 }
 
+// F10: the first wait is first again.
+func TestPollInACycleBeginsAnewEachTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		asked := 0
+		w := workflow.New[state]()
+		w.Register("start", workflow.Poll[state]("turn", workflow.Backoff{Initial: time.Second, Multiplier: 10, MaxDelay: time.Hour},
+			func(context.Context, *resources) (bool, error) { asked++; return asked%3 == 0, nil }))
+		w.Register("turn", func(context.Context, *resources) (state, error) {
+			if asked == 6 {
+				return "end", nil
+			}
+			return "start", nil
+		})
+		w.Exit("end")
+		_, err := run(t, w)
+		require.NoError(t, err)
+		assert.Equal(t, 22*time.Second, time.Since(midnight))
+	})
+}
+
 // F10, F5
 func TestCancelEndsATimerAndAPoll(t *testing.T) {
 	for _, do := range []task{

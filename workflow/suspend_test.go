@@ -162,3 +162,17 @@ func TestUndosAreSuspendedAndGoOn(t *testing.T) {
 		assert.Equal(t, []string{"b context canceled", "b <nil>", "a <nil>"}, l.lines)
 	})
 }
+
+// F3, F11: a split that the end of the process cuts short is no failure either.
+func TestEndOfTheProcessDoesNotFailASplit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		j := newJournal()
+		ctx, cancel := context.WithCancel(j.in(t.Context()))
+		time.AfterFunc(time.Second, func() { close(j.suspending) })
+		time.AfterFunc(90*time.Second, cancel)
+		w := splits(sleepers(3), workflow.All[state]("joined"), func(context.Context) {})
+		_, err := w.Run(ctx, "start")
+		require.ErrorIs(t, err, errSuspend)
+		assert.Equal(t, 90*time.Second, time.Since(midnight))
+	})
+}

@@ -234,3 +234,86 @@ func TestUndoThatCannotReadWhatItNeedsIsAnError(t *testing.T) {
 	require.ErrorContains(t, err, "state start: undo: read what it needs")
 	assert.Zero(t, calls)
 }
+
+// F11: what an attempt that failed handed over does not count.
+func TestUndoGetsTheOutputOfTheAttemptThatSucceeded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		calls := 0
+		got := "nothing"
+		w := workflow.New[state]()
+		w.Register("start", func(ctx context.Context, _ *resources) (state, error) {
+			if calls++; calls == 1 {
+				return "", errors.Join(workflow.SetUndo(ctx, "of the first"), errBoom)
+			}
+			return "more", nil
+		}, workflow.WithUndo(func(_ context.Context, _ *resources, v string) error { got = v; return nil }))
+		w.Register("more", fails(errBoom), workflow.WithoutRetry())
+		w.Exit("end")
+		_, err := run(t, w)
+		require.ErrorIs(t, err, errBoom)
+		assert.Empty(t, got)
+	})
+}
+
+// F9, F11
+func TestUndoFindsWhatTheUndoBeforeItPut(t *testing.T) {
+	w := workflow.New[state]()
+	w.Register("start", goes("more"), workflow.WithUndo(func(ctx context.Context, _ *resources, _ int) error {
+		assert.Equal(t, 1, value[int](t, ctx, "x"))
+		return nil
+	}))
+	w.Register("more", goes("bad"), workflow.WithUndo(func(ctx context.Context, _ *resources, _ int) error {
+		return workflow.Put(ctx, "x", 1)
+	}))
+	w.Register("bad", fails(errBoom), workflow.WithoutRetry())
+	w.Exit("end")
+	_, err := run(t, w)
+	require.EqualError(t, err, "state bad: boom")
+}
+
+// F11: the same error, whether the process died behind the undo that failed or not.
+func TestErrorOfAnUndoIsToldAfterACrash(t *testing.T) {
+	for _, cut := range []int{0, 5, 6} {
+		j := newJournal()
+		j.cuts = map[int]string{cut: "after"}
+		w := workflow.New[state]()
+		w.Register("start", goes("more"), workflow.WithUndo(func(context.Context, *resources, int) error { return nil }))
+		w.Register("more", goes("bad"), workflow.WithoutRetry(),
+			workflow.WithUndo(func(context.Context, *resources, int) error { return errors.New("no refund") }))
+		w.Register("bad", fails(errBoom), workflow.WithoutRetry())
+		w.Exit("end")
+		_, err := w.Run(j.in(t.Context()), "start")
+		if cut > 0 {
+			require.ErrorIs(t, err, errCrash)
+			j.reborn()
+			_, err = w.Run(j.in(t.Context()), "start")
+		}
+		require.EqualError(t, err, "state bad: boom\nstate more: undo: no refund")
+	}
+}
+
+// F5, F11: a run that was late and undone begins anew in its next attempt, with its whole
+// time: its error is not for ever.
+func TestTimeoutOfARunThatWasUndoneIsNotPermanent(t *testing.T) {
+	for _, cut := range []int{0, 3, 4} {
+		bubble(t, func(t *testing.T) {
+			var l ledger
+			j := newJournal()
+			j.cuts = map[int]string{cut: "after"}
+			w := trip(&l, 1, func(ctx context.Context, _ *resources) (state, error) {
+				return "end", works(ctx, time.Duration(2-j.attempt)*time.Hour)
+			}, workflow.WithTimeout(time.Minute))
+			_, err := w.Run(j.in(t.Context()), "s0")
+			if cut > 0 {
+				require.ErrorIs(t, err, errCrash)
+				j.reborn()
+				_, err = w.Run(j.in(t.Context()), "s0")
+			}
+			require.ErrorContains(t, err, "timeout of the workflow, 1m0s")
+			require.False(t, errors.As(err, new(permanent)), "cut %d", cut)
+			j.attempt = 2
+			_, err = w.Run(j.in(t.Context()), "s0")
+			require.NoError(t, err)
+		})
+	}
+}

@@ -142,7 +142,7 @@ func (w *Workflow[S]) apply(n *node[S], opts []StateOption) stateOptions {
 		if s, ok := v.(S); ok {
 			n.to = append(n.to, s)
 		} else {
-			w.fault(n, fmt.Errorf("To(%v): that is %T, the states are %T", v, v, n.state))
+			w.fault(n, fmt.Errorf("To(%v): that is %T, the states are %T: write To[%T](...)", v, v, n.state, n.state))
 		}
 	}
 	for _, err := range o.errs {

@@ -314,3 +314,54 @@ func TestFurtherAttemptGoesOnOrBeginsAnew(t *testing.T) {
 		})
 	}
 }
+
+// An error that is permanent to the scheduler is so to a workflow within, and the other
+// way round. F4, Q4.
+func TestPermanentIsPermanentOnBothSides(t *testing.T) {
+	for _, permanent := range []func(error) error{pawl.Permanent, workflow.Permanent} {
+		bubble(t, func(t *testing.T, db string) {
+			calls := 0
+			w := workflow.New[string]()
+			w.Register("first", func(context.Context, *workflow.Resources) (string, error) {
+				calls++
+				return "", permanent(errors.New("no luck"))
+			})
+			w.Exit("end")
+			r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+				require.NoError(t, s.Manual("order", w.Job("first"), pawl.WithRetry(3, pawl.DefaultBackoff())))
+			}))
+			run, err := r.Trigger(t.Context(), "order")
+			require.NoError(t, err)
+			info, err := r.WaitRun(t.Context(), "order", run)
+			require.NoError(t, err)
+			assert.Equal(t, pawl.RunFailed, info.Status)
+			assert.Equal(t, 1, calls)
+			stop(t, r, db)
+		})
+	}
+}
+
+// The cursors of a long import do not pile up: one takes the place of the one before,
+// but for those whose steps have put something. F10.
+func TestCursorsOfStepsDoNotPileUp(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		w := workflow.New[string]()
+		w.Register("import", workflow.Steps("end", func(ctx context.Context, _ *workflow.Resources, n int) (int, bool, error) {
+			if n%100 == 50 {
+				return n + 1, false, workflow.Put(ctx, fmt.Sprint(n), n)
+			}
+			return n + 1, n == 499, nil
+		}))
+		w.Exit("end")
+		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("import", w.Job("import"))) }))
+		run, err := r.Trigger(t.Context(), "import")
+		require.NoError(t, err)
+		_, err = r.WaitRun(t.Context(), "import", run)
+		require.NoError(t, err)
+		path, err := r.Checkpoints(t.Context(), "import", run)
+		require.NoError(t, err)
+		assert.Len(t, path, 2+5+1, "states, values, and the last cursor")
+		assert.Equal(t, int64(len(path)), path[len(path)-1].Seq)
+		stop(t, r, db)
+	})
+}

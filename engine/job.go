@@ -213,6 +213,10 @@ type advice struct {
 
 func (a *advice) Unwrap() error { return a.error }
 
+// Permanent says whether a further attempt would fail too. Jobs that make attempts of
+// their own ask for it.
+func (a *advice) Permanent() bool { return a.permanent }
+
 // Permanent says that a further attempt would fail too: none is made. Nil stays nil.
 func Permanent(err error) error {
 	if err == nil {

@@ -18,7 +18,8 @@ var (
 )
 
 // Permanent makes of a task's error one that no further attempt would mend: none is
-// made. Nil stays nil.
+// made. Nil stays nil. Any error with a method Permanent() bool that returns true counts
+// as such, that of pawl.Permanent too.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -30,9 +31,11 @@ type permanent struct{ error }
 
 func (p *permanent) Unwrap() error { return p.error }
 
+func (p *permanent) Permanent() bool { return true }
+
 func isPermanent(err error) bool {
-	var p *permanent
-	return errors.As(err, &p)
+	var p interface{ Permanent() bool }
+	return errors.As(err, &p) && p.Permanent()
 }
 
 // A TaskError is why a state failed for good.

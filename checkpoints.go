@@ -6,6 +6,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/store"
+	"github.com/pawl-go/pawl/workflow"
 )
 
 // Checkpoint is something that a run of a workflow has done so far: a state that it
@@ -33,6 +34,37 @@ func (c *Client) Checkpoints(ctx context.Context, id string, run int64) ([]Check
 		return nil, fmt.Errorf("checkpoints: %w", err)
 	}
 	return list, nil
+}
+
+// A drawer is a job that can draw itself, as one of package workflow, with the states of
+// a path in it.
+type drawer interface{ Mermaid(path ...string) string }
+
+// Diagram is the machine of a flow that is a workflow as a Mermaid state diagram, with the
+// way that a run of it took; run 0: none. It is empty for other jobs. Errors:
+// [ErrFlowNotFound], as of [Runner.Checkpoints].
+func (r *Runner) Diagram(ctx context.Context, id string, run int64) (string, error) {
+	f := r.scheduler.Load().byID[id] // nobody changes one that was started
+	if f == nil {
+		return "", fmt.Errorf("diagram: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
+	}
+	machine, ok := f.job.(drawer)
+	if !ok {
+		return "", nil
+	}
+	var path []string
+	if run != 0 {
+		done, err := r.Checkpoints(ctx, id, run)
+		if err != nil {
+			return "", err
+		}
+		for _, c := range done {
+			if c.Kind == workflow.KindEnter {
+				path = append(path, c.State)
+			}
+		}
+	}
+	return machine.Mermaid(path...), nil
 }
 
 func checkpoints(ctx context.Context, r *store.Reader, id string, run int64) ([]Checkpoint, error) {

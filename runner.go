@@ -32,6 +32,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -78,9 +79,9 @@ func RunFrom(ctx context.Context) (RunInfo, bool) { return engine.RunFrom(ctx) }
 type Runner struct {
 	engine    *engine.Engine
 	store     *store.Store
-	resources []resource // that were set up
-	updating  sync.Mutex // held by an Update, and to tear down
-	scheduler *Scheduler // with the flows as they are
+	resources []resource                // that were set up
+	updating  sync.Mutex                // held by an Update, and to tear down
+	scheduler atomic.Pointer[Scheduler] // with the flows as they are
 	now       func() time.Time
 	observers []watcher
 	committed bell // rung after each commit

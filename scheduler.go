@@ -311,7 +311,8 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	s.options.hooks = hook.From(ctx)
-	r := &Runner{store: db, scheduler: s, now: s.options.now, done: make(chan struct{})}
+	r := &Runner{store: db, now: s.options.now, done: make(chan struct{})}
+	r.scheduler.Store(s)
 	for _, observe := range s.options.observers {
 		r.observers = append(r.observers, observe(s.options.logger))
 	}

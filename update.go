@@ -12,7 +12,7 @@ func (r *Runner) update(ctx context.Context, change func(*Scheduler) error) erro
 		return errors.New("another update is under way; try again when it has returned")
 	}
 	defer r.updating.Unlock()
-	next := r.scheduler.copy()
+	next := r.scheduler.Load().copy()
 	if err := change(next); err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (r *Runner) update(ctx context.Context, change func(*Scheduler) error) erro
 		return err
 	}
 	before := len(r.resources)
-	err := next.setupNew(ctx, r, r.scheduler)
+	err := next.setupNew(ctx, r, r.scheduler.Load())
 	if err == nil {
 		err = r.engine.Update(ctx, next.engineFlows())
 	}
@@ -29,7 +29,7 @@ func (r *Runner) update(ctx context.Context, change func(*Scheduler) error) erro
 		r.resources = r.resources[:before]
 		return errors.Join(err, teardown(added))
 	}
-	r.scheduler = next
+	r.scheduler.Store(next)
 	return nil
 }
 

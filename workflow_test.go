@@ -365,3 +365,29 @@ func TestCursorsOfStepsDoNotPileUp(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// The machine of a flow can be drawn, with the path of a run in it. F12.
+func TestDiagramShowsThePathOfARun(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+			require.NoError(t, errors.Join(s.Manual("order", orders(time.Hour).Job("new")), s.Manual("plain", job(ok))))
+		}))
+		_, err := r.Trigger(t.Context(), "order")
+		require.NoError(t, err)
+		synctest.Wait()
+		text, err := r.Diagram(t.Context(), "order", 0)
+		require.NoError(t, err)
+		assert.Equal(t, orders(0).Mermaid(), text)
+		text, err = r.Diagram(t.Context(), "order", 1)
+		require.NoError(t, err)
+		assert.Equal(t, orders(0).Mermaid("new", "reserved", "checked", "paid"), text)
+		text, err = r.Diagram(t.Context(), "plain", 0)
+		require.NoError(t, err)
+		assert.Empty(t, text)
+		_, err = r.Diagram(t.Context(), "order", 2)
+		require.ErrorIs(t, err, pawl.ErrRunNotFound)
+		_, err = r.Diagram(t.Context(), "none", 0)
+		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
+		stop(t, r, db)
+	})
+}

@@ -53,9 +53,9 @@ func (v *verifier) verify(ctx context.Context) error {
 		}
 	}
 	for _, a := range v.ordered {
+		a.compareStarts()
 		a.compareRow()
 		a.compareRuns()
-		a.compareStarts()
 		a.checkRest()
 	}
 	return nil

@@ -83,7 +83,7 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 	if state == nil {
 		state = c.flow.state.Load()
 	}
-	event, err := e.prepare(b, c, state)
+	event, err := e.prepare(b, c, state, now)
 	if err != nil {
 		return reply{err: err}
 	}
@@ -138,7 +138,7 @@ type token struct {
 
 // prepare fills in what the core is to be told: keys of rows, what is known in the
 // store, whether limits leave room.
-func (e *Engine) prepare(b *batch, c command, s *State) (Event, error) {
+func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, error) {
 	key := b.counters.Run + 1
 	switch event := c.event.(type) {
 	case Reserve:
@@ -146,10 +146,13 @@ func (e *Engine) prepare(b *batch, c command, s *State) (Event, error) {
 			return nil, fmt.Errorf("%w: flow %q", errOnTrial, c.flow.id)
 		}
 		event.Key, event.Full = key, c.flow.full(event.Trigger == TriggerSchedule)
-		if event.Token == "" {
-			return event, nil
-		}
 		var err error
+		if event.Trigger == TriggerSchedule {
+			event.Ran, err = e.ran(c.flow, s, now)
+		}
+		if event.Token == "" {
+			return event, err
+		}
 		event.Known, err = e.known(b, token{c.flow, event.Token}, s)
 		return event, err
 	case Enqueue:
@@ -163,6 +166,8 @@ func (e *Engine) prepare(b *batch, c command, s *State) (Event, error) {
 		return e.missing(b, event, c, s)
 	case Abort:
 		return e.locate(b, event, c.flow, s)
+	case Resume:
+		c.flow.ran = nil // it may reconsider others
 	}
 	return c.event, nil
 }

@@ -308,7 +308,10 @@ func (e *Engine) settle(b batch, err error) {
 		e.reply(c, b.replies[i])
 		if c.err != nil {
 			e.later(c)
-		} else if b.replies[i].err != nil && c.flow != nil {
+		} else if err := b.replies[i].err; errors.Is(err, errUnread) {
+			e.Logger.Error("pawl: a flow that is due has to wait", "error", err)
+			e.wait(c.flow, e.now().Add(retryDelay))
+		} else if err != nil && c.flow != nil {
 			e.look(c.flow) // refused: its state is not what it was taken for
 		}
 	}

@@ -117,7 +117,8 @@ type flow struct {
 	position int            // in the order of registration
 	renamed  bool           // the store knows it by another id
 	pruning  pruning
-	leaks    atomic.Int32 // len(leaked), for others
+	ran      map[int64]bool // of the overdue instants, those that have a run; nil: not asked
+	leaks    atomic.Int32   // len(leaked), for others
 }
 
 // terms are what the program says of a flow.

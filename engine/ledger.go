@@ -41,6 +41,10 @@ func (c *Change) decide(s Schedule, first, until time.Time, v Verdict) {
 	if first.IsZero() || until.Before(first) {
 		return
 	}
+	if b, ok := s.(but); ok {
+		b.decide(c, first, until, v)
+		return
+	}
 	if v.Count, v.Last = s.Count(first, until); v.Count > 0 {
 		v.First = first
 		c.Verdicts = append(c.Verdicts, v)

@@ -234,6 +234,10 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	}
 	s, first := c.schedule(p), c.NextRun
 	c.endWindow(s, now)
+	since := c.pending(s)
+	if !c.floats(s, now) {
+		s = leaving(s, e.Ran)
+	}
 	at, attempt, next := first, 1, time.Time{}
 	number := c.LastNumber + 1
 	owed := c.owed()
@@ -244,12 +248,12 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 		c.NextRun, c.Event = time.Time{}, "miss"
 		return nil
 	default:
-		missed := first
-		first = c.miss(s, first, now, p)
+		first = c.miss(s, left(s, first), now, p)
 		if first.IsZero() || first.After(now) {
 			c.NextRun, c.Event = first, "miss"
+			c.passRan(s, since, before(first, now))
 			if c.Kind == KindOnce { // it has its verdict, whatever the policy will be
-				c.LastScheduled = missed
+				c.LastScheduled = since
 			}
 			return nil
 		}
@@ -262,6 +266,7 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 		c.Fired++
 	}
 	c.planAt(next, p)
+	c.passRan(s, since, before(c.undecided(), now))
 	if !busy {
 		c.open(run, now, p)
 		return nil
@@ -290,6 +295,9 @@ func (c *Change) repay(s Schedule, number int64, now time.Time, p Plan) time.Tim
 
 // miss passes over the instants from first on that are too old to be made up for.
 func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
+	if first.IsZero() {
+		return first
+	}
 	if before := p.CatchUp.tooOld(now, p); first.Before(before) {
 		until := earlier(before, now.Add(time.Millisecond))
 		c.decide(s, first, until.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})

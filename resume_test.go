@@ -1,0 +1,85 @@
+package pawl_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+)
+
+// seconds are instants as a model counts them.
+func seconds(list ...int) (at []time.Duration) {
+	for _, n := range list {
+		at = append(at, time.Duration(n)*time.Second)
+	}
+	return at
+}
+
+// verdicts maps what became of instants, as checkLedger wants it.
+func verdicts(of map[string][]int) map[time.Duration][]string {
+	all := map[time.Duration][]string{}
+	for verdict, list := range of {
+		for _, at := range seconds(list...) {
+			all[at] = []string{verdict}
+		}
+	}
+	return all
+}
+
+// Instants that a backfill has run in a pause have their run: a resume from before
+// them leaves them out, whatever the catch-up policy, also when the process dies
+// between the resume and the runs. M1, M2: at most one run for each.
+func TestResumeFromLeavesOutWhatABackfillHasRun(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		catchUp pawl.CatchUp
+		from    int // of the backfill, which has three instants
+		told    []time.Duration
+		ledger  map[string][]int
+	}{
+		{"all, the first ones", pawl.CatchUpAll(100), 10, seconds(5, 10, 15, 20, 25, 30, 35, 40), map[string][]int{"suppressed_paused": {10, 15, 20}}},
+		{"all, in the middle", pawl.CatchUpAll(100), 20, seconds(5, 20, 25, 30, 10, 15, 35, 40), map[string][]int{"suppressed_paused": {20, 25, 30}}},
+		{"all, at most two", pawl.CatchUpAll(2), 20, seconds(5, 20, 25, 30, 15, 35, 40), map[string][]int{"suppressed_paused": {20, 25, 30}, "missed": {10}}},
+		{"the latest, the last ones", pawl.CatchUpLatest, 25, seconds(5, 25, 30, 35, 20, 40), map[string][]int{"suppressed_paused": {25, 30, 35}, "coalesced": {10, 15}}},
+		{"the latest, in the middle", pawl.CatchUpLatest, 20, seconds(5, 20, 25, 30, 35, 40), map[string][]int{"suppressed_paused": {20, 25, 30}, "coalesced": {10, 15}}},
+		{"the earliest, the first ones", pawl.CatchUpEarliest, 10, seconds(5, 10, 15, 20, 25, 40), map[string][]int{"suppressed_paused": {10, 15, 20}, "coalesced": {30, 35}}},
+	} {
+		for _, dies := range []bool{false, true} {
+			t.Run(test.name, func(t *testing.T) {
+				bubble(t, func(t *testing.T, db string) {
+					began := time.Now()
+					register := func(s *pawl.Scheduler) {
+						require.NoError(t, s.Cron("f", "*/5 * * * * *", job(ok), pawl.WithOverlap(pawl.OverlapBuffer(100)), pawl.WithCatchUp(test.catchUp)))
+					}
+					p := launch(t, db, register)
+					time.Sleep(6 * time.Second)
+					require.NoError(t, p.Pause(t.Context(), "f", "a while"))
+					time.Sleep(32 * time.Second)
+					from := began.Add(time.Duration(test.from) * time.Second)
+					n, err := p.Backfill(t.Context(), "f", pawl.Backfill{From: from, To: from.Add(10 * time.Second)})
+					require.NoError(t, err)
+					require.Equal(t, int64(3), n)
+					synctest.Wait()
+					require.NoError(t, p.ResumeFrom(t.Context(), "f", began))
+					if dies {
+						p.kill()
+						p = launch(t, db, register)
+					}
+					time.Sleep(3 * time.Second)
+					runs := told(t, p.Runner, "f")
+					assert.Equal(t, test.told, runs)
+					slices.Sort(runs)
+					assert.Len(t, slices.Compact(runs), len(test.told), "each once")
+					require.NoError(t, p.Stop(t.Context()))
+					verify(t, db)
+					require.NoError(t, checkLedger(db, began, 41*time.Second, verdicts(test.ledger)))
+				})
+			})
+		}
+	}
+}

@@ -297,6 +297,9 @@ func (f *policyFlow) unpause(from, now time.Duration) {
 	}
 	held := f.held
 	f.held, f.next = never, f.resume(now)
+	if from != never {
+		f.since = now
+	}
 	if from != never && f.mode != "none" {
 		for f.next = held; f.next < from; {
 			f.next = f.after(f.next)

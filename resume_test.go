@@ -83,3 +83,31 @@ func TestResumeFromLeavesOutWhatABackfillHasRun(t *testing.T) {
 		}
 	}
 }
+
+// What a resume reconsiders one by one goes on from where it stopped when there is no
+// room for all of it, and what comes meanwhile has its own turn, or is skipped. M1, C1.
+func TestResumeFromGoesOnWhenTheBufferWasFull(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		bubble(t, func(t *testing.T, db string) {
+			began := time.Now()
+			register := func(s *pawl.Scheduler) {
+				require.NoError(t, s.Cron("f", "*/5 * * * * *", job(sleeps(3*time.Second)), pawl.WithOverlap(pawl.OverlapBuffer(2)), pawl.WithCatchUp(pawl.CatchUpAll(100))))
+			}
+			p := launch(t, db, register)
+			time.Sleep(9 * time.Second)
+			require.NoError(t, p.Pause(t.Context(), "f", "a while"))
+			time.Sleep(43 * time.Second)
+			require.NoError(t, p.ResumeFrom(t.Context(), "f", began.Add(15*time.Second)))
+			if dies {
+				synctest.Wait()
+				p.kill()
+				p = launch(t, db, register)
+			}
+			time.Sleep(23 * time.Second)
+			assert.Equal(t, seconds(5, 15, 20, 25, 30, 35, 40, 45), told(t, p.Runner, "f")[:8])
+			time.Sleep(9 * time.Second)
+			_ = p.Stop(t.Context()) // says whether a run was in flight
+			verify(t, db)
+		})
+	}
+}

@@ -98,6 +98,7 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 		return reply{err: err}
 	}
 	b.add(c, state, change)
+	c.flow.reconsider(c.event, now)
 	return reply{run: change.RunNumber, runs: int64(len(change.Runs))}
 }
 

@@ -136,6 +136,20 @@ func (f *flow) plan() Plan {
 	return p
 }
 
+// reconsider takes the instants before now for missed after a resume that reconsiders
+// them: they are made up for as those before the start of the process. A restart that
+// follows has them before its start.
+func (f *flow) reconsider(e Event, now time.Time) {
+	if resume, ok := e.(Resume); !ok || resume.From.IsZero() {
+		return
+	}
+	t := *f.terms.Load()
+	plan := *t.shared
+	plan.Since = now
+	t.shared = &plan
+	f.terms.Store(&t)
+}
+
 // due is when the flow has something to do by itself; zero: never.
 func (f *flow) due(now time.Time) time.Time { return f.state.Load().dueAt(now, f.plan()) }
 

@@ -198,7 +198,7 @@ type Plan struct {
 	KeyFor   time.Duration // how long a key stands for a run that is over
 	Group    string        // whose limit on runs in flight it shares; empty: none
 	Keep     Retention
-	Since    time.Time // when the process started: instants before it passed while nobody ran
+	Since    time.Time // when the process started, or a resume that reconsiders the past: instants before it were missed
 }
 
 // RunKey is an idempotency key with the run that it stands for.

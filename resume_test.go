@@ -111,3 +111,54 @@ func TestResumeFromGoesOnWhenTheBufferWasFull(t *testing.T) {
 		})
 	}
 }
+
+// What was due before a pause and had not started, for its jitter or a limit, is held
+// back too. The ledger says so, and a resume from before it runs it. M1, Q5, S5, W2.
+func TestPauseHoldsBackWhatHasNotStarted(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		opts []pawl.Option
+		flow []pawl.FlowOption
+	}{
+		{"its jitter", nil, []pawl.FlowOption{pawl.WithJitter(30 * time.Minute)}},
+		{"a limit", []pawl.Option{pawl.WithMaxRunning(1)}, nil},
+	} {
+		for _, back := range []bool{false, true} {
+			t.Run(test.name, func(t *testing.T) {
+				bubble(t, func(t *testing.T, db string) {
+					began := time.Now()
+					s := quiet(db, test.opts...)
+					require.NoError(t, s.Cron("f", "0 * * * *", job(ok), test.flow...))
+					require.NoError(t, s.Manual("other", job(sleeps(90*time.Minute))))
+					r := start(t, s)
+					trigger(t, r, "other")
+					time.Sleep(time.Hour + time.Millisecond)
+					require.NoError(t, r.Pause(t.Context(), "f", "over night"))
+					why := func(hour int) string {
+						reason, err := r.Why(t.Context(), "f", began.Add(time.Duration(hour)*time.Hour))
+						require.NoError(t, err)
+						return reason.Text
+					}
+					assert.Equal(t, "f did not run for 2000-01-01 01:00:00 UTC: it was due and had not started when the flow was paused: over night.", why(1))
+					time.Sleep(90 * time.Minute)
+					assert.Equal(t, "f did not run for 2000-01-01 02:00:00 UTC: it is paused: over night.", why(2))
+					if back {
+						require.NoError(t, r.ResumeFrom(t.Context(), "f", began))
+					} else {
+						require.NoError(t, r.Resume(t.Context(), "f"))
+						assert.Equal(t, "f did not run for 2000-01-01 01:00:00 UTC: the flow was paused: it was due and had not started; over night.", why(1))
+						assert.Equal(t, "f did not run for 2000-01-01 02:00:00 UTC: the flow was paused: over night.", why(2))
+					}
+					time.Sleep(time.Minute)
+					if back { // one run for both, as its catch-up policy says
+						assert.Equal(t, minutes(120), told(t, r, "f"))
+						assert.Equal(t, "f did not run for 2000-01-01 01:00:00 UTC: run 1 made up for it.", why(1))
+					} else {
+						assert.Empty(t, told(t, r, "f"))
+					}
+					stop(t, r, db)
+				})
+			})
+		}
+	}
+}

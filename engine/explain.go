@@ -268,7 +268,12 @@ func (f Facts) open(r *Reason) {
 	case held != "":
 		v, _ := (&State{FlowInfo: f.Flow}).hold()
 		r.Verdict = v
-		r.Text = fmt.Sprintf("%s did not run for %s: it is %s.", f.Flow.ID, when, held)
+		if v == VerdictPaused && !f.At.After(f.Flow.PausedAt) {
+			held = "was due and had not started when the flow was " + held
+		} else {
+			held = "is " + held
+		}
+		r.Text = fmt.Sprintf("%s did not run for %s: it %s.", f.Flow.ID, when, held)
 	case f.Flow.InFlight > 0:
 		r.Run = f.Flow.LastNumber
 		r.Text = fmt.Sprintf("%s has not run for %s yet: run %d is in flight since %s.", f.Flow.ID, when, f.Flow.LastNumber, f.local(f.Flow.LastRun))

@@ -212,7 +212,7 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 	case passed.IsZero():
 		c.release(s, now, VerdictTripped, "") // by a plan without a policy
 		c.planAt(s.Next(now, c.LastScheduled), p)
-	case passed.After(now) || !blocked || c.backlog(p):
+	case c.jittered(p).After(now) || !blocked || c.backlog(p):
 	default:
 		c.note("skipped " + stamp(passed) + ": running")
 		c.skip(s, c.RunNumber, now, p)
@@ -224,12 +224,17 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 	c.avoidWindow(p)
 }
 
-// skip passes over instants that a run was in the way of.
+// skip passes over instants that a run was in the way of. The newest that has come is
+// not one of them when it is yet to start.
 func (c *Change) skip(s Schedule, run int64, now time.Time, p Plan) {
 	c.endWindow(s, now)
-	c.decide(s, c.pending(s), now, Verdict{Kind: VerdictOverlap, Run: run, Reason: c.inTheWay(p)})
+	until, next := now, s.Next(now, c.LastScheduled)
+	if newest := s.Latest(c.NextRun, now); !c.owed() && delayed(c.ID, s, newest, p).After(now) {
+		until, next = newest.Add(-time.Millisecond), newest
+	}
+	c.decide(s, c.pending(s), until, Verdict{Kind: VerdictOverlap, Run: run, Reason: c.inTheWay(p)})
 	c.Held = time.Time{}
-	c.planAt(s.Next(now, c.LastScheduled), p)
+	c.planAt(next, p)
 }
 
 // withhold begins to hold instants back.

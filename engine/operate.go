@@ -71,7 +71,7 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 		return nil // the trip goes on, or the end of a run plans
 	}
 	s := c.schedule(p)
-	if blocked && !c.NextRun.After(now) && !c.backlog(p) {
+	if blocked && !c.jittered(p).After(now) && !c.backlog(p) {
 		c.skip(s, c.LastNumber, now, p)
 	}
 	c.withhold(s, now)

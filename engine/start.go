@@ -197,19 +197,27 @@ func (s *State) tickAt(now time.Time, p Plan) time.Time {
 	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(now, p):
 		return time.Time{}
 	}
-	if p.Jitter > 0 {
-		return later(s.jittered(p), s.NextEligible)
-	}
-	return later(s.NextRun, s.NextEligible)
+	return later(s.jittered(p), s.NextEligible)
 }
 
-// jittered is the start for the next instant, which is before the one after it.
+// jittered is the start for the next instant.
 func (s *State) jittered(p Plan) time.Time {
-	limit := p.Jitter
-	if after := s.schedule(p).After(s.NextRun); !after.IsZero() {
-		limit = min(limit, after.Sub(s.NextRun))
+	if p.Jitter == 0 {
+		return s.NextRun
 	}
-	return s.NextRun.Add(spread(p.Database, s.ID, s.NextRun, limit))
+	return delayed(s.ID, s.schedule(p), s.NextRun, p)
+}
+
+// delayed is the start for an instant, which is before the one after it.
+func delayed(flow string, s Schedule, at time.Time, p Plan) time.Time {
+	limit := p.Jitter
+	if limit == 0 {
+		return at
+	}
+	if after := s.After(at); !after.IsZero() {
+		limit = min(limit, after.Sub(at))
+	}
+	return at.Add(spread(p.Database, flow, at, limit))
 }
 
 // room says whether a further start of the schedule may wait.

@@ -182,3 +182,42 @@ func TestCancelSurvivesAKill(t *testing.T) {
 		verify(t, db)
 	})
 }
+
+// A flow whose starts cancel what is before them does so whatever way they are asked
+// for: a start at a time of its own when that comes, also while a limit has no room,
+// and one of a queue of inputs. Many of those at once have no room. O1, Q1.
+func TestOverlapCancelHoldsForEveryStart(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("a", job(sleeps(time.Hour)), pawl.WithOverlap(pawl.OverlapCancel)))
+		}
+		p := launch(t, db, register, pawl.WithMaxRunning(1))
+		is := func(run int64) pawl.RunStatus { synctest.Wait(); return runOf(t, p.Runner, "a", run).Status }
+		began := time.Now()
+		accepted(t, p.Runner, "a")
+		for n := range 3 {
+			accepted(t, p.Runner, "a", pawl.WithStartAt(began.Add(time.Duration(n+1)*time.Minute)))
+		}
+		time.Sleep(time.Minute - time.Millisecond)
+		assert.Equal(t, pawl.RunRunning, is(1), "its time has not come")
+		time.Sleep(time.Millisecond)
+		assert.Equal(t, pawl.RunCancelled, is(1))
+		assert.Equal(t, pawl.RunRunning, is(2))
+		p.kill()
+		time.Sleep(3 * time.Minute)
+		p = launch(t, db, register, pawl.WithMaxRunning(1))
+		assert.Equal(t, pawl.RunInterrupted, is(2))
+		assert.Equal(t, pawl.RunCancelled, is(3), "the time of both came while nobody ran")
+		assert.Equal(t, pawl.RunRunning, is(4))
+
+		_, err := p.TriggerMany(t.Context(), "a", []any{1, 2})
+		require.ErrorIs(t, err, pawl.ErrBufferFull)
+		run, err := p.TriggerMany(t.Context(), "a", []any{1})
+		require.NoError(t, err)
+		assert.Equal(t, int64(5), run)
+		assert.Equal(t, pawl.RunCancelled, is(4))
+		assert.Equal(t, pawl.RunRunning, is(5))
+		require.ErrorIs(t, p.Stop(t.Context()), pawl.ErrStopTimeout)
+		verify(t, db)
+	})
+}

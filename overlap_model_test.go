@@ -112,15 +112,37 @@ func (f *policyFlow) stuck() bool {
 
 // due is when the flow does something by itself.
 func (f *policyFlow) due(now time.Duration) time.Duration {
-	_, head := f.head(now)
+	_, due := f.head(now)
+	if _, over := f.overtaker(now); over != never && (due == never || over < due) {
+		due = over
+	}
 	tick := max(f.next, f.eligible)
 	if f.next == never || f.closed(max(now, tick)) || f.stuck() {
-		return head
+		return due
 	}
-	if head == never {
+	if due == never {
 		return tick
 	}
-	return min(head, tick)
+	return min(due, tick)
+}
+
+// overtaker is where the newest of those waits whose own time has come, of which each
+// cancels what is before it; or else the first whose time is ahead. O1, Q1.
+func (f *policyFlow) overtaker(now time.Duration) (place int, at time.Duration) {
+	at = never
+	if !f.overlap.Cancel || f.stuck() {
+		return 0, never
+	}
+	for i, r := range f.waits {
+		busy := i > 0 || slices.ContainsFunc(f.open, func(o *policyRun) bool { return !o.asked && o.began <= r.due })
+		if r.trigger == "manual" && r.due > r.at && busy && (r.due <= now || at == never) {
+			place, at = i, r.due
+		}
+		if r.due > now && at != never {
+			break
+		}
+	}
+	return place, at
 }
 
 // head is the run that waits and starts next, and when.
@@ -167,7 +189,12 @@ func (f *policyFlow) advance(from, to time.Duration) {
 			return
 		}
 		now = max(at, now)
-		if first, head := f.head(now); first != nil && head <= now {
+		if place, over := f.overtaker(now); over != never && over <= now {
+			after := slices.Clone(f.waits[place:])
+			f.waits = f.waits[:place]
+			f.cancelAll(now.Truncate(time.Millisecond))
+			f.waits = after
+		} else if first, head := f.head(now); first != nil && head <= now {
 			f.begin(first, now.Truncate(time.Millisecond))
 		} else {
 			f.tick(now.Truncate(time.Millisecond))

@@ -119,7 +119,9 @@ func (t *trials) takeOver(batch []command) []command {
 // and shares a limit waits in order with the others that do, also if there is room.
 func (e *Engine) wait(f *flow, due time.Time) {
 	queue, isDue := &e.loops, !due.After(e.now())
-	if l := f.crowded(); l != nil && isDue {
+	if isDue && f.overtakes(e.now()) { // which needs no room
+		queue = &e.loops
+	} else if l := f.crowded(); l != nil && isDue {
 		queue = &l.queue
 	} else if f.state.Load().Suspect {
 		queue = &e.suspects

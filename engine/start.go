@@ -13,6 +13,10 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 	if e.Trigger != TriggerSchedule {
 		return c.ask(e, now, p)
 	}
+	if place, at := c.overtaker(now, p); place >= 0 && !at.After(now) {
+		c.overtake(place, now)
+		return nil
+	}
 	run, at := c.head(now, p)
 	waits := run != nil && !at.After(now)
 	due := c.tickAt(now, p)
@@ -111,9 +115,9 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	o := p.Overlap
 	switch {
 	case o.Cancel && len(c.Queue) < c.Waiting: // those in the store alone would stay, before it
-		return fmt.Errorf("%w: %d starts of flow %q wait, too many to be cancelled at once", ErrBufferFull, c.Waiting, c.ID)
+		return c.tooMany()
 	case o.Cancel:
-		c.cancelOthers(run, now)
+		c.cancelOthers(run, c.Queue, now)
 	case !overlaps && c.ready(now) == 0: // only a limit that it shares is in the way
 	case o.Buffer == 0 && o.Parallel == 0 && c.InFlight == 0:
 		return fmt.Errorf("%w: a start of flow %q waits", ErrAlreadyRunning, c.ID)
@@ -126,26 +130,9 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	return nil
 }
 
-// cancelOthers makes room for a run: what waits is cancelled at once, what is in
-// flight is asked to end.
-func (c *Change) cancelOthers(run Run, now time.Time) {
-	why := fmt.Sprintf("cancelled: run %d takes its place", run.Number)
-	for _, other := range slices.Clone(c.Queue) {
-		if other.ready(now) {
-			c.unqueue(other)
-			c.cancelWaiting(*other, why, now)
-		}
-	}
-	c.Open = slices.Clone(c.Open)
-	for i, r := range c.Open {
-		if !r.Ending {
-			asked := *r
-			asked.Ending, asked.Was = true, RunRunning
-			c.Open[i] = &asked
-			c.record(asked)
-		}
-	}
-	c.note("run " + fmt.Sprint(run.Number) + " cancels what is in flight")
+// tooMany refuses a start that is to cancel what waits.
+func (c *Change) tooMany() error {
+	return fmt.Errorf("%w: %d starts of flow %q wait, too many to be cancelled at once", ErrBufferFull, c.Waiting, c.ID)
 }
 
 // newRun is the next run of the flow.
@@ -225,12 +212,14 @@ func (s *State) room(now time.Time, p Plan) bool { return s.ready(now) < p.Overl
 
 // dueAt is when the flow has something to do by itself; zero: never.
 func (s *State) dueAt(now time.Time, p Plan) time.Time {
-	tick := s.tickAt(now, p)
-	run, start := s.head(now, p)
-	if run == nil || !tick.IsZero() && tick.Before(start) {
-		return tick
+	due := s.tickAt(now, p)
+	if run, start := s.head(now, p); run != nil && (due.IsZero() || !due.Before(start)) {
+		due = start
 	}
-	return start
+	if place, at := s.overtaker(now, p); place >= 0 && (due.IsZero() || at.Before(due)) {
+		due = at
+	}
+	return due
 }
 
 // tick decides on the instants of the schedule that have come. Waits says that a
@@ -280,7 +269,7 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 		return nil
 	}
 	if p.Overlap.Cancel {
-		c.cancelOthers(run, now)
+		c.cancelOthers(run, c.Queue, now)
 	}
 	c.accept(run, run.DueAt.UnixMilli(), p)
 	return nil
@@ -375,8 +364,11 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
 	most := p.Overlap.Buffer + max(p.Overlap.limit()-c.InFlight, 0)
-	if c.ready(now)+len(e.Asks) > most {
+	if c.ready(now)+len(e.Asks) > most && !p.Overlap.Cancel {
 		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.ready(now), c.ID, len(e.Asks), p.Overlap)
+	}
+	if p.Overlap.Cancel && len(e.Asks) > 1 {
+		return fmt.Errorf("%w: %d starts of flow %q, of which each would cancel the one before; trigger one at a time", ErrBufferFull, len(e.Asks), c.ID)
 	}
 	c.Runs = make([]Run, 0, len(e.Asks))
 	first := c.LastNumber + 1
@@ -384,6 +376,12 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 		run := c.newRun(e.Key+int64(i), TriggerManual, now)
 		run.Input, run.HasInput = a.Input, a.Input != ""
 		run.DueAt = later(now, a.StartAt.UTC().Truncate(time.Millisecond))
+		if p.Overlap.Cancel && !run.DueAt.After(now) {
+			if len(c.Queue) < c.Waiting {
+				return c.tooMany()
+			}
+			c.cancelOthers(run, c.Queue, now)
+		}
 		c.accept(run, run.DueAt.UnixMilli(), p)
 	}
 	c.RunNumber = first

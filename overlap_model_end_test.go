@@ -21,7 +21,7 @@ func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
 			}
 		}
 		f.close(r, pawl.RunCompleted, now)
-		f.streak, f.eligible = 0, never
+		f.streak, f.eligible, f.trips = 0, never, false
 		f.settle(pawl.StatusCompleted)
 	case r.asked:
 		f.close(r, pawl.RunCancelled, now)
@@ -54,18 +54,35 @@ func (f *policyFlow) fail(now time.Duration) {
 	}
 	if f.streak++; f.streak >= f.limit {
 		f.eligible = never
-		f.settle(pawl.StatusTripped)
+		f.trip(now)
 		return
 	}
 	f.eligible = now + min(7*time.Second<<(f.streak-1), 40*time.Second)
 	f.settle(pawl.StatusBackoff)
 }
 
+// trip is a trip, when no other run is in flight: what a pause held back until then has
+// its verdict. The failure of a probe is none.
+func (f *policyFlow) trip(now time.Duration) {
+	f.settle(pawl.StatusTripped)
+	if f.status != pawl.StatusTripped || f.trips {
+		return
+	}
+	f.trips = true
+	if f.paused == never || f.held == never || f.next != never {
+		return
+	}
+	f.decide(f.held, now, "suppressed_paused")
+	if f.held <= now {
+		f.held = f.after(now)
+	}
+}
+
 // rest is where a run leaves the flow that was nobody's failure.
 func (f *policyFlow) rest(status pawl.Status, now time.Duration) {
 	switch {
 	case f.limit > 0 && f.streak >= f.limit:
-		f.settle(pawl.StatusTripped)
+		f.trip(now)
 	case f.eligible > now:
 		f.settle(pawl.StatusBackoff)
 	default:
@@ -240,7 +257,7 @@ func (f *policyFlow) probing() bool {
 // reason is why instants are held.
 func (f *policyFlow) reason() string {
 	switch {
-	case f.status == pawl.StatusTripped, f.next == never && f.paused == never:
+	case f.status == pawl.StatusTripped, f.probing(), f.next == never && f.paused == never:
 		return "suppressed_tripped"
 	case f.next == never:
 		return "suppressed_paused"
@@ -253,7 +270,7 @@ func (f *policyFlow) reset(now time.Duration) {
 	held, reason := f.held, f.reason()
 	probed := held != never && reason == "suppressed_tripped"
 	waited := f.status == pawl.StatusTripped || f.eligible > now || probed
-	f.streak, f.eligible = 0, never
+	f.streak, f.eligible, f.trips = 0, never, false
 	if len(f.open) == 0 {
 		f.status = pawl.StatusIdle
 	}

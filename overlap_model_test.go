@@ -25,6 +25,7 @@ type policyFlow struct {
 
 	status                       pawl.Status
 	streak                       int
+	trips                        bool // it tripped, and nothing has ended that yet
 	next, held, eligible, paused time.Duration
 	since, end                   time.Duration // of the process; of the last run
 	fired                        time.Duration // the newest instant that was run

@@ -2,6 +2,7 @@ package pawl_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -244,5 +245,39 @@ func TestNextInstantsSayWhatStandsInTheirWay(t *testing.T) {
 		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
 		require.NoError(t, client.Close())
 		stop(t, r, db)
+	})
+}
+
+// A pause and then a trip each have the range that they held back, and so have a trip
+// and then a pause. W1, M1.
+func TestAPauseAndATripHaveTheirOwnVerdicts(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Cron("f", "*/5 * * * * *", job(func(ctx context.Context) error {
+			time.Sleep(10 * time.Second)
+			return errors.New("boom")
+		}), pawl.WithBackoff(pawl.TripAfter(1))))
+		r := start(t, s)
+		began := time.Now()
+		time.Sleep(6 * time.Second)
+		require.NoError(t, r.Pause(t.Context(), "f", "over night")) // until 15 s, when it trips
+		time.Sleep(16 * time.Second)
+		why := func(after int) string {
+			reason, err := r.Why(t.Context(), "f", began.Add(time.Duration(after)*time.Second))
+			require.NoError(t, err)
+			return reason.Text
+		}
+		assert.Equal(t, "f did not run for 2000-01-01 00:00:10 UTC: the flow was paused: over night, one of 2 instants from 2000-01-01 00:00:10 UTC to 2000-01-01 00:00:15 UTC.", why(10))
+		assert.Equal(t, "f did not run for 2000-01-01 00:00:20 UTC: it is tripped: it failed 1 times in a row; reset it first.", why(20))
+		_, err := r.Probe(t.Context(), "f")
+		require.NoError(t, err)
+		synctest.Wait()
+		require.NoError(t, r.Reset(t.Context(), "f")) // the pause goes on
+		time.Sleep(5 * time.Second)
+		require.NoError(t, r.Resume(t.Context(), "f"))
+		stop(t, r, db)
+		require.NoError(t, checkLedger(db, began, time.Since(began), verdicts(map[string][]int{
+			"suppressed_paused": {10, 15, 25}, "suppressed_tripped": {20}, "skipped_overlap": {30},
+		})))
 	})
 }

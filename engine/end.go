@@ -210,7 +210,7 @@ func (c *Change) spare(run Run, status RunStatus, text string, now time.Time, p 
 }
 
 // probes says whether a run is to show whether a trip is over, which a reset ends too.
-func (c *Change) probes(run Run) bool { return run.Trigger == TriggerProbe && c.FailureStreak > 0 }
+func (s *State) probes(run Run) bool { return run.Trigger == TriggerProbe && s.FailureStreak > 0 }
 
 // untrip ends the range that a trip held back.
 func (c *Change) untrip(now time.Time, p Plan) {
@@ -229,7 +229,7 @@ func (c *Change) restAs(status Status, run Run, now time.Time, p Plan) {
 	switch {
 	case c.atLimit(p) || c.probes(run):
 		c.NextEligible = time.Time{}
-		c.settleAs(StatusTripped)
+		c.trip(c.probes(run), now, p)
 	case c.NextEligible.After(now):
 		c.settleAs(StatusBackoff)
 	default:
@@ -292,7 +292,7 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 	if probed || p.Backoff.Trips(c.FailureStreak) {
 		c.NextEligible = time.Time{}
 		c.note(fmt.Sprintf("tripped: failed %d times in a row", c.FailureStreak))
-		c.settleAs(StatusTripped)
+		c.trip(probed, now, p)
 		return
 	}
 	delay := p.Backoff.Delay(c.FailureStreak, jitter(p.Database, c.ID, run.Number))

@@ -100,6 +100,21 @@ func (c *Change) unpause(e Resume, now time.Time, p Plan) error {
 	return nil
 }
 
+// trip makes the flow tripped, when no other run is in flight. What a pause held back so
+// far was its doing; from now on it is that of the trip, which a probe does not end by
+// its failure.
+func (c *Change) trip(probed bool, now time.Time, p Plan) {
+	c.settleAs(StatusTripped)
+	if c.Status != StatusTripped || probed || c.PausedAt.IsZero() || c.Held.IsZero() || !c.NextRun.IsZero() {
+		return
+	}
+	s := c.schedule(p)
+	c.endPause(s, c.Held, now, c.PausedAt, c.PauseNote)
+	if !c.Held.After(now) {
+		c.Held = s.Next(now, c.LastScheduled)
+	}
+}
+
 // endPause records what a pause held back in first..until. What was due before it
 // began had not started, for its jitter or a limit, and is told apart.
 func (c *Change) endPause(s Schedule, first, until, since time.Time, note string) {

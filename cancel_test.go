@@ -221,3 +221,44 @@ func TestOverlapCancelHoldsForEveryStart(t *testing.T) {
 		verify(t, db)
 	})
 }
+
+// What waits of a flow that the program does not register any more can be cancelled,
+// also by the inbox, whether an update or a restart took the flow out. X2, M4, M5.
+func TestWaitingRunsOfARetiredFlowCanBeCancelled(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		bubble(t, func(t *testing.T, db string) {
+			time.Sleep(24 * time.Hour)
+			p := launch(t, db, func(s *pawl.Scheduler) {
+				require.NoError(t, s.Cron("gone", "0 * * * *", job(untilCancelled), pawl.WithOverlap(pawl.OverlapBuffer(200))))
+				require.NoError(t, s.Manual("stays", job(ok)))
+			}, pawl.WithInboxPoll(50*time.Millisecond))
+			_, err := p.TriggerMany(t.Context(), "gone", make([]any, 151))
+			require.NoError(t, err)
+			_, err = p.Backfill(t.Context(), "gone", pawl.Backfill{From: time.Now().Add(-2 * time.Hour), To: time.Now()})
+			require.NoError(t, err)
+			if restart {
+				p.kill()
+				p = launch(t, db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("stays", job(ok))) }, pawl.WithInboxPoll(50*time.Millisecond))
+			} else {
+				require.NoError(t, p.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("gone") }))
+				require.NoError(t, p.Cancel(t.Context(), "gone", 1), "in flight")
+			}
+			for _, run := range []int64{2, 3, 151} { // the last one is in the file alone
+				require.NoError(t, p.Cancel(t.Context(), "gone", run, "not needed"))
+				assert.Equal(t, "cancelled: not needed", runOf(t, p.Runner, "gone", run).Error)
+				require.ErrorIs(t, p.Cancel(t.Context(), "gone", run), pawl.ErrRunOver)
+			}
+			c := openClient(t, db)
+			require.NoError(t, c.Cancel(t.Context(), "gone", 4))
+			require.NoError(t, c.CancelBackfill(t.Context(), "gone"))
+			require.NoError(t, c.Close())
+			synctest.Wait()
+			flow := status(t, p.Runner, "gone")
+			assert.Equal(t, []int{0, 146, 0}, []int{flow.InFlight, flow.Waiting, flow.Backfill})
+			_, err = p.Trigger(t.Context(), "gone")
+			require.ErrorIs(t, err, pawl.ErrFlowNotFound)
+			require.ErrorIs(t, p.Cancel(t.Context(), "nobody", 1), pawl.ErrFlowNotFound)
+			stop(t, p.Runner, db)
+		})
+	}
+}

@@ -29,8 +29,9 @@ func operate(ctx context.Context, verb string, do func() error) error {
 // Cancel cancels a run and returns when that is committed. A run that waits is over
 // then. The context of one that is in flight ends with the cause [ErrCancelled]; its
 // run is cancelled when the job returns an error, or 10 seconds later although it has
-// not returned. A cancelled run leaves the streak as it is. Errors: [ErrFlowNotFound],
-// [ErrRunNotFound], [ErrRunOver], as of Reset.
+// not returned. A cancelled run leaves the streak as it is. The flow may be one that is
+// not registered any more. Errors: [ErrFlowNotFound], [ErrRunNotFound], [ErrRunOver], as
+// of Reset.
 func (r *Runner) Cancel(ctx context.Context, id string, run int64, reason ...string) error {
 	return operate(ctx, "cancel", func() error { return r.engine.Cancel(ctx, id, run, join(reason)) })
 }

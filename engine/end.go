@@ -161,7 +161,9 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 		run, blocked := *waiting, c.blocked(now, p)
 		c.unqueue(&run)
 		c.cancelWaiting(run, why, now)
-		c.planNext(blocked, now, p)
+		if p.Schedule != nil {
+			c.planNext(blocked, now, p)
+		}
 		return nil
 	}
 	run, err := c.run(e.Run)

@@ -256,14 +256,30 @@ func isClosed(c <-chan struct{}) bool {
 
 // registered finds a flow that the program has registered.
 func (e *Engine) registered(id string) (*flow, error) {
+	f, err := e.find(id)
+	if err == nil && (f.plan().Schedule == nil || !f.state.Load().Registered) {
+		return nil, fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, id)
+	}
+	return f, err
+}
+
+// find finds a flow that the store knows.
+func (e *Engine) find(id string) (*flow, error) {
 	f := e.all().byID[id]
 	if f == nil {
 		return nil, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
 	}
-	if f.plan().Schedule == nil || !f.state.Load().Registered {
-		return nil, fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, id)
-	}
 	return f, nil
+}
+
+// target finds the flow that an event is for. To cancel what an earlier program left
+// waiting, nobody has to register the flow again.
+func (e *Engine) target(id string, event Event) (*flow, error) {
+	switch event.(type) {
+	case Abort, Drop:
+		return e.find(id)
+	}
+	return e.registered(id)
 }
 
 // Status is a flow as it was last committed.

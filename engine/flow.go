@@ -37,6 +37,10 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return nil
 	case Interrupt:
 		return c.interrupt(e, now, p)
+	case Abort:
+		return c.abort(e, now, p)
+	case Drop:
+		return c.drop(e)
 	}
 	if p.Schedule == nil {
 		return fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, c.ID)
@@ -57,8 +61,6 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.timeout(e, now, p)
 	case Cancel:
 		return c.cancel(e, now, p)
-	case Abort:
-		return c.abort(e, now, p)
 	case Clear:
 		return c.clear(e)
 	case Reset:
@@ -69,8 +71,6 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.unpause(e, now, p)
 	case Backfill:
 		return c.backfill(e, now, p)
-	case Drop:
-		return c.drop(e)
 	case Adjust:
 		return c.adjust(now, p)
 	case Correct:
@@ -83,7 +83,7 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 // out of the program finishes, or takes it in again.
 func settles(e Event) bool {
 	switch e.(type) {
-	case Adopt, Outcome, Timeout, Cancel, Abort, Clear:
+	case Adopt, Outcome, Timeout, Cancel, Clear:
 		return true
 	}
 	return false

@@ -75,7 +75,7 @@ func (e *Engine) fromInbox(row Command) command {
 	if c.event, c.err = a.event(row); c.err != nil {
 		return c
 	}
-	if c.flow, c.err = e.registered(row.Flow); c.err != nil {
+	if c.flow, c.err = e.target(row.Flow, c.event); c.err != nil {
 		return c
 	}
 	if b, ok := c.event.(Backfill); ok {

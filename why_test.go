@@ -281,3 +281,24 @@ func TestAPauseAndATripHaveTheirOwnVerdicts(t *testing.T) {
 		})))
 	})
 }
+
+// An instant after the last one of a limited schedule is told why it does not run. S6, W2.
+func TestWhySaysThatALimitWasReached(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Cron("f", "0 * * * *", job(ok), pawl.WithLimit(2)))
+		require.NoError(t, s.Every("delay", time.Hour, job(ok), pawl.WithLimit(1)))
+		r := start(t, s)
+		time.Sleep(4 * time.Hour)
+		for clock, want := range map[string]string{
+			"03:00:00": "f did not run for 2000-01-01 03:00:00 UTC: its limit (2) was reached with the run for 2000-01-01 02:00:00 UTC.",
+			"05:00:00": "f will not run at 2000-01-01 05:00:00 UTC: its limit (2) was reached with the run for 2000-01-01 02:00:00 UTC.",
+		} {
+			_, text := whySays(t, r, "f", clock)
+			assert.Equal(t, want, text)
+		}
+		_, text := whySays(t, r, "delay", "03:00:00")
+		assert.Equal(t, "delay runs 1h0m0s after the end of each run and was not due at 2000-01-01 03:00:00 UTC; its limit (1) was reached with the run for 2000-01-01 00:00:00 UTC.", text)
+		stop(t, r, db)
+	})
+}

@@ -257,6 +257,11 @@ func (c *Change) leave(run Run, now time.Time) {
 // close takes a run out of those in flight and records its end.
 func (c *Change) close(run Run, now time.Time) {
 	c.leave(run, now)
+	c.settled(run)
+}
+
+// settled records the end of a run.
+func (c *Change) settled(run Run) {
 	run.Error = Clip(run.Error, maxRunError)
 	switch {
 	case run.Status == RunCancelled, run.Status == RunSkipped, run.Status == RunCompleted, run.Trigger == TriggerBackfill:

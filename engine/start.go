@@ -152,8 +152,12 @@ func (c *Change) accept(run Run, rank int64, p Plan) {
 	c.Event = "accept"
 }
 
-// begin starts a run that waits.
+// begin starts a run that waits, if its deadline has not passed meanwhile.
 func (c *Change) begin(run Run, now time.Time, p Plan) {
+	if !run.Deadline.IsZero() && !run.Deadline.After(now) {
+		c.expire(run, now, p)
+		return
+	}
 	c.unqueue(&run)
 	run.Was = RunWaiting
 	c.open(run, now, p)

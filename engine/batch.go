@@ -38,7 +38,7 @@ func (e *Engine) apply(commands []command) batch {
 			b.claimed = true
 		} else if c.probe {
 			e.ownerNew = true
-		} else if c.look || c.did {
+		} else if c.look {
 			b.replies[i] = reply{}
 		} else if err := e.admit(&b, c); err != nil {
 			b.replies[i].err = err

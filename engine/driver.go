@@ -60,7 +60,6 @@ type command struct {
 	look  bool         // it has no event: its flow is looked at again
 	claim bool         // it has no event: it claims the database
 	do    func() reply // it has no event: it is done between two batches
-	did   bool         // it has no event: it was done, and is to be answered
 	probe bool         // it has no event: it writes the owner's row
 	inbox bool         // it is the row in the inbox with the id row
 	row   int64
@@ -249,12 +248,13 @@ func (e *Engine) commit(commands []command) {
 	e.commitAll(together)
 	e.gathered = e.batch.commands
 	for _, c := range alone {
-		if c.do != nil && !c.inbox {
-			e.reply(c, c.do())
-			continue
-		}
 		if c.do != nil {
-			c.err, c.do, c.did = c.do().err, nil, true
+			r := c.do()
+			if !c.inbox || r.err == nil { // or it has answered the row itself, with what it did
+				e.reply(c, r)
+				continue
+			}
+			c.err, c.do = r.err, nil
 		}
 		e.commitAll([]command{c})
 	}

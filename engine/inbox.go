@@ -24,7 +24,7 @@ func (e *Engine) fromInbox(row Command) command {
 		return c
 	}
 	if row.Verb == "forget" {
-		c.do = func() reply { return reply{err: e.forget(row.Flow)} }
+		c.do = func() reply { return reply{err: e.forget(row.Flow, &Answer{ID: row.ID, At: e.now(), Result: "done"})} }
 		return c
 	}
 	if c.event, c.err = a.event(row); c.err != nil {

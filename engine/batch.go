@@ -28,7 +28,7 @@ func (e *Engine) apply(commands []command) batch {
 	b := e.batch.again(commands, e.counters)
 	b.trials = e.trials.running
 	for _, l := range e.limits {
-		l.next = l.running
+		l.next, l.crowd = l.running, false
 	}
 	now := e.now()
 	for i, c := range commands {
@@ -98,6 +98,7 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 		return reply{err: err}
 	}
 	b.add(c, state, change)
+	c.flow.crowd(change.State, now)
 	c.flow.reconsider(c.event, now)
 	return reply{run: change.RunNumber, runs: int64(len(change.Runs))}
 }
@@ -146,7 +147,7 @@ func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, e
 		if event.Trigger == TriggerSchedule && s.Suspect && b.trials > 0 {
 			return nil, fmt.Errorf("%w: flow %q", errOnTrial, c.flow.id)
 		}
-		event.Key, event.Full = key, c.flow.full(event.Trigger == TriggerSchedule)
+		event.Key, event.Full = key, c.flow.inTheWay(event.Trigger == TriggerSchedule) != nil
 		var err error
 		if event.Trigger == TriggerSchedule {
 			event.Ran, err = e.ran(c.flow, s, now)

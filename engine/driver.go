@@ -23,7 +23,8 @@ type driver struct {
 	trials   trials
 	pruner   pruner
 	inFlight int
-	died     error // read after drained
+	turns    []turn // of a moment, for their memory
+	died     error  // read after drained
 	timer    *time.Timer
 	clock    clock
 

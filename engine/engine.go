@@ -113,6 +113,7 @@ type flow struct {
 	limits   []*limit       // that it shares with others
 	queue    *loops         // where it waits, or did last
 	wake     int64          // key in the queue's heap, in milliseconds; 0: not in it
+	turn     int64          // in the queue of a limit, key of the run that waits; 0: of the schedule, or in another
 	place    int            // index in the heap
 	position int            // in the order of registration
 	renamed  bool           // the store knows it by another id

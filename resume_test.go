@@ -162,3 +162,24 @@ func TestPauseHoldsBackWhatHasNotStarted(t *testing.T) {
 		}
 	}
 }
+
+// An instant that is backfilled in its own millisecond, in which the pause ends, has one
+// run too. M1, M2.
+func TestResumeInTheMillisecondOfABackfillRunsTheInstantOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		began := time.Now()
+		s := quiet(db)
+		require.NoError(t, s.Cron("f", "*/5 * * * * *", job(ok)))
+		r := start(t, s)
+		time.Sleep(6 * time.Second)
+		require.NoError(t, r.Pause(t.Context(), "f", ""))
+		time.Sleep(4 * time.Second)
+		_, err := r.Backfill(t.Context(), "f", pawl.Backfill{From: time.Now(), To: time.Now()})
+		require.NoError(t, err)
+		synctest.Wait()
+		require.NoError(t, r.ResumeFrom(t.Context(), "f", began))
+		time.Sleep(6 * time.Second)
+		assert.Equal(t, seconds(5, 10, 15), told(t, r, "f"))
+		stop(t, r, db)
+	})
+}

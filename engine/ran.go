@@ -105,7 +105,7 @@ func (c *Change) passRan(s Schedule, first, until time.Time) {
 // passed when the flow last changed can, and they are the same ones until they have
 // their verdicts: a backfill leaves out what the schedule is about to run.
 func (e *Engine) ran(f *flow, s *State, now time.Time) (map[int64]bool, error) {
-	if s.NextRun.IsZero() || !s.NextRun.Before(s.UpdatedAt) || s.NextRun.After(now) {
+	if s.NextRun.IsZero() || s.NextRun.After(s.UpdatedAt) || s.NextRun.After(now) {
 		f.ran = nil
 		return nil, nil
 	}

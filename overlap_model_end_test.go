@@ -9,8 +9,11 @@ import (
 
 // finish is the end of a run whose job returned. X2, X3.
 func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
-	closed := f.closed(now)
+	closed := f.blocked(now)
 	switch {
+	case r.trigger == "backfill" && !r.asked: // it says nothing about how the flow is now
+		f.close(r, map[bool]pawl.RunStatus{false: pawl.RunCompleted, true: pawl.RunFailed}[failed], now)
+		f.rest(pawl.StatusIdle, now)
 	case !failed:
 		if r.trigger == "probe" && f.streak > 0 && f.held != never { // it ends the trip, but not a pause
 			f.decide(f.held, now, "suppressed_tripped")
@@ -154,7 +157,7 @@ func (f *policyFlow) hold(now time.Duration) {
 
 // outlast is the end of a run that was cancelled by a stop. T8.
 func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
-	closed := f.closed(now)
+	closed := f.blocked(now)
 	f.close(r, pawl.RunCancelled, now)
 	f.rest(pawl.StatusIdle, now)
 	switch {
@@ -178,13 +181,16 @@ func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
 	f.plan(closed, now)
 }
 
-// crash interrupts what is in flight: one failure, however many runs. T7.
+// crash interrupts what is in flight: one failure, however many runs. T7, M2.
 func (f *policyFlow) crash(now time.Duration) {
 	counted := false
-	for _, r := range slices.Clone(f.open) {
+	for _, r := range slices.SortedFunc(slices.Values(f.open), func(a, b *policyRun) int { return a.number - b.number }) {
 		switch {
 		case r.asked:
 			f.close(r, pawl.RunCancelled, now)
+			f.rest(pawl.StatusIdle, now)
+		case !counted && r.trigger == "backfill": // it says nothing about how the flow is now
+			f.close(r, pawl.RunInterrupted, now)
 			f.rest(pawl.StatusIdle, now)
 		case !counted:
 			counted = true
@@ -208,7 +214,7 @@ func (f *policyFlow) cancel(number int, now time.Duration) error {
 	r := f.runs[number-1]
 	switch r.status {
 	case pawl.RunWaiting:
-		closed := f.closed(now)
+		closed := f.blocked(now)
 		f.drop(r)
 		f.plan(closed, now)
 	case pawl.RunRunning:
@@ -221,7 +227,7 @@ func (f *policyFlow) cancel(number int, now time.Duration) error {
 
 func (f *policyFlow) drop(r *policyRun) {
 	r.status = pawl.RunCancelled
-	f.waits = slices.DeleteFunc(f.waits, func(w *policyRun) bool { return w == r })
+	f.unqueue(r)
 }
 
 // askToEnd lets a run end soon.
@@ -292,7 +298,7 @@ func (f *policyFlow) pause(now time.Duration) {
 	if f.paused != never {
 		return
 	}
-	closed := f.closed(now)
+	closed := f.blocked(now)
 	f.paused = now
 	if f.status == pawl.StatusTripped || f.next == never {
 		return

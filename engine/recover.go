@@ -229,7 +229,8 @@ func settleOpen(f *flow, crash Interrupt, ends []End) (commands []command) {
 		}
 		crash.Run = run.Number
 		commands = append(commands, command{flow: f, event: crash})
-		crash.Spared = crash.Spared || !run.Ending // one that was being cancelled does not count
+		// One that was being cancelled does not count, nor does one of the past.
+		crash.Spared = crash.Spared || !run.Ending && run.Trigger != TriggerBackfill
 	}
 	return commands
 }

@@ -182,3 +182,83 @@ func TestCancelSurvivesAKill(t *testing.T) {
 		verify(t, db)
 	})
 }
+
+// A flow whose starts cancel what is before them does so whatever way they are asked
+// for: a start at a time of its own when that comes, also while a limit has no room,
+// and one of a queue of inputs. Many of those at once have no room. O1, Q1.
+func TestOverlapCancelHoldsForEveryStart(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("a", job(sleeps(time.Hour)), pawl.WithOverlap(pawl.OverlapCancel)))
+		}
+		p := launch(t, db, register, pawl.WithMaxRunning(1))
+		is := func(run int64) pawl.RunStatus { synctest.Wait(); return runOf(t, p.Runner, "a", run).Status }
+		began := time.Now()
+		accepted(t, p.Runner, "a")
+		for n := range 3 {
+			accepted(t, p.Runner, "a", pawl.WithStartAt(began.Add(time.Duration(n+1)*time.Minute)))
+		}
+		time.Sleep(time.Minute - time.Millisecond)
+		assert.Equal(t, pawl.RunRunning, is(1), "its time has not come")
+		time.Sleep(time.Millisecond)
+		assert.Equal(t, pawl.RunCancelled, is(1))
+		assert.Equal(t, pawl.RunRunning, is(2))
+		p.kill()
+		time.Sleep(3 * time.Minute)
+		p = launch(t, db, register, pawl.WithMaxRunning(1))
+		assert.Equal(t, pawl.RunInterrupted, is(2))
+		assert.Equal(t, pawl.RunCancelled, is(3), "the time of both came while nobody ran")
+		assert.Equal(t, pawl.RunRunning, is(4))
+
+		_, err := p.TriggerMany(t.Context(), "a", []any{1, 2})
+		require.ErrorIs(t, err, pawl.ErrBufferFull)
+		run, err := p.TriggerMany(t.Context(), "a", []any{1})
+		require.NoError(t, err)
+		assert.Equal(t, int64(5), run)
+		assert.Equal(t, pawl.RunCancelled, is(4))
+		assert.Equal(t, pawl.RunRunning, is(5))
+		require.ErrorIs(t, p.Stop(t.Context()), pawl.ErrStopTimeout)
+		verify(t, db)
+	})
+}
+
+// What waits of a flow that the program does not register any more can be cancelled,
+// also by the inbox, whether an update or a restart took the flow out. X2, M4, M5.
+func TestWaitingRunsOfARetiredFlowCanBeCancelled(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		bubble(t, func(t *testing.T, db string) {
+			time.Sleep(24 * time.Hour)
+			p := launch(t, db, func(s *pawl.Scheduler) {
+				require.NoError(t, s.Cron("gone", "0 * * * *", job(untilCancelled), pawl.WithOverlap(pawl.OverlapBuffer(200))))
+				require.NoError(t, s.Manual("stays", job(ok)))
+			}, pawl.WithInboxPoll(50*time.Millisecond))
+			_, err := p.TriggerMany(t.Context(), "gone", make([]any, 151))
+			require.NoError(t, err)
+			_, err = p.Backfill(t.Context(), "gone", pawl.Backfill{From: time.Now().Add(-2 * time.Hour), To: time.Now()})
+			require.NoError(t, err)
+			if restart {
+				p.kill()
+				p = launch(t, db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("stays", job(ok))) }, pawl.WithInboxPoll(50*time.Millisecond))
+			} else {
+				require.NoError(t, p.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("gone") }))
+				require.NoError(t, p.Cancel(t.Context(), "gone", 1), "in flight")
+			}
+			for _, run := range []int64{2, 3, 151} { // the last one is in the file alone
+				require.NoError(t, p.Cancel(t.Context(), "gone", run, "not needed"))
+				assert.Equal(t, "cancelled: not needed", runOf(t, p.Runner, "gone", run).Error)
+				require.ErrorIs(t, p.Cancel(t.Context(), "gone", run), pawl.ErrRunOver)
+			}
+			c := openClient(t, db)
+			require.NoError(t, c.Cancel(t.Context(), "gone", 4))
+			require.NoError(t, c.CancelBackfill(t.Context(), "gone"))
+			require.NoError(t, c.Close())
+			synctest.Wait()
+			flow := status(t, p.Runner, "gone")
+			assert.Equal(t, []int{0, 146, 0}, []int{flow.InFlight, flow.Waiting, flow.Backfill})
+			_, err = p.Trigger(t.Context(), "gone")
+			require.ErrorIs(t, err, pawl.ErrFlowNotFound)
+			require.ErrorIs(t, p.Cancel(t.Context(), "nobody", 1), pawl.ErrFlowNotFound)
+			stop(t, p.Runner, db)
+		})
+	}
+}

@@ -373,3 +373,38 @@ func TestCheckpointsGoWithTheirRuns(t *testing.T) {
 		assert.Zero(t, query[int64](t, db, `SELECT count(*) FROM pawl_checkpoint_log`))
 	})
 }
+
+// Of several runs of a flow that are interrupted together each is watched: one that gets
+// no further is given up, the others are not.
+func TestRunThatGetsNoFurtherIsFoundAmongOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
+				run, _ := pawl.RunFrom(ctx)
+				if run.Number == 1 || len(done) == 0 {
+					if err := reach(ctx, done, "on"); err != nil || len(done) > 20 {
+						return err
+					}
+				}
+				return untilCancelled(ctx)
+			}), pawl.WithOverlap(pawl.OverlapAllow(3, 0))))
+		}
+		p := launch(t, db, register)
+		for range 3 {
+			_, err := p.Trigger(t.Context(), "order")
+			require.NoError(t, err)
+		}
+		for range 12 {
+			time.Sleep(time.Minute)
+			p.kill()
+			p = launch(t, db, register)
+		}
+		time.Sleep(time.Minute)
+		assert.Equal(t, pawl.RunInterrupted, runOf(t, p.Runner, "order", 2).Status)
+		assert.Equal(t, pawl.RunInterrupted, runOf(t, p.Runner, "order", 3).Status)
+		info, err := p.WaitRun(t.Context(), "order", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		stop(t, p.Runner, db)
+	})
+}

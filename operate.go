@@ -29,15 +29,19 @@ func operate(ctx context.Context, verb string, do func() error) error {
 // Cancel cancels a run and returns when that is committed. A run that waits is over
 // then. The context of one that is in flight ends with the cause [ErrCancelled]; its
 // run is cancelled when the job returns an error, or 10 seconds later although it has
-// not returned. A cancelled run leaves the streak as it is. Errors: [ErrFlowNotFound],
-// [ErrRunNotFound], [ErrRunOver], as of Reset.
+// not returned. A cancelled run leaves the streak as it is. The flow may be one that is
+// not registered any more. Errors: [ErrFlowNotFound], [ErrRunNotFound], [ErrRunOver], as
+// of Reset.
 func (r *Runner) Cancel(ctx context.Context, id string, run int64, reason ...string) error {
 	return operate(ctx, "cancel", func() error { return r.engine.Cancel(ctx, id, run, join(reason)) })
 }
 
 // Pause holds the schedule of a flow back until Resume, also over restarts. Runs in
-// flight go on, triggers are carried out, and a trip is not forgotten. The note is
-// shown in its status; that of a second call replaces it. Errors as of Reset.
+// flight go on, starts that wait in its buffer and triggers are carried out, and a trip
+// is not forgotten. An instant that has come and has not started, for its jitter, a
+// limit or because it is yet to be caught up on, is held back too: the ledger says so,
+// and a ResumeFrom from before it runs it. The note is shown in its status; that of a
+// second call replaces it. Errors as of Reset.
 func (r *Runner) Pause(ctx context.Context, id, note string) error {
 	return operate(ctx, "pause", func() error { return r.engine.Pause(ctx, id, note) })
 }
@@ -48,8 +52,9 @@ func (r *Runner) Resume(ctx context.Context, id string) error {
 	return operate(ctx, "resume", func() error { return r.engine.Resume(ctx, id, time.Time{}) })
 }
 
-// ResumeFrom is Resume, but what passed since from, and since the pause began, is
-// caught up on as the flow's catch-up policy says. Errors as of Reset.
+// ResumeFrom is Resume, but what the pause held back, from an instant on, is caught up
+// on as the flow's catch-up policy says. An instant that a backfill has run meanwhile
+// is not run again. Errors as of Reset.
 func (r *Runner) ResumeFrom(ctx context.Context, id string, from time.Time) error {
 	return operate(ctx, "resume", func() error { return r.engine.Resume(ctx, id, from) })
 }

@@ -9,8 +9,11 @@ import (
 
 // finish is the end of a run whose job returned. X2, X3.
 func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
-	closed := f.closed(now)
+	closed := f.blocked(now)
 	switch {
+	case r.trigger == "backfill" && !r.asked: // it says nothing about how the flow is now
+		f.close(r, map[bool]pawl.RunStatus{false: pawl.RunCompleted, true: pawl.RunFailed}[failed], now)
+		f.rest(pawl.StatusIdle, now)
 	case !failed:
 		if r.trigger == "probe" && f.streak > 0 && f.held != never { // it ends the trip, but not a pause
 			f.decide(f.held, now, "suppressed_tripped")
@@ -21,7 +24,7 @@ func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
 			}
 		}
 		f.close(r, pawl.RunCompleted, now)
-		f.streak, f.eligible = 0, never
+		f.streak, f.eligible, f.trips = 0, never, false
 		f.settle(pawl.StatusCompleted)
 	case r.asked:
 		f.close(r, pawl.RunCancelled, now)
@@ -54,18 +57,35 @@ func (f *policyFlow) fail(now time.Duration) {
 	}
 	if f.streak++; f.streak >= f.limit {
 		f.eligible = never
-		f.settle(pawl.StatusTripped)
+		f.trip(now)
 		return
 	}
 	f.eligible = now + min(7*time.Second<<(f.streak-1), 40*time.Second)
 	f.settle(pawl.StatusBackoff)
 }
 
+// trip is a trip, when no other run is in flight: what a pause held back until then has
+// its verdict. The failure of a probe is none.
+func (f *policyFlow) trip(now time.Duration) {
+	f.settle(pawl.StatusTripped)
+	if f.status != pawl.StatusTripped || f.trips {
+		return
+	}
+	f.trips = true
+	if f.paused == never || f.held == never || f.next != never {
+		return
+	}
+	f.decide(f.held, now, "suppressed_paused")
+	if f.held <= now {
+		f.held = f.after(now)
+	}
+}
+
 // rest is where a run leaves the flow that was nobody's failure.
 func (f *policyFlow) rest(status pawl.Status, now time.Duration) {
 	switch {
 	case f.limit > 0 && f.streak >= f.limit:
-		f.settle(pawl.StatusTripped)
+		f.trip(now)
 	case f.eligible > now:
 		f.settle(pawl.StatusBackoff)
 	default:
@@ -137,7 +157,7 @@ func (f *policyFlow) hold(now time.Duration) {
 
 // outlast is the end of a run that was cancelled by a stop. T8.
 func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
-	closed := f.closed(now)
+	closed := f.blocked(now)
 	f.close(r, pawl.RunCancelled, now)
 	f.rest(pawl.StatusIdle, now)
 	switch {
@@ -161,13 +181,16 @@ func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
 	f.plan(closed, now)
 }
 
-// crash interrupts what is in flight: one failure, however many runs. T7.
+// crash interrupts what is in flight: one failure, however many runs. T7, M2.
 func (f *policyFlow) crash(now time.Duration) {
 	counted := false
-	for _, r := range slices.Clone(f.open) {
+	for _, r := range slices.SortedFunc(slices.Values(f.open), func(a, b *policyRun) int { return a.number - b.number }) {
 		switch {
 		case r.asked:
 			f.close(r, pawl.RunCancelled, now)
+			f.rest(pawl.StatusIdle, now)
+		case !counted && r.trigger == "backfill": // it says nothing about how the flow is now
+			f.close(r, pawl.RunInterrupted, now)
 			f.rest(pawl.StatusIdle, now)
 		case !counted:
 			counted = true
@@ -191,7 +214,7 @@ func (f *policyFlow) cancel(number int, now time.Duration) error {
 	r := f.runs[number-1]
 	switch r.status {
 	case pawl.RunWaiting:
-		closed := f.closed(now)
+		closed := f.blocked(now)
 		f.drop(r)
 		f.plan(closed, now)
 	case pawl.RunRunning:
@@ -204,7 +227,7 @@ func (f *policyFlow) cancel(number int, now time.Duration) error {
 
 func (f *policyFlow) drop(r *policyRun) {
 	r.status = pawl.RunCancelled
-	f.waits = slices.DeleteFunc(f.waits, func(w *policyRun) bool { return w == r })
+	f.unqueue(r)
 }
 
 // askToEnd lets a run end soon.
@@ -240,7 +263,7 @@ func (f *policyFlow) probing() bool {
 // reason is why instants are held.
 func (f *policyFlow) reason() string {
 	switch {
-	case f.status == pawl.StatusTripped, f.next == never && f.paused == never:
+	case f.status == pawl.StatusTripped, f.probing(), f.next == never && f.paused == never:
 		return "suppressed_tripped"
 	case f.next == never:
 		return "suppressed_paused"
@@ -253,7 +276,7 @@ func (f *policyFlow) reset(now time.Duration) {
 	held, reason := f.held, f.reason()
 	probed := held != never && reason == "suppressed_tripped"
 	waited := f.status == pawl.StatusTripped || f.eligible > now || probed
-	f.streak, f.eligible = 0, never
+	f.streak, f.eligible, f.trips = 0, never, false
 	if len(f.open) == 0 {
 		f.status = pawl.StatusIdle
 	}
@@ -275,7 +298,7 @@ func (f *policyFlow) pause(now time.Duration) {
 	if f.paused != never {
 		return
 	}
-	closed := f.closed(now)
+	closed := f.blocked(now)
 	f.paused = now
 	if f.status == pawl.StatusTripped || f.next == never {
 		return
@@ -297,6 +320,9 @@ func (f *policyFlow) unpause(from, now time.Duration) {
 	}
 	held := f.held
 	f.held, f.next = never, f.resume(now)
+	if from != never {
+		f.since = now
+	}
 	if from != never && f.mode != "none" {
 		for f.next = held; f.next < from; {
 			f.next = f.after(f.next)

@@ -25,11 +25,12 @@ type policyFlow struct {
 
 	status                       pawl.Status
 	streak                       int
+	trips                        bool // it tripped, and nothing has ended that yet
 	next, held, eligible, paused time.Duration
 	since, end                   time.Duration // of the process; of the last run
 	fired                        time.Duration // the newest instant that was run
 	attempt                      int           // of its run
-	runs, open, waits            []*policyRun
+	runs, open, waits, fill      []*policyRun  // fill: of backfills, while they wait
 	keyed                        *policyRun
 	verdicts                     map[time.Duration][]string
 }
@@ -112,15 +113,37 @@ func (f *policyFlow) stuck() bool {
 
 // due is when the flow does something by itself.
 func (f *policyFlow) due(now time.Duration) time.Duration {
-	_, head := f.head(now)
+	_, due := f.head(now)
+	if _, over := f.overtaker(now); over != never && (due == never || over < due) {
+		due = over
+	}
 	tick := max(f.next, f.eligible)
 	if f.next == never || f.closed(max(now, tick)) || f.stuck() {
-		return head
+		return due
 	}
-	if head == never {
+	if due == never {
 		return tick
 	}
-	return min(head, tick)
+	return min(due, tick)
+}
+
+// overtaker is where the newest of those waits whose own time has come, of which each
+// cancels what is before it; or else the first whose time is ahead. O1, Q1.
+func (f *policyFlow) overtaker(now time.Duration) (place int, at time.Duration) {
+	at = never
+	if !f.overlap.Cancel || f.stuck() {
+		return 0, never
+	}
+	for i, r := range f.waits {
+		busy := i > 0 || slices.ContainsFunc(f.open, func(o *policyRun) bool { return !o.asked && o.began <= r.due })
+		if r.trigger == "manual" && r.due > r.at && busy && (r.due <= now || at == never) {
+			place, at = i, r.due
+		}
+		if r.due > now && at != never {
+			break
+		}
+	}
+	return place, at
 }
 
 // head is the run that waits and starts next, and when.
@@ -128,7 +151,11 @@ func (f *policyFlow) head(now time.Duration) (*policyRun, time.Duration) {
 	if f.stuck() || len(f.open) >= f.slots() {
 		return nil, never
 	}
-	return f.first(now)
+	first, at := f.first(now)
+	if len(f.fill) > 0 && (first == nil || f.fill[0].due < at && at > now) {
+		return f.fill[0], f.fill[0].due
+	}
+	return first, at
 }
 
 // first is head if there is a slot: a run of the schedule waits for the end of a
@@ -167,12 +194,22 @@ func (f *policyFlow) advance(from, to time.Duration) {
 			return
 		}
 		now = max(at, now)
-		if first, head := f.head(now); first != nil && head <= now {
+		if place, over := f.overtaker(now); over != never && over <= now {
+			after := slices.Clone(f.waits[place:])
+			f.waits = f.waits[:place]
+			f.cancelAll(now.Truncate(time.Millisecond))
+			f.waits = after
+		} else if first, head := f.head(now); first != nil && head <= now && (first.trigger != "backfill" || !f.ticks(now)) {
 			f.begin(first, now.Truncate(time.Millisecond))
 		} else {
 			f.tick(now.Truncate(time.Millisecond))
 		}
 	}
+}
+
+// ticks says whether an instant has come that a run can be made for.
+func (f *policyFlow) ticks(now time.Duration) bool {
+	return f.next != never && max(f.next, f.eligible) <= now && !f.closed(now) && !f.stuck()
 }
 
 // ending is the run that is cancelled and ends first; nil: there is none.
@@ -194,14 +231,21 @@ func (f *policyFlow) tick(now time.Duration) {
 		attempt, next = f.attempt+1, since
 	case at == f.fired:
 		attempt = f.attempt + 1
-		f.decide(since, now, "coalesced")
+		f.decideLeft(since, now, "coalesced")
 	default:
 		f.decide(since, at-1, "suppressed_backoff")
-		if at = f.tooOld(at, now); at > now {
+		since = at
+		if at = f.tooOld(f.left(at), now); at > now {
 			f.next = at
+			f.decideRan(since, now)
 			return
 		}
 		at, next = f.choose(at, now)
+	}
+	if next == never || next > now {
+		f.decideRan(since, now)
+	} else {
+		f.decideRan(since, next-1)
 	}
 	r := f.newRun("schedule", at)
 	r.attempt, r.due = attempt, now
@@ -227,15 +271,15 @@ func (f *policyFlow) tooOld(first, now time.Duration) time.Duration {
 	}
 	for first < min(oldest, now+1) {
 		f.decide(first, first, "missed")
-		first = f.after(first)
+		first = f.left(f.after(first))
 	}
 	until := now
 	if first < f.since {
 		until = min(now, f.since-1)
 	}
-	for f.mode == "all" && f.grid && (until-first)/f.every >= time.Duration(f.most) {
+	for f.mode == "all" && f.grid && f.lefts(first, until) > f.most {
 		f.decide(first, first, "missed")
-		first = f.after(first)
+		first = f.left(f.after(first))
 	}
 	return first
 }
@@ -246,13 +290,15 @@ func (f *policyFlow) choose(first, now time.Duration) (at, next time.Duration) {
 	case !f.grid:
 		return first, never
 	case f.mode == "all":
-		return first, f.after(first)
+		return first, f.left(f.after(first))
 	case f.mode == "earliest":
-		f.decide(f.after(first), now, "coalesced")
+		f.decideLeft(f.after(first), now, "coalesced")
 		return first, f.after(now)
 	}
-	at = now / f.every * f.every
-	f.decide(first, at-1, "coalesced")
+	for at = now / f.every * f.every; f.ran(at); {
+		at -= f.every
+	}
+	f.decideLeft(first, at-1, "coalesced")
 	return at, f.after(now)
 }
 
@@ -263,7 +309,7 @@ func (f *policyFlow) newRun(trigger string, at time.Duration) *policyRun {
 }
 
 func (f *policyFlow) begin(r *policyRun, now time.Duration) {
-	f.waits = slices.DeleteFunc(f.waits, func(w *policyRun) bool { return w == r })
+	f.unqueue(r)
 	f.open = append(f.open, r)
 	r.status, r.began = pawl.RunRunning, now
 	f.status = pawl.StatusRunning

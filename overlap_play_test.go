@@ -36,11 +36,24 @@ var overlaps = []pawl.Overlap{pawl.OverlapSkip, pawl.OverlapBufferOne, pawl.Over
 var policyActs = rapid.Custom(func(t *rapid.T) policyAct {
 	return policyAct{
 		what: rapid.SampledFrom([]string{"wait", "wait", "wait", "wait", "succeed", "succeed", "fail", "fail", "trigger", "trigger",
-			"trigger later", "trigger with key", "trigger once", "probe", "cancel", "pause", "resume", "resume from", "reset", "stop", "crash"}).Draw(t, "what"),
+			"trigger later", "trigger with key", "trigger once", "probe", "cancel", "pause", "resume", "resume from", "backfill", "reset", "stop", "crash"}).Draw(t, "what"),
 		wait: time.Duration(rapid.SampledFrom([]int{1, 999, 1000, 5000, 7001, 20000, 61000}).Draw(t, "wait")) * time.Millisecond,
 		pick: rapid.IntRange(0, 3).Draw(t, "pick"),
 		once: rapid.SampledFrom(overlaps).Draw(t, "once"),
 	}
+})
+
+// pausedSpell is how some histories begin: with what seldom comes together by chance.
+var pausedSpell = rapid.Custom(func(t *rapid.T) (acts []policyAct) {
+	if rapid.IntRange(0, 2).Draw(t, "begins") > 0 {
+		return nil
+	}
+	for _, what := range []string{"wait", "succeed", "pause", "wait", "backfill", "succeed", "wait", "resume from"} {
+		a := policyActs.Draw(t, what)
+		a.what = what
+		acts = append(acts, a)
+	}
+	return acts
 })
 
 // policyFlows are all overlap policies with all catch-up modes, but for those that
@@ -113,10 +126,10 @@ func (p policyPlan) register(s *pawl.Scheduler, job pawl.Job) error {
 }
 
 // Overlap policies and catch-up modes of all kinds of flows do what the model says,
-// through any history of outcomes, triggers, cancels, pauses and resets, with stops
+// through any history of outcomes, triggers, cancels, pauses, backfills and resets, with stops
 // and crashes anywhere; and each instant of the schedule has one verdict.
 // PAWL_TORTURE=1 tries 20,000 histories in place of 200.
-// O1, O3, O4; C1, C2, C3; M1; W1, W3; X2, X3; Q1.
+// O1, O3, O4; C1, C2, C3; M1, M2; W1, W3; X2, X3; Q1.
 func TestPoliciesDoWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	rounds := 2
@@ -126,7 +139,7 @@ func TestPoliciesDoWhatTheModelSays(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	property := func(rt *rapid.T) {
 		plan := policyFlows.Draw(rt, "flow")
-		history := rapid.SliceOfN(policyActs, 1, 60).Draw(rt, "history")
+		history := append(pausedSpell.Draw(rt, "spell"), rapid.SliceOfN(policyActs, 1, 60).Draw(rt, "history")...)
 		n++
 		var err error
 		synctest.Test(t, func(t *testing.T) { err = playPolicies(filepath.Join(dir, fmt.Sprint(n, ".db")), plan, history) })
@@ -171,6 +184,11 @@ func TestHistoriesThatWentWrongDoNotAgain(t *testing.T) {
 			[]policyAct{wait("wait", 5), wait("trigger", 0), wait("fail", 0), wait("crash", 0.001)}},
 		{"a run that a stop cancelled waits for the window", policyPlan{kind: "rate", mode: "latest", limit: 4, overlap: pawl.OverlapBuffer(3)},
 			[]policyAct{wait("probe", 0), wait("stop", 20), wait("fail", 61)}},
+		{"a backfill does not hide the failure of a crash", policyPlan{kind: "cron", mode: "latest", limit: 4, overlap: pawl.OverlapAllow(2, 2)},
+			[]policyAct{wait("wait", 7), wait("succeed", 0), wait("pause", 0), wait("wait", 5), wait("backfill", 5), wait("trigger", 0), wait("crash", 0.999)}},
+		{"what a backfill has run is not run again by a resume", policyPlan{kind: "cron", mode: "latest", overlap: pawl.OverlapBuffer(3)},
+			[]policyAct{wait("wait", 7.001), wait("succeed", 0), wait("pause", 0), wait("wait", 20), wait("backfill", 7.001), wait("succeed", 0),
+				wait("wait", 1), wait("succeed", 0), {what: "resume from", wait: time.Minute, pick: 1}, wait("succeed", 0), wait("wait", 5)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := filepath.Join(t.TempDir(), "jobs.db")
@@ -299,6 +317,8 @@ func (s *policyStage) do(a policyAct) error {
 		}
 		f.unpause(max(min(from, now), 0), now)
 		return s.runner.ResumeFrom(ctx, "f", s.began.Add(from))
+	case "backfill":
+		return s.backfill(max(now-a.wait, f.every), now)
 	case "reset":
 		f.reset(now)
 		return s.runner.Reset(ctx, "f")
@@ -341,6 +361,19 @@ func (s *policyStage) trigger(at, now time.Duration, overlap pawl.Overlap, key b
 	got, err := s.runner.Trigger(context.Background(), "f", opts...)
 	if refusal == nil && err == nil && got != int64(want.number) {
 		return fmt.Errorf("trigger: run %d, want %d", got, want.number)
+	}
+	return wanted(err, refusal)
+}
+
+// backfill is of a flow whose instants are on a grid.
+func (s *policyStage) backfill(from, now time.Duration) error {
+	if !s.model.grid || from > now {
+		return nil
+	}
+	want, refusal := s.model.backfill(from, now, now)
+	got, err := s.runner.Backfill(context.Background(), "f", pawl.Backfill{From: s.began.Add(from), To: s.began.Add(now)})
+	if err == nil && got != want {
+		return fmt.Errorf("backfill: %d runs, want %d", got, want)
 	}
 	return wanted(err, refusal)
 }
@@ -413,11 +446,11 @@ func (s *policyStage) compare(newest int) error {
 		}
 		return t.Sub(s.began)
 	}
-	fmt.Fprintf(&got, "%s, streak %d, %d in flight, %d wait, next %s, held %s, paused %s", info.Status, info.FailureStreak,
-		info.InFlight, info.Waiting, since(info.NextRun), since(info.Held), since(info.PausedAt))
+	fmt.Fprintf(&got, "%s, streak %d, %d in flight, %d and %d wait, next %s, held %s, paused %s", info.Status, info.FailureStreak,
+		info.InFlight, info.Waiting, info.Backfill, since(info.NextRun), since(info.Held), since(info.PausedAt))
 	f := s.model
-	fmt.Fprintf(&want, "%s, streak %d, %d in flight, %d wait, next %s, held %s, paused %s", f.status, f.streak,
-		len(f.open), len(f.waits), f.next, f.held, f.paused)
+	fmt.Fprintf(&want, "%s, streak %d, %d in flight, %d and %d wait, next %s, held %s, paused %s", f.status, f.streak,
+		len(f.open), len(f.waits), len(f.fill), f.next, f.held, f.paused)
 	const line = "\n  run %d: %s, %s, attempt %d, at %s, began %s, due %s"
 	for _, r := range runs {
 		fmt.Fprintf(&got, line, r.Number, r.Trigger, r.Status, r.Attempt, since(r.ScheduledAt), since(r.StartedAt), since(r.DueAt))

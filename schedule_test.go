@@ -183,7 +183,7 @@ func TestBetweenAndLimitEndASchedule(t *testing.T) {
 		_, text := whySays(t, r, "between", "20:00:00")
 		assert.Contains(t, text, "is no instant of between")
 		_, text = whySays(t, r, "limited", "20:00:00")
-		assert.Equal(t, "limited will not run at 2000-01-01 20:00:00 UTC: its schedule has ended.", text)
+		assert.Equal(t, "limited will not run at 2000-01-01 20:00:00 UTC: its limit (3) was reached with the run for 2000-01-01 03:00:00 UTC.", text)
 		stop(t, r, db)
 	})
 }

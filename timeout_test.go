@@ -350,3 +350,44 @@ func TestKilledAtTheCommitOfATimeout(t *testing.T) {
 		})
 	}
 }
+
+// A run whose deadline passed before its next attempt could start, for nobody ran or a
+// limit had no room, is closed as timed out and is not tried again. X1, Q4.
+func TestADeadlineThatPassedBetweenAttemptsEndsTheRun(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		bubble(t, func(t *testing.T, db string) {
+			attempts := new(atomic.Int64)
+			register := func(s *pawl.Scheduler) {
+				require.NoError(t, s.Every("work", time.Hour, job(func(context.Context) error {
+					attempts.Add(1)
+					time.Sleep(time.Second)
+					return errors.New("boom")
+				}), pawl.WithTimeout(10*time.Minute), pawl.WithRetry(9, everyMinute), pawl.WithBackoff(pawl.TripAfter(2))))
+				require.NoError(t, s.Manual("long", job(sleeps(20*time.Minute))))
+			}
+			p := launch(t, db, register, pawl.WithMaxRunning(1))
+			time.Sleep(5 * time.Second)
+			assert.Equal(t, pawl.RunWaiting, runOf(t, p.Runner, "work", 1).Status)
+			if dies {
+				p.kill()
+				time.Sleep(20 * time.Minute)
+				p = launch(t, db, register, pawl.WithMaxRunning(1))
+			} else {
+				trigger(t, p.Runner, "long")
+				time.Sleep(20 * time.Minute)
+			}
+			synctest.Wait()
+			info := waitRun(t, p.Runner, "work", 1)
+			assert.Equal(t, pawl.RunTimedOut, info.Status)
+			assert.Equal(t, "timed out: its deadline was 2000-01-01T00:10:00.000Z, before attempt 2 could start", info.Error)
+			assert.Equal(t, 1, info.Attempt)
+			assert.Equal(t, int64(1), attempts.Load())
+			flow := status(t, p.Runner, "work")
+			assert.Equal(t, []int{1, 0, 0}, []int{flow.FailureStreak, flow.InFlight, flow.Waiting})
+			assert.Equal(t, info.Error, flow.LastError)
+			assert.Equal(t, info.FinishedAt.Add(time.Hour), flow.NextRun, "the schedule goes on")
+			require.NoError(t, p.Stop(context.Background()))
+			verify(t, db)
+		})
+	}
+}

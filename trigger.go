@@ -29,7 +29,8 @@ func WithInput(v any) TriggerOption {
 }
 
 // WithStartAt lets the run wait until t, also over restarts. It does not count as in
-// the way of other starts before.
+// the way of other starts before. Then it waits for its turn, or, where the flow has
+// [OverlapCancel], cancels what is before it.
 func WithStartAt(t time.Time) TriggerOption {
 	return func(a *engine.Ask) error {
 		a.StartAt = t
@@ -96,7 +97,8 @@ func (r *Runner) Trigger(ctx context.Context, id string, opts ...TriggerOption) 
 
 // TriggerMany accepts a run for each input, all in one transaction or none, and
 // returns the number of the first; the others follow. They wait until there is room,
-// so the flow needs an overlap policy that lets as many wait. Errors as of Trigger.
+// so the flow needs an overlap policy that lets as many wait: with [OverlapCancel] one,
+// which cancels what is before it. Errors as of Trigger.
 func (r *Runner) TriggerMany(ctx context.Context, id string, inputs []any) (first int64, err error) {
 	if err := notInCommit(ctx); err != nil {
 		return 0, fmt.Errorf("trigger: %w", err)

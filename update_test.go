@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
 )
 
 // ids are those of the flows that a runner shows, in order.
@@ -308,6 +310,40 @@ func TestUpdateRenamesAFlow(t *testing.T) {
 		assert.Equal(t, pawl.RunCompleted, runOf(t, r, "new", 1).Status)
 		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Manual("old", job(ok)) }))
 		assert.Equal(t, int64(1), finish(t, r, "old").Number)
+		stop(t, r, db)
+	})
+}
+
+// lastWish is a store whose process dies right after a flow was forgotten.
+type lastWish struct{ mortal }
+
+func (l *lastWish) Forget(ctx context.Context, flow int64, answer *engine.Answer) error {
+	defer l.dead.Store(true)
+	return l.Store.Forget(ctx, flow, answer)
+}
+
+// A flow that the inbox asked to forget is gone in the transaction that says so: a crash
+// leaves none of both, or both. M4, M5.
+func TestForgettingAFlowAndItsAnswerAreOneTransaction(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("gone", job(ok)))
+		r := start(t, s)
+		finish(t, r, "gone")
+		stop(t, r, db)
+		execSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('forget', 'gone')")
+		s = quiet(db, pawl.WithInboxPoll(50*time.Millisecond), pawl.WithStore(func(real engine.Store) engine.Store {
+			return &lastWish{mortal{real, new(atomic.Bool)}}
+		}))
+		r = start(t, s)
+		time.Sleep(time.Second)
+		_ = r.Stop(t.Context()) // it cannot write any more
+		r = start(t, quiet(db, pawl.WithInboxPoll(50*time.Millisecond)))
+		time.Sleep(time.Second)
+		_, known := r.Status("gone")
+		assert.False(t, known)
+		rows := inbox(t, db)
+		assert.Equal(t, answered{"forget", "gone", "done", "-"}, rows[len(rows)-1])
 		stop(t, r, db)
 	})
 }

@@ -2,6 +2,7 @@ package pawl_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -243,6 +244,61 @@ func TestNextInstantsSayWhatStandsInTheirWay(t *testing.T) {
 		_, err = client.Next(t.Context(), "nobody", 3)
 		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
 		require.NoError(t, client.Close())
+		stop(t, r, db)
+	})
+}
+
+// A pause and then a trip each have the range that they held back, and so have a trip
+// and then a pause. W1, M1.
+func TestAPauseAndATripHaveTheirOwnVerdicts(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Cron("f", "*/5 * * * * *", job(func(ctx context.Context) error {
+			time.Sleep(10 * time.Second)
+			return errors.New("boom")
+		}), pawl.WithBackoff(pawl.TripAfter(1))))
+		r := start(t, s)
+		began := time.Now()
+		time.Sleep(6 * time.Second)
+		require.NoError(t, r.Pause(t.Context(), "f", "over night")) // until 15 s, when it trips
+		time.Sleep(16 * time.Second)
+		why := func(after int) string {
+			reason, err := r.Why(t.Context(), "f", began.Add(time.Duration(after)*time.Second))
+			require.NoError(t, err)
+			return reason.Text
+		}
+		assert.Equal(t, "f did not run for 2000-01-01 00:00:10 UTC: the flow was paused: over night, one of 2 instants from 2000-01-01 00:00:10 UTC to 2000-01-01 00:00:15 UTC.", why(10))
+		assert.Equal(t, "f did not run for 2000-01-01 00:00:20 UTC: it is tripped: it failed 1 times in a row; reset it first.", why(20))
+		_, err := r.Probe(t.Context(), "f")
+		require.NoError(t, err)
+		synctest.Wait()
+		require.NoError(t, r.Reset(t.Context(), "f")) // the pause goes on
+		time.Sleep(5 * time.Second)
+		require.NoError(t, r.Resume(t.Context(), "f"))
+		stop(t, r, db)
+		require.NoError(t, checkLedger(db, began, time.Since(began), verdicts(map[string][]int{
+			"suppressed_paused": {10, 15, 25}, "suppressed_tripped": {20}, "skipped_overlap": {30},
+		})))
+	})
+}
+
+// An instant after the last one of a limited schedule is told why it does not run. S6, W2.
+func TestWhySaysThatALimitWasReached(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Cron("f", "0 * * * *", job(ok), pawl.WithLimit(2)))
+		require.NoError(t, s.Every("delay", time.Hour, job(ok), pawl.WithLimit(1)))
+		r := start(t, s)
+		time.Sleep(4 * time.Hour)
+		for clock, want := range map[string]string{
+			"03:00:00": "f did not run for 2000-01-01 03:00:00 UTC: its limit (2) was reached with the run for 2000-01-01 02:00:00 UTC.",
+			"05:00:00": "f will not run at 2000-01-01 05:00:00 UTC: its limit (2) was reached with the run for 2000-01-01 02:00:00 UTC.",
+		} {
+			_, text := whySays(t, r, "f", clock)
+			assert.Equal(t, want, text)
+		}
+		_, text := whySays(t, r, "delay", "03:00:00")
+		assert.Equal(t, "delay runs 1h0m0s after the end of each run and was not due at 2000-01-01 03:00:00 UTC; its limit (1) was reached with the run for 2000-01-01 00:00:00 UTC.", text)
 		stop(t, r, db)
 	})
 }

@@ -391,3 +391,32 @@ func TestDiagramShowsThePathOfARun(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// A run whose deadline passed while nobody ran undoes what it did, and has timed out; so
+// does one whose deadline passes while it waits. X1, F11.
+func TestDeadlineOfAWorkflowUndoesWhatItDid(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		bubble(t, func(t *testing.T, db string) {
+			d := &travelogue{}
+			next := func() process {
+				return launch(t, db, func(s *pawl.Scheduler) {
+					require.NoError(t, s.Manual("trip", booking(d, nil).Job("flight"), pawl.WithTimeout(30*time.Minute)))
+				}, pawl.WithStopTimeout(time.Minute))
+			}
+			p := next()
+			_, err := p.Trigger(t.Context(), "trip")
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+			if down {
+				require.NoError(t, p.Stop(t.Context()))
+				time.Sleep(time.Hour)
+				p = next()
+			}
+			info, err := p.WaitRun(t.Context(), "trip", 1)
+			require.NoError(t, err)
+			assert.Equal(t, pawl.RunTimedOut, info.Status)
+			assert.Equal(t, []string{"flight", "hotel", "undo hotel", "undone hotel", "undo flight", "undone flight"}, d.read())
+			stop(t, p.Runner, db)
+		})
+	}
+}

@@ -28,7 +28,7 @@ func (e *Engine) apply(commands []command) batch {
 	b := e.batch.again(commands, e.counters)
 	b.trials = e.trials.running
 	for _, l := range e.limits {
-		l.next = l.running
+		l.next, l.crowd = l.running, false
 	}
 	now := e.now()
 	for i, c := range commands {
@@ -38,7 +38,7 @@ func (e *Engine) apply(commands []command) batch {
 			b.claimed = true
 		} else if c.probe {
 			e.ownerNew = true
-		} else if c.look || c.did {
+		} else if c.look {
 			b.replies[i] = reply{}
 		} else if err := e.admit(&b, c); err != nil {
 			b.replies[i].err = err
@@ -83,7 +83,7 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 	if state == nil {
 		state = c.flow.state.Load()
 	}
-	event, err := e.prepare(b, c, state)
+	event, err := e.prepare(b, c, state, now)
 	if err != nil {
 		return reply{err: err}
 	}
@@ -98,6 +98,8 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 		return reply{err: err}
 	}
 	b.add(c, state, change)
+	c.flow.crowd(change.State, now)
+	c.flow.reconsider(c.event, now)
 	return reply{run: change.RunNumber, runs: int64(len(change.Runs))}
 }
 
@@ -138,18 +140,21 @@ type token struct {
 
 // prepare fills in what the core is to be told: keys of rows, what is known in the
 // store, whether limits leave room.
-func (e *Engine) prepare(b *batch, c command, s *State) (Event, error) {
+func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, error) {
 	key := b.counters.Run + 1
 	switch event := c.event.(type) {
 	case Reserve:
 		if event.Trigger == TriggerSchedule && s.Suspect && b.trials > 0 {
 			return nil, fmt.Errorf("%w: flow %q", errOnTrial, c.flow.id)
 		}
-		event.Key, event.Full = key, c.flow.full(event.Trigger == TriggerSchedule)
-		if event.Token == "" {
-			return event, nil
-		}
+		event.Key, event.Full = key, c.flow.inTheWay(event.Trigger == TriggerSchedule) != nil
 		var err error
+		if event.Trigger == TriggerSchedule {
+			event.Ran, err = e.ran(c.flow, s, now)
+		}
+		if event.Token == "" {
+			return event, err
+		}
 		event.Known, err = e.known(b, token{c.flow, event.Token}, s)
 		return event, err
 	case Enqueue:
@@ -163,6 +168,8 @@ func (e *Engine) prepare(b *batch, c command, s *State) (Event, error) {
 		return e.missing(b, event, c, s)
 	case Abort:
 		return e.locate(b, event, c.flow, s)
+	case Resume:
+		c.flow.ran = nil // it may reconsider others
 	}
 	return c.event, nil
 }

@@ -18,7 +18,7 @@ const trialSpan = time.Minute
 // alone. The culprit stays a suspect, so that its next crash counts too.
 func (c *Change) judge(e Interrupt) (guilty bool, why string) {
 	switch {
-	case e.Spared:
+	case e.Spared || e.Repeated:
 		return false, ""
 	case e.Flows <= 1:
 		return true, ""
@@ -118,19 +118,33 @@ func (t *trials) takeOver(batch []command) []command {
 // queue of their own, since only the first of them is dispatched. A flow that is due
 // and shares a limit waits in order with the others that do, also if there is room.
 func (e *Engine) wait(f *flow, due time.Time) {
-	queue, isDue := &e.loops, !due.After(e.now())
-	if l := f.crowded(); l != nil && isDue {
-		queue = &l.queue
+	queue, now, turn := &e.loops, e.now(), int64(0)
+	isDue := !due.After(now)
+	if isDue && f.overtakes(now) { // which needs no room
+		queue = &e.loops
+	} else if l := f.crowded(); l != nil && isDue {
+		queue, turn = &l.queue, f.nextKey(now)
 	} else if f.state.Load().Suspect {
 		queue = &e.suspects
 	} else if l := f.behind(); l != nil && isDue {
-		queue = &l.queue
+		queue, turn = &l.queue, f.nextKey(now)
 	}
 	if f.queue != queue && f.queue != nil {
 		f.queue.set(f, time.Time{})
 	}
-	f.queue = queue
+	f.queue, f.turn = queue, turn
 	queue.set(f, due)
+}
+
+// nextKey is the key of the run that waits and starts next; 0: an instant of the
+// schedule comes first.
+func (f *flow) nextKey(now time.Time) int64 {
+	s, p := f.state.Load(), f.plan()
+	run, at := s.head(now, p)
+	if tick := s.tickAt(now, p); run == nil || !tick.IsZero() && tick.Before(at) {
+		return 0
+	}
+	return run.Key
 }
 
 // firstDue is the earliest instant at which a flow can be dispatched; zero: none.

@@ -84,7 +84,7 @@ func (e *Engine) CancelBackfill(ctx context.Context, id, reason string) error {
 // change sends a command that goes before others. That there is nothing to change is
 // no error.
 func (e *Engine) change(ctx context.Context, id string, event Event) error {
-	f, err := e.registered(id)
+	f, err := e.target(id, event)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,8 @@ type driver struct {
 	trials   trials
 	pruner   pruner
 	inFlight int
-	died     error // read after drained
+	turns    []turn // of a moment, for their memory
+	died     error  // read after drained
 	timer    *time.Timer
 	clock    clock
 
@@ -60,7 +61,6 @@ type command struct {
 	look  bool         // it has no event: its flow is looked at again
 	claim bool         // it has no event: it claims the database
 	do    func() reply // it has no event: it is done between two batches
-	did   bool         // it has no event: it was done, and is to be answered
 	probe bool         // it has no event: it writes the owner's row
 	inbox bool         // it is the row in the inbox with the id row
 	row   int64
@@ -249,12 +249,13 @@ func (e *Engine) commit(commands []command) {
 	e.commitAll(together)
 	e.gathered = e.batch.commands
 	for _, c := range alone {
-		if c.do != nil && !c.inbox {
-			e.reply(c, c.do())
-			continue
-		}
 		if c.do != nil {
-			c.err, c.do, c.did = c.do().err, nil, true
+			r := c.do()
+			if !c.inbox || r.err == nil { // or it has answered the row itself, with what it did
+				e.reply(c, r)
+				continue
+			}
+			c.err, c.do = r.err, nil
 		}
 		e.commitAll([]command{c})
 	}
@@ -308,7 +309,10 @@ func (e *Engine) settle(b batch, err error) {
 		e.reply(c, b.replies[i])
 		if c.err != nil {
 			e.later(c)
-		} else if b.replies[i].err != nil && c.flow != nil {
+		} else if err := b.replies[i].err; errors.Is(err, errUnread) {
+			e.Logger.Error("pawl: a flow that is due has to wait", "error", err)
+			e.wait(c.flow, e.now().Add(retryDelay))
+		} else if err != nil && c.flow != nil {
 			e.look(c.flow) // refused: its state is not what it was taken for
 		}
 	}

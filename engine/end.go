@@ -174,7 +174,9 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 		run, blocked := *waiting, c.blocked(now, p)
 		c.unqueue(&run)
 		c.cancelWaiting(run, why, now)
-		c.planNext(blocked, now, p)
+		if p.Schedule != nil {
+			c.planNext(blocked, now, p)
+		}
 		return nil
 	}
 	run, err := c.run(e.Run)
@@ -236,7 +238,7 @@ func (c *Change) spare(run Run, status RunStatus, text string, now time.Time, p 
 }
 
 // probes says whether a run is to show whether a trip is over, which a reset ends too.
-func (c *Change) probes(run Run) bool { return run.Trigger == TriggerProbe && c.FailureStreak > 0 }
+func (s *State) probes(run Run) bool { return run.Trigger == TriggerProbe && s.FailureStreak > 0 }
 
 // untrip ends the range that a trip held back.
 func (c *Change) untrip(now time.Time, p Plan) {
@@ -255,7 +257,7 @@ func (c *Change) restAs(status Status, run Run, now time.Time, p Plan) {
 	switch {
 	case c.atLimit(p) || c.probes(run):
 		c.NextEligible = time.Time{}
-		c.settleAs(StatusTripped)
+		c.trip(c.probes(run), now, p)
 	case c.NextEligible.After(now):
 		c.settleAs(StatusBackoff)
 	default:
@@ -281,6 +283,11 @@ func (c *Change) leave(run Run, now time.Time) {
 // close takes a run out of those in flight and records its end.
 func (c *Change) close(run Run, now time.Time) {
 	c.leave(run, now)
+	c.settled(run)
+}
+
+// settled records the end of a run.
+func (c *Change) settled(run Run) {
 	run.Error = Clip(run.Error, maxRunError)
 	switch {
 	case run.Status == RunCancelled, run.Status == RunSkipped, run.Status == RunCompleted, run.Trigger == TriggerBackfill:
@@ -318,7 +325,7 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 	if probed || p.Backoff.Trips(c.FailureStreak) {
 		c.NextEligible = time.Time{}
 		c.note(fmt.Sprintf("tripped: failed %d times in a row", c.FailureStreak))
-		c.settleAs(StatusTripped)
+		c.trip(probed, now, p)
 		return
 	}
 	delay := p.Backoff.Delay(c.FailureStreak, jitter(p.Database, c.ID, run.Number))

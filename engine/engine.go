@@ -113,11 +113,13 @@ type flow struct {
 	limits   []*limit       // that it shares with others
 	queue    *loops         // where it waits, or did last
 	wake     int64          // key in the queue's heap, in milliseconds; 0: not in it
+	turn     int64          // in the queue of a limit, key of the run that waits; 0: of the schedule, or in another
 	place    int            // index in the heap
 	position int            // in the order of registration
 	renamed  bool           // the store knows it by another id
 	pruning  pruning
-	leaks    atomic.Int32 // len(leaked), for others
+	ran      map[int64]bool // of the overdue instants, those that have a run; nil: not asked
+	leaks    atomic.Int32   // len(leaked), for others
 }
 
 // terms are what the program says of a flow.
@@ -133,6 +135,20 @@ func (f *flow) plan() Plan {
 	p := *t.shared
 	p.Position = t.position
 	return p
+}
+
+// reconsider takes the instants before now for missed after a resume that reconsiders
+// them: they are made up for as those before the start of the process. A restart that
+// follows has them before its start.
+func (f *flow) reconsider(e Event, now time.Time) {
+	if resume, ok := e.(Resume); !ok || resume.From.IsZero() {
+		return
+	}
+	t := *f.terms.Load()
+	plan := *t.shared
+	plan.Since = now
+	t.shared = &plan
+	f.terms.Store(&t)
 }
 
 // due is when the flow has something to do by itself; zero: never.
@@ -241,14 +257,30 @@ func isClosed(c <-chan struct{}) bool {
 
 // registered finds a flow that the program has registered.
 func (e *Engine) registered(id string) (*flow, error) {
+	f, err := e.find(id)
+	if err == nil && (f.plan().Schedule == nil || !f.state.Load().Registered) {
+		return nil, fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, id)
+	}
+	return f, err
+}
+
+// find finds a flow that the store knows.
+func (e *Engine) find(id string) (*flow, error) {
 	f := e.all().byID[id]
 	if f == nil {
 		return nil, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
 	}
-	if f.plan().Schedule == nil || !f.state.Load().Registered {
-		return nil, fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, id)
-	}
 	return f, nil
+}
+
+// target finds the flow that an event is for. To cancel what an earlier program left
+// waiting, nobody has to register the flow again.
+func (e *Engine) target(id string, event Event) (*flow, error) {
+	switch event.(type) {
+	case Abort, Drop:
+		return e.find(id)
+	}
+	return e.registered(id)
 }
 
 // Status is a flow as it was last committed.

@@ -36,6 +36,7 @@ var (
 	errOnTrial   = errors.New("another suspect runs")
 	errUnchanged = errors.New("nothing to change")
 	errFull      = errors.New("there is no room for a run")
+	errUnread    = errors.New("the runs of a backfill cannot be read")
 )
 
 // known refuses a start whose key stands for a run already.

@@ -22,12 +22,13 @@ type (
 	// Reserve moves a flow to running, before the work starts; Key is that of
 	// the run's row. One of the schedule does what the flow is due for: it starts
 	// the run that waits first, or decides on instants that have come, and is
-	// refused before. A manual one ignores the backoff window. Where the overlap
-	// policy says so, or Full, the run waits instead.
+	// refused before; those in Ran get none. A manual one ignores the backoff
+	// window. Where the overlap policy says so, or Full, the run waits instead.
 	Reserve struct {
 		Trigger string
 		Key     int64
-		Full    bool // a limit that the flow shares with others leaves no room
+		Full    bool           // a limit that the flow shares with others leaves no room
+		Ran     map[int64]bool // instants, in milliseconds, that a backfill has run
 		Ask
 	}
 
@@ -94,6 +95,7 @@ type (
 		Spared   bool
 		Flows    int // that had a run in flight, this one included
 		Suspects int // among them, before
+		Repeated bool // another run of the flow was interrupted before it: one crash is one failure
 		Mark     Mark
 	}
 

@@ -43,6 +43,9 @@ func (f FlowInfo) limit() (n int64) {
 	return n
 }
 
+// reachedLimit says whether as many instants were run as the policy allows.
+func (f FlowInfo) reachedLimit() bool { return f.limit() > 0 && f.Fired >= f.limit() }
+
 // maxBackfill is how many instants one backfill may have.
 const maxBackfill = 10_000
 
@@ -226,8 +229,11 @@ func (v Verdict) why() string {
 // floating answers for a schedule whose instants depend on when runs end.
 func (f Facts) floating() string {
 	next := "it runs next when the run in flight has ended"
-	if !f.Flow.NextRun.IsZero() {
+	switch {
+	case !f.Flow.NextRun.IsZero():
 		next = "it runs next at " + f.local(f.Flow.NextRun)
+	case f.Flow.reachedLimit():
+		next = f.limited()
 	}
 	if held := f.Flow.inTheWayAt(f.At); held != "" {
 		next = "it is " + held
@@ -257,6 +263,12 @@ func (f Facts) open(r *Reason) {
 		r.Text = fmt.Sprintf("Nothing is kept about %s any more: the history of %s begins at %s.", when, f.Flow.ID, f.local(f.Known))
 	case f.At.Before(f.Flow.CreatedAt):
 		r.Text = fmt.Sprintf("%s was not known at %s; it was registered at %s.", f.Flow.ID, when, f.local(f.Flow.CreatedAt))
+	case undecided.IsZero() && f.Flow.reachedLimit() && f.At.After(f.Flow.LastScheduled):
+		does := "did not run for"
+		if f.At.After(f.Now) {
+			does = "will not run at"
+		}
+		r.Text = fmt.Sprintf("%s %s %s: %s.", f.Flow.ID, does, when, f.limited())
 	case undecided.IsZero() && f.At.After(f.Now):
 		r.Text = fmt.Sprintf("%s will not run at %s: its schedule has ended.", f.Flow.ID, when)
 	case f.At.After(f.Now) && held != "":
@@ -268,13 +280,23 @@ func (f Facts) open(r *Reason) {
 	case held != "":
 		v, _ := (&State{FlowInfo: f.Flow}).hold()
 		r.Verdict = v
-		r.Text = fmt.Sprintf("%s did not run for %s: it is %s.", f.Flow.ID, when, held)
+		if v == VerdictPaused && !f.At.After(f.Flow.PausedAt) {
+			held = "was due and had not started when the flow was " + held
+		} else {
+			held = "is " + held
+		}
+		r.Text = fmt.Sprintf("%s did not run for %s: it %s.", f.Flow.ID, when, held)
 	case f.Flow.InFlight > 0:
 		r.Run = f.Flow.LastNumber
 		r.Text = fmt.Sprintf("%s has not run for %s yet: run %d is in flight since %s.", f.Flow.ID, when, f.Flow.LastNumber, f.local(f.Flow.LastRun))
 	default:
 		r.Text = fmt.Sprintf("%s has not run for %s yet: it is due.", f.Flow.ID, when)
 	}
+}
+
+// limited says that a flow runs no more.
+func (f Facts) limited() string {
+	return fmt.Sprintf("its limit (%d) was reached with the run for %s", f.Flow.limit(), f.local(f.Flow.LastScheduled))
 }
 
 // local shows an instant in the zone of the flow.

@@ -37,6 +37,10 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return nil
 	case Interrupt:
 		return c.interrupt(e, now, p)
+	case Abort:
+		return c.abort(e, now, p)
+	case Drop:
+		return c.drop(e)
 	}
 	if p.Schedule == nil {
 		return fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, c.ID)
@@ -57,8 +61,6 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.timeout(e, now, p)
 	case Cancel:
 		return c.cancel(e, now, p)
-	case Abort:
-		return c.abort(e, now, p)
 	case Progress:
 		return c.checkpoint(e, now)
 	case Clear:
@@ -71,8 +73,6 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.unpause(e, now, p)
 	case Backfill:
 		return c.backfill(e, now, p)
-	case Drop:
-		return c.drop(e)
 	case Adjust:
 		return c.adjust(now, p)
 	case Correct:
@@ -85,7 +85,7 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 // out of the program finishes, or takes it in again.
 func settles(e Event) bool {
 	switch e.(type) {
-	case Adopt, Progress, Outcome, Timeout, Cancel, Abort, Clear:
+	case Adopt, Progress, Outcome, Timeout, Cancel, Clear:
 		return true
 	}
 	return false
@@ -214,7 +214,7 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 	case passed.IsZero():
 		c.release(s, now, VerdictTripped, "") // by a plan without a policy
 		c.planAt(s.Next(now, c.LastScheduled), p)
-	case passed.After(now) || !blocked || c.backlog(p):
+	case c.jittered(p).After(now) || !blocked || c.backlog(p):
 	default:
 		c.note("skipped " + stamp(passed) + ": running")
 		c.skip(s, c.RunNumber, now, p)
@@ -226,12 +226,17 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 	c.avoidWindow(p)
 }
 
-// skip passes over instants that a run was in the way of.
+// skip passes over instants that a run was in the way of. The newest that has come is
+// not one of them when it is yet to start.
 func (c *Change) skip(s Schedule, run int64, now time.Time, p Plan) {
 	c.endWindow(s, now)
-	c.decide(s, c.pending(s), now, Verdict{Kind: VerdictOverlap, Run: run, Reason: c.inTheWay(p)})
+	until, next := now, s.Next(now, c.LastScheduled)
+	if newest := s.Latest(c.NextRun, now); !c.owed() && delayed(c.ID, s, newest, p).After(now) {
+		until, next = newest.Add(-time.Millisecond), newest
+	}
+	c.decide(s, c.pending(s), until, Verdict{Kind: VerdictOverlap, Run: run, Reason: c.inTheWay(p)})
 	c.Held = time.Time{}
-	c.planAt(s.Next(now, c.LastScheduled), p)
+	c.planAt(next, p)
 }
 
 // withhold begins to hold instants back.

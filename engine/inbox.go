@@ -2,55 +2,10 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 )
-
-// Args are what a row of the inbox may say beyond its command and flow, as JSON.
-type Args struct {
-	Run     int64     `json:"run,omitempty"`     // cancel: which one
-	Input   JSON      `json:"input,omitempty"`   // trigger
-	StartAt time.Time `json:"start_at,omitzero"` // trigger: not before
-	Key     string    `json:"key,omitempty"`     // trigger: idempotency key
-	Overlap string    `json:"overlap,omitempty"` // trigger: in place of the flow's, as ParseOverlap reads it
-	From    time.Time `json:"from,omitzero"`     // backfill, resume
-	To      time.Time `json:"to,omitzero"`       // backfill
-	Again   bool      `json:"again,omitempty"`   // backfill: also instants that have a run
-	Drop    bool      `json:"drop,omitempty"`    // backfill: cancel what waits of it
-}
-
-// String is the arguments as a row has them; empty for none.
-func (a Args) String() string {
-	if a == (Args{}) {
-		return ""
-	}
-	data, err := json.Marshal(a)
-	if err != nil { // an input that is no JSON, which its caller was told
-		return ""
-	}
-	return string(data)
-}
-
-// parseArgs reads what String writes. An argument that nobody knows was meant as
-// another, so it is an error.
-func parseArgs(text string) (a Args, err error) {
-	if text == "" {
-		return a, nil
-	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&a); err != nil {
-		return a, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return a, errors.New("want one JSON object")
-	}
-	return a, nil
-}
 
 // verbs are the commands that the inbox knows.
 const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget or claim"
@@ -59,23 +14,23 @@ const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget or
 // answered like any other, with an error.
 func (e *Engine) fromInbox(row Command) command {
 	c := command{inbox: true, row: row.ID}
-	if row.Verb == "claim" {
-		c.claim = true
-		return c
-	}
-	a, err := parseArgs(row.Args)
+	a, err := parseArgs(row.Verb, row.Args)
 	if err != nil {
 		c.err = fmt.Errorf("args: %w", err)
 		return c
 	}
+	if row.Verb == "claim" {
+		c.claim = true
+		return c
+	}
 	if row.Verb == "forget" {
-		c.do = func() reply { return reply{err: e.forget(row.Flow)} }
+		c.do = func() reply { return reply{err: e.forget(row.Flow, &Answer{ID: row.ID, At: e.now(), Result: "done"})} }
 		return c
 	}
 	if c.event, c.err = a.event(row); c.err != nil {
 		return c
 	}
-	if c.flow, c.err = e.registered(row.Flow); c.err != nil {
+	if c.flow, c.err = e.target(row.Flow, c.event); c.err != nil {
 		return c
 	}
 	if b, ok := c.event.(Backfill); ok {

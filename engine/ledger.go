@@ -41,6 +41,10 @@ func (c *Change) decide(s Schedule, first, until time.Time, v Verdict) {
 	if first.IsZero() || until.Before(first) {
 		return
 	}
+	if b, ok := s.(but); ok {
+		b.decide(c, first, until, v)
+		return
+	}
 	if v.Count, v.Last = s.Count(first, until); v.Count > 0 {
 		v.First = first
 		c.Verdicts = append(c.Verdicts, v)
@@ -68,14 +72,14 @@ func (s *State) pending(schedule Schedule) time.Time {
 }
 
 // tripHolds says whether a trip holds instants back, also while a probe runs.
-func (c *Change) tripHolds() bool {
-	return c.Status == StatusTripped || slices.ContainsFunc(c.Open, func(r *Run) bool { return c.probes(*r) })
+func (s *State) tripHolds() bool {
+	return s.Status == StatusTripped || slices.ContainsFunc(s.Open, func(r *Run) bool { return s.probes(*r) })
 }
 
 // hold is why instants from Held on are not run.
 func (s *State) hold() (v VerdictKind, reason string) {
 	switch {
-	case s.Status == StatusTripped, s.NextRun.IsZero() && s.PausedAt.IsZero():
+	case s.tripHolds(), s.NextRun.IsZero() && s.PausedAt.IsZero():
 		return VerdictTripped, s.tripReason()
 	case s.NextRun.IsZero():
 		return VerdictPaused, s.PauseNote

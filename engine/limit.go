@@ -1,14 +1,19 @@
 package engine
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // limit bounds the runs in flight of several flows: all of them, or a group. A flow
-// that is due and finds no room waits in its queue, by the instant since when.
+// that is due and finds no room waits in its queue, by the instant since when and, in
+// one millisecond, by the key of its run that waits: keys ascend as runs are asked for.
 type limit struct {
 	max     int
 	running int   // as committed
 	next    int   // within a batch, as the changes so far leave it
-	queue   loops // flows that found no room
+	crowd   bool  // within a batch, whether a run of a flow that it changes waits for it
+	queue   loops // flows that found no room, by when what waits of them was asked for
 }
 
 // full says whether a start has to wait, within a batch.
@@ -38,15 +43,30 @@ func (e *Engine) newLimits() {
 	}
 }
 
-// full says whether a limit of the flow leaves no room for a start, also because
-// others have waited for it longer.
-func (f *flow) full(waiting bool) bool {
+// inTheWay is a limit of the flow that leaves no room for a start, for one that was not
+// asked for before also because others have waited for it longer; nil: none does.
+func (f *flow) inTheWay(waiting bool) *limit {
 	for _, l := range f.limits {
-		if l.full() || !waiting && len(l.queue.heap) > 0 {
-			return true
+		if l.full() || !waiting && (l.crowd || len(l.queue.heap) > 0) {
+			return l
 		}
 	}
-	return false
+	return nil
+}
+
+// crowd lets starts that are asked for later in a batch wait behind a run of the flow
+// that could start, as the batch leaves the flow.
+func (f *flow) crowd(s *State, now time.Time) {
+	if len(f.limits) == 0 || s.Waiting == 0 {
+		return
+	}
+	if run, at := s.head(now, f.plan()); run == nil || at.After(now) {
+		return
+	}
+	full := slices.ContainsFunc(f.limits, (*limit).full)
+	for _, l := range f.limits {
+		l.crowd = l.crowd || l.full() || !full
+	}
 }
 
 // crowded is the limit that a flow which is due has to wait for; nil: none.
@@ -69,14 +89,55 @@ func (f *flow) behind() *limit {
 	return nil
 }
 
-// takeFreed adds flows that waited for a limit that has room again.
+// takeFreed adds starts of flows that waited for limits which have room again, in the
+// order in which they were asked for, whichever limit that was. They go before what is
+// asked for now, which the batch may begin with.
 func (e *Engine) takeFreed(batch []command, now time.Time) []command {
 	for _, l := range e.limits {
-		if room := l.max - l.running; room > 0 {
-			batch, _ = l.queue.takeDue(batch, now, room)
-		}
+		e.turns = l.take(e.turns, now)
 	}
+	slices.SortStableFunc(e.turns, byTurn)
+	for i, t := range e.turns {
+		batch = slices.Insert(batch, i, command{flow: t.flow, event: isDue})
+	}
+	clear(e.turns)
+	e.turns = e.turns[:0]
 	return batch
+}
+
+// take takes the first that wait off the queue, as many as there is room for. A flow of
+// which several may be in flight has its place by the next of its own that waits.
+func (l *limit) take(turns []turn, now time.Time) []turn {
+	var taken map[*flow]int
+	for room := l.max - l.running; room > 0 && len(l.queue.heap) > 0; room-- {
+		f := l.queue.heap[0]
+		if f.wake > now.UnixMilli() {
+			break
+		}
+		turns = append(turns, turn{flow: f, wake: f.wake, key: f.turn})
+		next := f.waiting(taken[f]+1, now)
+		if next == nil {
+			l.queue.set(f, time.Time{})
+			continue
+		}
+		if taken == nil {
+			taken = map[*flow]int{}
+		}
+		taken[f]++
+		f.turn = next.Key
+		l.queue.set(f, next.startsAt(now))
+	}
+	return turns
+}
+
+// waiting is the run of the flow that waits and may start when n others of it have; nil:
+// none.
+func (f *flow) waiting(n int, now time.Time) *Run {
+	s := f.state.Load()
+	if n >= len(s.Queue) || s.InFlight+n >= f.terms.Load().shared.Overlap.limit() || s.Queue[n].startsAt(now).After(now) {
+		return nil
+	}
+	return s.Queue[n]
 }
 
 // firstFreed is since when the first flow waits for a limit that has room; zero: none

@@ -108,11 +108,15 @@ func (h dueHeap) Swap(i, j int) {
 	h[i].place, h[j].place = i, j
 }
 
-// Less orders flows that are due at once as they were registered: neighbours in the
-// table, so that a commit writes few pages.
+// Less orders flows that are due at once as what waits of them was asked for, where
+// that counts, and else as they were registered: neighbours in the table, so that a
+// commit writes few pages.
 func (h dueHeap) Less(i, j int) bool {
 	if h[i].wake != h[j].wake {
 		return h[i].wake < h[j].wake
+	}
+	if h[i].turn != h[j].turn {
+		return h[i].turn < h[j].turn
 	}
 	return h[i].position < h[j].position
 }

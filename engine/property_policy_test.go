@@ -57,6 +57,7 @@ func (s *story) replan() {
 		s.plan.CatchUp = rapid.SampledFrom([]CatchUp{CatchUpLatest, CatchUpEarliest, CatchUpAll(2), CatchUpNone, {Within: time.Minute}}).Draw(s.t, "catch-up")
 		s.plan.Backoff = rapid.SampledFrom([]*BackoffPolicy{nil, policy, {StreakLimit: 1}}).Draw(s.t, "backoff")
 		s.plan.Retry = rapid.SampledFrom([]*Retry{nil, {Max: 1}}).Draw(s.t, "retry")
+		s.plan.Jitter = rapid.SampledFrom([]time.Duration{0, 0, 50 * time.Second}).Draw(s.t, "jitter")
 		s.plan.Timeout = rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(s.t, "timeout")
 		if s.plan.Validate() == nil {
 			return

@@ -122,12 +122,14 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 // startsAt is when a run that waits may start. One that could when it was accepted
 // may start now, also if the clock shows less than then.
 func (r *Run) startsAt(now time.Time) time.Time {
-	later := r.Trigger == TriggerManual && r.DueAt.After(r.ScheduledAt)
-	if later || !r.StartedAt.IsZero() { // or it is a further attempt
+	if r.later() || !r.StartedAt.IsZero() { // or it is a further attempt
 		return r.DueAt
 	}
 	return earlier(r.DueAt, now)
 }
+
+// later says whether somebody asked for a start at a time of its own.
+func (r *Run) later() bool { return r.Trigger == TriggerManual && r.DueAt.After(r.ScheduledAt) }
 
 // ready says whether a run that waits would start now if there were a slot, or goes
 // before all others: one with a time of its own is in nobody's way before that.

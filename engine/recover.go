@@ -236,7 +236,8 @@ func settleOpen(f *flow, crash Interrupt, snapshot Snapshot) (commands []command
 		}
 		crash.Run, crash.Mark = run.Number, snapshot.Marks[run.Key]
 		commands = append(commands, command{flow: f, event: crash})
-		crash.Spared = crash.Spared || !run.Ending // one that was being cancelled does not count
+		// One that was being cancelled does not count, nor does one of the past.
+		crash.Repeated = crash.Repeated || !run.Ending && run.Trigger != TriggerBackfill
 	}
 	return commands
 }

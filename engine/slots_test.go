@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,7 +62,6 @@ func TestRunsThatWaitLeaveALimitToThoseBefore(t *testing.T) {
 		for _, id := range []string{"queue", "other", "queue"} {
 			_, err := r.Trigger(t.Context(), id)
 			require.NoError(t, err)
-			time.Sleep(time.Millisecond)
 		}
 		var order []string
 		for range 3 {

@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"time"
 )
 
@@ -12,6 +11,10 @@ import (
 func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 	if e.Trigger != TriggerSchedule {
 		return c.ask(e, now, p)
+	}
+	if place, at := c.overtaker(now, p); place >= 0 && !at.After(now) {
+		c.overtake(place, now)
+		return nil
 	}
 	run, at := c.head(now, p)
 	waits := run != nil && !at.After(now)
@@ -111,9 +114,9 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	o := p.Overlap
 	switch {
 	case o.Cancel && len(c.Queue) < c.Waiting: // those in the store alone would stay, before it
-		return fmt.Errorf("%w: %d starts of flow %q wait, too many to be cancelled at once", ErrBufferFull, c.Waiting, c.ID)
+		return c.tooMany()
 	case o.Cancel:
-		c.cancelOthers(run, now)
+		c.cancelOthers(run, c.Queue, now)
 	case !overlaps && c.ready(now) == 0: // only a limit that it shares is in the way
 	case o.Buffer == 0 && o.Parallel == 0 && c.InFlight == 0:
 		return fmt.Errorf("%w: a start of flow %q waits", ErrAlreadyRunning, c.ID)
@@ -126,26 +129,9 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	return nil
 }
 
-// cancelOthers makes room for a run: what waits is cancelled at once, what is in
-// flight is asked to end.
-func (c *Change) cancelOthers(run Run, now time.Time) {
-	why := fmt.Sprintf("cancelled: run %d takes its place", run.Number)
-	for _, other := range slices.Clone(c.Queue) {
-		if other.ready(now) {
-			c.unqueue(other)
-			c.cancelWaiting(*other, why, now)
-		}
-	}
-	c.Open = slices.Clone(c.Open)
-	for i, r := range c.Open {
-		if !r.Ending {
-			asked := *r
-			asked.Ending, asked.Was = true, RunRunning
-			c.Open[i] = &asked
-			c.record(asked)
-		}
-	}
-	c.note("run " + fmt.Sprint(run.Number) + " cancels what is in flight")
+// tooMany refuses a start that is to cancel what waits.
+func (c *Change) tooMany() error {
+	return fmt.Errorf("%w: %d starts of flow %q wait, too many to be cancelled at once", ErrBufferFull, c.Waiting, c.ID)
 }
 
 // newRun is the next run of the flow.
@@ -165,8 +151,13 @@ func (c *Change) accept(run Run, rank int64, p Plan) {
 	c.Event = "accept"
 }
 
-// begin starts a run that waits.
+// begin starts a run that waits, if its deadline has not passed meanwhile. One that goes
+// on does in any case: what it did may have to be undone.
 func (c *Change) begin(run Run, now time.Time, p Plan) {
+	if !run.Deadline.IsZero() && !run.Deadline.After(now) && !p.Resumes {
+		c.expire(run, now, p)
+		return
+	}
 	c.unqueue(&run)
 	run.Was = RunWaiting
 	c.open(run, now, p)
@@ -197,19 +188,27 @@ func (s *State) tickAt(now time.Time, p Plan) time.Time {
 	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(now, p):
 		return time.Time{}
 	}
-	if p.Jitter > 0 {
-		return later(s.jittered(p), s.NextEligible)
-	}
-	return later(s.NextRun, s.NextEligible)
+	return later(s.jittered(p), s.NextEligible)
 }
 
-// jittered is the start for the next instant, which is before the one after it.
+// jittered is the start for the next instant.
 func (s *State) jittered(p Plan) time.Time {
-	limit := p.Jitter
-	if after := s.schedule(p).After(s.NextRun); !after.IsZero() {
-		limit = min(limit, after.Sub(s.NextRun))
+	if p.Jitter == 0 {
+		return s.NextRun
 	}
-	return s.NextRun.Add(spread(p.Database, s.ID, s.NextRun, limit))
+	return delayed(s.ID, s.schedule(p), s.NextRun, p)
+}
+
+// delayed is the start for an instant, which is before the one after it.
+func delayed(flow string, s Schedule, at time.Time, p Plan) time.Time {
+	limit := p.Jitter
+	if limit == 0 {
+		return at
+	}
+	if after := s.After(at); !after.IsZero() {
+		limit = min(limit, after.Sub(at))
+	}
+	return at.Add(spread(p.Database, flow, at, limit))
 }
 
 // room says whether a further start of the schedule may wait.
@@ -217,140 +216,14 @@ func (s *State) room(now time.Time, p Plan) bool { return s.ready(now) < p.Overl
 
 // dueAt is when the flow has something to do by itself; zero: never.
 func (s *State) dueAt(now time.Time, p Plan) time.Time {
-	tick := s.tickAt(now, p)
-	run, start := s.head(now, p)
-	if run == nil || !tick.IsZero() && tick.Before(start) {
-		return tick
+	due := s.tickAt(now, p)
+	if run, start := s.head(now, p); run != nil && (due.IsZero() || !due.Before(start)) {
+		due = start
 	}
-	return start
-}
-
-// tick decides on the instants of the schedule that have come. Waits says that a
-// run waits that could start.
-func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
-	busy := c.InFlight >= p.Overlap.limit() || waits || c.retrying() || e.Full
-	if busy && !c.room(now, p) {
-		return fmt.Errorf("%w: flow %q", errFull, c.ID)
+	if place, at := s.overtaker(now, p); place >= 0 && (due.IsZero() || at.Before(due)) {
+		due = at
 	}
-	s, first := c.schedule(p), c.NextRun
-	c.endWindow(s, now)
-	at, attempt, next := first, 1, time.Time{}
-	number := c.LastNumber + 1
-	owed := c.owed()
-	switch {
-	case owed:
-		attempt, next = c.Attempt+1, c.repay(s, number, now, p)
-	case p.Limit > 0 && c.Fired >= p.Limit: // it was lowered
-		c.NextRun, c.Event = time.Time{}, "miss"
-		return nil
-	default:
-		missed := first
-		first = c.miss(s, first, now, p)
-		if first.IsZero() || first.After(now) {
-			c.NextRun, c.Event = first, "miss"
-			if c.Kind == KindOnce { // it has its verdict, whatever the policy will be
-				c.LastScheduled = missed
-			}
-			return nil
-		}
-		at, next = c.choose(s, first, number, now, p)
-	}
-	run := c.newRun(e.Key, TriggerSchedule, at)
-	run.Attempt, run.DueAt = attempt, now
-	c.LastScheduled, c.Attempt = at, attempt
-	if !owed {
-		c.Fired++
-	}
-	c.planAt(next, p)
-	if !busy {
-		c.open(run, now, p)
-		return nil
-	}
-	if p.Overlap.Cancel {
-		c.cancelOthers(run, now)
-	}
-	c.accept(run, run.DueAt.UnixMilli(), p)
-	return nil
-}
-
-// repay plans the instant after one that a stop cancelled, whose run makes up for what
-// was missed since, unless each of those is to have its own.
-func (c *Change) repay(s Schedule, number int64, now time.Time, p Plan) time.Time {
-	since := c.pending(s)
-	c.Held = time.Time{}
-	switch {
-	case c.floats(s, now):
-		return time.Time{}
-	case p.CatchUp.Mode == CatchAll:
-		return since
-	}
-	c.decide(s, since, now, Verdict{Kind: VerdictCoalesced, Run: number})
-	return later(s.During(now, c.NextRun), since)
-}
-
-// miss passes over the instants from first on that are too old to be made up for.
-func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
-	if before := p.CatchUp.tooOld(now, p); first.Before(before) {
-		until := earlier(before, now.Add(time.Millisecond))
-		c.decide(s, first, until.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
-		first = reconsidered(s, first, until)
-	}
-	if p.CatchUp.Mode != CatchAll || first.IsZero() || c.floats(s, now) {
-		return first
-	}
-	until := now
-	if first.Before(p.Since) { // what comes while these have their turn is not missed
-		until = earlier(until, p.Since.Add(-time.Millisecond))
-	}
-	n, _ := s.Count(first, until)
-	if surplus := n - int64(p.CatchUp.Max); surplus > 0 {
-		from := passOver(s, first, until, surplus)
-		c.decide(s, first, from.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
-		return from
-	}
-	return first
-}
-
-// passOver is the instant that n others in first..until are before.
-func passOver(s Schedule, first, until time.Time, n int64) time.Time {
-	span := int(until.Sub(first)/time.Millisecond) + 1
-	i := sort.Search(span, func(i int) bool {
-		count, _ := s.Count(first, first.Add(time.Duration(i)*time.Millisecond))
-		return count > n
-	})
-	return first.Add(time.Duration(i) * time.Millisecond)
-}
-
-// choose picks the instant of first..now that the run is for. The others are made
-// up for by it, or have their turn.
-func (c *Change) choose(s Schedule, first time.Time, number int64, now time.Time, p Plan) (at, next time.Time) {
-	coalesced := Verdict{Kind: VerdictCoalesced, Run: number}
-	switch mode := p.CatchUp.Mode; {
-	case c.floats(s, now):
-		return first, time.Time{}
-	case mode == CatchAll:
-		return first, s.After(first)
-	case mode == CatchEarliest:
-		c.decide(s, s.After(first), now, coalesced)
-		return first, s.During(now, first)
-	}
-	at = s.Latest(first, now)
-	c.decide(s, first, at.Add(-time.Millisecond), coalesced)
-	return at, s.During(now, at)
-}
-
-// floats says whether the instants of a schedule are counted from the ends of runs:
-// then there is one at a time, which nothing makes up for.
-func (c *Change) floats(s Schedule, now time.Time) bool {
-	return s.Kind() == KindEvery && s.During(now, c.LastScheduled).IsZero()
-}
-
-// planAt sets the next instant, unless as many were run as the plan allows.
-func (c *Change) planAt(next time.Time, p Plan) {
-	if p.Limit > 0 && c.Fired >= p.Limit {
-		next = time.Time{}
-	}
-	c.NextRun = next
+	return due
 }
 
 // enqueueAll accepts many runs, or none.
@@ -359,8 +232,11 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
 	most := p.Overlap.Buffer + max(p.Overlap.limit()-c.InFlight, 0)
-	if c.ready(now)+len(e.Asks) > most {
+	if c.ready(now)+len(e.Asks) > most && !p.Overlap.Cancel {
 		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.ready(now), c.ID, len(e.Asks), p.Overlap)
+	}
+	if p.Overlap.Cancel && len(e.Asks) > 1 {
+		return fmt.Errorf("%w: %d starts of flow %q, of which each would cancel the one before; trigger one at a time", ErrBufferFull, len(e.Asks), c.ID)
 	}
 	c.Runs = make([]Run, 0, len(e.Asks))
 	first := c.LastNumber + 1
@@ -368,6 +244,12 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 		run := c.newRun(e.Key+int64(i), TriggerManual, now)
 		run.Input, run.HasInput = a.Input, a.Input != ""
 		run.DueAt = later(now, a.StartAt.UTC().Truncate(time.Millisecond))
+		if p.Overlap.Cancel && !run.DueAt.After(now) {
+			if len(c.Queue) < c.Waiting {
+				return c.tooMany()
+			}
+			c.cancelOthers(run, c.Queue, now)
+		}
 		c.accept(run, run.DueAt.UnixMilli(), p)
 	}
 	c.RunNumber = first

@@ -202,7 +202,7 @@ type Plan struct {
 	Resumes  bool          // its runs keep checkpoints, and go on from there in the next process
 	Grace    time.Duration // what its jobs get to return when their contexts have ended; 0: CancelGrace
 	Keep     Retention
-	Since    time.Time // when the process started: instants before it passed while nobody ran
+	Since    time.Time // when the process started, or a resume that reconsiders the past: instants before it were missed
 
 	texts *texts // what it says as text, if that is known
 }

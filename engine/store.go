@@ -55,8 +55,9 @@ type Store interface {
 	// and gives back a part of the space that is free. It says whether there is more.
 	Tidy(ctx context.Context, before time.Time) (more bool, err error)
 
-	// Forget deletes a flow with its history.
-	Forget(ctx context.Context, flow int64) error
+	// Forget deletes a flow with its history, and writes the answer to who asked for
+	// it, if there is one, in the same transaction.
+	Forget(ctx context.Context, flow int64, answer *Answer) error
 
 	// Passive is why nothing runs until the store is claimed; empty: it does. It
 	// is asked after a commit with a claim has failed.

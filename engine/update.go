@@ -157,11 +157,12 @@ func (e *Engine) adoptAll(all *registry, registered int) error {
 // Forget deletes a flow that is not registered any more, with its history. It reads
 // the whole log, and nothing else is done meanwhile.
 func (e *Engine) Forget(ctx context.Context, id string) error {
-	_, err := e.urge(ctx, command{do: func() reply { return reply{err: e.forget(id)} }})
+	_, err := e.urge(ctx, command{do: func() reply { return reply{err: e.forget(id, nil)} }})
 	return err
 }
 
-func (e *Engine) forget(id string) error {
+// forget runs on the driver, between two batches; the answer is as of the store.
+func (e *Engine) forget(id string, answer *Answer) error {
 	old := e.all()
 	f := old.byID[id]
 	switch {
@@ -172,7 +173,7 @@ func (e *Engine) forget(id string) error {
 	case f.state.Load().InFlight > 0:
 		return fmt.Errorf("%w: flow %q; wait for its end", ErrAlreadyRunning, id)
 	}
-	if err := e.Store.Forget(context.Background(), f.state.Load().Key); err != nil {
+	if err := e.Store.Forget(context.Background(), f.state.Load().Key, answer); err != nil {
 		return fmt.Errorf("forget flow %q: %w", id, err)
 	}
 	f.leave()

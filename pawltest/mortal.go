@@ -63,8 +63,8 @@ func (m *mortal) Commit(ctx context.Context, b engine.Batch) error {
 }
 
 // Forget implements [engine.Store].
-func (m *mortal) Forget(ctx context.Context, flow int64) error {
-	return m.pass("forget", func() error { return m.Store.Forget(ctx, flow) })
+func (m *mortal) Forget(ctx context.Context, flow int64, answer *engine.Answer) error {
+	return m.pass("forget", func() error { return m.Store.Forget(ctx, flow, answer) })
 }
 
 // Farewell implements [engine.Store].

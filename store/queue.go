@@ -131,7 +131,7 @@ const keepCounters = `UPDATE pawl_database SET
 
 // Forget implements [engine.Store]. It reads the logs to their end, as no index is
 // ordered by flow.
-func (s *Store) Forget(ctx context.Context, flow int64) error {
+func (s *Store) Forget(ctx context.Context, flow int64, answer *engine.Answer) error {
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,6 +156,11 @@ func (s *Store) Forget(ctx context.Context, flow int64) error {
 	} {
 		if err := w.once(query, flow); err != nil {
 			return w.failed(err)
+		}
+	}
+	if answer != nil {
+		if err := w.answer(*answer); err != nil {
+			return w.failed(fmt.Errorf("answer command %d: %w", answer.ID, err))
 		}
 	}
 	if _, err := w.exec(w.statements.commit); err != nil {

@@ -104,6 +104,10 @@ func (a *account) follow(t *transition) {
 			want.runCount = min(max(t.runCount, was.runCount), was.runCount+1)
 		}
 	case "outcome", "interrupt", "cancel", "timeout":
+		if t.expires(was) {
+			want.waiting--
+			break
+		}
 		want.inFlight--
 		want.waiting = min(max(t.waiting, was.waiting), was.waiting+1)
 	case "accept", "backfill", "abort", "drop":
@@ -133,6 +137,12 @@ func (a *account) follow(t *transition) {
 	if !a.countsRight(t, was) {
 		a.report("transition %d (%s to %s) leads to a streak of %d, after %d", t.seq, t.event, word(t.status), t.streak, was.streak)
 	}
+}
+
+// expires says whether a transition closes a run that waited: its deadline had passed
+// when it was to start again.
+func (t *transition) expires(was position) bool {
+	return t.event == "timeout" && t.waiting == was.waiting-1
 }
 
 // countsRight judges the streak. The log does not tell whether the flow had a
@@ -279,7 +289,9 @@ func (a *account) end(t *transition) {
 		a.report("transition %d (%s) ends run %d, which was not reserved", t.seq, t.event, t.run)
 	}
 	a.replayed.end = t.at
-	a.replayed.suspect = 0
+	if !t.expires(a.replay) {
+		a.replayed.suspect = 0
+	}
 	if t.event == "interrupt" { // it may make a suspect, and does not tell
 		a.replayed.suspect = unknown
 	}

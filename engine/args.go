@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Args are what a row of the inbox may say beyond its command and flow, as JSON.
+type Args struct {
+	Run     int64     `json:"run,omitempty"`     // cancel: which one
+	Input   JSON      `json:"input,omitempty"`   // trigger
+	StartAt time.Time `json:"start_at,omitzero"` // trigger: not before
+	Key     string    `json:"key,omitempty"`     // trigger: idempotency key
+	Overlap string    `json:"overlap,omitempty"` // trigger: in place of the flow's, as ParseOverlap reads it
+	From    time.Time `json:"from,omitzero"`     // backfill, resume
+	To      time.Time `json:"to,omitzero"`       // backfill
+	Again   bool      `json:"again,omitempty"`   // backfill: also instants that have a run
+	Drop    bool      `json:"drop,omitempty"`    // backfill: cancel what waits of it
+}
+
+// String is the arguments as a row has them; empty for none.
+func (a Args) String() string {
+	if a == (Args{}) {
+		return ""
+	}
+	data, err := json.Marshal(a)
+	if err != nil { // an input that is no JSON, which its caller was told
+		return ""
+	}
+	return string(data)
+}
+
+// takes are the arguments of each verb, as they are called in JSON.
+var takes = map[string][]string{
+	"trigger": {"input", "start_at", "key", "overlap"}, "probe": nil, "reset": nil, "cancel": {"run"}, "pause": nil,
+	"resume": {"from"}, "backfill": {"from", "to", "again", "drop"}, "forget": nil, "claim": nil,
+}
+
+// parseArgs reads what String writes. An argument that the verb does not take was meant
+// as another, or for another, so it is an error.
+func parseArgs(verb, text string) (a Args, err error) {
+	if text == "" {
+		return a, nil
+	}
+	var given map[string]json.RawMessage
+	d := json.NewDecoder(strings.NewReader(text))
+	if err := d.Decode(&given); err != nil {
+		return a, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return a, errors.New("want one JSON object")
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if err := checkArg(verb, name); err != nil {
+			return a, err
+		}
+	}
+	return a, json.Unmarshal([]byte(text), &a)
+}
+
+// checkArg refuses an argument that a verb does not take. What is wrong with one that is
+// no verb is said later.
+func checkArg(verb, name string) error {
+	names, known := takes[verb]
+	same := func(other string) bool { return strings.EqualFold(name, other) } // as encoding/json has it
+	if !known || slices.ContainsFunc(names, same) {
+		return nil
+	}
+	list := strings.Join(names, ", ")
+	if list == "" {
+		list = "none"
+	}
+	return fmt.Errorf("unknown argument %q: %s takes %s", Clip(name, 100), verb, list)
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// overtaker is, of a flow whose starts cancel what is before them, the run with a time
+// of its own that does so when that comes, and when. Of several that have come it is
+// the newest. Nil: none has anything before it.
+func (s *State) overtaker(now time.Time, p Plan) (place int, at time.Time) {
+	place = -1
+	if !p.Overlap.Cancel || !s.Registered || s.tripping(p) {
+		return place, at
+	}
+	for i, r := range s.Queue {
+		switch {
+		case !r.later() || i == 0 && !s.busyBefore(r.DueAt):
+		case !r.DueAt.After(now):
+			place, at = i, r.DueAt
+		case place < 0:
+			return i, r.DueAt
+		}
+	}
+	return place, at
+}
+
+// busyBefore says whether a run that started up to an instant is in flight, and nobody
+// has cancelled it.
+func (s *State) busyBefore(at time.Time) bool {
+	return slices.ContainsFunc(s.Open, func(r *Run) bool { return !r.Ending && !r.StartedAt.After(at) })
+}
+
+// overtakes says whether a run of the flow is to cancel what is before it now.
+func (f *flow) overtakes(now time.Time) bool {
+	if !f.terms.Load().shared.Overlap.Cancel {
+		return false
+	}
+	place, at := f.state.Load().overtaker(now, f.plan())
+	return place >= 0 && !at.After(now)
+}
+
+// overtake cancels what is before a run whose time has come. The run waits for its end.
+func (c *Change) overtake(place int, now time.Time) {
+	run := *c.Queue[place]
+	c.cancelOthers(run, c.Queue[:place], now)
+	c.Event = "abort"
+}
+
+// cancelOthers makes room for a run: what waits before it is cancelled at once, what is
+// in flight is asked to end.
+func (c *Change) cancelOthers(run Run, before []*Run, now time.Time) {
+	why := fmt.Sprintf("cancelled: run %d takes its place", run.Number)
+	for _, other := range slices.Clone(before) {
+		if other.ready(now) {
+			c.unqueue(other)
+			c.cancelWaiting(*other, why, now)
+		}
+	}
+	c.Open = slices.Clone(c.Open)
+	for i, r := range c.Open {
+		if !r.Ending {
+			asked := *r
+			asked.Ending, asked.Was = true, RunRunning
+			c.Open[i] = &asked
+			c.record(asked)
+		}
+	}
+	if len(c.Runs) > 0 {
+		c.note("run " + fmt.Sprint(run.Number) + " cancels what is in flight")
+	}
+}

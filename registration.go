@@ -1,0 +1,203 @@
+package pawl
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// registration is a flow as it was registered.
+type registration struct {
+	engine.Flow
+	timing    *timing // until it is registered: the plan has the schedule
+	job       Job     // as it was given; what runs is wrapped in the middleware
+	resources []Resource
+	wraps     []func(Job) Job // of this flow
+}
+
+// Every registers a flow that runs at once when it is new, and then interval
+// after the end of each run, or at the end of its backoff window if that is
+// later. A restart does not change that cadence. The interval is 1 ms or more.
+//
+// Errors: [ErrFlowExists], [ErrInvalidFlow], [ErrInvalidSchedule],
+// [ErrInvalidBackoff], [ErrStarted]. Start returns them too.
+func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...FlowOption) error {
+	return s.register(id, timing{kind: engine.KindEvery, interval: interval}, job, opts)
+}
+
+// Cron registers a flow that runs at the instants of an expression: six fields
+// with seconds first, five without, or a descriptor such as "@hourly"; in UTC
+// unless the expression begins with "CRON_TZ=Area/City ". An instant that passes
+// while the flow runs or in a backoff window is skipped; those that pass while
+// nobody runs are made up for by one run at the next start.
+//
+// The fields are those of [github.com/robfig/cron/v3]: Sunday is 0; where both
+// day of month and day of week are given, one of them has to match. "@every" is
+// refused, use [Scheduler.Every]. Errors as of Every.
+func (s *Scheduler) Cron(id, expr string, job Job, opts ...FlowOption) error {
+	return s.register(id, timing{kind: engine.KindCron, expr: expr}, job, opts)
+}
+
+// cron shares a schedule among flows.
+func (s *Scheduler) cron(expr string) (engine.Schedule, error) {
+	if known, ok := s.shared.crons[expr]; ok {
+		return known, nil
+	}
+	schedule, err := engine.Cron(expr)
+	if err == nil {
+		s.shared.crons[expr] = schedule
+	}
+	return schedule, err
+}
+
+// Manual registers a flow that runs when it is triggered. Errors as of Every.
+func (s *Scheduler) Manual(id string, job Job, opts ...FlowOption) error {
+	return s.register(id, timing{kind: engine.KindManual}, job, opts)
+}
+
+// Once registers a flow that runs once, ever, at an instant, also when that passed
+// before anybody ran. Registered again with a later instant it runs at that too.
+// Errors as of Every.
+func (s *Scheduler) Once(id string, at time.Time, job Job, opts ...FlowOption) error {
+	return s.register(id, timing{kind: engine.KindOnce, at: at}, job, opts)
+}
+
+// Remove takes a flow out, in an [Runner.Update] above all. Its state and history stay
+// in the database. Errors: [ErrFlowNotFound], [ErrStarted].
+func (s *Scheduler) Remove(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.started:
+		return fmt.Errorf("remove %s: %w", show(id), ErrStarted)
+	case s.byID[id] == nil:
+		return fmt.Errorf("remove %s: %w", show(id), ErrFlowNotFound)
+	}
+	s.flows = slices.DeleteFunc(s.flows, func(r *registration) bool { return r.ID == id })
+	delete(s.byID, id)
+	return nil
+}
+
+func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return fmt.Errorf("register %s: %w", show(id), ErrStarted)
+	}
+	r := &registration{job: job, timing: &when, Flow: engine.Flow{ID: id, Plan: &engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
+	if err := s.check(r, opts); err != nil {
+		err = fmt.Errorf("register %s: %w", show(id), err)
+		s.errs = append(s.errs, err)
+		return err
+	}
+	r.timing = nil
+	s.flows = append(s.flows, r)
+	s.byID[id] = r
+	return nil
+}
+
+func (s *Scheduler) check(r *registration, opts []FlowOption) error {
+	if err := checkID(r.ID); err != nil {
+		return err
+	}
+	if s.byID[r.ID] != nil {
+		return ErrFlowExists
+	}
+	if f, ok := r.job.(JobFunc); r.job == nil || ok && f == nil {
+		return fmt.Errorf("%w: its job is nil", ErrInvalidFlow)
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
+		if err := opt(r); err != nil {
+			return err
+		}
+	}
+	schedule, err := r.timing.schedule(s.cron)
+	if err != nil {
+		return err
+	}
+	r.Plan.Schedule = s.shared.schedule(schedule)
+	if r.Job, err = r.wrapped(s.options.middleware); err != nil {
+		return err
+	}
+	r.resumes()
+	r.Plan = s.shared.plan(*r.Plan)
+	return errors.Join(s.checkPlan(*r.Plan), s.checkFormer(r))
+}
+
+// defaultKeyWindow is how long an idempotency key stands for a run that is over.
+const defaultKeyWindow = 24 * time.Hour
+
+// checkPlan finds what makes no sense together.
+func (s *Scheduler) checkPlan(p engine.Plan) error {
+	if _, ok := s.options.groups[p.Group]; p.Group != "" && !ok {
+		return fmt.Errorf("%w: its group %q has no limit; give the scheduler WithGroupLimit(%[2]q, n)", ErrInvalidFlow, p.Group)
+	}
+	return p.Validate()
+}
+
+// checkFormer finds two flows that want the state of the same one.
+func (s *Scheduler) checkFormer(r *registration) error {
+	former := r.Plan.FormerID
+	if former == "" {
+		return nil
+	}
+	for _, other := range s.flows {
+		if other.Plan.FormerID == former {
+			return fmt.Errorf("%w: flow %q has the former id %q too", ErrInvalidFlow, other.ID, former)
+		}
+	}
+	return nil
+}
+
+const maxID = 255
+
+func checkID(id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("%w: its id is empty", ErrInvalidFlow)
+	case len(id) > maxID:
+		return fmt.Errorf("%w: its id has %d bytes, at most %d are allowed", ErrInvalidFlow, len(id), maxID)
+	case !utf8.ValidString(id):
+		return fmt.Errorf("%w: its id is not UTF-8", ErrInvalidFlow)
+	}
+	for _, c := range id {
+		if unicode.IsControl(c) {
+			return fmt.Errorf("%w: its id contains the control character %U", ErrInvalidFlow, c)
+		}
+	}
+	return nil
+}
+
+// show quotes an id, which may be anything, for a message.
+func show(id string) string { return fmt.Sprintf("flow %q", engine.Clip(id, maxID)) }
+
+// SetBackoff attaches a backoff policy to a registered flow, in place of the one
+// it has. Without a policy a failure has no consequence but its record.
+// Errors: [ErrFlowNotFound], [ErrInvalidBackoff], [ErrStarted].
+func (s *Scheduler) SetBackoff(id string, p BackoffPolicy) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return fmt.Errorf("backoff of %s: %w", show(id), ErrStarted)
+	}
+	err := p.Validate()
+	if r := s.byID[id]; r == nil {
+		err = ErrFlowNotFound
+	} else if err == nil {
+		plan := *r.Plan // which others may share
+		plan.Backoff = &p
+		r.Plan = s.shared.plan(plan)
+		return nil
+	}
+	err = fmt.Errorf("backoff of %s: %w", show(id), err)
+	s.errs = append(s.errs, err)
+	return err
+}

@@ -1,0 +1,1 @@
+// Live pages. Without this file every page works all the same, as it was when loaded.

@@ -1,0 +1,52 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"html/template"
+	"net/http"
+	"time"
+)
+
+// page is what every page has.
+type page struct {
+	Title   string
+	Name    string // of the dashboard
+	Tab     string
+	Edition string
+	Live    bool
+	Seq     int64  // the newest transition that the page knows of
+	About   string // the flow that it is about; empty: all
+	Notice  template.HTML
+	Trouble []string
+	Clock   clock
+}
+
+// bare is a page that knows nothing of the flows.
+func (d *dashboard) bare(title string) page {
+	return page{Title: title, Name: d.name, Edition: edition, Clock: clock{time.Now(), d.zone}}
+}
+
+// fresh is a page on how things are now. The number of the newest transition is read
+// before anything else, so that nothing is lost between the page and its stream.
+func (d *dashboard) fresh(ctx context.Context, title, tab string) (p page, err error) {
+	p = d.bare(title)
+	p.Tab, p.Live = tab, true
+	if p.Seq, err = d.view.LastSeq(ctx); err != nil {
+		return p, err
+	}
+	p.Trouble, err = d.view.Trouble(ctx)
+	return p, err
+}
+
+// render writes a page when all of it is there.
+func (d *dashboard) render(w http.ResponseWriter, name string, status int, data any) error {
+	var b bytes.Buffer
+	if err := d.pages[name].ExecuteTemplate(&b, "frame", data); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the reader has gone
+	return nil
+}

@@ -72,6 +72,9 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request) error {
 	if name, ok := strings.CutPrefix(path(r), "assets/"); ok {
 		return serveAsset(w, r, name)
 	}
+	if path(r) == "act" {
+		return d.act(w, r) // it judges the action itself
+	}
 	handle := d.route(path(r))
 	if handle == nil {
 		return refuse(http.StatusNotFound, "There is no such page.")

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"html/template"
 	"net/http"
 	"time"
 )
@@ -17,7 +16,7 @@ type page struct {
 	Live    bool
 	Seq     int64  // the newest transition that the page knows of
 	About   string // the flow that it is about; empty: all
-	Notice  template.HTML
+	Notice  *notice
 	Trouble []string
 	Clock   clock
 }

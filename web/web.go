@@ -42,6 +42,7 @@ func Handler(s Source, opts ...Option) http.Handler {
 	for _, o := range opts {
 		o(d)
 	}
+	d.live = newHub(d.ctx, s)
 	d.pages = parsePages()
 	return d.guarded()
 }
@@ -57,6 +58,7 @@ type dashboard struct {
 	token     string
 	hosts     []string
 	readOnly  bool
+	live      *hub
 	pages     map[string]*template.Template
 }
 
@@ -69,6 +71,32 @@ func (d *dashboard) route(path string) handle {
 	switch path {
 	case "":
 		return d.flows
+	case "flow":
+		return d.flow
+	case "run":
+		return d.run
+	case "day":
+		return d.day
+	case "confirm":
+		return d.confirm
+	case "events":
+		return d.events
+	case "api/flows":
+		return d.apiFlows
+	case "api/flow":
+		return d.apiFlow
+	case "api/runs":
+		return d.apiRuns
+	case "api/run":
+		return d.apiRun
+	case "api/next":
+		return d.apiNext
+	case "api/why":
+		return d.apiWhy
+	case "api/transitions":
+		return d.apiTransitions
+	case "api/occurrences":
+		return d.apiOccurrences
 	}
 	return nil
 }

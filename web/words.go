@@ -200,6 +200,22 @@ var functions = template.FuncMap{
 	"grouped": grouped, "counted": counted, "counted64": func(n int, noun string) string { return counted(int64(n), noun) }, "printable": printable, "firstLine": firstLine, "add": func(a, b int) int { return a + b },
 	"flowURL": func(id string) string { return "flow?" + url.Values{"id": {id}}.Encode() },
 	"runURL":  runURL,
+	"laneIn":  func(l lane, s stretch) laneIn { return laneIn{l, s} },
+	"payloadIn": func(name string, p payload, id string, number int64) payloadIn {
+		return payloadIn{p, name, "api/" + runURL(id, number)}
+	},
+}
+
+// laneIn is a lane with the time that it shows.
+type laneIn struct {
+	Lane    lane
+	Stretch stretch
+}
+
+// payloadIn is an input or output with its name and where all of it is.
+type payloadIn struct {
+	payload
+	Name, API string
 }
 
 func runURL(id string, number int64) string {

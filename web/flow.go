@@ -1,0 +1,292 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// flowPage is everything about a flow.
+type flowPage struct {
+	page
+	ID          string
+	State       badge
+	Marks       []badge
+	Schedule    string
+	Zone        string
+	Details     []detail
+	Callout     callout
+	Actions     []button
+	Next        moment
+	Waits       string
+	Last        moment
+	Streak      string
+	Runs        int64
+	InFlight    int
+	Rate        string // of the newest runs, how many were completed
+	Stretch     stretch
+	Lane        lane
+	Durations   *durations
+	Stairs      *stairs
+	Coming      []coming
+	Transitions []step
+	MoreSteps   string // address of older ones
+	List        []runRow
+	MoreRuns    string
+}
+
+// detail is one thing that is so of a flow.
+type detail struct{ Name, Text string }
+
+// callout is what a reader should know first; empty: nothing.
+type callout struct {
+	Kind  string
+	Title string
+	Text  string
+	Error string
+}
+
+// coming is an instant ahead.
+type coming struct {
+	At       moment
+	Held     string
+	Estimate bool
+}
+
+// step is a transition.
+type step struct {
+	At       moment
+	Event    string
+	From, To badge
+	Run      int64
+	RunURL   string
+	Note     string
+	Streak   int
+	Version  int64
+}
+
+// runRow is a line of a table of runs.
+type runRow struct {
+	Number  int64
+	URL     string
+	State   badge
+	Attempt int
+	Trigger string
+	Started moment
+	Took    string
+	Error   string
+	Cancel  string // address of the question; empty: there is nothing to cancel
+}
+
+const (
+	timelineRuns = 1500
+	listedRuns   = 20
+	listedSteps  = 20
+	listedNext   = 8
+)
+
+func (d *dashboard) flow(w http.ResponseWriter, r *http.Request) error {
+	f, err := d.known(r.Context(), r.URL.Query().Get("id"))
+	if err != nil {
+		return err
+	}
+	base, err := d.fresh(r.Context(), f.ID, "flows")
+	if err != nil {
+		return err
+	}
+	base.About, base.Notice = f.ID, noticeOf(r.URL.Query(), f.ID)
+	p := flowPage{page: base, ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: printable(schedule(f)), Zone: zoneOf(f)}
+	p.tell(f)
+	p.Actions = d.buttons(r, f)
+	if err := d.past(r, f, &p); err != nil {
+		return err
+	}
+	p.Stairs = stairsOf(f)
+	return d.render(w, "flow", http.StatusOK, p)
+}
+
+// known looks a flow up.
+func (d *dashboard) known(ctx context.Context, id string) (pawl.FlowInfo, error) {
+	f, ok, err := d.view.Flow(ctx, id)
+	if err == nil && !ok {
+		err = refuse(http.StatusNotFound, "There is no flow called %q.", printable(id))
+	}
+	return f, err
+}
+
+// tell fills in what the flow says of itself.
+func (p *flowPage) tell(f pawl.FlowInfo) {
+	p.Next, p.Waits = p.Clock.next(f)
+	p.Last, p.Streak, p.Runs, p.InFlight = p.Clock.At(f.LastRun), streak(f), f.RunCount, f.InFlight
+	p.Callout = p.Clock.callout(f)
+	add := func(name, text string) {
+		if text != "" {
+			p.Details = append(p.Details, detail{name, printable(text)})
+		}
+	}
+	add("Policies", f.Policy)
+	add("Backoff", f.Backoff)
+	add("Group", f.Group)
+	add("Keeps", f.Retention)
+	if f.Fired > 0 {
+		add("Instants run", grouped(f.Fired))
+	}
+	if !f.Anchor.IsZero() {
+		add("Counted from", p.Clock.At(f.Anchor).Title)
+	}
+	add("Known since", p.Clock.At(f.CreatedAt).Title)
+	add("Transitions", grouped(f.Version))
+}
+
+// callout is what keeps a flow from running, or what went wrong.
+func (c clock) callout(f pawl.FlowInfo) callout {
+	switch {
+	case !f.Registered:
+		return callout{"gone", "Not registered", "The program that runs does not have this flow. Its state and history are kept.", ""}
+	case f.Status == pawl.StatusTripped:
+		return callout{"tripped", "Tripped after " + counted(int64(f.FailureStreak), "failure") + " in a row",
+			"It is not run until somebody resets it. A probe runs it once and resets it if that succeeds.", f.LastError}
+	case !f.PausedAt.IsZero():
+		text := "Its schedule is held back until it is resumed."
+		if f.PauseNote != "" {
+			text = printable(f.PauseNote)
+		}
+		return callout{"paused", "Paused " + c.relative(f.PausedAt), text, ""}
+	case f.Status == pawl.StatusBackoff:
+		return callout{"backoff", "In backoff until " + c.near(f.NextEligible),
+			counted(int64(f.FailureStreak), "failure") + " in a row. A trigger runs it at once.", f.LastError}
+	case late(f, c.Now):
+		return callout{"late", "Late: it was due " + c.relative(f.NextRun), "", ""}
+	case f.Suspect:
+		return callout{"suspect", "Suspect", "It was in flight, among others, when the process died. It runs alone until that is cleared.", ""}
+	case f.LastError != "" && f.FailureStreak > 0:
+		return callout{"failed", "Its newest run failed", "", f.LastError}
+	}
+	return callout{}
+}
+
+// past reads and draws what happened, and what will.
+func (d *dashboard) past(r *http.Request, f pawl.FlowInfo, p *flowPage) (err error) {
+	ctx, q := r.Context(), r.URL.Query()
+	to := p.Clock.Now.Truncate(time.Hour).Add(2 * time.Hour)
+	p.Stretch = stretch{p.Clock, to.Add(-24 * time.Hour), to}
+	k := known{Flow: f}
+	day, err := d.view.Window(ctx, pawl.WindowQuery{Flows: []string{f.ID}, From: p.Stretch.From, Limit: timelineRuns})
+	if err != nil {
+		return err
+	}
+	k.Runs, k.Full = day[f.ID], len(day[f.ID]) == timelineRuns
+	if k.Occurrences, err = d.view.Occurrences(ctx, []string{f.ID}, p.Stretch.From, p.Stretch.To, 500); err != nil {
+		return err
+	}
+	k.Next, k.More = d.next(f, 200)
+	p.Lane = p.Stretch.lane(k)
+	for _, i := range k.Next[:min(len(k.Next), listedNext)] {
+		p.Coming = append(p.Coming, coming{p.Clock.At(i.At), printable(i.Held), i.Estimate})
+	}
+	newest, err := d.view.Window(ctx, pawl.WindowQuery{Flows: []string{f.ID}, Limit: durationRuns})
+	if err != nil {
+		return err
+	}
+	p.Durations = p.Clock.durationsOf(newest[f.ID])
+	p.Rate = rate(newest[f.ID])
+	if err := d.listRuns(ctx, q, f, newest[f.ID], p, d.may(r, "cancel") == nil); err != nil {
+		return err
+	}
+	return d.listSteps(ctx, q, f, p)
+}
+
+// next is the instants ahead. A schedule that cannot be read has none.
+func (d *dashboard) next(f pawl.FlowInfo, n int) (list []pawl.Instant, more bool) {
+	if !f.Registered {
+		return nil, false
+	}
+	list, err := d.view.Next(f, n)
+	return list, err == nil && len(list) == n
+}
+
+// rate is the share of runs that were completed.
+func rate(runs []pawl.RunInfo) string {
+	var ended, good int
+	for _, r := range runs {
+		if r.Status.Over() && r.Status != pawl.RunCancelled && r.Status != pawl.RunSkipped {
+			ended++
+		}
+		if r.Status == pawl.RunCompleted {
+			good++
+		}
+	}
+	if ended == 0 {
+		return ""
+	}
+	return decimal(float64(good*1000/ended)/10) + "%"
+}
+
+// listRuns lists a page of runs: the newest, or those before one.
+func (d *dashboard) listRuns(ctx context.Context, q url.Values, f pawl.FlowInfo, newest []pawl.RunInfo, p *flowPage, cancel bool) (err error) {
+	runs := newest
+	if before, _ := strconv.ParseInt(q.Get("before"), 10, 64); before > 0 {
+		if runs, err = d.view.Runs(ctx, pawl.RunsQuery{Flow: f.ID, Before: before, Limit: listedRuns + 1}); err != nil {
+			return err
+		}
+	}
+	if len(runs) > listedRuns {
+		runs = runs[:listedRuns]
+		p.MoreRuns = "flow?" + url.Values{"id": {f.ID}, "before": {strconv.FormatInt(runs[listedRuns-1].Number, 10)}}.Encode() + "#runs"
+	}
+	for _, r := range runs {
+		row := p.Clock.runRow(r)
+		if cancel && !r.Status.Over() {
+			row.Cancel = confirmURL("cancel", f.ID, r.Number)
+		}
+		p.List = append(p.List, row)
+	}
+	return nil
+}
+
+func (c clock) runRow(r pawl.RunInfo) runRow {
+	row := runRow{
+		Number: r.Number, URL: runURL(r.FlowID, r.Number), State: runState(r.Status), Attempt: r.Attempt, Trigger: r.Trigger,
+		Started: c.At(r.StartedAt), Error: firstLine(r.Error),
+	}
+	if d, ok := length(r, c.Now); ok {
+		row.Took = span(d)
+	}
+	return row
+}
+
+// listSteps lists a page of transitions.
+func (d *dashboard) listSteps(ctx context.Context, q url.Values, f pawl.FlowInfo, p *flowPage) error {
+	before, err := strconv.ParseInt(q.Get("version"), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrSyntax) || before < 0 {
+		before = 0
+	}
+	list, err := d.view.Transitions(ctx, pawl.TransitionsQuery{Flow: f.ID, Before: before, Limit: listedSteps + 1})
+	if err != nil {
+		return err
+	}
+	if len(list) > listedSteps {
+		list = list[:listedSteps]
+		p.MoreSteps = "flow?" + url.Values{"id": {f.ID}, "version": {strconv.FormatInt(list[listedSteps-1].Version, 10)}}.Encode() + "#transitions"
+	}
+	for _, t := range list {
+		p.Transitions = append(p.Transitions, p.Clock.step(t))
+	}
+	return nil
+}
+
+func (c clock) step(t pawl.Transition) step {
+	s := step{
+		At: c.At(t.At), Event: t.Event, From: badge{string(t.FromStatus), string(t.FromStatus)}, To: badge{string(t.ToStatus), string(t.ToStatus)},
+		Run: t.RunNumber, Note: firstLine(t.Note), Streak: t.FailureStreak, Version: t.Version,
+	}
+	if t.RunNumber != 0 {
+		s.RunURL = runURL(t.FlowID, t.RunNumber)
+	}
+	return s
+}

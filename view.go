@@ -131,13 +131,18 @@ func (v View) LastSeq(ctx context.Context) (seq int64, err error) {
 	return seq, err
 }
 
-// Next is the next n instants of a flow, with what is known to stand in their way.
-func (v View) Next(info FlowInfo, n int) ([]Instant, error) {
+// Next is the next n instants of a flow that are not before from, with what is known to
+// stand in their way; the zero time: from now on.
+func (v View) Next(info FlowInfo, from time.Time, n int) ([]Instant, error) {
 	now := time.Now
 	if v.runner != nil {
 		now = v.runner.now
 	}
-	return next(info, true, info.ID, n, now())
+	s, err := engine.ParseSchedule(info.Kind, info.Schedule, info.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("next: flow %q: %w", info.ID, err)
+	}
+	return engine.UpcomingFrom(info, s, now().UTC().Truncate(time.Millisecond), from, n), nil
 }
 
 // Why is [Runner.Why].

@@ -199,3 +199,39 @@ func TestViewHasWholeRunsAndKnowsTrouble(t *testing.T) {
 		assert.Equal(t, []string{"No scheduler runs these flows now."}, trouble)
 	})
 }
+
+// program.md, dashboard: the day, also one that is to come.
+func TestNextBeginsWhereItIsAskedTo(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Cron("cron", "0 */2 * * *", job(ok)))
+		require.NoError(t, s.Cron("few", "0 * * * *", job(ok), pawl.WithLimit(30)))
+		require.NoError(t, s.Every("every", time.Hour, job(ok)))
+		require.NoError(t, s.Every("rate", time.Hour, job(ok), pawl.WithFixedRate()))
+		require.NoError(t, s.Manual("manual", job(ok)))
+		require.NoError(t, s.Once("once", at("12:00:00"), job(ok)))
+		r := start(t, s)
+		time.Sleep(90 * time.Minute)
+		require.NoError(t, r.Pause(t.Context(), "rate", "why not"))
+		for name, v := range views(t, r, db) {
+			for _, f := range r.List() {
+				all, err := v.Next(f, time.Time{}, 100)
+				require.NoError(t, err)
+				direct, err := r.Next(f.ID, 100)
+				require.NoError(t, err)
+				assert.Equal(t, direct, all)
+				for _, from := range []time.Time{at("01:00:00"), at("02:00:00"), at("12:00:00"), at("12:00:01"), at("23:59:59")} {
+					want := slices.DeleteFunc(slices.Clone(all), func(i pawl.Instant) bool { return i.At.Before(from) })
+					got, err := v.Next(f, from, len(want))
+					require.NoError(t, err)
+					assert.Len(t, got, len(want), "%s of %s from %s", f.ID, name, from)
+					for i := range got {
+						assert.Equal(t, want[i].At, got[i].At)
+						assert.Equal(t, want[i].Held, got[i].Held)
+					}
+				}
+			}
+		}
+		stop(t, r, db)
+	})
+}

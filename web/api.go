@@ -151,7 +151,7 @@ func (d *dashboard) apiNext(w http.ResponseWriter, r *http.Request) error {
 	}
 	var entries []entry
 	for _, f := range soonest(flows, int(n)) {
-		coming, err := d.view.Next(f, int(n))
+		coming, err := d.view.Next(f, time.Time{}, int(n))
 		if err != nil {
 			return err
 		}

@@ -48,8 +48,10 @@ type skipped struct {
 }
 
 const (
-	dayFlows   = 30 // per page
-	dayRuns    = 400
+	dayFlows   = 30     // per page
+	dayRuns    = 250    // of each flow
+	dayBusy    = 1500   // of one that has more, as far as
+	dayBudget  = 10_000 // runs in all allow it
 	dayNext    = 100
 	daySkipped = 100
 )
@@ -64,7 +66,7 @@ func (d *dashboard) day(w http.ResponseWriter, r *http.Request) error {
 	if err := p.choose(q); err != nil {
 		return err
 	}
-	all, err := d.view.Flows(ctx)
+	all, err := d.list(ctx, base.Seq)
 	if err != nil {
 		return err
 	}
@@ -102,7 +104,7 @@ func (p *dayPage) choose(q url.Values) error {
 // fill reads and draws the day of some flows.
 func (d *dashboard) fill(ctx context.Context, p *dayPage, flows []pawl.FlowInfo) error {
 	s, names := p.Stretch, ids(flows)
-	runs, err := d.view.Window(ctx, pawl.WindowQuery{Flows: names, From: s.From, To: s.To, Limit: dayRuns})
+	runs, full, err := d.dayRuns(ctx, s, names)
 	if err != nil {
 		return err
 	}
@@ -115,14 +117,39 @@ func (d *dashboard) fill(ctx context.Context, p *dayPage, flows []pawl.FlowInfo)
 		byFlow[o.FlowID] = append(byFlow[o.FlowID], o)
 	}
 	for _, f := range flows {
-		k := known{Flow: f, Runs: runs[f.ID], Full: len(runs[f.ID]) == dayRuns, Occurrences: byFlow[f.ID]}
+		k := known{Flow: f, Runs: runs[f.ID], Full: full[f.ID], Occurrences: byFlow[f.ID]}
 		if s.To.After(s.Now) {
-			k.Next, k.More = d.next(f, dayNext)
+			k.Next, k.More = d.next(f, s.From, dayNext)
 		}
 		p.Rows = append(p.Rows, dayRow{f.ID, stateOf(f), s.lane(k), k.counts(s), k.Full})
 	}
 	p.list(flows, occurrences)
 	return nil
+}
+
+// dayRuns reads the runs of a day, and tells of which flows there may be more.
+func (d *dashboard) dayRuns(ctx context.Context, s stretch, flows []string) (runs map[string][]pawl.RunInfo, full map[string]bool, err error) {
+	q := pawl.WindowQuery{Flows: flows, From: s.From, To: s.To, Limit: dayRuns}
+	if runs, err = d.view.Window(ctx, q); err != nil {
+		return nil, nil, err
+	}
+	q.Flows, full = nil, map[string]bool{}
+	room := dayBudget
+	for id, list := range runs {
+		room -= len(list)
+		if len(list) == q.Limit {
+			q.Flows, full[id] = append(q.Flows, id), true
+		}
+	}
+	if len(full) == 0 || room/len(full) <= q.Limit {
+		return runs, full, nil
+	}
+	q.Limit = min(room/len(full), dayBusy)
+	more, err := d.view.Window(ctx, q)
+	for id, list := range more {
+		runs[id], full[id] = list, len(list) == q.Limit
+	}
+	return runs, full, err
 }
 
 // list tells in words what was not run, first what is held back still.
@@ -133,7 +160,7 @@ func (p *dayPage) list(flows []pawl.FlowInfo, occurrences []pawl.Occurrence) {
 			p.Skipped = append(p.Skipped, skipped{ID: f.ID, When: "since " + s.near(f.Held), Why: s.holding(f)})
 		}
 	}
-	for _, o := range occurrences {
+	for _, o := range alike(occurrences) {
 		if len(p.Skipped) == daySkipped {
 			p.More = true
 			return
@@ -147,4 +174,28 @@ func (p *dayPage) list(flows []pawl.FlowInfo, occurrences []pawl.Occurrence) {
 		}
 		p.Skipped = append(p.Skipped, k)
 	}
+}
+
+// alike puts together what happened to a flow again and again, for the same reason. It
+// takes the newest first, and the newest of a kind gives it its place and its run.
+func alike(occurrences []pawl.Occurrence) (list []pawl.Occurrence) {
+	type kind struct {
+		flow, reason string
+		verdict      pawl.VerdictKind
+	}
+	places := map[kind]int{}
+	for _, o := range occurrences {
+		k := kind{o.FlowID, o.Reason, o.Verdict}
+		i, ok := places[k]
+		if !ok {
+			places[k] = len(list)
+			list = append(list, o)
+			continue
+		}
+		list[i].Count += o.Count
+		if o.First.Before(list[i].First) {
+			list[i].First = o.First
+		}
+	}
+	return list
 }

@@ -34,6 +34,7 @@ type flowPage struct {
 	Durations   *durations
 	Stairs      *stairs
 	Coming      []coming
+	Holding     string // what holds all of them back
 	Transitions []step
 	MoreSteps   string // address of older ones
 	List        []runRow
@@ -184,11 +185,12 @@ func (d *dashboard) past(r *http.Request, f pawl.FlowInfo, p *flowPage) (err err
 	if k.Occurrences, err = d.view.Occurrences(ctx, []string{f.ID}, p.Stretch.From, p.Stretch.To, 500); err != nil {
 		return err
 	}
-	k.Next, k.More = d.next(f, 200)
+	k.Next, k.More = d.next(f, time.Time{}, 200)
 	p.Lane = p.Stretch.lane(k)
 	for _, i := range k.Next[:min(len(k.Next), listedNext)] {
 		p.Coming = append(p.Coming, coming{p.Clock.At(i.At), printable(i.Held), i.Estimate})
 	}
+	p.hold()
 	newest, err := d.view.Window(ctx, pawl.WindowQuery{Flows: []string{f.ID}, Limit: durationRuns})
 	if err != nil {
 		return err
@@ -201,12 +203,24 @@ func (d *dashboard) past(r *http.Request, f pawl.FlowInfo, p *flowPage) (err err
 	return d.listSteps(ctx, q, f, p)
 }
 
+// hold says once what holds back all that is to come.
+func (p *flowPage) hold() {
+	for _, c := range p.Coming {
+		if c.Held == "" || c.Held != p.Coming[0].Held {
+			return
+		}
+	}
+	for i := range p.Coming {
+		p.Holding, p.Coming[i].Held = p.Coming[i].Held, ""
+	}
+}
+
 // next is the instants ahead. A schedule that cannot be read has none.
-func (d *dashboard) next(f pawl.FlowInfo, n int) (list []pawl.Instant, more bool) {
+func (d *dashboard) next(f pawl.FlowInfo, from time.Time, n int) (list []pawl.Instant, more bool) {
 	if !f.Registered {
 		return nil, false
 	}
-	list, err := d.view.Next(f, n)
+	list, err := d.view.Next(f, from, n)
 	return list, err == nil && len(list) == n
 }
 

@@ -76,7 +76,7 @@ func (d *dashboard) flows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := d.view.Flows(r.Context())
+	all, err := d.list(r.Context(), base.Seq)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,17 @@ func (s stretch) NowX() string {
 	return percent(s.place(s.Now))
 }
 
+// edge is at which edge the text of a mark would be cut off.
+func (s stretch) edge(t time.Time) string {
+	switch x := s.place(t); {
+	case x < 5:
+		return "left"
+	case x > 95:
+		return "right"
+	}
+	return ""
+}
+
 // Zone is the name of the zone, as it is in the middle.
 func (s stretch) Zone() string {
 	name, _ := s.From.Add(s.To.Sub(s.From) / 2).In(s.zone).Zone()
@@ -60,6 +71,7 @@ func percent(x float64) string { return fmt.Sprintf("%.2f%%", x) }
 type hour struct {
 	X, Text string
 	Major   bool
+	Edge    string // left or right, if it is near one
 }
 
 // Hours are the marks at full hours, with a text at every third.
@@ -68,7 +80,7 @@ func (s stretch) Hours() (list []hour) {
 		if t.Before(s.From) {
 			continue
 		}
-		h := hour{X: percent(s.place(t)), Major: t.In(s.zone).Hour()%6 == 0}
+		h := hour{X: percent(s.place(t)), Major: t.In(s.zone).Hour()%6 == 0, Edge: s.edge(t)}
 		if t.In(s.zone).Hour()%3 == 0 {
 			h.Text = t.In(s.zone).Format("15:04")
 		}
@@ -80,6 +92,9 @@ func (s stretch) Hours() (list []hour) {
 func (s stretch) tick(kind string, from, to time.Time, height int, text string) tick {
 	x, end := s.place(from), s.place(to)
 	width := max(end-x, thinnest)
+	if kind == "ghost" && width == thinnest {
+		kind = "ghost thin"
+	}
 	return tick{X: percent(min(x, 100-width)), W: percent(width), Y: laneHeight - 4 - height, H: height, Kind: kind, Text: text}
 }
 
@@ -100,12 +115,21 @@ func (s stretch) lane(k known) lane {
 	l.Ticks = append(l.Ticks, s.held(k.Flow)...)
 	for _, o := range k.Occurrences {
 		text := fmt.Sprintf("%s, %s", s.instants(o.First, o.Last, o.Count), verdict(o))
-		l.Ticks = append(l.Ticks, s.tick("ghost", o.First, o.Last, 12, text))
+		l.Ticks = append(l.Ticks, s.ghost(o, text))
 	}
 	l.Ticks = append(l.Ticks, s.coming(k)...)
 	l.Ticks = append(l.Ticks, s.ran(k.Runs)...)
 	l.Label = k.summary(s)
 	return l
+}
+
+// ghost is what was not run. Where a run was in the way it stands above that.
+func (s stretch) ghost(o pawl.Occurrence, text string) tick {
+	t := s.tick("ghost", o.First, o.Last, 12, text)
+	if o.Verdict == pawl.VerdictOverlap {
+		t.Y, t.H = 1, 6
+	}
+	return t
 }
 
 // ran is the runs, the oldest first, those that failed on top; what lies too close to

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -14,7 +15,7 @@ type Option func(*dashboard)
 // pause, resume or cancel; those that are refused have no button either. Default: all
 // may do all.
 func WithAuthorize(judge func(r *http.Request, action string) error) Option {
-	return func(d *dashboard) { d.authorize = judge }
+	return func(d *dashboard) { d.authorize, d.judged = judge, true }
 }
 
 // WithToken asks for a token: as the password of any user name (HTTP basic
@@ -43,3 +44,8 @@ func WithName(name string) Option { return func(d *dashboard) { d.name = name } 
 // WithContext ends the streams of open pages when ctx ends. http.Server.Shutdown waits
 // for them, so an app that uses it gives a context here that ends before.
 func WithContext(ctx context.Context) Option { return func(d *dashboard) { d.ctx = ctx } }
+
+// WithMount serves h at one more path, such as "metrics", to those who may read.
+func WithMount(path string, h http.Handler) Option {
+	return func(d *dashboard) { d.mounts[strings.Trim(path, "/")] = h }
+}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl"
 )
 
 // page is what every page has.
@@ -36,6 +39,21 @@ func (d *dashboard) fresh(ctx context.Context, title, tab string) (p page, err e
 	}
 	p.Trouble, err = d.view.Trouble(ctx)
 	return p, err
+}
+
+// list is every flow. What was read is used again while nothing was committed: reading
+// ten thousand from a database takes a tenth of a second. The caller may change it.
+func (d *dashboard) list(ctx context.Context, seq int64) ([]pawl.FlowInfo, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.seq != seq || d.listed == nil {
+		flows, err := d.view.Flows(ctx)
+		if err != nil {
+			return nil, err
+		}
+		d.seq, d.listed = seq, flows
+	}
+	return slices.Clone(d.listed), nil
 }
 
 // render writes a page when all of it is there.

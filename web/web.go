@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"iter"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -34,17 +35,19 @@ type Source interface {
 //
 // It has no resources of its own to close. Its streams end with their requests, with
 // the source, and with the context of [WithContext].
-func Handler(s Source, opts ...Option) http.Handler {
+func Handler(s Source, opts ...Option) http.Handler { return newDashboard(s, opts...).guarded() }
+
+func newDashboard(s Source, opts ...Option) *dashboard {
 	d := &dashboard{
 		source: s, view: s.View(), name: "Pawl", zone: time.Local, ctx: context.Background(),
-		authorize: func(*http.Request, string) error { return nil },
+		authorize: func(*http.Request, string) error { return nil }, mounts: map[string]http.Handler{},
 	}
 	for _, o := range opts {
 		o(d)
 	}
 	d.live = newHub(d.ctx, s)
 	d.pages = parsePages()
-	return d.guarded()
+	return d
 }
 
 // dashboard is the handler and what it was told.
@@ -55,11 +58,17 @@ type dashboard struct {
 	zone      *time.Location
 	ctx       context.Context
 	authorize func(r *http.Request, action string) error
+	judged    bool // somebody else authorizes
 	token     string
 	hosts     []string
 	readOnly  bool
+	mounts    map[string]http.Handler
 	live      *hub
 	pages     map[string]*template.Template
+
+	mu     sync.Mutex
+	listed []pawl.FlowInfo // every flow, as of the transition seq
+	seq    int64
 }
 
 // A handle answers a request, or returns why it does not.
@@ -97,6 +106,12 @@ func (d *dashboard) route(path string) handle {
 		return d.apiTransitions
 	case "api/occurrences":
 		return d.apiOccurrences
+	}
+	if h, ok := d.mounts[path]; ok {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			h.ServeHTTP(w, r)
+			return nil
+		}
 	}
 	return nil
 }

@@ -19,22 +19,24 @@ import (
 
 // history makes a database as a shop leaves it behind that has run for two days: the
 // real scheduler runs its flows on virtual time, and what it wrote is moved by whole days
-// so that it ends about now.
-func history(t *testing.T) (db string) {
+// so that it ends about now. Since some time before that its warehouse is out of reach.
+func history(t *testing.T) (db string, broken time.Time) {
 	t.Helper()
 	db = filepath.Join(t.TempDir(), "shop.db")
 	now := time.Now().UTC()
 	midnight := now.Truncate(24 * time.Hour)
+	by := midnight.Sub(time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC))
+	broken = now.Add(-50 * time.Minute)
 	synctest.Test(t, func(t *testing.T) {
-		r, err := shop(db).Start(t.Context())
+		r, err := shop(db, broken.Add(-by)).Start(t.Context())
 		require.NoError(t, err)
 		operate(t, r, 24*time.Hour+now.Sub(midnight))
 		if err := r.Stop(context.Background()); err != nil {
 			require.ErrorIs(t, err, pawl.ErrStopTimeout) // of those that are at work
 		}
 	})
-	shift(t, db, midnight.Sub(time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC)))
-	return db
+	shift(t, db, by)
+	return db, broken
 }
 
 // operate lets two days pass, in which somebody does something now and then.
@@ -43,15 +45,16 @@ func operate(t *testing.T, r *pawl.Runner, length time.Duration) {
 	time.Sleep(3 * time.Hour)
 	require.NoError(t, r.Pause(t.Context(), "newsletter", "waiting for the new template, back on Monday"))
 	for range 3 {
-		time.Sleep(5 * time.Hour)
+		time.Sleep(11 * time.Hour)
 		_, err := r.Trigger(t.Context(), "reindex products", pawl.WithInput(map[string]any{"full": true, "shard": 3}))
 		require.NoError(t, err)
 	}
 	time.Sleep(time.Until(end))
 }
 
-// shop is the flows of a shop, whose jobs only take their time.
-func shop(db string) *pawl.Scheduler {
+// shop is the flows of a shop, whose jobs only take their time. From broken on one of them
+// fails.
+func shop(db string, broken time.Time) *pawl.Scheduler {
 	s := pawl.NewScheduler(db, pawl.WithLogger(slog.New(slog.DiscardHandler)), pawl.WithInboxPoll(0), pawl.WithStopTimeout(time.Millisecond))
 	// work takes about so long, a different time for each run, and fails now and then.
 	work := func(about time.Duration, fails func(n int64) error) pawl.Job {
@@ -103,11 +106,11 @@ func shop(db string) *pawl.Scheduler {
 	must(s.Every("mail queue", time.Minute, work(3*time.Second, never), pawl.WithAligned()))
 	must(s.Cron("cleanup carts", "20 * * * *", work(50*time.Second, never)))
 	must(s.Every("warehouse/stock levels", 10*time.Minute, work(95*time.Second, func(n int64) error {
-		if n > 176 {
-			return fmt.Errorf("dial tcp 10.0.4.17:5432: connect: connection refused (attempt by run %d)", n)
+		if time.Now().After(broken) {
+			return errors.New("dial tcp 10.0.4.17:5432: connect: connection refused")
 		}
 		return nil
-	}), backoff(8*time.Minute, 6)))
+	}), backoff(4*time.Minute, 6)))
 	must(s.Cron("thumbnails", "*/10 * * * *", work(9*time.Minute, every(9, "out of disk space on /var/cache/thumbs"))))
 	must(s.Cron("price import", "5,35 * * * *", work(24*time.Second, never), pawl.WithRetry(2, pawl.BackoffPolicy{Initial: 20 * time.Second})))
 	must(s.Manual("reindex products", work(20*time.Minute, never), pawl.WithOverlap(pawl.OverlapBuffer(10))))

@@ -2,36 +2,18 @@ package browsertest
 
 import (
 	"context"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/web"
 )
-
-// serve starts the shop on a database and its dashboard, under a prefix.
-func serve(t *testing.T, db string, opts ...web.Option) (url string) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	r, err := shop(db).Start(ctx)
-	require.NoError(t, err)
-	mux := http.NewServeMux()
-	mux.Handle("/jobs/", http.StripPrefix("/jobs", web.Handler(r, append(opts, web.WithContext(ctx))...)))
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		cancel()
-		server.Close()
-		_ = r.Wait() // runs outlast the stop window
-	})
-	return server.URL + "/jobs/"
-}
 
 // browser starts Chromium.
 func browser(t *testing.T) context.Context {
@@ -45,18 +27,44 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// TestShots writes pictures of every page into the folder PAWL_SHOTS.
-func TestShots(t *testing.T) {
+// openShop opens the dashboard of a shop that has run for two days.
+func openShop(t *testing.T) *tab {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r, err := shop(history(t)).Start(ctx)
+	require.NoError(t, err)
+	server := httptest.NewServer(web.Handler(r, web.WithContext(ctx)))
+	t.Cleanup(func() {
+		cancel()
+		server.Close()
+		_ = r.Wait() // some run longer than it waits
+	})
+	b := &tab{t: t, base: server.URL + "/", runner: r, ctx: browser(t)}
+	require.NoError(t, chromedp.Listen(b.ctx, b.heard))
+	return b
+}
+
+// see sets how a page is looked at: the width, and the theme.
+func (b *tab) see(width, height int64, theme string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
+	})
+	require.NoError(b.t, err)
+	b.do(chromedp.EmulateViewport(width, height))
+}
+
+// TestPagesOfABusyShop looks at every page of a history in which all happened that can, at
+// two widths and in both themes. With a folder in PAWL_SHOTS it leaves the pictures there.
+func TestPagesOfABusyShop(t *testing.T) {
 	folder := os.Getenv("PAWL_SHOTS")
 	if folder == "" {
-		t.Skip("make shots sets PAWL_SHOTS")
+		folder = t.TempDir()
 	}
 	require.NoError(t, os.MkdirAll(folder, 0o755))
-	base := serve(t, history(t))
-	ctx := browser(t)
-	time.Sleep(1500 * time.Millisecond)
+	b := openShop(t)
 	for _, shot := range []struct{ name, path string }{
-		{"flows", "./"},
+		{"flows", ""},
 		{"flow", "flow?id=invoices%2Fsend"},
 		{"flow-tripped", "flow?id=exchange+rates"},
 		{"flow-backoff", "flow?id=warehouse%2Fstock+levels"},
@@ -65,23 +73,19 @@ func TestShots(t *testing.T) {
 		{"confirm", "confirm?do=pause&id=sync+orders"},
 	} {
 		for _, theme := range []string{"light", "dark"} {
-			for _, width := range []int64{1280, 400} {
-				if path, found := os.LookupEnv("PAWL_SHOT"); found && path != shot.name {
-					continue
+			for size, width := range map[string]int64{"wide": 1280, "narrow": 400} {
+				b.see(width, 800, theme)
+				b.open(shot.path)
+				if shot.name != "confirm" {
+					b.until(`!!document.querySelector("#stream.on")`)
 				}
-				_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-					Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
-				})
+				assert.LessOrEqual(t, ask[int64](b, `document.documentElement.scrollWidth`), width, "%s %s", shot.name, size)
+				b.see(width, min(ask[int64](b, `document.documentElement.scrollHeight`), 1600), theme)
+				png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 				require.NoError(t, err)
-				require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, 800), chromedp.Navigate(base+shot.path)))
-				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-				require.NoError(t, err)
-				size := "wide"
-				if width == 400 {
-					size = "narrow"
-				}
 				require.NoError(t, os.WriteFile(filepath.Join(folder, shot.name+"-"+size+"-"+theme+".png"), png, 0o644))
 			}
 		}
 	}
+	b.clean()
 }

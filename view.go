@@ -122,6 +122,16 @@ func (v View) Transitions(ctx context.Context, q TransitionsQuery) (list []Trans
 	return list, err
 }
 
+// After reads the first n transitions after one, of every flow and in the order of Seq.
+// [Runner.Transitions] waits for more of them.
+func (v View) After(ctx context.Context, seq int64, n int) (list []Transition, err error) {
+	err = v.read(ctx, "transitions", func() error {
+		list, err = v.reader.Transitions(ctx, seq, n)
+		return err
+	})
+	return list, err
+}
+
 // LastSeq is the number of the newest transition, and 0 before the first.
 func (v View) LastSeq(ctx context.Context) (seq int64, err error) {
 	err = v.read(ctx, "last transition", func() error {

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -176,12 +177,13 @@ func (d *dashboard) act(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), actLimit)
 	defer cancel()
-	run, err := deed.do(ctx, d.source, a)
-	if err != nil {
-		return d.ask(w, statusOf(err), deed, a, err.Error())
-	}
 	q := url.Values{"id": {a.id}, "did": {deed.Verb}}
-	if run != 0 {
+	switch run, err := deed.do(ctx, d.source, a); {
+	case errors.Is(err, pawl.ErrQueued):
+		q.Set("queued", "yes")
+	case err != nil:
+		return d.ask(w, statusOf(err), deed, a, err.Error())
+	case run != 0:
 		q.Set("run", strconv.FormatInt(run, 10))
 	}
 	w.Header().Set("Location", "flow?"+q.Encode()) // relative, as http.Redirect would not leave it
@@ -200,6 +202,9 @@ func noticeOf(q url.Values, id string) *notice {
 	deed, err := deedOf(q.Get("did"))
 	if err != nil {
 		return nil
+	}
+	if q.Has("queued") {
+		return &notice{Text: deed.Word + " was left in the inbox, for the next start of a scheduler."}
 	}
 	n := notice{Text: deed.Done}
 	if run, err := strconv.ParseInt(q.Get("run"), 10, 64); err == nil && run > 0 {

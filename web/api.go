@@ -1,7 +1,7 @@
 package web
 
 import (
-	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -14,7 +14,11 @@ import (
 
 // The API answers with the objects of the program's -o json.
 
-const apiLimit = 1000 // objects of an answer
+const (
+	apiLimit = 1000 // objects of an answer
+	apiRuns  = 200  // runs: each may bring its input and output
+	apiNext  = 100  // instants of all flows
+)
 
 func answer(w http.ResponseWriter, v any) error {
 	text, err := json.Marshal(v)
@@ -64,7 +68,7 @@ func (d *dashboard) apiFlows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if search := r.URL.Query().Get("q"); search != "" {
+	if search := searchOf(r.URL.Query()); search != "" {
 		flows = slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool { return !matches(f, search) })
 	}
 	return list(w, flows)
@@ -81,7 +85,7 @@ func (d *dashboard) apiFlow(w http.ResponseWriter, r *http.Request) error {
 func (d *dashboard) apiRuns(w http.ResponseWriter, r *http.Request) error {
 	values := r.URL.Query()
 	q := pawl.RunsQuery{Flow: values.Get("id"), Status: pawl.RunStatus(values.Get("status"))}
-	limit, err := number(values, "limit", 100, apiLimit)
+	limit, err := number(values, "limit", 100, apiRuns)
 	if err != nil {
 		return err
 	}
@@ -134,23 +138,20 @@ type entry struct {
 
 func (d *dashboard) apiNext(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	n, err := number(q, "n", 10, apiLimit)
+	most := int64(apiNext)
+	if q.Get("id") != "" {
+		most = apiLimit
+	}
+	n, err := number(q, "n", 10, most)
 	if err != nil {
 		return err
 	}
-	flows, err := d.view.Flows(r.Context())
+	flows, err := d.soonest(r.Context(), q.Get("id"), int(n))
 	if err != nil {
 		return err
-	}
-	if id := q.Get("id"); id != "" {
-		f, err := d.known(r.Context(), id)
-		if err != nil {
-			return err
-		}
-		flows = []pawl.FlowInfo{f}
 	}
 	var entries []entry
-	for _, f := range soonest(flows, int(n)) {
+	for _, f := range flows {
 		coming, err := d.view.Next(f, time.Time{}, int(n))
 		if err != nil {
 			return err
@@ -163,21 +164,29 @@ func (d *dashboard) apiNext(w http.ResponseWriter, r *http.Request) error {
 	return list(w, entries[:min(len(entries), int(n))])
 }
 
-// soonest is the flows that the next n instants of all can be of: those n whose own
-// next come first, and those whose next is not known from their state.
-func soonest(flows []pawl.FlowInfo, n int) (some []pawl.FlowInfo) {
-	var dated []pawl.FlowInfo
-	for _, f := range flows {
-		switch {
-		case !f.Registered && len(flows) > 1, f.Kind == "manual":
-		case f.NextRun.IsZero() || !f.Held.IsZero():
-			some = append(some, f)
-		default:
-			dated = append(dated, f)
-		}
+// soonest is the flow that is named, or else the n flows whose own next instants come
+// first: the next n of all are among theirs.
+func (d *dashboard) soonest(ctx context.Context, id string, n int) (flows []pawl.FlowInfo, err error) {
+	if id != "" {
+		f, err := d.known(ctx, id)
+		return []pawl.FlowInfo{f}, err
 	}
-	slices.SortStableFunc(dated, func(a, b pawl.FlowInfo) int { return cmp.Compare(a.NextRun.UnixMilli(), b.NextRun.UnixMilli()) })
-	return append(some, dated[:min(len(dated), n)]...)
+	if flows, err = d.view.Flows(ctx); err != nil {
+		return nil, err
+	}
+	first := map[string]time.Time{}
+	flows = slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool {
+		at := f.NextRun
+		if at.IsZero() || !f.Held.IsZero() { // it is to be reckoned
+			if next, _ := d.next(f, time.Time{}, 1); len(next) > 0 {
+				at = next[0].At
+			}
+		}
+		first[f.ID] = at
+		return !f.Registered || at.IsZero()
+	})
+	slices.SortStableFunc(flows, func(a, b pawl.FlowInfo) int { return first[a.ID].Compare(first[b.ID]) })
+	return flows[:min(len(flows), n)], nil
 }
 
 func (d *dashboard) apiWhy(w http.ResponseWriter, r *http.Request) error {

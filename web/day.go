@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -62,7 +61,7 @@ func (d *dashboard) day(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := dayPage{page: base, Search: strings.TrimSpace(q.Get("q"))}
+	p := dayPage{page: base, Search: searchOf(q)}
 	if err := p.choose(q); err != nil {
 		return err
 	}

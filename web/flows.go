@@ -97,7 +97,7 @@ func (d *dashboard) flows(w http.ResponseWriter, r *http.Request) error {
 // choose is the flows that a query asks for, in the order that it asks for, and how
 // else it could be asked.
 func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) []pawl.FlowInfo {
-	p.Search, p.State, p.Sort = strings.TrimSpace(q.Get("q")), q.Get("state"), q.Get("sort")
+	p.Search, p.State, p.Sort = searchOf(q), q.Get("state"), q.Get("sort")
 	named := slices.DeleteFunc(all, func(f pawl.FlowInfo) bool { return !matches(f, p.Search) })
 	found := named
 	for _, filter := range filters {
@@ -122,6 +122,14 @@ func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) []pawl.FlowInfo {
 		})
 	}
 	return found
+}
+
+const longestSearch = 200 // bytes
+
+// searchOf is what a query searches for, within bounds.
+func searchOf(q url.Values) string {
+	text := strings.TrimSpace(q.Get("q"))
+	return strings.ToValidUTF8(text[:min(len(text), longestSearch)], "")
 }
 
 // matches says whether a flow has all words of a search in its id, its schedule, its

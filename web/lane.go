@@ -76,7 +76,9 @@ type hour struct {
 
 // Hours are the marks at full hours, with a text at every third.
 func (s stretch) Hours() (list []hour) {
-	for t := s.From.Truncate(time.Hour); t.Before(s.To); t = t.Add(time.Hour) {
+	first := s.From.In(s.zone)
+	first = first.Add(-time.Duration(first.Minute()) * time.Minute).Truncate(time.Minute)
+	for t := first; t.Before(s.To); t = t.Add(time.Hour) {
 		if t.Before(s.From) {
 			continue
 		}

@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/pawl-go/pawl"
 )
 
 const (
 	hubPause   = 250 * time.Millisecond // between two looks while much happens
+	hubRead    = 500                    // transitions at a look; more are skipped
 	hubFlows   = 100                    // that a message names; more are all
 	hubStreams = 200                    // at once
 	heartbeat  = 15 * time.Second
@@ -30,6 +34,7 @@ type news struct {
 type hub struct {
 	ctx    context.Context
 	source Source
+	view   pawl.View
 
 	mu      sync.Mutex
 	streams map[chan news]bool // of capacity 1: the hub replaces what was not read
@@ -37,7 +42,7 @@ type hub struct {
 }
 
 func newHub(ctx context.Context, s Source) *hub {
-	return &hub{ctx: ctx, source: s, streams: map[chan news]bool{}}
+	return &hub{ctx: ctx, source: s, view: s.View(), streams: map[chan news]bool{}}
 }
 
 // join adds a stream that knows what was up to a transition. False: there are too many.
@@ -88,28 +93,31 @@ func (h *hub) follow(ctx context.Context, seq int64) {
 
 // await waits for the next transition, and tells of it and those there are by then.
 func (h *hub) await(ctx context.Context, after int64) (n news, err error) {
-	flows := map[string]bool{}
-	for t, err := range h.source.Transitions(ctx, after) {
+	for _, err := range h.source.Transitions(ctx, after) {
 		if err != nil {
 			return n, err
 		}
-		if n.Seq == 0 {
-			if n.Seq, err = h.source.View().LastSeq(ctx); err != nil {
-				return n, err
-			}
-		}
-		flows[t.FlowID] = true
-		if t.Seq >= n.Seq {
-			break
-		}
-		if len(flows) > hubFlows || t.Seq > after+10*hubFlows {
-			return n, nil
+		break
+	}
+	list, err := h.view.After(ctx, after, hubRead)
+	if err != nil {
+		return n, err
+	}
+	if len(list) == hubRead {
+		n.Seq, err = h.view.LastSeq(ctx)
+		return n, err
+	}
+	n.Seq = after
+	for _, t := range list {
+		n.Seq = t.Seq
+		if !slices.Contains(n.Flows, t.FlowID) {
+			n.Flows = append(n.Flows, t.FlowID)
 		}
 	}
-	for id := range flows {
-		n.Flows = append(n.Flows, id)
+	if len(n.Flows) > hubFlows {
+		n.Flows = nil
 	}
-	return n, ctx.Err()
+	return n, nil
 }
 
 func (h *hub) tell(n news) {

@@ -41,17 +41,20 @@ func (d *dashboard) fresh(ctx context.Context, title, tab string) (p page, err e
 	return p, err
 }
 
-// list is every flow. What was read is used again while nothing was committed: reading
-// ten thousand from a database takes a tenth of a second. The caller may change it.
+const listAge = 2 * time.Second
+
+// list is every flow. What was read is used again for a while, as long as nothing is
+// committed: reading ten thousand takes a client a tenth of a second. The caller may
+// change what it gets.
 func (d *dashboard) list(ctx context.Context, seq int64) ([]pawl.FlowInfo, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.seq != seq || d.listed == nil {
+	if now := time.Now(); d.seq != seq || now.Sub(d.listedAt) > listAge {
 		flows, err := d.view.Flows(ctx)
 		if err != nil {
 			return nil, err
 		}
-		d.seq, d.listed = seq, flows
+		d.seq, d.listedAt, d.listed = seq, now, flows
 	}
 	return slices.Clone(d.listed), nil
 }

@@ -132,7 +132,7 @@ func TestUnknownFlowsAndRunsAreNotFound(t *testing.T) {
 			"/api/runs?id=b", "/api/next?id=b", "/api/why?id=b&at=2000-01-01T00:00:00Z", "/api/transitions?id=b", "/api/occurrences?id=b"} {
 			assert.Equal(t, http.StatusNotFound, get(h, target).Code, target)
 		}
-		for _, target := range []string{"/day?date=yesterday", "/api/runs?limit=x", "/api/runs?limit=99999", "/api/runs?limit=-1", "/api/runs?status=sad", "/api/runs?before=3",
+		for _, target := range []string{"/day?date=yesterday", "/api/runs?limit=x", "/api/runs?limit=201", "/api/next?n=101", "/api/runs?limit=-1", "/api/runs?status=sad", "/api/runs?before=3",
 			"/api/runs?since=today", "/api/why?id=a", "/api/why?id=a&at=x", "/api/next?n=0", "/api/transitions?id=a&before=x", "/api/occurrences?id=a&from=x"} {
 			assert.Equal(t, http.StatusBadRequest, get(h, target).Code, target)
 		}
@@ -328,5 +328,8 @@ func TestDashboardOfAClientDoesTheSame(t *testing.T) {
 		has(t, page(t, h, "/"), "No scheduler runs these flows now.")
 		assert.Equal(t, http.StatusServiceUnavailable, get(h, "/readyz").Code)
 		assert.Equal(t, http.StatusServiceUnavailable, post(h, url.Values{"do": {"trigger"}, "id": {"a"}}).Code)
+		w := post(web.Handler(c.Queueing()), url.Values{"do": {"trigger"}, "id": {"a"}})
+		assert.Equal(t, http.StatusSeeOther, w.Code)
+		has(t, page(t, h, "/"+w.Header().Get("Location")), "Trigger was left in the inbox")
 	})
 }

@@ -25,6 +25,11 @@ type Source interface {
 	Cancel(ctx context.Context, id string, run int64, reason ...string) error
 }
 
+var (
+	_ Source = (*pawl.Runner)(nil)
+	_ Source = (*pawl.Client)(nil)
+)
+
 // Handler returns the dashboard of a source. It works under any prefix:
 //
 //	mux.Handle("/pawl/", http.StripPrefix("/pawl", web.Handler(r)))
@@ -66,9 +71,10 @@ type dashboard struct {
 	live      *hub
 	pages     map[string]*template.Template
 
-	mu     sync.Mutex
-	listed []pawl.FlowInfo // every flow, as of the transition seq
-	seq    int64
+	mu       sync.Mutex
+	listed   []pawl.FlowInfo // every flow, as of the transition seq
+	listedAt time.Time
+	seq      int64
 }
 
 // A handle answers a request, or returns why it does not.

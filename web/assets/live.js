@@ -108,6 +108,14 @@
     addEventListener("pageshow", e => { if (e.persisted) { listen(); later(); } });
   }
 
+  // That something was done is said once, not at every reload.
+  const here = new URL(location.href);
+  if (here.searchParams.has("did")) {
+    for (const key of ["did", "run", "queued"]) here.searchParams.delete(key);
+    history.replaceState(null, "", here);
+  }
+  document.getElementById("date")?.addEventListener("change", e => { if (e.target.value) e.target.form.requestSubmit(); });
+
   // Questions are asked in place, by the page that asks them without scripts.
   const dialog = document.getElementById("ask");
   document.addEventListener("click", async e => {

@@ -78,7 +78,9 @@ func (b *tab) heard(ev any) {
 	defer b.mu.Unlock()
 	switch ev := ev.(type) {
 	case *network.EventRequestWillBeSent:
-		b.requests = append(b.requests, ev.Request.URL)
+		if !strings.HasPrefix(ev.Request.URL, "data:") { // a browser's own icons
+			b.requests = append(b.requests, ev.Request.URL)
+		}
 	case *runtime.EventExceptionThrown:
 		b.trouble = append(b.trouble, "exception: "+ev.ExceptionDetails.Text)
 	case *runtime.EventConsoleAPICalled:
@@ -188,8 +190,8 @@ func TestClicksTriggerResetAndPause(t *testing.T) {
 	b.click("#do-trigger")
 	b.do(chromedp.SendKeys(chromedp.CSS("dialog[open] textarea"), `{"full": true}`))
 	b.click("dialog[open] button")
-	b.at("flow?did=trigger&id=good&run=1")
 	b.shows(".notice", "Run 1 was accepted.")
+	b.at("flow?id=good") // it is said once
 	run, err := b.runner.WaitRun(b.ctx, "good", 1)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"full": true}`, string(run.Input))
@@ -199,7 +201,7 @@ func TestClicksTriggerResetAndPause(t *testing.T) {
 	b.shows(".callout", "no such host")
 	b.click("#do-reset")
 	b.do(chromedp.SendKeys(chromedp.CSS("dialog[open] input[name=reason]"), "the cable was out\r"))
-	b.at("flow?did=reset&id=bad")
+	b.shows(".notice", "It was reset.")
 	assert.Equal(t, pawl.StatusIdle, b.status("bad").Status)
 	b.shows("#steps", "the cable was out")
 
@@ -304,7 +306,8 @@ func TestKeysAreEnough(t *testing.T) {
 	b.do(chromedp.KeyEvent("\r"))
 	b.until(`document.activeElement.name == "input"`)
 	b.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("\r"))
-	b.at("flow?did=trigger&id=good&run=1")
+	b.shows(".notice", "Run 1 was accepted.")
+	b.at("flow?id=good")
 	b.do(chromedp.KeyEvent("g"), chromedp.KeyEvent("d"))
 	b.at("day")
 	b.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"))

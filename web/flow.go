@@ -2,10 +2,7 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -44,14 +41,6 @@ type flowPage struct {
 // detail is one thing that is so of a flow.
 type detail struct{ Name, Text string }
 
-// callout is what a reader should know first; empty: nothing.
-type callout struct {
-	Kind  string
-	Title string
-	Text  string
-	Error string
-}
-
 // coming is an instant ahead.
 type coming struct {
 	At       moment
@@ -59,35 +48,8 @@ type coming struct {
 	Estimate bool
 }
 
-// step is a transition.
-type step struct {
-	At       moment
-	Event    string
-	From, To badge
-	Run      int64
-	RunURL   string
-	Note     string
-	Streak   int
-	Version  int64
-}
-
-// runRow is a line of a table of runs.
-type runRow struct {
-	Number  int64
-	URL     string
-	State   badge
-	Attempt int
-	Trigger string
-	Started moment
-	Took    string
-	Error   string
-	Cancel  string // address of the question; empty: there is nothing to cancel
-}
-
 const (
 	timelineRuns = 1500
-	listedRuns   = 20
-	listedSteps  = 20
 	listedNext   = 8
 )
 
@@ -142,33 +104,6 @@ func (p *flowPage) tell(f pawl.FlowInfo) {
 	}
 	add("Known since", p.Clock.At(f.CreatedAt).Title)
 	add("Transitions", grouped(f.Version))
-}
-
-// callout is what keeps a flow from running, or what went wrong.
-func (c clock) callout(f pawl.FlowInfo) callout {
-	switch {
-	case !f.Registered:
-		return callout{"gone", "Not registered", "The program that runs does not have this flow. Its state and history are kept.", ""}
-	case f.Status == pawl.StatusTripped:
-		return callout{"tripped", "Tripped after " + counted(int64(f.FailureStreak), "failure") + " in a row",
-			"It is not run until somebody resets it. A probe runs it once and resets it if that succeeds.", f.LastError}
-	case !f.PausedAt.IsZero():
-		text := "Its schedule is held back until it is resumed."
-		if f.PauseNote != "" {
-			text = printable(f.PauseNote)
-		}
-		return callout{"paused", "Paused " + c.relative(f.PausedAt), text, ""}
-	case f.Status == pawl.StatusBackoff:
-		return callout{"backoff", "In backoff until " + c.near(f.NextEligible),
-			counted(int64(f.FailureStreak), "failure") + " in a row. A trigger runs it at once.", f.LastError}
-	case late(f, c.Now):
-		return callout{"late", "Late: it was due " + c.relative(f.NextRun), "", ""}
-	case f.Suspect:
-		return callout{"suspect", "Suspect", "It was in flight, among others, when the process died. It runs alone until that is cleared.", ""}
-	case f.LastError != "" && f.FailureStreak > 0:
-		return callout{"failed", "Its newest run failed", "", f.LastError}
-	}
-	return callout{}
 }
 
 // past reads and draws what happened, and what will.
@@ -239,68 +174,4 @@ func rate(runs []pawl.RunInfo) string {
 		return ""
 	}
 	return decimal(float64(good*1000/ended)/10) + "%"
-}
-
-// listRuns lists a page of runs: the newest, or those before one.
-func (d *dashboard) listRuns(ctx context.Context, q url.Values, f pawl.FlowInfo, newest []pawl.RunInfo, p *flowPage, cancel bool) (err error) {
-	runs := newest
-	if before, _ := strconv.ParseInt(q.Get("before"), 10, 64); before > 0 {
-		if runs, err = d.view.Runs(ctx, pawl.RunsQuery{Flow: f.ID, Before: before, Limit: listedRuns + 1}); err != nil {
-			return err
-		}
-	}
-	if len(runs) > listedRuns {
-		runs = runs[:listedRuns]
-		p.MoreRuns = "flow?" + url.Values{"id": {f.ID}, "before": {strconv.FormatInt(runs[listedRuns-1].Number, 10)}}.Encode() + "#runs"
-	}
-	for _, r := range runs {
-		row := p.Clock.runRow(r)
-		if cancel && !r.Status.Over() {
-			row.Cancel = confirmURL("cancel", f.ID, r.Number)
-		}
-		p.List = append(p.List, row)
-	}
-	return nil
-}
-
-func (c clock) runRow(r pawl.RunInfo) runRow {
-	row := runRow{
-		Number: r.Number, URL: runURL(r.FlowID, r.Number), State: runState(r.Status), Attempt: r.Attempt, Trigger: r.Trigger,
-		Started: c.At(r.StartedAt), Error: firstLine(r.Error),
-	}
-	if d, ok := length(r, c.Now); ok {
-		row.Took = span(d)
-	}
-	return row
-}
-
-// listSteps lists a page of transitions.
-func (d *dashboard) listSteps(ctx context.Context, q url.Values, f pawl.FlowInfo, p *flowPage) error {
-	before, err := strconv.ParseInt(q.Get("version"), 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrSyntax) || before < 0 {
-		before = 0
-	}
-	list, err := d.view.Transitions(ctx, pawl.TransitionsQuery{Flow: f.ID, Before: before, Limit: listedSteps + 1})
-	if err != nil {
-		return err
-	}
-	if len(list) > listedSteps {
-		list = list[:listedSteps]
-		p.MoreSteps = "flow?" + url.Values{"id": {f.ID}, "version": {strconv.FormatInt(list[listedSteps-1].Version, 10)}}.Encode() + "#transitions"
-	}
-	for _, t := range list {
-		p.Transitions = append(p.Transitions, p.Clock.step(t))
-	}
-	return nil
-}
-
-func (c clock) step(t pawl.Transition) step {
-	s := step{
-		At: c.At(t.At), Event: t.Event, From: badge{string(t.FromStatus), string(t.FromStatus)}, To: badge{string(t.ToStatus), string(t.ToStatus)},
-		Run: t.RunNumber, Note: firstLine(t.Note), Streak: t.FailureStreak, Version: t.Version,
-	}
-	if t.RunNumber != 0 {
-		s.RunURL = runURL(t.FlowID, t.RunNumber)
-	}
-	return s
 }

@@ -28,69 +28,6 @@ const (
 	thinnest   = 0.22 // percent of a lane that the shortest run takes
 )
 
-// stretch is the time that a lane shows, and by when.
-type stretch struct {
-	clock
-	From, To time.Time
-}
-
-// place is where an instant lies, in percent; what is outside is at the edge.
-func (s stretch) place(t time.Time) float64 {
-	x := 100 * float64(t.Sub(s.From)) / float64(s.To.Sub(s.From))
-	return min(max(x, 0), 100)
-}
-
-// NowX is where now is; empty: outside.
-func (s stretch) NowX() string {
-	if s.Now.Before(s.From) || !s.Now.Before(s.To) {
-		return ""
-	}
-	return percent(s.place(s.Now))
-}
-
-// edge is at which edge the text of a mark would be cut off.
-func (s stretch) edge(t time.Time) string {
-	switch x := s.place(t); {
-	case x < 5:
-		return "left"
-	case x > 95:
-		return "right"
-	}
-	return ""
-}
-
-// Zone is the name of the zone, as it is in the middle.
-func (s stretch) Zone() string {
-	name, _ := s.From.Add(s.To.Sub(s.From) / 2).In(s.zone).Zone()
-	return name
-}
-
-func percent(x float64) string { return fmt.Sprintf("%.2f%%", x) }
-
-// hour is a mark of the axis.
-type hour struct {
-	X, Text string
-	Major   bool
-	Edge    string // left or right, if it is near one
-}
-
-// Hours are the marks at full hours, with a text at every third.
-func (s stretch) Hours() (list []hour) {
-	first := s.From.In(s.zone)
-	first = first.Add(-time.Duration(first.Minute()) * time.Minute).Truncate(time.Minute)
-	for t := first; t.Before(s.To); t = t.Add(time.Hour) {
-		if t.Before(s.From) {
-			continue
-		}
-		h := hour{X: percent(s.place(t)), Major: t.In(s.zone).Hour()%6 == 0, Edge: s.edge(t)}
-		if t.In(s.zone).Hour()%3 == 0 {
-			h.Text = t.In(s.zone).Format("15:04")
-		}
-		list = append(list, h)
-	}
-	return list
-}
-
 func (s stretch) tick(kind string, from, to time.Time, height int, text string) tick {
 	x, end := s.place(from), s.place(to)
 	width := max(end-x, thinnest)
@@ -243,41 +180,6 @@ func (s stretch) coming(k known) (list []tick) {
 		list = append(list, s.tick("next", last, s.To, 3, "and so on"))
 	}
 	return list
-}
-
-// instants is when some were.
-func (c clock) instants(first, last time.Time, count int64) string {
-	if count == 1 {
-		return c.near(first)
-	}
-	return fmt.Sprintf("%d instants from %s to %s", count, c.near(first), c.near(last))
-}
-
-// verdict is why an instant was not run.
-func verdict(o pawl.Occurrence) string {
-	text := map[pawl.VerdictKind]string{
-		pawl.VerdictCoalesced: "made up for",
-		pawl.VerdictOverlap:   "skipped",
-		pawl.VerdictBackoff:   "in backoff",
-		pawl.VerdictTripped:   "tripped",
-		pawl.VerdictPaused:    "paused",
-		pawl.VerdictMissed:    "missed",
-		pawl.VerdictGap:       "left out by the clocks",
-		pawl.VerdictFold:      "shown twice by the clocks",
-	}[o.Verdict]
-	if text == "" {
-		text = string(o.Verdict)
-	}
-	switch {
-	case o.Verdict == pawl.VerdictCoalesced && o.Run != 0:
-		text += fmt.Sprintf(" by run %d", o.Run)
-	case o.Run != 0 && o.Reason == "":
-		text += fmt.Sprintf(", run %d was in the way", o.Run)
-	}
-	if o.Reason != "" {
-		text += ": " + firstLine(o.Reason)
-	}
-	return text
 }
 
 // counts is how much a lane shows.

@@ -49,7 +49,7 @@ func stairsOf(f pawl.FlowInfo) *stairs {
 	}
 	n := stairCount(p, f.FailureStreak)
 	columns := n
-	if p.StreakLimit > 0 && p.StreakLimit <= n+1 {
+	if p.StreakLimit > 0 && p.StreakLimit <= mostStairs {
 		columns = n + 1 // the last one trips
 	}
 	low, high := math.Log(float64(p.Delay(1, 0))), math.Log(float64(p.Delay(n, 0)))
@@ -75,7 +75,7 @@ func stairsOf(f pawl.FlowInfo) *stairs {
 // they grow no more.
 func stairCount(p pawl.BackoffPolicy, streak int) int {
 	if p.StreakLimit > 0 && p.StreakLimit <= mostStairs {
-		return max(p.StreakLimit-1, 1)
+		return p.StreakLimit - 1
 	}
 	n := 1
 	for n < mostStairs && (p.Delay(n+1, 0) > p.Delay(n, 0) || n < streak || n < 3) {

@@ -150,26 +150,8 @@ func (d *dashboard) act(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", "POST")
 		return refuse(http.StatusMethodNotAllowed, "An action is posted, from its page.")
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
-	if err := r.ParseForm(); err != nil {
-		if statusOf(err) == http.StatusRequestEntityTooLarge {
-			return err
-		}
-		return refuse(http.StatusBadRequest, "This form cannot be read.")
-	}
-	deed, err := deedOf(r.PostForm.Get("do"))
-	if err == nil {
-		err = d.may(r, "read")
-	}
-	if err == nil {
-		err = d.may(r, deed.Verb)
-	}
+	deed, a, err := d.posted(w, r)
 	if err != nil {
-		return err
-	}
-	a := asked{id: r.PostForm.Get("id"), reason: strings.TrimSpace(r.PostForm.Get("reason")), input: strings.TrimSpace(r.PostForm.Get("input"))}
-	a.number, _ = strconv.ParseInt(r.PostForm.Get("number"), 10, 64) // 0 fits no run
-	if _, err := d.known(r.Context(), a.id); err != nil {
 		return err
 	}
 	if a.input != "" && !json.Valid([]byte(a.input)) {
@@ -189,6 +171,29 @@ func (d *dashboard) act(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Location", "flow?"+q.Encode()) // relative, as http.Redirect would not leave it
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// posted is what a form asks for, if that may be asked of a flow that there is.
+func (d *dashboard) posted(w http.ResponseWriter, r *http.Request) (deed deed, a asked, err error) {
+	r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+	if err := r.ParseForm(); err != nil {
+		if statusOf(err) != http.StatusRequestEntityTooLarge {
+			err = refuse(http.StatusBadRequest, "This form cannot be read.")
+		}
+		return deed, a, err
+	}
+	if deed, err = deedOf(r.PostForm.Get("do")); err != nil {
+		return deed, a, err
+	}
+	for _, action := range []string{"read", deed.Verb} {
+		if err := d.may(r, action); err != nil {
+			return deed, a, err
+		}
+	}
+	a = asked{id: r.PostForm.Get("id"), reason: strings.TrimSpace(r.PostForm.Get("reason")), input: strings.TrimSpace(r.PostForm.Get("input"))}
+	a.number, _ = strconv.ParseInt(r.PostForm.Get("number"), 10, 64) // 0 fits no run
+	_, err = d.known(r.Context(), a.id)
+	return deed, a, err
 }
 
 // notice says that something was done.

@@ -64,7 +64,7 @@ func instant(q url.Values, key string) (time.Time, error) {
 }
 
 func (d *dashboard) apiFlows(w http.ResponseWriter, r *http.Request) error {
-	flows, err := d.view.Flows(r.Context())
+	flows, err := d.all(r.Context())
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (d *dashboard) soonest(ctx context.Context, id string, n int) (flows []pawl
 		f, err := d.known(ctx, id)
 		return []pawl.FlowInfo{f}, err
 	}
-	if flows, err = d.view.Flows(ctx); err != nil {
+	if flows, err = d.all(ctx); err != nil {
 		return nil, err
 	}
 	first := map[string]time.Time{}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -49,27 +50,29 @@ type coming struct {
 }
 
 const (
-	timelineRuns = 1500
-	listedNext   = 8
+	timelineRuns   = 1500
+	timelineRanges = 500
+	timelineNext   = 200
+	listedNext     = 8
 )
 
 func (d *dashboard) flow(w http.ResponseWriter, r *http.Request) error {
+	base, err := d.fresh(r.Context(), "Flow", "flows")
+	if err != nil {
+		return err
+	}
 	f, err := d.known(r.Context(), r.URL.Query().Get("id"))
 	if err != nil {
 		return err
 	}
-	base, err := d.fresh(r.Context(), f.ID, "flows")
-	if err != nil {
-		return err
-	}
-	base.About, base.Notice = f.ID, noticeOf(r.URL.Query(), f.ID)
+	base.Title, base.About, base.Notice = f.ID, f.ID, noticeOf(r.URL.Query(), f.ID)
 	p := flowPage{page: base, ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: printable(schedule(f)), Zone: zoneOf(f)}
 	p.tell(f)
 	p.Actions = d.buttons(r, f)
-	if err := d.past(r, f, &p); err != nil {
+	p.Stairs = stairsOf(f)
+	if err := errors.Join(d.draw(r.Context(), f, &p), d.past(r, f, &p)); err != nil {
 		return err
 	}
-	p.Stairs = stairsOf(f)
 	return d.render(w, "flow", http.StatusOK, p)
 }
 
@@ -106,32 +109,35 @@ func (p *flowPage) tell(f pawl.FlowInfo) {
 	add("Transitions", grouped(f.Version))
 }
 
-// past reads and draws what happened, and what will.
-func (d *dashboard) past(r *http.Request, f pawl.FlowInfo, p *flowPage) (err error) {
-	ctx, q := r.Context(), r.URL.Query()
+// draw reads and draws the hours around now.
+func (d *dashboard) draw(ctx context.Context, f pawl.FlowInfo, p *flowPage) (err error) {
 	to := p.Clock.Now.Truncate(time.Hour).Add(2 * time.Hour)
 	p.Stretch = stretch{p.Clock, to.Add(-24 * time.Hour), to}
-	k := known{Flow: f}
 	day, err := d.view.Window(ctx, pawl.WindowQuery{Flows: []string{f.ID}, From: p.Stretch.From, Limit: timelineRuns})
 	if err != nil {
 		return err
 	}
-	k.Runs, k.Full = day[f.ID], len(day[f.ID]) == timelineRuns
-	if k.Occurrences, err = d.view.Occurrences(ctx, []string{f.ID}, p.Stretch.From, p.Stretch.To, 500); err != nil {
+	k := known{Flow: f, Runs: day[f.ID], Full: len(day[f.ID]) == timelineRuns}
+	if k.Occurrences, err = d.view.Occurrences(ctx, []string{f.ID}, p.Stretch.From, p.Stretch.To, timelineRanges); err != nil {
 		return err
 	}
-	k.Next, k.More = d.next(f, time.Time{}, 200)
+	k.Next, k.More = d.next(f, time.Time{}, timelineNext)
 	p.Lane = p.Stretch.lane(k)
 	for _, i := range k.Next[:min(len(k.Next), listedNext)] {
 		p.Coming = append(p.Coming, coming{p.Clock.At(i.At), printable(i.Held), i.Estimate})
 	}
 	p.hold()
+	return nil
+}
+
+// past reads what happened: the newest runs, and the transitions.
+func (d *dashboard) past(r *http.Request, f pawl.FlowInfo, p *flowPage) error {
+	ctx, q := r.Context(), r.URL.Query()
 	newest, err := d.view.Window(ctx, pawl.WindowQuery{Flows: []string{f.ID}, Limit: durationRuns})
 	if err != nil {
 		return err
 	}
-	p.Durations = p.Clock.durationsOf(newest[f.ID])
-	p.Rate = rate(newest[f.ID])
+	p.Durations, p.Rate = p.Clock.durationsOf(newest[f.ID]), rate(newest[f.ID])
 	if err := d.listRuns(ctx, q, f, newest[f.ID], p, d.may(r, "cancel") == nil); err != nil {
 		return err
 	}

@@ -52,21 +52,23 @@ type chip struct {
 	URL       string
 }
 
-// filters are the states to choose from, in the order of the chips.
-var filters = []struct {
+type filter struct {
 	key, word string
-	has       func(f pawl.FlowInfo, now time.Time) bool
-}{
-	{"", "All", func(pawl.FlowInfo, time.Time) bool { return true }},
-	{"running", "Running", func(f pawl.FlowInfo, _ time.Time) bool { return f.InFlight > 0 }},
-	{"failing", "Failing", func(f pawl.FlowInfo, _ time.Time) bool {
+	has       func(f *pawl.FlowInfo, now time.Time) bool
+}
+
+// filters are the states to choose from, in the order of the chips.
+var filters = []filter{
+	{"", "All", func(*pawl.FlowInfo, time.Time) bool { return true }},
+	{"running", "Running", func(f *pawl.FlowInfo, _ time.Time) bool { return f.InFlight > 0 }},
+	{"failing", "Failing", func(f *pawl.FlowInfo, _ time.Time) bool {
 		return f.Registered && (f.Status == pawl.StatusFailed || f.FailureStreak > 0)
 	}},
-	{"tripped", "Tripped", func(f pawl.FlowInfo, _ time.Time) bool { return f.Registered && f.Status == pawl.StatusTripped }},
-	{"late", "Late", late},
-	{"paused", "Paused", func(f pawl.FlowInfo, _ time.Time) bool { return f.Registered && !f.PausedAt.IsZero() }},
-	{"waiting", "Waiting", func(f pawl.FlowInfo, _ time.Time) bool { return f.Waiting+f.Backfill > 0 }},
-	{"gone", "Not registered", func(f pawl.FlowInfo, _ time.Time) bool { return !f.Registered }},
+	{"tripped", "Tripped", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Registered && f.Status == pawl.StatusTripped }},
+	{"late", "Late", func(f *pawl.FlowInfo, now time.Time) bool { return late(*f, now) }},
+	{"paused", "Paused", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Registered && !f.PausedAt.IsZero() }},
+	{"waiting", "Waiting", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Waiting+f.Backfill > 0 }},
+	{"gone", "Not registered", func(f *pawl.FlowInfo, _ time.Time) bool { return !f.Registered }},
 }
 
 const flowsPerPage = 50
@@ -98,17 +100,22 @@ func (d *dashboard) flows(w http.ResponseWriter, r *http.Request) error {
 // else it could be asked.
 func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) []pawl.FlowInfo {
 	p.Search, p.State, p.Sort = searchOf(q), q.Get("state"), q.Get("sort")
-	named := slices.DeleteFunc(all, func(f pawl.FlowInfo) bool { return !matches(f, p.Search) })
-	found := named
-	for _, filter := range filters {
-		chosen := slices.Clone(named)
-		chosen = slices.DeleteFunc(chosen, func(f pawl.FlowInfo) bool { return !filter.has(f, p.Clock.Now) })
-		if filter.key == p.State {
-			found = chosen
+	counts := make([]int, len(filters))
+	chosen := slices.IndexFunc(filters, func(f filter) bool { return f.key == p.State })
+	found := slices.DeleteFunc(all, func(f pawl.FlowInfo) bool {
+		if !matches(f, p.Search) {
+			return true
 		}
-		if len(chosen) > 0 || filter.key == "" || filter.key == p.State {
-			p.Chips = append(p.Chips, chip{filter.key, filter.word, len(chosen), filter.key == p.State,
-				with(q, "./", "state", filter.key)})
+		for i := range filters {
+			if filters[i].has(&f, p.Clock.Now) {
+				counts[i]++
+			}
+		}
+		return chosen >= 0 && !filters[chosen].has(&f, p.Clock.Now)
+	})
+	for i, f := range filters {
+		if counts[i] > 0 || f.key == "" || f.key == p.State {
+			p.Chips = append(p.Chips, chip{f.key, f.word, counts[i], f.key == p.State, with(q, "./", "state", f.key)})
 		}
 	}
 	p.Found = len(found)

@@ -41,6 +41,15 @@ func (d *dashboard) fresh(ctx context.Context, title, tab string) (p page, err e
 	return p, err
 }
 
+// all is every flow as it is now.
+func (d *dashboard) all(ctx context.Context) ([]pawl.FlowInfo, error) {
+	seq, err := d.view.LastSeq(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.list(ctx, seq)
+}
+
 const listAge = 2 * time.Second
 
 // list is every flow. What was read is used again for a while, as long as nothing is

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -68,15 +69,15 @@ func payloadOf(j pawl.JSON) (p payload) {
 
 func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
+	base, err := d.fresh(ctx, "Run", "flows")
+	if err != nil {
+		return err
+	}
 	f, err := d.known(ctx, r.URL.Query().Get("id"))
 	if err != nil {
 		return err
 	}
 	number, _ := strconv.ParseInt(r.URL.Query().Get("number"), 10, 64) // 0 fits no run
-	base, err := d.fresh(ctx, "Run "+strconv.FormatInt(number, 10)+" of "+f.ID, "flows")
-	if err != nil {
-		return err
-	}
 	run, ok, err := d.view.Run(ctx, f.ID, number)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return refuse(http.StatusNotFound, "Flow %q has no run %d, or it is not kept any more.", printable(f.ID), number)
 	}
-	base.About = f.ID
+	base.Title, base.About = fmt.Sprintf("Run %d of %s", number, f.ID), f.ID
 	p := runPage{page: base, ID: f.ID, Number: number, State: runState(run.Status), Error: printable(run.Error),
 		Skipped: run.Status == pawl.RunSkipped, Input: payloadOf(run.Input), Output: payloadOf(run.Output)}
 	p.Details = p.Clock.detailsOf(run)

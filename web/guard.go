@@ -67,8 +67,26 @@ func (d *dashboard) guarded() http.Handler {
 // path is what is asked for, without the slash before it.
 func path(r *http.Request) string { return strings.TrimPrefix(r.URL.Path, "/") }
 
+// unslashed is where a request for the folder without its slash should go: links in the
+// page would lead astray. Empty: it is as it should be.
+func unslashed(r *http.Request) string {
+	asked, query, _ := strings.Cut(r.RequestURI, "?")
+	if r.URL.Path != "" || asked == "" || strings.HasSuffix(asked, "/") {
+		return ""
+	}
+	if query != "" {
+		query = "?" + query
+	}
+	return "./" + asked[strings.LastIndex(asked, "/")+1:] + "/" + query
+}
+
 // serve answers who was admitted, if that is authorized.
 func (d *dashboard) serve(w http.ResponseWriter, r *http.Request) error {
+	if to := unslashed(r); to != "" {
+		w.Header().Set("Location", to)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		return nil
+	}
 	if name, ok := strings.CutPrefix(path(r), "assets/"); ok {
 		return serveAsset(w, r, name)
 	}

@@ -83,6 +83,25 @@ func TestPagesWorkUnderAnyPrefix(t *testing.T) {
 	})
 }
 
+// An app may leave the slash out, in any of these places.
+func TestFolderIsFoundWithoutItsSlash(t *testing.T) {
+	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
+		h := web.Handler(start(t, s))
+		for _, c := range []struct{ pattern, strip, target, location string }{
+			{"/a/pawl/", "/a/pawl", "/a/pawl/", ""},
+			{"/a/pawl/", "/a/pawl/", "/a/pawl/?q=x", ""},
+			{"/a/pawl", "/a/pawl", "/a/pawl?q=x", "./pawl/?q=x"},
+			{"/a/pawl", "/a/pawl", "/a/pawl", "./pawl/"},
+		} {
+			mux := http.NewServeMux()
+			mux.Handle(c.pattern, http.StripPrefix(c.strip, h))
+			w := get(mux, c.target)
+			assert.Equal(t, c.location, w.Header().Get("Location"), c)
+			assert.Equal(t, c.location == "", w.Code == http.StatusOK, c)
+		}
+	})
+}
+
 // program.md: the status table.
 func TestFlowsPageTellsOfEveryFlow(t *testing.T) {
 	bubble(t, func(t *testing.T, s *pawl.Scheduler) {

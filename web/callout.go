@@ -24,7 +24,7 @@ func (c clock) callout(f pawl.FlowInfo) callout {
 			text = printable(f.PauseNote)
 		}
 		return callout{"paused", "Paused " + c.relative(f.PausedAt), text, ""}
-	case f.Status == pawl.StatusBackoff:
+	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
 		return callout{"backoff", "In backoff until " + c.near(f.NextEligible),
 			counted(int64(f.FailureStreak), "failure") + " in a row. A trigger runs it at once.", f.LastError}
 	case late(f, c.Now):

@@ -121,10 +121,23 @@ func (d *dashboard) may(r *http.Request, action string) error {
 	return nil
 }
 
-// admit judges the host of a request, and its token.
+// strange says whether a page of another site asks, for anything but to be left for this
+// one by a link. Such a page could not read the answer, but keep us busy.
+func strange(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return false
+	}
+	return r.Header.Get("Sec-Fetch-Mode") != "navigate"
+}
+
+// admit judges where a request comes from, its host, and its token.
 func (d *dashboard) admit(w http.ResponseWriter, r *http.Request) error {
 	if host := hostOf(r.Host); !d.hosted(r, host) {
 		return refuse(http.StatusForbidden, "The host %q is not one of this dashboard's. Whoever runs it can allow it, see web.WithHosts.", host)
+	}
+	if strange(r) {
+		return refuse(http.StatusForbidden, "This request comes from a page of another site.")
 	}
 	if d.token == "" || d.knows(r) {
 		return nil

@@ -91,6 +91,20 @@ func TestOtherSitesCannotAct(t *testing.T) {
 		} {
 			assert.Equal(t, http.StatusForbidden, post(h, form, headers...).Code, headers)
 		}
+		for _, c := range []struct {
+			site, mode string
+			code       int
+		}{
+			{"cross-site", "cors", http.StatusForbidden}, {"same-site", "no-cors", http.StatusForbidden}, {"cross-site", "navigate", http.StatusOK},
+			{"same-origin", "cors", http.StatusOK}, {"none", "navigate", http.StatusOK},
+		} {
+			r := httptest.NewRequest(http.MethodGet, "/api/flows", nil)
+			r.Header.Set("Sec-Fetch-Site", c.site)
+			r.Header.Set("Sec-Fetch-Mode", c.mode)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			assert.Equal(t, c.code, w.Code, c)
+		}
 		w := get(h, "/act?"+form.Encode())
 		assert.Equal(t, http.StatusMethodNotAllowed, w.Code)
 		assert.Equal(t, "POST", w.Header().Get("Allow"))

@@ -163,6 +163,9 @@ func (h *hub) end(ctx context.Context) {
 // events is the stream of a page: server-sent events, one whenever something changed
 // since the transition that the page names.
 func (d *dashboard) events(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	seq, err := d.view.LastSeq(r.Context())
 	if err != nil {
 		return err

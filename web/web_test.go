@@ -3,6 +3,8 @@ package web_test
 import (
 	"context"
 	"errors"
+	"go/parser"
+	"go/token"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -100,6 +102,34 @@ func TestFolderIsFoundWithoutItsSlash(t *testing.T) {
 			assert.Equal(t, c.location == "", w.Code == http.StatusOK, c)
 		}
 	})
+}
+
+// An app's metrics are there for those who may read.
+func TestMountedHandlerIsServed(t *testing.T) {
+	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
+		h := web.Handler(start(t, s), web.WithMount("/metrics", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("pawl_runs_total 7"))
+		})))
+		assert.Equal(t, "pawl_runs_total 7", page(t, h, "/metrics"))
+		assert.Equal(t, http.StatusNotFound, get(h, "/metrics/more").Code)
+	})
+}
+
+// design.md: web imports the root package. Who embeds it links nothing but the root package.
+func TestPackageNeedsTheRootPackageAlone(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, i := range file.Imports {
+			path := strings.Trim(i.Path.Value, `"`)
+			assert.True(t, path == "github.com/pawl-go/pawl" || !strings.Contains(path, "."), "%s imports %s", name, path)
+		}
+	}
 }
 
 // program.md: the status table.

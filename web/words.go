@@ -134,7 +134,7 @@ func (c clock) at(f pawl.FlowInfo) string {
 		return fmt.Sprintf("%d runs are at work", f.InFlight)
 	case f.Status == pawl.StatusTripped:
 		return "reset it when this is mended: " + failure
-	case f.Status == pawl.StatusBackoff:
+	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
 		return "backoff until " + c.near(f.NextEligible) + ": " + failure
 	case late(f, c.Now):
 		return "late: it was due " + c.relative(f.NextRun)

@@ -139,6 +139,7 @@
   dialog.addEventListener("click", e => { if (e.target === dialog) dialog.close(); });
 
   // Keys: / searches, j and k go along the rows, g f and g d to the pages.
+  document.getElementById("keys").hidden = false;
   let before = "";
   document.addEventListener("keydown", e => {
     if (e.ctrlKey || e.metaKey || e.altKey || dialog.open || e.target.closest("input, textarea")) {

@@ -36,6 +36,7 @@ type tab struct {
 	ctx    context.Context
 	base   string // of the dashboard, with a slash at its end
 	runner *pawl.Runner
+	server *httptest.Server
 
 	mu       sync.Mutex
 	trouble  []string // errors on the console, and others
@@ -60,7 +61,7 @@ func look(t *testing.T) *tab {
 	mux := http.NewServeMux()
 	mux.Handle("/some/jobs/", http.StripPrefix("/some/jobs", web.Handler(r, web.WithContext(ctx))))
 	server := httptest.NewServer(mux)
-	b := &tab{t: t, base: server.URL + "/some/jobs/", runner: r}
+	b := &tab{t: t, base: server.URL + "/some/jobs/", runner: r, server: server}
 	b.ctx = browser(t)
 	require.NoError(t, chromedp.Listen(b.ctx, b.heard))
 	t.Cleanup(func() {
@@ -242,6 +243,18 @@ func TestPageFollowsWhatHappens(t *testing.T) {
 	b.until(`document.querySelectorAll("#list tbody tr").length == 2 && document.querySelectorAll("#durations rect").length == 2`)
 	assert.True(t, ask[bool](b, `window.same`))
 	b.clean()
+}
+
+// A page that lost its stream says so, and comes again by itself.
+func TestPageSaysWhenItIsOffline(t *testing.T) {
+	b := look(t)
+	b.open("")
+	b.until(`!!document.querySelector("#stream.on")`)
+	b.server.CloseClientConnections()
+	b.shows("#stream", "offline")
+	b.fail(1)
+	b.until(`!!document.querySelector("#stream.on")`)
+	b.shows("#flows", "no such host")
 }
 
 // A run is cancelled where it is seen.

@@ -37,6 +37,7 @@ lint: ## gofmt, go vet, staticcheck, go mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
 	go vet ./...
 	cd cmd/bench && go vet ./... && go mod tidy -diff && go run $(STATICCHECK) ./...
+	cd web/browsertest && go vet ./... && go mod tidy -diff && go run $(STATICCHECK) ./...
 	GOOS=windows go vet ./...
 	GOOS=darwin go vet ./...
 	go mod tidy -diff
@@ -56,6 +57,14 @@ bench: ## Speed beside the yardstick and other libraries, as Markdown; minutes
 .PHONY: bench-full
 bench-full: ## The same at every size, into docs and README.md; half an hour, 3 GB
 	cd cmd/bench && go run . -full -seconds 2 -docs ../../docs -readme ../../README.md
+
+.PHONY: browser
+browser: ## The dashboard in a real browser; needs Debian's chromium
+	cd web/browsertest && go test -shuffle=on -count=1 -timeout 10m .
+
+.PHONY: shots
+shots: ## Pictures of every page of the dashboard, into docs/shots
+	cd web/browsertest && PAWL_SHOTS=$(CURDIR)/docs/shots go test -run '^TestPagesOfABusyShop$$' -count=1 .
 
 .PHONY: clean
 clean: ## What make build made and what the demo left

@@ -321,12 +321,14 @@ func (r *Reader) firstSince(ctx context.Context, since time.Time) (int64, error)
 		var started int64
 		err := r.db.GetContext(ctx, &started,
 			`SELECT COALESCE(started_at, scheduled_at) FROM pawl_run_log WHERE key >= ? ORDER BY key LIMIT 1`, middle)
-		if err != nil {
-			return 0, err
-		}
-		if started >= since.UnixMilli() {
+		switch {
+		case isNone(err): // the last keys were those of a flow that was forgotten
 			high = middle
-		} else {
+		case err != nil:
+			return 0, err
+		case started >= since.UnixMilli():
+			high = middle
+		default:
 			low = middle + 1
 		}
 	}

@@ -1,0 +1,137 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// runPage is everything about a run.
+type runPage struct {
+	page
+	ID      string
+	Number  int64
+	State   badge
+	Details []runDetail
+	Error   string
+	Skipped bool // Error is why it found nothing to do
+	Input   payload
+	Output  payload
+	Steps   []step
+	Cancel  string
+	Prev    string
+	Next    string
+}
+
+// runDetail is a fact, or an instant.
+type runDetail struct {
+	Name, Text string
+	At         moment
+}
+
+// payload is an input or output as it is read best.
+type payload struct {
+	Text string
+	Kind string // "text" for what is a JSON string, or "JSON"
+	Cut  int    // bytes that are left out
+}
+
+const shownPayload = 256 << 10
+
+// payloadOf shows a string as the text that it is, and other JSON indented.
+func payloadOf(j pawl.JSON) (p payload) {
+	if j == "" {
+		return p
+	}
+	p.Kind = "JSON"
+	var text string
+	var b bytes.Buffer
+	switch {
+	case json.Unmarshal([]byte(j), &text) == nil && j != "null":
+		p.Kind, p.Text = "text", text
+	case json.Indent(&b, []byte(j), "", "  ") == nil:
+		p.Text = b.String()
+	default:
+		p.Text = string(j)
+	}
+	if len(p.Text) > shownPayload {
+		p.Cut = len(p.Text) - shownPayload
+		p.Text = p.Text[:shownPayload]
+	}
+	p.Text = printable(p.Text)
+	return p
+}
+
+func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	base, err := d.fresh(ctx, "Run", "flows")
+	if err != nil {
+		return err
+	}
+	f, err := d.known(ctx, r.URL.Query().Get("id"))
+	if err != nil {
+		return err
+	}
+	number, _ := strconv.ParseInt(r.URL.Query().Get("number"), 10, 64) // 0 fits no run
+	run, ok, err := d.view.Run(ctx, f.ID, number)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return refuse(http.StatusNotFound, "Flow %q has no run %d, or it is not kept any more.", printable(f.ID), number)
+	}
+	base.Title, base.About = fmt.Sprintf("Run %d of %s", number, f.ID), f.ID
+	p := runPage{page: base, ID: f.ID, Number: number, State: runState(run.Status), Error: printable(run.Error),
+		Skipped: run.Status == pawl.RunSkipped, Input: payloadOf(run.Input), Output: payloadOf(run.Output)}
+	p.Details = p.Clock.detailsOf(run)
+	if !run.Status.Over() && d.may(r, "cancel") == nil {
+		p.Cancel = confirmURL("cancel", f.ID, number)
+	}
+	if number > 1 {
+		p.Prev = runURL(f.ID, number-1)
+	}
+	if number < f.LastNumber {
+		p.Next = runURL(f.ID, number+1)
+	}
+	steps, err := d.view.Transitions(ctx, pawl.TransitionsQuery{Flow: f.ID, Run: number})
+	if err != nil {
+		return err
+	}
+	for i := len(steps) - 1; i >= 0; i-- { // as they happened
+		p.Steps = append(p.Steps, p.Clock.step(steps[i]))
+	}
+	return d.render(w, "run", http.StatusOK, p)
+}
+
+// detailsOf is the facts of a run that are there.
+func (c clock) detailsOf(r pawl.RunInfo) []runDetail {
+	list := []runDetail{{Name: "Trigger", Text: r.Trigger}, {Name: "Attempt", Text: strconv.Itoa(r.Attempt)}}
+	at := func(name string, t time.Time) {
+		if !t.IsZero() {
+			list = append(list, runDetail{Name: name, At: c.At(t)})
+		}
+	}
+	at("Scheduled", r.ScheduledAt)
+	if r.Status == pawl.RunWaiting {
+		at("Due", r.DueAt)
+	}
+	at("Started", r.StartedAt)
+	at("Finished", r.FinishedAt)
+	if d, ok := length(r, c.Now); ok {
+		name := "Took"
+		if r.Status == pawl.RunRunning {
+			name = "Has taken"
+		}
+		list = append(list, runDetail{Name: name, Text: span(d)})
+	}
+	if !r.StartedAt.IsZero() {
+		list = append(list, runDetail{Name: "Started late by", Text: span(r.StartedAt.Sub(r.ScheduledAt))})
+	}
+	at("Deadline", r.Deadline)
+	return list
+}

@@ -1,0 +1,223 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/pawl-go/pawl"
+)
+
+// badge is a state as a symbol and a word: never by its colour alone.
+type badge struct {
+	Kind string // of the symbol, and the class of its colour
+	Word string
+}
+
+// stateOf is what a flow is first of all.
+func stateOf(f pawl.FlowInfo) badge {
+	switch {
+	case !f.Registered:
+		return badge{"gone", "not registered"}
+	case f.Status == pawl.StatusTripped, f.Status == pawl.StatusRunning, f.PausedAt.IsZero():
+		return badge{string(f.Status), string(f.Status)}
+	}
+	return badge{"paused", "paused"}
+}
+
+// marks is what else it is.
+func marks(f pawl.FlowInfo) (list []badge) {
+	if !f.PausedAt.IsZero() && stateOf(f).Kind != "paused" {
+		list = append(list, badge{"paused", "paused"})
+	}
+	if f.Suspect {
+		list = append(list, badge{"suspect", "suspect"})
+	}
+	return list
+}
+
+func runState(s pawl.RunStatus) badge {
+	return badge{string(s), strings.ReplaceAll(string(s), "_", " ")}
+}
+
+// schedule is when a flow runs: "every 5m", a cron expression, "once 2 Jan 2026 09:00".
+func schedule(f pawl.FlowInfo) string {
+	first, rest, _ := strings.Cut(f.Schedule, " ")
+	switch f.Kind {
+	case "cron":
+		return f.Schedule
+	case "every":
+		if d, err := time.ParseDuration(first); err == nil {
+			first = exact(d)
+		}
+	case "once":
+		if t, err := time.Parse(time.RFC3339, first); err == nil {
+			first = t.Format("2 Jan 2006 15:04:05 MST")
+		}
+	}
+	return strings.TrimSpace(f.Kind + " " + first + " " + rest)
+}
+
+// zoneOf is the time zone of a schedule, where it has one that it does not name.
+func zoneOf(f pawl.FlowInfo) string {
+	if f.Kind != "cron" || strings.HasPrefix(f.Schedule, "CRON_TZ=") {
+		return ""
+	}
+	return f.TimeZone
+}
+
+// exact is a duration without the zeros that Go adds: 5m, not 5m0s.
+func exact(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// streak is the failures in a row, of those that trip the flow: 2/5.
+func streak(f pawl.FlowInfo) string {
+	switch {
+	case f.FailureStreak == 0:
+		return ""
+	case f.StreakLimit == 0:
+		return strconv.Itoa(f.FailureStreak)
+	}
+	return fmt.Sprintf("%d/%d", f.FailureStreak, f.StreakLimit)
+}
+
+// lateness is how long a start may take to come before it is late.
+const lateness = 10 * time.Second
+
+// late says that a flow should have started and nothing that is known keeps it.
+func late(f pawl.FlowInfo, now time.Time) bool {
+	return f.Registered && f.InFlight == 0 && f.Status != pawl.StatusTripped && f.PausedAt.IsZero() &&
+		!f.NextRun.IsZero() && f.NextRun.Add(lateness).Before(now) && f.NextEligible.Add(lateness).Before(now)
+}
+
+// why is what keeps a flow from running, what it is at, or what went wrong last.
+func (c clock) why(f pawl.FlowInfo) string {
+	var parts []string
+	if !f.PausedAt.IsZero() {
+		parts = append(parts, strings.TrimSuffix("paused "+c.relative(f.PausedAt)+": "+firstLine(f.PauseNote), ": "))
+	}
+	if at := c.at(f); at != "" {
+		parts = append(parts, at)
+	}
+	if f.Leaked > 0 {
+		parts = append(parts, counted(int64(f.Leaked), "job")+" left behind")
+	}
+	if f.Waiting > 0 {
+		parts = append(parts, counted(int64(f.Waiting), "start")+" waiting")
+	}
+	if f.Backfill > 0 {
+		parts = append(parts, fmt.Sprintf("%d to backfill", f.Backfill))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (c clock) at(f pawl.FlowInfo) string {
+	failure := firstLine(f.LastError)
+	switch {
+	case !f.Registered:
+		return "the program that runs does not have it"
+	case f.Status == pawl.StatusRunning && f.InFlight <= 1:
+		return fmt.Sprintf("run %d is at work", f.LastNumber)
+	case f.Status == pawl.StatusRunning:
+		return fmt.Sprintf("%d runs are at work", f.InFlight)
+	case f.Status == pawl.StatusTripped:
+		return "reset it when this is mended: " + failure
+	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
+		return "backoff until " + c.near(f.NextEligible) + ": " + failure
+	case late(f, c.Now):
+		return "late: it was due " + c.relative(f.NextRun)
+	}
+	return failure
+}
+
+// counted is a number with its noun: "1 run", "3 runs".
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return grouped(n) + " " + noun + "s"
+}
+
+// grouped is a number with a thin space between each three digits.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + " " + digits[i:]
+	}
+	return digits
+}
+
+// firstLine is the beginning of a text.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return printable(line)
+}
+
+// printable is a text without what changes how others are shown: control characters
+// but line feeds and tabs, and marks that turn the direction of text.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || unicode.IsPrint(r) || unicode.Is(unicode.Zs, r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.Is(unicode.Cf, r) && r != '\u200d' || unicode.IsControl(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// sentence is an error as a sentence.
+func sentence(text string) string {
+	text = printable(text)
+	if text == "" {
+		return text
+	}
+	first := []rune(text)
+	first[0] = unicode.ToUpper(first[0])
+	text = string(first)
+	if strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
+}
+
+var functions = template.FuncMap{
+	"grouped": grouped, "counted": counted, "counted64": func(n int, noun string) string { return counted(int64(n), noun) }, "printable": printable, "firstLine": firstLine, "add": func(a, b int) int { return a + b },
+	"flowURL": func(id string) string { return "flow?" + url.Values{"id": {id}}.Encode() },
+	"runURL":  runURL,
+	"laneIn":  func(l lane, s stretch) laneIn { return laneIn{l, s} },
+	"payloadIn": func(name string, p payload, id string, number int64) payloadIn {
+		return payloadIn{p, name, "api/" + runURL(id, number)}
+	},
+}
+
+// laneIn is a lane with the time that it shows.
+type laneIn struct {
+	Lane    lane
+	Stretch stretch
+}
+
+// payloadIn is an input or output with its name and where all of it is.
+type payloadIn struct {
+	payload
+	Name, API string
+}
+
+func runURL(id string, number int64) string {
+	return "run?" + url.Values{"id": {id}, "number": {strconv.FormatInt(number, 10)}}.Encode()
+}

@@ -49,22 +49,44 @@ func (r *Runner) Diagram(ctx context.Context, id string, run int64) (string, err
 		return "", fmt.Errorf("diagram: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
 	}
 	machine, ok := f.job.(drawer)
-	if !ok {
-		return "", nil
+	if !ok || run == 0 {
+		return draw(machine), nil
+	}
+	done, err := r.Checkpoints(ctx, id, run)
+	if err != nil {
+		return "", err
 	}
 	var path []string
-	if run != 0 {
-		done, err := r.Checkpoints(ctx, id, run)
-		if err != nil {
-			return "", err
-		}
-		for _, c := range done {
-			if c.Kind == workflow.KindEnter {
-				path = append(path, c.State)
-			}
+	for _, c := range done {
+		if c.Kind == workflow.KindEnter {
+			path = append(path, c.State)
 		}
 	}
-	return machine.Mermaid(path...), nil
+	return draw(machine, path...), nil
+}
+
+func draw(machine drawer, path ...string) string {
+	if machine == nil {
+		return ""
+	}
+	return machine.Mermaid(path...)
+}
+
+// Checkpoints is the path of a run, as of [Runner.Checkpoints].
+func (v View) Checkpoints(ctx context.Context, id string, run int64) (list []Checkpoint, err error) {
+	err = v.read(ctx, "checkpoints", func() error {
+		list, err = checkpoints(ctx, v.reader, id, run)
+		return err
+	})
+	return list, err
+}
+
+// Diagram is as of [Runner.Diagram]; empty for a client, who does not know the jobs.
+func (v View) Diagram(ctx context.Context, id string, run int64) (string, error) {
+	if v.runner == nil {
+		return "", nil
+	}
+	return v.runner.Diagram(ctx, id, run)
 }
 
 func checkpoints(ctx context.Context, r *store.Reader, id string, run int64) ([]Checkpoint, error) {

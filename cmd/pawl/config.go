@@ -143,7 +143,7 @@ func parseConfig(name, folder string, data []byte) (p plan, err error) {
 // The keys of the config and of a flow; those of settings may stand in both
 // defaults and a flow.
 var (
-	configKeys = []string{"flows", "defaults", "max_running", "groups", "restore_guard", "x-"} // x-anything is a place for anchors
+	configKeys = []string{"flows", "defaults", "db", "max_running", "groups", "restore_guard", "x-"} // x-anything is a place for anchors
 	flowKeys   = slices.Concat([]string{"every", "cron", "once", "manual", "run", "shell"}, settingKeys, ownKeys)
 )
 
@@ -159,6 +159,8 @@ func (r *reader) config(top *yaml.Node) (p plan) {
 			}
 		case "flows":
 			entries = f
+		case "db": // read by takeDatabase, for every verb
+			r.filled(f)
 		case "restore_guard":
 			p.restoreGuard = r.truth(f)
 		case "max_running":

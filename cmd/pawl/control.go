@@ -45,7 +45,7 @@ func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command 
 			} else if found {
 				left = append(left, after)
 			}
-			return printJSON(stdout, left)
+			return show(*out, left, func() table { return flowTable(left, time.Now()) }, nil)
 		})
 	})
 	return cmd
@@ -176,23 +176,27 @@ committed meanwhile. There is no way back but a backup.`,
 }
 
 // An instant is the value of a flag that takes a time.
-type instant struct{ time.Time }
+type instant struct {
+	time.Time
+	text string
+}
 
 const timeHelp = `A time is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone.`
 
-// Set makes an instant a flag's value.
-func (i *instant) Set(text string) (err error) {
-	i.Time, err = parseTime(text, time.Local)
+// Set makes an instant a flag's value. It is read when the zone is known.
+func (i *instant) Set(text string) error {
+	i.text = text
+	return nil
+}
+
+// resolve reads the text, in the local zone.
+func (i *instant) resolve() (err error) {
+	i.Time, err = parseTime(i.text, time.Local)
 	return err
 }
 
-// String is the instant, or nothing for none.
-func (i *instant) String() string {
-	if i.IsZero() {
-		return ""
-	}
-	return i.Format(time.RFC3339Nano)
-}
+// String is the instant as it was given.
+func (i *instant) String() string { return i.text }
 
 // Type names the value in a flag's help.
 func (i *instant) Type() string { return "time" }

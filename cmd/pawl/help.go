@@ -83,10 +83,11 @@ program with a slash in it, start at the config's folder; a bare program name is
 looked for in PATH. Keys that begin with x- are a place for YAML anchors. A config
 that others can write is refused.
 
-Beside flows, max_running bounds how many commands run at once, and groups how many
-of those of a group. With restore_guard: true there, the daemon of a database that
-was copied or put back from a backup runs nothing until it is claimed: see pawl
-claim.`,
+Beside flows, db says where the database is, for all verbs that find this config;
+--db and PAWL_DB come before it. max_running there bounds how many commands run at
+once, and groups how many of those of a group. With restore_guard: true the daemon of
+a database that was copied or put back from a backup runs nothing until it is claimed:
+see pawl claim.`,
 }
 
 var exitHelp = &cobra.Command{
@@ -96,6 +97,7 @@ var exitHelp = &cobra.Command{
   0    done
   1    failed, or pawl doctor found something
   2    wrong usage
+  3    pawl status --check found something failing, tripped or late
   4    no such flow, or run
   65   the database is damaged, not one of Pawl's, or from a newer version; or pawl
        verify found something
@@ -105,8 +107,8 @@ var exitHelp = &cobra.Command{
   77   no permission, or a config that others can write
   78   the config is wrong
   124  the wait timed out
-  130  a second Ctrl-C, or
-  143  a second SIGTERM, ended the daemon at once
+  130  Ctrl-C, or
+  143  SIGTERM, ended it before it was done; of pawl run, a second one
 and trigger --wait with what the command exits with, or 128 and the number of the
 signal that ended it.`,
 }

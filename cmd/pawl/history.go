@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -46,11 +45,7 @@ end of what the command printed.`,
 			if err != nil {
 				return err
 			}
-			if *out == "json" {
-				return printJSON(stdout, runs)
-			}
-			historyTable(runs, time.Now()).print(stdout, outputWidth(os.Stdout))
-			return nil
+			return show(*out, runs, func() table { return historyTable(runs, time.Now()) }, nil)
 		})
 	})
 	return cmd
@@ -78,7 +73,7 @@ var runStates = map[pawl.RunStatus]string{
 	pawl.RunRunning:     "▶",
 	pawl.RunCompleted:   "✓",
 	pawl.RunFailed:      "✗",
-	pawl.RunInterrupted: "⚡",
+	pawl.RunInterrupted: "↯",
 	pawl.RunCancelled:   "◌",
 	pawl.RunWaiting:     "◷",
 	pawl.RunTimedOut:    "⧗",
@@ -96,7 +91,7 @@ func runState(r pawl.RunInfo) string {
 
 func historyTable(runs []pawl.RunInfo, now time.Time) table {
 	zone, _ := now.Local().Zone()
-	t := table{rest: 24, columns: []column{{title: "FLOW", limit: 24}, {title: "RUN"}, {title: "TRIGGER", rank: 1}, {title: "STATUS"},
+	t := table{rest: 24, columns: []column{{title: "FLOW", limit: 24}, {title: "RUN"}, {title: "TRIGGER", rank: 1}, {title: "STATUS", paint: inked},
 		{title: "STARTED (" + zone + ")", rank: 3}, {title: "DURATION", rank: 2}, {title: "ERROR"}}}
 	for _, r := range runs {
 		t.rows = append(t.rows, []string{printable(r.FlowID), fmt.Sprint(r.Number), r.Trigger, runState(r),

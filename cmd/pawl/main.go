@@ -74,7 +74,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetOut(stdout)
 	var database string
-	root.PersistentFlags().StringVar(&database, "db", "pawl.db", "the database `file`")
+	globalFlags(root, &database)
 	root.AddCommand(runVerb(&database), validateVerb(), statusVerb(&database), historyVerb(&database),
 		triggerVerb(&database), cancelVerb(&database), pauseVerb(&database), resumeVerb(&database), backfillVerb(&database),
 		resetVerb(&database), probeVerb(&database), forgetVerb(&database), whyVerb(&database), nextVerb(&database), atVerb(&database), doctorVerb(&database), verifyVerb(&database),

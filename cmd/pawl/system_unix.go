@@ -66,12 +66,12 @@ func strangers(info fs.FileInfo) (who, remedy string) {
 	return "", ""
 }
 
-// terminal says whether f is one, and how many columns it has; 0 if it does not
-// know.
-func terminal(f *os.File) (width int, ok bool) {
+// windowSize says whether f is a terminal, and how many columns and lines it has; 0
+// if it does not know.
+func windowSize(f *os.File) (width, height int, ok bool) {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	return int(size.Col), true
+	return int(size.Col), int(size.Row), true
 }

@@ -20,8 +20,9 @@ type table struct {
 
 type column struct {
 	title string
-	limit int // columns of the terminal it may take at most; 0: any
-	rank  int // left out first if 1, then 2, and so on; 0: never
+	limit int                 // columns of the terminal it may take at most; 0: any
+	rank  int                 // left out first if 1, then 2, and so on; 0: never
+	paint func(string) string // gives a cell its colour; nil: none
 }
 
 // print writes the table, at most width wide. No cell is empty: there is a
@@ -32,18 +33,30 @@ func (t table) print(w io.Writer, width int) {
 	for i, c := range t.columns {
 		titles[i] = c.title
 	}
-	for _, row := range append([][]string{titles}, t.rows...) {
-		var line strings.Builder
-		for i, cell := range row {
-			if widths[i] == 0 {
-				continue
-			}
-			cell = cut(nonEmpty(cell), widths[i])
-			line.WriteString(cell)
-			line.WriteString(strings.Repeat(" ", widths[i]-columns(cell)+2))
-		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	fmt.Fprintln(w, t.line(titles, widths, func(column) func(string) string { return bold }))
+	for _, row := range t.rows {
+		fmt.Fprintln(w, t.line(row, widths, func(c column) func(string) string { return c.paint }))
 	}
+}
+
+// line is a row, each cell cut, painted and filled up to the width of its column but
+// for the last.
+func (t table) line(row []string, widths []int, paint func(column) func(string) string) string {
+	var line strings.Builder
+	gap := ""
+	for i, cell := range row {
+		if widths[i] == 0 {
+			continue
+		}
+		cell = cut(nonEmpty(cell), widths[i])
+		line.WriteString(gap)
+		gap = strings.Repeat(" ", widths[i]-columns(cell)+2)
+		if p := paint(t.columns[i]); p != nil {
+			cell = p(cell)
+		}
+		line.WriteString(cell)
+	}
+	return line.String()
 }
 
 // fit is the width of each column, 0 for those that are left out.
@@ -128,9 +141,21 @@ func runeColumns(r rune) int {
 	return 1
 }
 
+// terminal says whether f is one, and how many columns it has; 0 if it does not know.
+func terminal(f *os.File) (width int, ok bool) {
+	width, _, ok = windowSize(f)
+	return width, ok
+}
+
+// terminalSize is how much a terminal shows, as far as it says so.
+func terminalSize(f *os.File) (width, height int) {
+	_, height, _ = windowSize(f)
+	return outputWidth(), height
+}
+
 // outputWidth is how wide tables may be: as the terminal, as COLUMNS says, or 80.
-func outputWidth(file *os.File) int {
-	if width, _ := terminal(file); width > 0 {
+func outputWidth() int {
+	if width, _ := terminal(os.Stdout); width > 0 {
 		return width
 	}
 	if width, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && width > 0 {

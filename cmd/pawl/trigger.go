@@ -188,8 +188,8 @@ func started(ctx context.Context, c *pawl.Client, id string, number int64, out f
 	if err != nil {
 		return err
 	}
-	if out == "json" {
-		return printJSON(stdout, []pawl.RunInfo{run})
+	if out != "table" {
+		return showRun(out, run)
 	}
 	became := "started"
 	if now := time.Now(); run.Status == pawl.RunWaiting && run.DueAt.After(now) {
@@ -199,6 +199,11 @@ func started(ctx context.Context, c *pawl.Client, id string, number int64, out f
 	}
 	fmt.Fprintf(stdout, "%s: run %d %s\n", printable(id), number, became)
 	return nil
+}
+
+func showRun(out format, run pawl.RunInfo) error {
+	list := []pawl.RunInfo{run}
+	return show(out, list, func() table { return historyTable(list, time.Now()) }, nil)
 }
 
 // waitRun waits until a run is over, but not for longer than timeout if there
@@ -227,8 +232,8 @@ func over(run pawl.RunInfo, out format) error {
 		summary += " in " + span(run.FinishedAt.Sub(run.StartedAt))
 	}
 	switch {
-	case out == "json":
-		if err := printJSON(stdout, []pawl.RunInfo{run}); err != nil {
+	case out != "table":
+		if err := showRun(out, run); err != nil {
 			return err
 		}
 	case run.Status == pawl.RunCompleted:

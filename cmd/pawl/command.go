@@ -62,13 +62,15 @@ func (c *command) join(ctx context.Context, run pawl.RunInfo) error {
 	return c.execute(ctx, run)
 }
 
-func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {
+func (c *command) execute(ctx context.Context, run pawl.RunInfo) (err error) {
 	in, err := takeInput(ctx, c.orphanage.id)
 	if err != nil {
 		return err
 	}
 	defer in.remove()
-	p, err := start(c.prepare(run, in))
+	live := openSpool(c.orphanage.database, run.FlowID, run.Number)
+	defer func() { live.close(err == nil || !c.triesAgain(run)) }()
+	p, err := start(c.prepare(run, in), live)
 	if err != nil {
 		if _, missing := os.Stat(c.dir); missing != nil {
 			err = missing // which the system reports as if the program were missing
@@ -77,10 +79,23 @@ func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {
 	}
 	cause := p.await(ctx, c.crew.dismissed)
 	p.end(c.graceAfter(cause), c.crew.dismissed)
+	keepOutput(ctx, p.output.String())
 	if errors.Is(cause, pawl.ErrTimedOut) {
 		cause = errTimeout{c.timeout}
 	}
 	return p.result(cause)
+}
+
+// triesAgain says whether another attempt may follow that of a run which fails.
+func (c *command) triesAgain(run pawl.RunInfo) bool {
+	return c.retry != nil && run.Attempt <= c.retry.max
+}
+
+// keepOutput stores what a command printed with its run.
+func keepOutput(ctx context.Context, text string) {
+	if _, ok := pawl.RunFrom(ctx); ok && text != "" {
+		_ = pawl.SetOutput(ctx, text) // it is text, and much smaller than what is refused
+	}
 }
 
 // prepare makes the exec.Cmd of a run. Nothing is put into the shell line: what

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +19,7 @@ type request func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (done
 func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command {
 	var queue bool
 	out := formatFlag(cmd)
+	cmd.ValidArgsFunction = completeFlows(database, 1)
 	queueFlag(cmd, &queue)
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
@@ -143,10 +143,8 @@ is under way is ended, by SIGTERM and after its grace by SIGKILL. A cancelled ru
 no failure.`,
 		Args: cobra.ExactArgs(2),
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
-			if number, err = strconv.ParseInt(args[1], 10, 64); err != nil || number < 1 {
-				return fmt.Errorf("%q is no number of a run: pawl history %s shows them", args[1], quoted(args[0]))
-			}
-			return nil
+			number, err = runNumber(args[0], args[1])
+			return err
 		},
 	}
 	reason := reasonFlag(cmd)

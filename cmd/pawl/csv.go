@@ -10,11 +10,15 @@ import (
 
 // printCSV writes a list with a line of titles: the names that its objects have in
 // JSON, and the same values; times are RFC 3339, what is left out in JSON is empty.
-func printCSV[T any](w io.Writer, list []T) error {
+func printCSV[T any](w io.Writer, list []T) error { return printCSVRows(w, list, true) }
+
+func printCSVRows[T any](w io.Writer, list []T, titled bool) error {
 	names := jsonNames(reflect.TypeFor[T]())
 	c := csv.NewWriter(w)
-	if err := c.Write(names); err != nil {
-		return err
+	if titled {
+		if err := c.Write(names); err != nil {
+			return err
+		}
 	}
 	for _, x := range list {
 		record, err := csvRecord(x, names)

@@ -96,7 +96,7 @@ func takeDatabase(cmd *cobra.Command, database *string) {
 // takeInstants reads the times among the flags, now that the zone is known.
 func takeInstants(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if i, ok := f.Value.(*instant); ok && err == nil {
+		if i, ok := f.Value.(interface{ resolve() error }); ok && err == nil {
 			if err = i.resolve(); err != nil {
 				err = fmt.Errorf("--%s: %w", f.Name, err)
 			}

@@ -76,7 +76,7 @@ PAWL_RUN_NUMBER, PAWL_ATTEMPT (above 1: the same run, or instant, again),
 PAWL_SCHEDULED_AT and PAWL_RUN; and the input that the run was triggered with, as
 JSON, in PAWL_INPUT, if that is at most 64 KiB, and in a file that only it can read
 and that is removed at its end, PAWL_INPUT_FILE. When it is over, so is its process
-group. The beginning and the end of what it printed are in the history if it failed.
+group. The beginning and the end of what it printed are kept with the run: pawl logs.
 
 Durations are as in 90s, 10m, 1h30m, 2d and 1w. Relative paths, of dir and of a
 program with a slash in it, start at the config's folder; a bare program name is

@@ -21,6 +21,7 @@ type table struct {
 type column struct {
 	title string
 	limit int                 // columns of the terminal it may take at most; 0: any
+	least int                 // and at least, where rows come one by one
 	rank  int                 // left out first if 1, then 2, and so on; 0: never
 	paint func(string) string // gives a cell its colour; nil: none
 }
@@ -29,14 +30,41 @@ type column struct {
 // hyphen where nothing is to be said.
 func (t table) print(w io.Writer, width int) {
 	widths := t.fit(width)
+	fmt.Fprintln(w, t.line(t.titles(), widths, func(column) func(string) string { return bold }))
+	for _, row := range t.rows {
+		fmt.Fprintln(w, t.line(row, widths, func(c column) func(string) string { return c.paint }))
+	}
+}
+
+// more writes the table, or only its rows below one that was written with these widths,
+// of which a column keeps its own. It returns the widths.
+func (t table) more(w io.Writer, width int, widths []int) []int {
+	if widths == nil {
+		widths = t.fit(width)
+		for i, c := range t.columns[:len(widths)-1] { // rows that come may need more
+			if widths[i] > 0 && c.least > widths[i] {
+				widths[i] = c.least
+			}
+		}
+		left := width
+		for _, n := range widths[:len(widths)-1] {
+			left -= n + 2
+		}
+		widths[len(widths)-1] = max(left, 0)
+		fmt.Fprintln(w, t.line(t.titles(), widths, func(column) func(string) string { return bold }))
+	}
+	for _, row := range t.rows {
+		fmt.Fprintln(w, t.line(row, widths, func(c column) func(string) string { return c.paint }))
+	}
+	return widths
+}
+
+func (t table) titles() []string {
 	titles := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		titles[i] = c.title
 	}
-	fmt.Fprintln(w, t.line(titles, widths, func(column) func(string) string { return bold }))
-	for _, row := range t.rows {
-		fmt.Fprintln(w, t.line(row, widths, func(c column) func(string) string { return c.paint }))
-	}
+	return titles
 }
 
 // line is a row, each cell cut, painted and filled up to the width of its column but

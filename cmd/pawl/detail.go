@@ -135,12 +135,7 @@ func (s statusReport) around(ctx context.Context, c *pawl.Client, f pawl.FlowInf
 
 // lengths is how long runs took: the middle of them, and what one in twenty exceeds.
 func lengths(past []pawl.RunInfo) string {
-	var took []time.Duration
-	for _, r := range past {
-		if r.Status == pawl.RunCompleted {
-			took = append(took, r.FinishedAt.Sub(r.StartedAt))
-		}
-	}
+	took := completedIn(past)
 	if len(took) == 0 {
 		return ""
 	}

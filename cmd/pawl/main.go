@@ -77,7 +77,7 @@ func newRoot() *cobra.Command {
 	globalFlags(root, &database)
 	root.AddCommand(runVerb(&database), validateVerb(), statusVerb(&database), historyVerb(&database), logsVerb(&database),
 		triggerVerb(&database), cancelVerb(&database), pauseVerb(&database), resumeVerb(&database), backfillVerb(&database),
-		resetVerb(&database), probeVerb(&database), forgetVerb(&database), explainVerb(), simulateVerb(&database), whyVerb(&database), nextVerb(&database), atVerb(&database), doctorVerb(&database), verifyVerb(&database),
+		resetVerb(&database), probeVerb(&database), forgetVerb(&database), explainVerb(), importVerb(), initVerb(&database), simulateVerb(&database), whyVerb(&database), nextVerb(&database), atVerb(&database), doctorVerb(&database), verifyVerb(&database),
 		backupVerb(&database), claimVerb(&database), configHelp, exitHelp)
 	return root
 }

@@ -44,11 +44,7 @@ func (s statusReport) unhealthy() (found []string) {
 
 // ails is what is wrong with a flow; empty: nothing.
 func (s statusReport) ails(f pawl.FlowInfo) string {
-	due := f.NextRun
-	if f.NextEligible.After(due) {
-		due = f.NextEligible
-	}
-	switch late := s.now.Sub(due); {
+	switch late := s.late(f); {
 	case f.Status == pawl.StatusTripped:
 		return "is tripped: " + firstLine(f.LastError)
 	case f.Status == pawl.StatusFailed || f.Status == pawl.StatusBackoff:
@@ -57,10 +53,24 @@ func (s statusReport) ails(f pawl.FlowInfo) string {
 		return fmt.Sprintf("failed %d times in a row: %s", f.FailureStreak, firstLine(f.LastError))
 	case f.Status == pawl.StatusRunning && !s.owned:
 		return "was running when its daemon died"
-	case f.NextRun.IsZero() || f.Status == pawl.StatusRunning || !f.PausedAt.IsZero():
-		return ""
-	case late > tolerance:
+	case late > 0:
 		return "is late by " + coarse(late)
 	}
 	return ""
+}
+
+// late is how long ago a flow was due that has not started, and is not held back; 0: it
+// is in time, more or less.
+func (s statusReport) late(f pawl.FlowInfo) time.Duration {
+	if f.NextRun.IsZero() || f.Status == pawl.StatusRunning || f.Status == pawl.StatusTripped || !f.PausedAt.IsZero() {
+		return 0
+	}
+	due := f.NextRun
+	if f.NextEligible.After(due) {
+		due = f.NextEligible
+	}
+	if late := s.now.Sub(due); late > tolerance {
+		return late
+	}
+	return 0
 }

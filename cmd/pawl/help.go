@@ -87,7 +87,18 @@ Beside flows, db says where the database is, for all verbs that find this config
 --db and PAWL_DB come before it. max_running there bounds how many commands run at
 once, and groups how many of those of a group. With restore_guard: true the daemon of
 a database that was copied or put back from a backup runs nothing until it is claimed:
-see pawl claim.`,
+see pawl claim.
+
+  notify: {webhook: "https://example.org/hook", on: [failed, recovered, tripped, late]}
+
+posts JSON for each run that failed, and for each flow that runs again after that, is
+stopped for failing, or is more than a minute late; all four unless on says which. It
+has event, flow_id, run_number, at, failure_streak, error, host, and text, a sentence,
+which is what chats show. It is tried four times within half a minute; what cannot be
+delivered is logged.
+
+SIGHUP lets the daemon read the config anew and take over what is different; max_running,
+groups and restore_guard wait for the next start.`,
 }
 
 var exitHelp = &cobra.Command{

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -27,7 +28,10 @@ func runVerb(database *string) *cobra.Command {
 Without -c it is pawl.yaml, or a built-in demo if there is no such file. The
 first SIGTERM or Ctrl-C lets the commands that run come to their end, within the
 stop timeout, and exits with 0; a second one ends them at once and exits with
-143 or 130.`,
+143 or 130. SIGHUP reads the config anew: what is different is taken over and logged.
+
+A service manager that sets NOTIFY_SOCKET, as systemd does with Type=notify, is told
+when the daemon is ready, stops, and lives.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, or a demo)")
@@ -41,11 +45,16 @@ stop timeout, and exits with 0; a second one ends them at once and exits with
 // A daemon is a scheduler with what its commands share.
 type daemon struct {
 	*pawl.Scheduler
-	log      *slog.Logger
-	crew     *crew
-	config   string
-	database string
-	runner   atomic.Pointer[pawl.Runner] // nil until it has started
+	log        *slog.Logger
+	crew       *crew
+	orphanage  *orphanage
+	notifier   *notifier
+	supervisor supervisor
+	plan       plan // that is in force
+	config     string
+	database   string
+	started    chan struct{}               // closed when it has
+	runner     atomic.Pointer[pawl.Runner] // nil until then
 }
 
 // runDaemon runs until a signal has ended it.
@@ -56,8 +65,8 @@ func runDaemon(config, database string, window time.Duration) error {
 	}
 	defer d.crew.dismiss() // no command outlives us
 
-	// The runtime sends; room for the two signals that matter.
-	signals := make(chan os.Signal, 2)
+	// The runtime sends; room for the signals that matter.
+	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, caught()...)
 	defer signal.Stop(signals)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a log that nobody reads any more ends nothing
@@ -66,16 +75,26 @@ func runDaemon(config, database string, window time.Duration) error {
 	defer stop()
 	done := make(chan error, 1) // serve sends once, and need not wait for a reader
 	go func() { done <- d.serve(ctx) }()
+	alive, rest := d.supervisor.ticks()
+	defer rest()
+	attended := hasTerminal()
 	var settled <-chan time.Time // since the first signal
 	insistent := false           // the next signal means that it was not enough
 	for {
 		select {
 		case err := <-done:
 			return err
+		case <-alive:
+			d.supervisor.tell("WATCHDOG=1")
 		case <-settled:
 			d.log.Info("stopping: waiting for the running commands; another signal ends them", "at_most", window.String())
 			insistent = true
 		case s := <-signals:
+			// One that comes because the terminal is gone does not mean the config.
+			if s == syscall.SIGHUP && (!attended || hasTerminal()) {
+				d.reload(ctx)
+				continue
+			}
 			if insistent {
 				d.log.Warn("ending the running commands", "signal", s.String())
 				d.crew.dismiss()
@@ -83,6 +102,7 @@ func runDaemon(config, database string, window time.Duration) error {
 				return silent(128 + int(s.(syscall.Signal)))
 			}
 			stop()
+			d.supervisor.tell("STOPPING=1")
 			if settled == nil {
 				settled = time.After(settleDelay)
 			}
@@ -104,17 +124,36 @@ func newDaemon(config, database string, window time.Duration) (*daemon, error) {
 		return nil, r.refuse()
 	}
 	log := newLogger(os.Stderr)
-	d := &daemon{log: log, crew: newCrew(), config: path, database: database}
-	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database))}
+	d := &daemon{log: log, crew: newCrew(), plan: plan, config: path, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, log)}
+	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database)), pawl.WithObserver(d.observe, 0)}
 	d.Scheduler = pawl.NewScheduler(database, append(options, plan.options()...)...)
-	orphanage := &orphanage{database: database, flows: plan.flows, log: log}
-	d.AddResource(orphanage)
+	d.orphanage = &orphanage{database: database, flows: plan.flows, log: log}
+	d.AddResource(d.orphanage)
 	for _, f := range plan.flows {
-		if err := f.register(d.Scheduler, &command{flow: f, orphanage: orphanage, crew: d.crew, log: log}); err != nil {
+		if err := f.register(d.Scheduler, d.job(f)); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
+}
+
+// job is a flow as the scheduler runs it.
+func (d *daemon) job(f *flow) pawl.Job {
+	return &command{flow: f, orphanage: d.orphanage, crew: d.crew, log: d.log}
+}
+
+// observe tells the notifier of a transition. Those of the start itself, which settles
+// what the last daemon left behind, wait until it has started: if it does not, there are
+// none.
+func (d *daemon) observe(t pawl.Transition) {
+	<-d.started
+	d.notifier.observe(t, func(flow string, run int64) (pawl.RunInfo, error) {
+		runs, err := d.runner.Load().Runs(context.Background(), pawl.RunsQuery{Flow: flow, Before: run + 1, Limit: 1})
+		if err != nil || len(runs) == 0 {
+			return pawl.RunInfo{}, errors.Join(err, pawl.ErrRunNotFound)
+		}
+		return runs[0], nil
+	})
 }
 
 // serve runs the scheduler until ctx is over and the last command has ended.
@@ -127,11 +166,15 @@ func (d *daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stop := d.notifier.start(r.List)
+	defer stop()
+	close(d.started)
 	config := d.config
 	if config == "" {
 		config = "the built-in demo, as there is no " + defaultConfig
 	}
 	d.log.Info("running", "flows", d.Len(), "config", config, "database", d.database, "pid", os.Getpid())
+	d.supervisor.tell(fmt.Sprintf("READY=1\nSTATUS=%s", counted(int64(d.Len()), "flow")))
 	if err := r.Wait(); err != nil {
 		return err
 	}

@@ -20,5 +20,8 @@ func signalNumber(string) int          { return 0 }
 // strangers cannot be told from the mode of a file.
 func strangers(fs.FileInfo) (who, remedy string) { return "", "" }
 
+// hasTerminal is not known here.
+func hasTerminal() bool { return false }
+
 // windowSize is not known here.
 func windowSize(*os.File) (width, height int, ok bool) { return 0, 0, false }

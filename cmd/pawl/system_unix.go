@@ -66,6 +66,15 @@ func strangers(info fs.FileInfo) (who, remedy string) {
 	return "", ""
 }
 
+// hasTerminal says whether the process has a controlling terminal.
+func hasTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	return tty.Close() == nil
+}
+
 // windowSize says whether f is a terminal, and how many columns and lines it has; 0
 // if it does not know.
 func windowSize(f *os.File) (width, height int, ok bool) {

@@ -18,11 +18,12 @@ func atVerb(database *string) *cobra.Command {
 		Short: "Show how every flow stood at an instant",
 		Long: `Show how every flow stood at an instant, from its transitions. No daemon need run.
 
-TIME is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone.
+TIME is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone; 09:00
+is the last time that it was nine o'clock.
 SCHEDULE is that of today.`,
 		Args: cobra.MinimumNArgs(1),
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
-			at, err = parseTime(args[0], time.Local)
+			at, err = parseMoment(args[0], time.Now().In(time.Local))
 			return err
 		},
 	}

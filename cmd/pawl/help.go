@@ -97,8 +97,8 @@ has event, flow_id, run_number, at, failure_streak, error, host, and text, a sen
 which is what chats show. It is tried four times within half a minute; what cannot be
 delivered is logged.
 
-SIGHUP lets the daemon read the config anew and take over what is different; max_running,
-groups and restore_guard wait for the next start.`,
+SIGHUP lets the daemon read the config anew and take over what is different;
+max_running, groups and restore_guard wait for the next start.`,
 }
 
 var exitHelp = &cobra.Command{

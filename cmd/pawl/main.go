@@ -26,7 +26,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime/debug"
 	_ "time/tzdata" // for machines that know no time zones
 
 	"github.com/spf13/cobra"
@@ -75,20 +74,8 @@ func newRoot() *cobra.Command {
 	root.SetOut(stdout)
 	var database string
 	globalFlags(root, &database)
-	root.AddCommand(runVerb(&database), validateVerb(), statusVerb(&database), historyVerb(&database), logsVerb(&database),
-		triggerVerb(&database), cancelVerb(&database), pauseVerb(&database), resumeVerb(&database), backfillVerb(&database),
-		resetVerb(&database), probeVerb(&database), forgetVerb(&database), explainVerb(), importVerb(), initVerb(&database), simulateVerb(&database), whyVerb(&database), nextVerb(&database), atVerb(&database), doctorVerb(&database), verifyVerb(&database),
-		backupVerb(&database), claimVerb(&database), configHelp, exitHelp)
+	addVerbs(root, &database)
 	return root
-}
-
-// version is that of the module, as the go command has stamped it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
-	}
-	return info.Main.Version
 }
 
 const exitUsage = 2

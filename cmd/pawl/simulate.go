@@ -80,8 +80,8 @@ func simulate(ctx context.Context, p plan, database string, from, to time.Time, 
 		return nil, err
 	}
 	r := newSimulation(p, from, to)
-	progress := newProgress("simulated", to.Sub(from))
-	defer progress.done()
+	line := newTicker()
+	defer line.done()
 	defer r.finish()
 	return r, s.Simulate(ctx, pawl.Simulation{From: from, To: to, Database: id,
 		Job: func(run pawl.RunInfo) (time.Duration, error) {
@@ -96,7 +96,7 @@ func simulate(ctx context.Context, p plan, database string, from, to time.Time, 
 			return d, nil
 		},
 		Each: func(step pawl.SimulationStep) error {
-			progress.at(step.At.Sub(from))
+			line.tell(fmt.Sprintf("simulated %s", step.At.Local().Format("2006-01-02")))
 			r.take(step)
 			return nil
 		}})

@@ -29,9 +29,9 @@ cannot be at once waits, or is refused, as overlap in the config or here says. W
 the key of a run that is not over, or was accepted within key_window, nothing starts:
 the answer is that run.
 
-With --wait the output of the command is shown as it comes, and the exit code is the command's own, 128 and the signal's number if
-one killed it, 1 if the run failed otherwise, and 124 if the timeout passed
-before: the run goes on then.
+With --wait the output of the command is shown as it comes, and the exit code is the
+command's own, 128 and the signal's number if one killed it, 1 if the run failed
+otherwise, and 124 if the timeout passed before: the run goes on then.
 
 ` + timeHelp,
 		Args: cobra.ExactArgs(1),

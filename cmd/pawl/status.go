@@ -144,7 +144,7 @@ func (s statusReport) table(width int) table {
 	if width > 0 && width < 100 {
 		few /= 2
 	}
-	t := table{rest: 20, columns: []column{{title: "FLOW", limit: max(16, width/4)}, {title: "STATE", paint: inked}, {title: "SCHEDULE", limit: 24, rank: 2},
+	t := table{rest: 20, columns: []column{{title: "FLOW", limit: flowLimit(width)}, {title: "STATE", paint: inked}, {title: "SCHEDULE", limit: 24, rank: 2},
 		{title: "NEXT", rank: 6}, {title: "AT (" + zone + ")", rank: 1}, {title: "LAST", rank: 5}, {title: "STREAK", rank: 4},
 		{title: "RUNS", rank: 3, paint: inkedEach}, {title: "WHY"}}}
 	for _, f := range s.flows {
@@ -153,6 +153,14 @@ func (s statusReport) table(width int) table {
 			string(strip[max(0, len(strip)-few):]), s.why(f)})
 	}
 	return t
+}
+
+// flowLimit is how wide the names of flows may be.
+func flowLimit(width int) int {
+	if width == 0 {
+		return 0
+	}
+	return max(16, width/6)
 }
 
 // flowTable is flows as they are shown after a change.

@@ -36,7 +36,7 @@ func (s statusReport) instant(f pawl.FlowInfo) string {
 	if !f.Registered || f.NextRun.IsZero() {
 		return ""
 	}
-	return clock(f.NextRun, s.now)
+	return day(f.NextRun, s.now)
 }
 
 func (s statusReport) last(f pawl.FlowInfo) string {
@@ -71,7 +71,7 @@ func (s statusReport) at(f pawl.FlowInfo) string {
 		return "suspect; waits for " + printable(s.trial) + ", which is one too"
 	case f.Status == pawl.StatusTripped:
 		return "reset needed: " + s.reset(f.ID) + " (" + failure + ")"
-	case f.Status == pawl.StatusBackoff:
+	case f.Status == pawl.StatusBackoff && f.NextEligible.After(s.now):
 		return "until " + clock(f.NextEligible, s.now) + ": " + failure
 	}
 	return failure

@@ -47,10 +47,32 @@ func (c *command) Run(ctx context.Context) error {
 		c.crew.ended.Add(1)
 		<-ctx.Done()
 	}
-	if err != nil {
-		c.log.Warn("run failed", "flow", c.id, "run", run.Number, "error", firstLine(err.Error()))
-	}
+	c.report(run, err)
 	return err
+}
+
+// late is how much later than its schedule asked for a run starts that is worth a word.
+const late = time.Second
+
+// report logs how a run ended: one that did well, at info where somebody looks on, else at
+// debug.
+func (c *command) report(run pawl.RunInfo, err error) {
+	attrs := []any{"flow", c.id, "run", run.Number}
+	if run.Attempt > 1 {
+		attrs = append(attrs, "attempt", run.Attempt)
+	}
+	if wait := run.StartedAt.Sub(run.ScheduledAt); run.Trigger == "schedule" && wait >= late {
+		attrs = append(attrs, "should_have_started_before", span(wait))
+	}
+	if err != nil {
+		c.log.Warn("run failed", append(attrs, "error", firstLine(err.Error()))...)
+		return
+	}
+	level := slog.LevelDebug
+	if _, attended := terminal(os.Stderr); attended {
+		level = slog.LevelInfo
+	}
+	c.log.Log(context.Background(), level, "run completed", append(attrs, "took", span(time.Since(run.StartedAt)))...)
 }
 
 // join executes the command as one of the crew.

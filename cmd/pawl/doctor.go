@@ -26,7 +26,9 @@ something.`,
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, if there is one)")
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
+			over := waiting("looking at the whole database")
 			checks, err := examine(cmd.Context(), c, *database, findConfig(config))
+			over()
 			if err != nil {
 				return err
 			}

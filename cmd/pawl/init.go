@@ -47,12 +47,12 @@ With --systemd it prints a unit for the config and the database here, and makes 
 		}
 		fmt.Fprintf(stdout, `%s is made: five flows, that show what they can be. Now:
 
-  pawl run%s            runs them, in the foreground
+  %-20s  runs them, in the foreground
   pawl status --watch   in another terminal: how they are
   pawl history          what ran
   pawl trigger import --input '{"file": "a.csv"}' --wait
   pawl init --systemd   prints a unit for systemd
-`, printable(config), option)
+`, printable(config), "pawl run"+option)
 		return nil
 	})
 	return cmd

@@ -31,13 +31,10 @@ func (m manual) print(root *cobra.Command) {
 	m.verbs(root)
 	fmt.Fprint(m.w, ".SH FLAGS OF ALL VERBS\n")
 	root.PersistentFlags().VisitAll(m.flag)
-	for _, topic := range []*cobra.Command{configHelp, exitHelp} {
+	for _, topic := range []*cobra.Command{configHelp, exitHelp, environmentHelp} {
 		fmt.Fprintf(m.w, ".SH %s\n", inTroff(strings.ToUpper(topic.Short)))
 		m.text(topic.Long)
 	}
-	fmt.Fprint(m.w, ".SH ENVIRONMENT\n")
-	m.text("A flag that is not given is taken from PAWL_ and its name, of " + strings.Join(fromEnvironment, ", ") +
-		", and the database from db in the config. NO_COLOR takes colour away. COLUMNS is how wide tables are where there is no terminal.")
 }
 
 // verbs writes those that work, with those below them.

@@ -32,6 +32,7 @@ that wait, the newest of a flow, and failures in a row stay.`,
 		},
 		ValidArgsFunction: completeFlows(database, 0),
 	}
+	out := formatFlag(cmd)
 	cmd.Flags().IntVar(&keep, "runs", 0, "keep the newest `N` of a flow (default all)")
 	cmd.Flags().Var(&age, "age", "and none that ended longer ago (default any)")
 	cmd.RunE = does(func(cmd *cobra.Command, flows []string) error {
@@ -56,8 +57,9 @@ that wait, the newest of a flow, and failures in a row stay.`,
 		case err != nil:
 			return err
 		}
-		fmt.Fprintf(stdout, "%s deleted; %s is %s, it was %s\n", counted(int64(rows), "row"), printable(*database), size(sizeOf(*database)), size(before))
-		return nil
+		after := sizeOf(*database)
+		return showDone(*out, done{Verb: "prune", Database: *database, Rows: rows, Bytes: after},
+			fmt.Sprintf("%s deleted; %s is %s, it was %s", counted(int64(rows), "row"), *database, size(after), size(before)))
 	})
 	return cmd
 }
@@ -90,12 +92,12 @@ func migrateVerb(database *string) *cobra.Command {
 by itself; the other verbs do not. There is no way back but a backup.`,
 		Args: cobra.NoArgs,
 	}
+	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		if err := pawl.Migrate(cmd.Context(), *database); err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "%s: the schema is up to date\n", printable(*database))
-		return nil
+		return showDone(*out, done{Verb: "migrate", Database: *database}, *database+": the schema is up to date")
 	})
 	return cmd
 }

@@ -20,6 +20,7 @@ import (
 func runVerb(database *string) *cobra.Command {
 	var config string
 	window := duration(30 * time.Second)
+	level := logLevel{slog.LevelInfo}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the flows of a config until told to stop",
@@ -36,8 +37,9 @@ when the daemon is ready, stops, and lives.`,
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, or a demo)")
 	cmd.Flags().Var(&window, "stop-timeout", "how long running commands have to end after the first signal")
+	cmd.Flags().Var(&level, "log-level", "debug, info, warn or error")
 	cmd.RunE = does(func(*cobra.Command, []string) error {
-		return runDaemon(config, *database, time.Duration(window))
+		return runDaemon(config, *database, time.Duration(window), newLogger(os.Stderr, level.Level))
 	})
 	return cmd
 }
@@ -58,8 +60,8 @@ type daemon struct {
 }
 
 // runDaemon runs until a signal has ended it.
-func runDaemon(config, database string, window time.Duration) error {
-	d, err := newDaemon(config, database, window)
+func runDaemon(config, database string, window time.Duration, log *slog.Logger) error {
+	d, err := newDaemon(config, database, window, log)
 	if err != nil {
 		return err
 	}
@@ -114,7 +116,7 @@ func runDaemon(config, database string, window time.Duration) error {
 // others send theirs to a process and to its group.
 const settleDelay = 100 * time.Millisecond
 
-func newDaemon(config, database string, window time.Duration) (*daemon, error) {
+func newDaemon(config, database string, window time.Duration, log *slog.Logger) (*daemon, error) {
 	path := findConfig(config)
 	plan, err := loadConfig(path)
 	if err != nil {
@@ -123,7 +125,6 @@ func newDaemon(config, database string, window time.Duration) (*daemon, error) {
 	if r, ok := displaced("", database); ok {
 		return nil, r.refuse()
 	}
-	log := newLogger(os.Stderr)
 	d := &daemon{log: log, crew: newCrew(), plan: plan, config: path, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, log)}
 	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database)), pawl.WithObserver(d.observe, 0)}
 	d.Scheduler = pawl.NewScheduler(database, append(options, plan.options()...)...)
@@ -174,6 +175,9 @@ func (d *daemon) serve(ctx context.Context) error {
 		config = "the built-in demo, as there is no " + defaultConfig
 	}
 	d.log.Info("running", "flows", d.Len(), "config", config, "database", d.database, "pid", os.Getpid())
+	if _, attended := terminal(os.Stderr); attended {
+		d.log.Info("look on from another terminal with: pawl status --watch")
+	}
 	d.supervisor.tell(fmt.Sprintf("READY=1\nSTATUS=%s", counted(int64(d.Len()), "flow")))
 	if err := r.Wait(); err != nil {
 		return err
@@ -212,14 +216,6 @@ func findConfig(asked string) string {
 		return ""
 	}
 	return defaultConfig
-}
-
-// newLogger writes text for people and JSON for machines.
-func newLogger(file *os.File) *slog.Logger {
-	if _, ok := terminal(file); ok {
-		return slog.New(slog.NewTextHandler(file, nil))
-	}
-	return slog.New(slog.NewJSONHandler(file, nil))
 }
 
 // A crew is the commands that run, so that all can be ended at once.

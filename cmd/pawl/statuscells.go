@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,22 @@ func (s statusReport) at(f pawl.FlowInfo) string {
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(s.now):
 		return "until " + clock(f.NextEligible, s.now) + ": " + failure
 	}
+	if due := s.now.Sub(f.NextRun); s.owned && s.passive == "" && f.PausedAt.IsZero() && !f.NextRun.IsZero() && due > 2*time.Second && !f.NextEligible.After(s.now) {
+		return joined("due "+ago(due)+", and has no room yet"+inGroup(f), failure)
+	}
 	return failure
+}
+
+func inGroup(f pawl.FlowInfo) string {
+	if f.Group == "" {
+		return ""
+	}
+	return " (group " + printable(f.Group) + ")"
+}
+
+// joined are those of some texts that say something.
+func joined(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(t string) bool { return t == "" }), "; ")
 }
 
 // reset is the command that helps a flow which tripped.

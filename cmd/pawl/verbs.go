@@ -34,7 +34,7 @@ func addVerbs(root *cobra.Command, database *string) {
 	root.SetUsageTemplate(flags.Replace(root.UsageTemplate()))
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
-	root.AddCommand(configHelp, exitHelp)
+	root.AddCommand(configHelp, exitHelp, environmentHelp)
 }
 
 const widestHelp = 88 // columns

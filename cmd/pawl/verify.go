@@ -20,7 +20,9 @@ may go on. It exits with 65 when something is wrong.`,
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
+			over := waiting("replaying transitions")
 			found, err := c.Verify(cmd.Context())
+			over()
 			switch {
 			case err != nil && len(found) == 0:
 				return err

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -36,11 +37,13 @@ func screen(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Env = append(os.Environ(), "TZ=UTC", "TERM=xterm", "NO_COLOR=")
 	ts.Check(cmd.Start())
 	ts.Check(tty.Close())
+	limit := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer limit.Stop()
 	shown := shownUntil(control, regexp.MustCompile(args[1]), func() { _ = cmd.Process.Signal(syscall.SIGINT) })
 	_ = cmd.Wait()
 	ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(shown), 0o600))
 	if got := fmt.Sprint(cmd.ProcessState.ExitCode()); got != args[2] {
-		ts.Fatalf("exit code %s, want %s, after showing %q", got, args[2], shown)
+		ts.Fatalf("exit code %s, want %s, after showing %q", got, args[2], shown[:min(len(shown), 4000)])
 	}
 }
 

@@ -66,6 +66,22 @@ browser: ## The dashboard in a real browser; needs Debian's chromium
 shots: ## Pictures of every page of the dashboard, into docs/shots
 	cd web/browsertest && PAWL_SHOTS=$(CURDIR)/docs/shots go test -run '^TestPagesOfABusyShop$$' -count=1 .
 
+# A platform is built after the other: each takes a minute of a core.
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+.PHONY: dist
+dist: man ## Static binaries of all platforms, with manual, shells and checksums, in dist
+	set -e; for p in $(PLATFORMS); do \
+	os=$${p%/*}; arch=$${p#*/}; name=dist/pawl-$$os-$$arch; case $$os in windows) name=$$name.exe ;; esac; \
+	echo $$name; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "-s -w" -o $$name ./cmd/pawl; done
+	for s in bash zsh fish; do ./bin/pawl completion $$s > dist/pawl.$$s; done
+	cd dist && sha256sum pawl-* pawl.* > SHA256SUMS
+
+.PHONY: man
+man: build ## The manual page, dist/pawl.1, and the schema of the config
+	mkdir -p dist
+	./bin/pawl man > dist/pawl.1
+	./bin/pawl schema > dist/pawl.schema.json
+
 .PHONY: clean
-clean: ## What make build made and what the demo left
-	rm -rf bin pawl.db pawl.db-wal pawl.db-shm pawl.db.lock
+clean: ## What make build and make dist made and what the demo left
+	rm -rf bin dist pawl.db.output pawl.db pawl.db-wal pawl.db-shm pawl.db.lock

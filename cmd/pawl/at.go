@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -19,11 +18,12 @@ func atVerb(database *string) *cobra.Command {
 		Short: "Show how every flow stood at an instant",
 		Long: `Show how every flow stood at an instant, from its transitions. No daemon need run.
 
-TIME is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone.
+TIME is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone; 09:00
+is the last time that it was nine o'clock.
 SCHEDULE is that of today.`,
 		Args: cobra.MinimumNArgs(1),
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
-			at, err = parseTime(args[0], time.Local)
+			at, err = parseMoment(args[0], time.Now().In(time.Local))
 			return err
 		},
 	}
@@ -42,11 +42,8 @@ SCHEDULE is that of today.`,
 			if len(args) > 1 {
 				flows = slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool { return !slices.Contains(args[1:], f.ID) })
 			}
-			if *out == "json" {
-				return printJSON(stdout, flows)
-			}
-			atReport{at, flows}.print(stdout, outputWidth(os.Stdout))
-			return nil
+			r := atReport{at, flows}
+			return show(*out, flows, r.table, func() { r.print(stdout, outputWidth()) })
 		})
 	})
 	return cmd
@@ -97,7 +94,12 @@ func (r atReport) print(w io.Writer, width int) {
 		fmt.Fprintf(w, "No flow was known at %s.\n", when)
 		return
 	}
-	t := table{rest: 12, columns: []column{{title: "FLOW", limit: max(16, width/3)}, {title: "STATE"}, {title: "SCHEDULE", limit: 24, rank: 3},
+	r.table().print(w, width)
+	fmt.Fprintf(w, "\nAs at %s. %s\n", when, count(r.flows))
+}
+
+func (r atReport) table() table {
+	t := table{rest: 12, columns: []column{{title: "FLOW", limit: 32}, {title: "STATE", paint: inked}, {title: "SCHEDULE", limit: 24, rank: 3},
 		{title: "NEXT", rank: 5}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 2}, {title: "RUNS", rank: 1}, {title: "ERROR"}}}
 	for _, f := range r.flows {
 		f.Suspect = false
@@ -108,8 +110,7 @@ func (r atReport) print(w io.Writer, width int) {
 		t.rows = append(t.rows, []string{printable(f.ID), state, schedule(f),
 			r.clock(f.NextRun), r.clock(f.LastRun), streak(f), fmt.Sprint(f.RunCount), firstLine(f.LastError)})
 	}
-	t.print(w, width)
-	fmt.Fprintf(w, "\nAs at %s. %s\n", when, count(r.flows))
+	return t
 }
 
 // clock is empty for no instant.

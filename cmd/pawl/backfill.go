@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,11 +84,14 @@ func rehearse(cmd *cobra.Command, c *pawl.Client, id string, b pawl.Backfill) er
 			would = append(would, rehearsal{at, number})
 		}
 	}
-	if cmd.Flag("output").Value.String() == "json" {
-		return printJSON(stdout, would)
-	}
-	printRehearsal(would, len(scheduled), time.Now())
-	return nil
+	t := func() table { return rehearsalTable(would, time.Now()) }
+	return show(format(cmd.Flag("output").Value.String()), would, t, func() {
+		if len(would) > 0 {
+			t().print(stdout, outputWidth())
+			fmt.Fprintln(stdout)
+		}
+		fmt.Fprintf(stdout, "%s of %s would start.\n", runs(int64(len(would))), instants(int64(len(scheduled))))
+	})
 }
 
 // ranAt is which instants of a backfill have a run, in milliseconds: the newest of each,
@@ -119,21 +121,17 @@ func ranAt(ctx context.Context, c *pawl.Client, id string, b pawl.Backfill) (map
 	}
 }
 
-func printRehearsal(would []rehearsal, of int, now time.Time) {
-	if len(would) > 0 {
-		zone, _ := now.Local().Zone()
-		t := table{columns: []column{{title: "WHEN (" + zone + ")"}, {title: "HAS RUN"}}}
-		for _, r := range would {
-			number := ""
-			if r.Run > 0 {
-				number = fmt.Sprint(r.Run)
-			}
-			t.rows = append(t.rows, []string{r.At.Local().Format("2006-01-02 15:04:05"), number})
+func rehearsalTable(would []rehearsal, now time.Time) table {
+	zone, _ := now.Local().Zone()
+	t := table{columns: []column{{title: "WHEN (" + zone + ")"}, {title: "HAS RUN"}}}
+	for _, r := range would {
+		number := ""
+		if r.Run > 0 {
+			number = fmt.Sprint(r.Run)
 		}
-		t.print(stdout, outputWidth(os.Stdout))
-		fmt.Fprintln(stdout)
+		t.rows = append(t.rows, []string{r.At.Local().Format("2006-01-02 15:04:05"), number})
 	}
-	fmt.Fprintf(stdout, "%s of %s would start.\n", runs(int64(len(would))), instants(int64(of)))
+	return t
 }
 
 // runs is a number of them.

@@ -20,13 +20,16 @@ exists is not overwritten. To restore: stop the daemon, move the database and it
 tells that the file was restored, and from when it catches up (see pawl claim).`,
 		Args: cobra.ExactArgs(1),
 	}
+	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
+			over := waiting("copying")
 			size, err := c.Backup(cmd.Context(), args[0])
-			if err == nil {
-				fmt.Fprintf(stdout, "%s: %d bytes, checked\n", printable(args[0]), size)
+			over()
+			if err != nil {
+				return err
 			}
-			return err
+			return showDone(*out, done{Verb: "backup", Database: args[0], Bytes: size}, fmt.Sprintf("%s: %d bytes, checked", args[0], size))
 		})
 	})
 	return cmd

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +20,7 @@ sure that the original runs no more. Without a daemon the claim waits for the ne
 start. What is overdue then runs at once, one run per flow.`,
 		Args: cobra.NoArgs,
 	}
+	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
 			doubt, err := c.Doubt(cmd.Context())
@@ -28,18 +28,18 @@ start. What is overdue then runs at once, one run per flow.`,
 				return err
 			}
 			if doubt == "" {
-				fmt.Fprintln(stdout, "nothing to claim: the database is the one that its last daemon left here")
-				return nil
+				return showDone(*out, done{Verb: "claim", Database: *database},
+					"nothing to claim: the database is the one that its last daemon left here")
 			}
 			err = c.Claim(cmd.Context())
 			if errors.Is(err, pawl.ErrNoOwner) {
-				fmt.Fprintf(stdout, "the claim is left for the next pawl run; the database was %s\n", printable(doubt))
-				return nil
+				return showDone(*out, done{Verb: "claim", Database: *database, Doubt: doubt, Queued: true},
+					"the claim is left for the next pawl run; the database was "+doubt)
 			}
-			if err == nil {
-				fmt.Fprintf(stdout, "claimed; the database was %s\n", printable(doubt))
+			if err != nil {
+				return err
 			}
-			return err
+			return showDone(*out, done{Verb: "claim", Database: *database, Doubt: doubt}, "claimed; the database was "+doubt)
 		})
 	})
 	return cmd

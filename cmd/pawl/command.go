@@ -47,10 +47,32 @@ func (c *command) Run(ctx context.Context) error {
 		c.crew.ended.Add(1)
 		<-ctx.Done()
 	}
-	if err != nil {
-		c.log.Warn("run failed", "flow", c.id, "run", run.Number, "error", firstLine(err.Error()))
-	}
+	c.report(run, err)
 	return err
+}
+
+// late is how much later than its schedule asked for a run starts that is worth a word.
+const late = time.Second
+
+// report logs how a run ended: one that did well, at info where somebody looks on, else at
+// debug.
+func (c *command) report(run pawl.RunInfo, err error) {
+	attrs := []any{"flow", c.id, "run", run.Number}
+	if run.Attempt > 1 {
+		attrs = append(attrs, "attempt", run.Attempt)
+	}
+	if wait := run.StartedAt.Sub(run.ScheduledAt); run.Trigger == "schedule" && wait >= late {
+		attrs = append(attrs, "should_have_started_before", span(wait))
+	}
+	if err != nil {
+		c.log.Warn("run failed", append(attrs, "error", firstLine(err.Error()))...)
+		return
+	}
+	level := slog.LevelDebug
+	if _, attended := terminal(os.Stderr); attended {
+		level = slog.LevelInfo
+	}
+	c.log.Log(context.Background(), level, "run completed", append(attrs, "took", span(time.Since(run.StartedAt)))...)
 }
 
 // join executes the command as one of the crew.
@@ -62,13 +84,15 @@ func (c *command) join(ctx context.Context, run pawl.RunInfo) error {
 	return c.execute(ctx, run)
 }
 
-func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {
+func (c *command) execute(ctx context.Context, run pawl.RunInfo) (err error) {
 	in, err := takeInput(ctx, c.orphanage.id)
 	if err != nil {
 		return err
 	}
 	defer in.remove()
-	p, err := start(c.prepare(run, in))
+	live := openSpool(c.orphanage.database, run.FlowID, run.Number)
+	defer func() { live.close(err == nil || !c.triesAgain(run)) }()
+	p, err := start(c.prepare(run, in), live)
 	if err != nil {
 		if _, missing := os.Stat(c.dir); missing != nil {
 			err = missing // which the system reports as if the program were missing
@@ -77,10 +101,23 @@ func (c *command) execute(ctx context.Context, run pawl.RunInfo) error {
 	}
 	cause := p.await(ctx, c.crew.dismissed)
 	p.end(c.graceAfter(cause), c.crew.dismissed)
+	keepOutput(ctx, p.output.String())
 	if errors.Is(cause, pawl.ErrTimedOut) {
 		cause = errTimeout{c.timeout}
 	}
 	return p.result(cause)
+}
+
+// triesAgain says whether another attempt may follow that of a run which fails.
+func (c *command) triesAgain(run pawl.RunInfo) bool {
+	return c.retry != nil && run.Attempt <= c.retry.max
+}
+
+// keepOutput stores what a command printed with its run.
+func keepOutput(ctx context.Context, text string) {
+	if _, ok := pawl.RunFrom(ctx); ok && text != "" {
+		_ = pawl.SetOutput(ctx, text) // it is text, and much smaller than what is refused
+	}
 }
 
 // prepare makes the exec.Cmd of a run. Nothing is put into the shell line: what

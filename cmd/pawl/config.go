@@ -70,6 +70,7 @@ type plan struct {
 	restoreGuard bool           // run nothing on a copy of the database until it is claimed
 	maxRunning   int            // commands that run at once; 0: no bound
 	groups       map[string]int // the same for those of a group
+	notify       notify         // whom failures are told
 }
 
 // options are what the plan says to a scheduler.
@@ -143,7 +144,7 @@ func parseConfig(name, folder string, data []byte) (p plan, err error) {
 // The keys of the config and of a flow; those of settings may stand in both
 // defaults and a flow.
 var (
-	configKeys = []string{"flows", "defaults", "max_running", "groups", "restore_guard", "x-"} // x-anything is a place for anchors
+	configKeys = []string{"flows", "defaults", "db", "notify", "max_running", "groups", "restore_guard", "x-"} // x-anything is a place for anchors
 	flowKeys   = slices.Concat([]string{"every", "cron", "once", "manual", "run", "shell"}, settingKeys, ownKeys)
 )
 
@@ -159,6 +160,10 @@ func (r *reader) config(top *yaml.Node) (p plan) {
 			}
 		case "flows":
 			entries = f
+		case "db": // read by takeDatabase, for every verb
+			r.filled(f)
+		case "notify":
+			p.notify = r.notify(f)
 		case "restore_guard":
 			p.restoreGuard = r.truth(f)
 		case "max_running":

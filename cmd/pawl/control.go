@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +19,7 @@ type request func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (done
 func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command {
 	var queue bool
 	out := formatFlag(cmd)
+	cmd.ValidArgsFunction = completeFlows(database, 1)
 	queueFlag(cmd, &queue)
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
@@ -45,7 +45,7 @@ func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command 
 			} else if found {
 				left = append(left, after)
 			}
-			return printJSON(stdout, left)
+			return show(*out, left, func() table { return flowTable(left, time.Now()) }, nil)
 		})
 	})
 	return cmd
@@ -143,10 +143,8 @@ is under way is ended, by SIGTERM and after its grace by SIGKILL. A cancelled ru
 no failure.`,
 		Args: cobra.ExactArgs(2),
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
-			if number, err = strconv.ParseInt(args[1], 10, 64); err != nil || number < 1 {
-				return fmt.Errorf("%q is no number of a run: pawl history %s shows them", args[1], quoted(args[0]))
-			}
-			return nil
+			number, err = runNumber(args[0], args[1])
+			return err
 		},
 	}
 	reason := reasonFlag(cmd)
@@ -176,23 +174,27 @@ committed meanwhile. There is no way back but a backup.`,
 }
 
 // An instant is the value of a flag that takes a time.
-type instant struct{ time.Time }
+type instant struct {
+	time.Time
+	text string
+}
 
 const timeHelp = `A time is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone.`
 
-// Set makes an instant a flag's value.
-func (i *instant) Set(text string) (err error) {
-	i.Time, err = parseTime(text, time.Local)
+// Set makes an instant a flag's value. It is read when the zone is known.
+func (i *instant) Set(text string) error {
+	i.text = text
+	return nil
+}
+
+// resolve reads the text, in the local zone.
+func (i *instant) resolve() (err error) {
+	i.Time, err = parseTime(i.text, time.Local)
 	return err
 }
 
-// String is the instant, or nothing for none.
-func (i *instant) String() string {
-	if i.IsZero() {
-		return ""
-	}
-	return i.Format(time.RFC3339Nano)
-}
+// String is the instant as it was given.
+func (i *instant) String() string { return i.text }
 
 // Type names the value in a flag's help.
 func (i *instant) Type() string { return "time" }

@@ -89,12 +89,59 @@ func (s statusReport) details(ctx context.Context, c *pawl.Client, w io.Writer, 
 				return err
 			}
 		}
-		fmt.Fprintf(w, "\n%s\n", cut(printable(f.ID), width))
+		fmt.Fprintf(w, "\n%s\n", bold(cut(printable(f.ID), width)))
 		for _, l := range s.lines(f, open) {
 			fmt.Fprintln(w, cut(fmt.Sprintf("  %-10s %s", l.name, l.text), width))
 		}
+		if err := s.around(ctx, c, f, w, width); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+const (
+	shownRuns = 5   // of a flow, the newest
+	shownNext = 3   // instants that come
+	timedRuns = 100 // of which lengths are told
+)
+
+// around writes what a flow ran last, how long that took, and what it runs next.
+func (s statusReport) around(ctx context.Context, c *pawl.Client, f pawl.FlowInfo, w io.Writer, width int) error {
+	past, err := c.Runs(ctx, pawl.RunsQuery{Flow: f.ID, Limit: timedRuns})
+	if err != nil {
+		return err
+	}
+	if text := lengths(past); text != "" {
+		fmt.Fprintln(w, cut(fmt.Sprintf("  %-10s %s", "took", text), width))
+	}
+	coming, err := c.Next(ctx, f.ID, shownNext)
+	if err != nil {
+		return err
+	}
+	for _, i := range coming {
+		text := s.when(i.At)
+		if i.Held != "" {
+			text += ", but " + firstLine(i.Held)
+		}
+		fmt.Fprintln(w, cut(fmt.Sprintf("  %-10s %s", "then", text), width))
+	}
+	if len(past) > 0 {
+		fmt.Fprintln(w)
+		historyTable(past[:min(shownRuns, len(past))], s.now).print(w, width)
+	}
+	return nil
+}
+
+// lengths is how long runs took: the middle of them, and what one in twenty exceeds.
+func lengths(past []pawl.RunInfo) string {
+	took := completedIn(past)
+	if len(took) == 0 {
+		return ""
+	}
+	slices.Sort(took)
+	return fmt.Sprintf("%s, at most %s in 19 of 20 (the last %s that completed)",
+		span(took[len(took)/2]), span(took[len(took)*95/100]), runs(int64(len(took))))
 }
 
 // A line is one thing that is so of a flow.
@@ -109,6 +156,11 @@ func (s statusReport) lines(f pawl.FlowInfo, open []pawl.RunInfo) []line {
 		}
 	}
 	add("anchor", s.when(f.Anchor))
+	add("runs", fmt.Sprint(f.RunCount))
+	add("last", s.when(f.LastRun))
+	if f.FailureStreak > 0 {
+		add("streak", streak(f)+" failures in a row")
+	}
 	add("next", s.when(f.NextRun))
 	add("eligible", s.when(f.NextEligible))
 	add("held", s.when(f.Held))

@@ -26,15 +26,13 @@ something.`,
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, if there is one)")
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
+			over := waiting("looking at the whole database")
 			checks, err := examine(cmd.Context(), c, *database, findConfig(config))
+			over()
 			if err != nil {
 				return err
 			}
-			if *out == "json" {
-				err = printJSON(stdout, checks)
-			} else {
-				printChecks(stdout, checks)
-			}
+			err = show(*out, checks, func() table { return checkTable(checks) }, func() { printChecks(stdout, checks) })
 			for _, check := range checks {
 				if err == nil && len(check.Found) > 0 {
 					err = silent(1)
@@ -107,15 +105,26 @@ func checkConfig(path string) pawl.Check {
 	return check
 }
 
+func checkTable(checks []pawl.Check) table {
+	t := table{columns: []column{{title: "CHECK"}, {title: "DETAIL"}, {title: "FOUND"}, {title: "HELP"}}}
+	for _, c := range checks {
+		t.rows = append(t.rows, []string{checkSymbol(c) + " " + c.Name, printable(c.Detail), printable(strings.Join(c.Found, "; ")), printable(c.Help)})
+	}
+	return t
+}
+
+func checkSymbol(c pawl.Check) string {
+	if len(c.Found) > 0 {
+		return "✗"
+	}
+	return "✓"
+}
+
 // printChecks writes a line per check, what was found below it, and what helps.
 func printChecks(w io.Writer, checks []pawl.Check) {
 	found := 0
 	for _, c := range checks {
-		symbol := "✓"
-		if len(c.Found) > 0 {
-			symbol = "✗"
-		}
-		fmt.Fprintf(w, "%s %-9s %s\n", symbol, c.Name, printable(c.Detail))
+		fmt.Fprintf(w, "%s %-9s %s\n", inked(checkSymbol(c)), c.Name, printable(c.Detail))
 		for _, line := range c.Found {
 			fmt.Fprintf(w, "    %s\n", printable(line))
 		}

@@ -76,17 +76,29 @@ PAWL_RUN_NUMBER, PAWL_ATTEMPT (above 1: the same run, or instant, again),
 PAWL_SCHEDULED_AT and PAWL_RUN; and the input that the run was triggered with, as
 JSON, in PAWL_INPUT, if that is at most 64 KiB, and in a file that only it can read
 and that is removed at its end, PAWL_INPUT_FILE. When it is over, so is its process
-group. The beginning and the end of what it printed are in the history if it failed.
+group. The beginning and the end of what it printed are kept with the run: pawl logs.
 
 Durations are as in 90s, 10m, 1h30m, 2d and 1w. Relative paths, of dir and of a
 program with a slash in it, start at the config's folder; a bare program name is
 looked for in PATH. Keys that begin with x- are a place for YAML anchors. A config
 that others can write is refused.
 
-Beside flows, max_running bounds how many commands run at once, and groups how many
-of those of a group. With restore_guard: true there, the daemon of a database that
-was copied or put back from a backup runs nothing until it is claimed: see pawl
-claim.`,
+Beside flows, db says where the database is, for all verbs that find this config;
+--db and PAWL_DB come before it. max_running there bounds how many commands run at
+once, and groups how many of those of a group. With restore_guard: true the daemon of
+a database that was copied or put back from a backup runs nothing until it is claimed:
+see pawl claim.
+
+  notify: {webhook: "https://example.org/hook", on: [failed, recovered, tripped, late]}
+
+posts JSON for each run that failed, and for each flow that runs again after that, is
+stopped for failing, or is more than a minute late; all four unless on says which. It
+has event, flow_id, run_number, at, failure_streak, error, host, and text, a sentence,
+which is what chats show. It is tried four times within half a minute; what cannot be
+delivered is logged.
+
+SIGHUP lets the daemon read the config anew and take over what is different;
+max_running, groups and restore_guard wait for the next start.`,
 }
 
 var exitHelp = &cobra.Command{
@@ -96,6 +108,7 @@ var exitHelp = &cobra.Command{
   0    done
   1    failed, or pawl doctor found something
   2    wrong usage
+  3    pawl status --check found something failing, tripped or late
   4    no such flow, or run
   65   the database is damaged, not one of Pawl's, or from a newer version; or pawl
        verify found something
@@ -105,8 +118,8 @@ var exitHelp = &cobra.Command{
   77   no permission, or a config that others can write
   78   the config is wrong
   124  the wait timed out
-  130  a second Ctrl-C, or
-  143  a second SIGTERM, ended the daemon at once
+  130  Ctrl-C, or
+  143  SIGTERM, ended it before it was done; of pawl run, a second one
 and trigger --wait with what the command exits with, or 128 and the number of the
 signal that ended it.`,
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -13,57 +12,76 @@ import (
 )
 
 func historyVerb(database *string) *cobra.Command {
-	var failed bool
-	var limit int
+	var q historyQuery
+	var follow bool
 	cmd := &cobra.Command{
 		Use:   "history [FLOW]",
 		Short: "Show what ran, the newest first",
 		Long: `Show what ran, the newest first. No daemon need run.
 
 ERROR is a run's first line; -o json has all of it, with the beginning and the
-end of what the command printed.`,
+end of what the command printed, as pawl logs shows it.
+
+With --follow it goes on, the newest last: runs are shown when they are over.
+
+` + sinceHelp,
 		Args: cobra.MaximumNArgs(1),
-		PreRunE: func(*cobra.Command, []string) error {
-			if limit < 1 {
-				return fmt.Errorf("-n %d shows nothing", limit)
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			format := cmd.Flag("output").Value.String()
+			switch {
+			case q.limit < 1 && !follow:
+				return fmt.Errorf("-n %d shows nothing", q.limit)
+			case follow && (format == "json" || format == "md"):
+				return fmt.Errorf("-o %s has an end, which --follow has not: take jsonl", format)
 			}
 			return nil
 		},
+		ValidArgsFunction: completeFlows(database, 1),
 	}
 	out := formatFlag(cmd)
-	cmd.Flags().BoolVar(&failed, "failed", false, "only runs that failed, timed out or were interrupted")
-	cmd.Flags().IntVarP(&limit, "number", "n", 50, "how many runs")
+	cmd.Flags().BoolVar(&q.failed, "failed", false, "only runs that failed, timed out or were interrupted")
+	cmd.Flags().IntVarP(&q.limit, "number", "n", 50, "how many runs")
+	cmd.Flags().Var(&q.since, "since", "only runs that started since: 24h, or a time")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on, until Ctrl-C")
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
-			query := pawl.RunsQuery{Limit: limit}
 			if len(args) > 0 {
-				query.Flow = args[0]
-				if _, err := known(cmd.Context(), c, query.Flow); err != nil {
+				q.flow = args[0]
+				if _, err := known(cmd.Context(), c, q.flow); err != nil {
 					return err
 				}
 			}
-			runs, err := history(cmd.Context(), c, query, failed)
+			if follow {
+				return followHistory(cmd.Context(), c, q, *out)
+			}
+			runs, err := q.runs(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
-			if *out == "json" {
-				return printJSON(stdout, runs)
-			}
-			historyTable(runs, time.Now()).print(stdout, outputWidth(os.Stdout))
-			return nil
+			return show(*out, runs, func() table { return historyTable(runs, time.Now()) }, nil)
 		})
 	})
 	return cmd
 }
 
-// history is the newest runs; with failed, of those that did not end well of
-// themselves.
-func history(ctx context.Context, c *pawl.Client, query pawl.RunsQuery, failed bool) ([]pawl.RunInfo, error) {
-	if !failed {
+// A historyQuery is which runs are shown.
+type historyQuery struct {
+	flow   string
+	failed bool
+	since  since
+	limit  int
+}
+
+// runs are the newest; with failed, of those that did not end well of themselves.
+func (q historyQuery) runs(ctx context.Context, c *pawl.Client) (runs []pawl.RunInfo, err error) {
+	if q.limit < 1 {
+		return nil, nil
+	}
+	query := pawl.RunsQuery{Flow: q.flow, Since: q.since.Time, Limit: q.limit}
+	if !q.failed {
 		return c.Runs(ctx, query)
 	}
-	var runs []pawl.RunInfo
-	for _, query.Status = range []pawl.RunStatus{pawl.RunFailed, pawl.RunTimedOut, pawl.RunInterrupted} {
+	for _, query.Status = range failures {
 		some, err := c.Runs(ctx, query)
 		if err != nil {
 			return nil, err
@@ -74,11 +92,19 @@ func history(ctx context.Context, c *pawl.Client, query pawl.RunsQuery, failed b
 	return runs[:min(len(runs), query.Limit)], nil
 }
 
+// failures are how a run ends that did not end well of itself.
+var failures = []pawl.RunStatus{pawl.RunFailed, pawl.RunTimedOut, pawl.RunInterrupted}
+
+// takes says whether a run that is over is one of those.
+func (q historyQuery) takes(r pawl.RunInfo) bool {
+	return (q.flow == "" || r.FlowID == q.flow) && (!q.failed || slices.Contains(failures, r.Status))
+}
+
 var runStates = map[pawl.RunStatus]string{
 	pawl.RunRunning:     "▶",
 	pawl.RunCompleted:   "✓",
 	pawl.RunFailed:      "✗",
-	pawl.RunInterrupted: "⚡",
+	pawl.RunInterrupted: "↯",
 	pawl.RunCancelled:   "◌",
 	pawl.RunWaiting:     "◷",
 	pawl.RunTimedOut:    "⧗",
@@ -96,8 +122,8 @@ func runState(r pawl.RunInfo) string {
 
 func historyTable(runs []pawl.RunInfo, now time.Time) table {
 	zone, _ := now.Local().Zone()
-	t := table{rest: 24, columns: []column{{title: "FLOW", limit: 24}, {title: "RUN"}, {title: "TRIGGER", rank: 1}, {title: "STATUS"},
-		{title: "STARTED (" + zone + ")", rank: 3}, {title: "DURATION", rank: 2}, {title: "ERROR"}}}
+	t := table{rest: 24, columns: []column{{title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4}, {title: "TRIGGER", rank: 1, least: 8}, {title: "STATUS", paint: inked, least: 13},
+		{title: "STARTED (" + zone + ")", rank: 3, least: 19}, {title: "DURATION", rank: 2, least: 8}, {title: "ERROR"}}}
 	for _, r := range runs {
 		t.rows = append(t.rows, []string{printable(r.FlowID), fmt.Sprint(r.Number), r.Trigger, runState(r),
 			began(r, now), length(r, now), outcome(r, now)})

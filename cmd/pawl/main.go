@@ -26,7 +26,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime/debug"
 	_ "time/tzdata" // for machines that know no time zones
 
 	"github.com/spf13/cobra"
@@ -74,21 +73,9 @@ func newRoot() *cobra.Command {
 	}
 	root.SetOut(stdout)
 	var database string
-	root.PersistentFlags().StringVar(&database, "db", "pawl.db", "the database `file`")
-	root.AddCommand(runVerb(&database), validateVerb(), statusVerb(&database), historyVerb(&database),
-		triggerVerb(&database), cancelVerb(&database), pauseVerb(&database), resumeVerb(&database), backfillVerb(&database),
-		resetVerb(&database), probeVerb(&database), forgetVerb(&database), whyVerb(&database), nextVerb(&database), atVerb(&database), doctorVerb(&database), verifyVerb(&database),
-		backupVerb(&database), claimVerb(&database), configHelp, exitHelp)
+	globalFlags(root, &database)
+	addVerbs(root, &database)
 	return root
-}
-
-// version is that of the module, as the go command has stamped it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
-	}
-	return info.Main.Version
 }
 
 const exitUsage = 2

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -35,15 +34,14 @@ things are. No daemon need run. One with a ~ depends on when runs end.`,
 			if err != nil {
 				return err
 			}
-			if *out == "json" {
-				return printJSON(stdout, entries)
-			}
-			if len(entries) == 0 {
-				fmt.Fprintln(stdout, "Nothing is scheduled.")
-				return nil
-			}
-			agendaTable(entries, time.Now()).print(stdout, outputWidth(os.Stdout))
-			return nil
+			t := func() table { return agendaTable(entries, time.Now()) }
+			return show(*out, entries, t, func() {
+				if len(entries) == 0 {
+					fmt.Fprintln(stdout, "Nothing is scheduled.")
+					return
+				}
+				t().print(stdout, outputWidth())
+			})
 		})
 	})
 	return cmd

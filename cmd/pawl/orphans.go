@@ -81,6 +81,7 @@ func (o *orphanage) Setup(ctx context.Context) error {
 	if r, ok := displaced(o.id, o.database); ok {
 		return r.refuse()
 	}
+	sweepSpools(o.database)
 	if len(rivals(o.id, o.database)) > 0 {
 		o.log.Warn("another daemon drives a copy of this database: its commands are left alone, and so are orphans")
 		return nil
@@ -110,8 +111,11 @@ func (o *orphanage) Setup(ctx context.Context) error {
 	return nil
 }
 
-// Teardown does nothing.
-func (o *orphanage) Teardown(context.Context) error { return nil }
+// Teardown clears away the folder of what ran.
+func (o *orphanage) Teardown(context.Context) error {
+	sweepSpools(o.database)
+	return nil
+}
 
 // interrupted says whether the run that marked a process had no outcome: what a
 // run that was over left behind, it left on purpose.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -16,9 +17,9 @@ type process struct {
 	output output        // not to be read before copied is closed
 }
 
-// start starts a command with its output in a pipe. The two goroutines end with
-// the process and the pipe; end waits for both.
-func start(cmd *exec.Cmd) (*process, error) {
+// start starts a command with its output in a pipe, of which live gets a copy. The two
+// goroutines end with the process and the pipe; end waits for both.
+func start(cmd *exec.Cmd, live *spool) (*process, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 	}()
 	go func() {
 		defer close(p.copied)
-		_, _ = p.output.ReadFrom(r)
+		_, _ = p.output.ReadFrom(io.TeeReader(r, live))
 	}()
 	return p, nil
 }

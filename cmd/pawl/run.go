@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -19,6 +20,7 @@ import (
 func runVerb(database *string) *cobra.Command {
 	var config string
 	window := duration(30 * time.Second)
+	level := logLevel{slog.LevelInfo}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the flows of a config until told to stop",
@@ -27,13 +29,17 @@ func runVerb(database *string) *cobra.Command {
 Without -c it is pawl.yaml, or a built-in demo if there is no such file. The
 first SIGTERM or Ctrl-C lets the commands that run come to their end, within the
 stop timeout, and exits with 0; a second one ends them at once and exits with
-143 or 130.`,
+143 or 130. SIGHUP reads the config anew: what is different is taken over and logged.
+
+A service manager that sets NOTIFY_SOCKET, as systemd does with Type=notify, is told
+when the daemon is ready, stops, and lives.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, or a demo)")
 	cmd.Flags().Var(&window, "stop-timeout", "how long running commands have to end after the first signal")
+	cmd.Flags().Var(&level, "log-level", "debug, info, warn or error")
 	cmd.RunE = does(func(*cobra.Command, []string) error {
-		return runDaemon(config, *database, time.Duration(window))
+		return runDaemon(config, *database, time.Duration(window), newLogger(os.Stderr, level.Level))
 	})
 	return cmd
 }
@@ -41,23 +47,28 @@ stop timeout, and exits with 0; a second one ends them at once and exits with
 // A daemon is a scheduler with what its commands share.
 type daemon struct {
 	*pawl.Scheduler
-	log      *slog.Logger
-	crew     *crew
-	config   string
-	database string
-	runner   atomic.Pointer[pawl.Runner] // nil until it has started
+	log        *slog.Logger
+	crew       *crew
+	orphanage  *orphanage
+	notifier   *notifier
+	supervisor supervisor
+	plan       plan // that is in force
+	config     string
+	database   string
+	started    chan struct{}               // closed when it has
+	runner     atomic.Pointer[pawl.Runner] // nil until then
 }
 
 // runDaemon runs until a signal has ended it.
-func runDaemon(config, database string, window time.Duration) error {
-	d, err := newDaemon(config, database, window)
+func runDaemon(config, database string, window time.Duration, log *slog.Logger) error {
+	d, err := newDaemon(config, database, window, log)
 	if err != nil {
 		return err
 	}
 	defer d.crew.dismiss() // no command outlives us
 
-	// The runtime sends; room for the two signals that matter.
-	signals := make(chan os.Signal, 2)
+	// The runtime sends; room for the signals that matter.
+	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, caught()...)
 	defer signal.Stop(signals)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a log that nobody reads any more ends nothing
@@ -66,16 +77,26 @@ func runDaemon(config, database string, window time.Duration) error {
 	defer stop()
 	done := make(chan error, 1) // serve sends once, and need not wait for a reader
 	go func() { done <- d.serve(ctx) }()
+	alive, rest := d.supervisor.ticks()
+	defer rest()
+	attended := hasTerminal()
 	var settled <-chan time.Time // since the first signal
 	insistent := false           // the next signal means that it was not enough
 	for {
 		select {
 		case err := <-done:
 			return err
+		case <-alive:
+			d.supervisor.tell("WATCHDOG=1")
 		case <-settled:
 			d.log.Info("stopping: waiting for the running commands; another signal ends them", "at_most", window.String())
 			insistent = true
 		case s := <-signals:
+			// One that comes because the terminal is gone does not mean the config.
+			if s == syscall.SIGHUP && (!attended || hasTerminal()) {
+				d.reload(ctx)
+				continue
+			}
 			if insistent {
 				d.log.Warn("ending the running commands", "signal", s.String())
 				d.crew.dismiss()
@@ -83,6 +104,7 @@ func runDaemon(config, database string, window time.Duration) error {
 				return silent(128 + int(s.(syscall.Signal)))
 			}
 			stop()
+			d.supervisor.tell("STOPPING=1")
 			if settled == nil {
 				settled = time.After(settleDelay)
 			}
@@ -94,7 +116,7 @@ func runDaemon(config, database string, window time.Duration) error {
 // others send theirs to a process and to its group.
 const settleDelay = 100 * time.Millisecond
 
-func newDaemon(config, database string, window time.Duration) (*daemon, error) {
+func newDaemon(config, database string, window time.Duration, log *slog.Logger) (*daemon, error) {
 	path := findConfig(config)
 	plan, err := loadConfig(path)
 	if err != nil {
@@ -103,18 +125,36 @@ func newDaemon(config, database string, window time.Duration) (*daemon, error) {
 	if r, ok := displaced("", database); ok {
 		return nil, r.refuse()
 	}
-	log := newLogger(os.Stderr)
-	d := &daemon{log: log, crew: newCrew(), config: path, database: database}
-	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database))}
+	d := &daemon{log: log, crew: newCrew(), plan: plan, config: path, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, log)}
+	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database)), pawl.WithObserver(d.observe, 0)}
 	d.Scheduler = pawl.NewScheduler(database, append(options, plan.options()...)...)
-	orphanage := &orphanage{database: database, flows: plan.flows, log: log}
-	d.AddResource(orphanage)
+	d.orphanage = &orphanage{database: database, flows: plan.flows, log: log}
+	d.AddResource(d.orphanage)
 	for _, f := range plan.flows {
-		if err := f.register(d.Scheduler, &command{flow: f, orphanage: orphanage, crew: d.crew, log: log}); err != nil {
+		if err := f.register(d.Scheduler, d.job(f)); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
+}
+
+// job is a flow as the scheduler runs it.
+func (d *daemon) job(f *flow) pawl.Job {
+	return &command{flow: f, orphanage: d.orphanage, crew: d.crew, log: d.log}
+}
+
+// observe tells the notifier of a transition. Those of the start itself, which settles
+// what the last daemon left behind, wait until it has started: if it does not, there are
+// none.
+func (d *daemon) observe(t pawl.Transition) {
+	<-d.started
+	d.notifier.observe(t, func(flow string, run int64) (pawl.RunInfo, error) {
+		runs, err := d.runner.Load().Runs(context.Background(), pawl.RunsQuery{Flow: flow, Before: run + 1, Limit: 1})
+		if err != nil || len(runs) == 0 {
+			return pawl.RunInfo{}, errors.Join(err, pawl.ErrRunNotFound)
+		}
+		return runs[0], nil
+	})
 }
 
 // serve runs the scheduler until ctx is over and the last command has ended.
@@ -127,11 +167,18 @@ func (d *daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stop := d.notifier.start(r.List)
+	defer stop()
+	close(d.started)
 	config := d.config
 	if config == "" {
 		config = "the built-in demo, as there is no " + defaultConfig
 	}
 	d.log.Info("running", "flows", d.Len(), "config", config, "database", d.database, "pid", os.Getpid())
+	if _, attended := terminal(os.Stderr); attended {
+		d.log.Info("look on from another terminal with: pawl status --watch")
+	}
+	d.supervisor.tell(fmt.Sprintf("READY=1\nSTATUS=%s", counted(int64(d.Len()), "flow")))
 	if err := r.Wait(); err != nil {
 		return err
 	}
@@ -169,14 +216,6 @@ func findConfig(asked string) string {
 		return ""
 	}
 	return defaultConfig
-}
-
-// newLogger writes text for people and JSON for machines.
-func newLogger(file *os.File) *slog.Logger {
-	if _, ok := terminal(file); ok {
-		return slog.New(slog.NewTextHandler(file, nil))
-	}
-	return slog.New(slog.NewJSONHandler(file, nil))
 }
 
 // A crew is the commands that run, so that all can be ended at once.

@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 //	lock FILE          lets another program lock the database until
 //	unlock             or the end of the script
 //	damage FILE TABLE  overwrites the page that a table begins with
+//	screen ...         runs a command on a terminal, on Linux
+//	listen NAME...     serves $WEBHOOK, and $NOTIFY_SOCKET of a service manager
+//	heard PATTERN      waits until one of them was told such a thing
 //
 // and $PLAIN, a prefix in shell lines that takes root's right to any file away.
 func TestScripts(t *testing.T) {
@@ -61,17 +64,19 @@ func TestScripts(t *testing.T) {
 			env.Defer(func() { env.Values[daemonKey{}].(*testDaemon).kill() })
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":   runsWithCode,
-			"daemon": onDaemon((*testDaemon).start),
-			"signal": onDaemon((*testDaemon).signal),
-			"logged": onDaemon((*testDaemon).logged),
-			"ended":  onDaemon((*testDaemon).ended),
-			"lock":   lock,
-			"unlock": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(lockerKey{}).(*locker).end() },
-			"damage": damage,
-		},
+		Cmds: scriptCommands,
 	})
+}
+
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+	"code":   runsWithCode,
+	"daemon": onDaemon((*testDaemon).start),
+	"signal": onDaemon((*testDaemon).signal),
+	"logged": onDaemon((*testDaemon).logged),
+	"ended":  onDaemon((*testDaemon).ended),
+	"lock":   lock,
+	"unlock": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(lockerKey{}).(*locker).end() },
+	"damage": damage,
 }
 
 func runsWithCode(ts *testscript.TestScript, neg bool, args []string) {
@@ -163,7 +168,7 @@ func (d *testDaemon) start(ts *testscript.TestScript, args []string) {
 	ts.Check(err)
 	d.cmd = exec.Command(program, append([]string{"run"}, args...)...)
 	d.cmd.Dir = ts.MkAbs(".")
-	d.cmd.Env = append(os.Environ(), "TZ=UTC", "GORACE="+ts.Getenv("GORACE"))
+	d.cmd.Env = append(os.Environ(), "TZ=UTC", "GORACE="+ts.Getenv("GORACE"), "NOTIFY_SOCKET="+ts.Getenv("NOTIFY_SOCKET"), "WATCHDOG_USEC="+ts.Getenv("WATCHDOG_USEC"))
 	log, err := d.cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(d.cmd.Start())

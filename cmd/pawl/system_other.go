@@ -20,5 +20,8 @@ func signalNumber(string) int          { return 0 }
 // strangers cannot be told from the mode of a file.
 func strangers(fs.FileInfo) (who, remedy string) { return "", "" }
 
-// terminal is not known here.
-func terminal(*os.File) (width int, ok bool) { return 0, false }
+// hasTerminal is not known here.
+func hasTerminal() bool { return false }
+
+// windowSize is not known here.
+func windowSize(*os.File) (width, height int, ok bool) { return 0, 0, false }

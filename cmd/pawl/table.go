@@ -20,30 +20,71 @@ type table struct {
 
 type column struct {
 	title string
-	limit int // columns of the terminal it may take at most; 0: any
-	rank  int // left out first if 1, then 2, and so on; 0: never
+	limit int                 // columns of the terminal it may take at most; 0: any
+	least int                 // and at least, where rows come one by one
+	rank  int                 // left out first if 1, then 2, and so on; 0: never
+	paint func(string) string // gives a cell its colour; nil: none
 }
 
 // print writes the table, at most width wide. No cell is empty: there is a
 // hyphen where nothing is to be said.
 func (t table) print(w io.Writer, width int) {
 	widths := t.fit(width)
+	fmt.Fprintln(w, t.line(t.titles(), widths, func(column) func(string) string { return bold }))
+	for _, row := range t.rows {
+		fmt.Fprintln(w, t.line(row, widths, func(c column) func(string) string { return c.paint }))
+	}
+}
+
+// more writes the table, or only its rows below one that was written with these widths,
+// of which a column keeps its own. It returns the widths.
+func (t table) more(w io.Writer, width int, widths []int) []int {
+	if widths == nil {
+		widths = t.fit(width)
+		for i, c := range t.columns[:len(widths)-1] { // rows that come may need more
+			if widths[i] > 0 && c.least > widths[i] {
+				widths[i] = c.least
+			}
+		}
+		left := width
+		for _, n := range widths[:len(widths)-1] {
+			left -= n + 2
+		}
+		widths[len(widths)-1] = max(left, 0)
+		fmt.Fprintln(w, t.line(t.titles(), widths, func(column) func(string) string { return bold }))
+	}
+	for _, row := range t.rows {
+		fmt.Fprintln(w, t.line(row, widths, func(c column) func(string) string { return c.paint }))
+	}
+	return widths
+}
+
+func (t table) titles() []string {
 	titles := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		titles[i] = c.title
 	}
-	for _, row := range append([][]string{titles}, t.rows...) {
-		var line strings.Builder
-		for i, cell := range row {
-			if widths[i] == 0 {
-				continue
-			}
-			cell = cut(nonEmpty(cell), widths[i])
-			line.WriteString(cell)
-			line.WriteString(strings.Repeat(" ", widths[i]-columns(cell)+2))
+	return titles
+}
+
+// line is a row, each cell cut, painted and filled up to the width of its column but
+// for the last.
+func (t table) line(row []string, widths []int, paint func(column) func(string) string) string {
+	var line strings.Builder
+	gap := ""
+	for i, cell := range row {
+		if widths[i] == 0 {
+			continue
 		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+		cell = cut(nonEmpty(cell), widths[i])
+		line.WriteString(gap)
+		gap = strings.Repeat(" ", widths[i]-columns(cell)+2)
+		if p := paint(t.columns[i]); p != nil {
+			cell = p(cell)
+		}
+		line.WriteString(cell)
 	}
+	return line.String()
 }
 
 // fit is the width of each column, 0 for those that are left out.
@@ -128,9 +169,21 @@ func runeColumns(r rune) int {
 	return 1
 }
 
+// terminal says whether f is one, and how many columns it has; 0 if it does not know.
+func terminal(f *os.File) (width int, ok bool) {
+	width, _, ok = windowSize(f)
+	return width, ok
+}
+
+// terminalSize is how much a terminal shows, as far as it says so.
+func terminalSize(f *os.File) (width, height int) {
+	_, height, _ = windowSize(f)
+	return outputWidth(), height
+}
+
 // outputWidth is how wide tables may be: as the terminal, as COLUMNS says, or 80.
-func outputWidth(file *os.File) int {
-	if width, _ := terminal(file); width > 0 {
+func outputWidth() int {
+	if width, _ := terminal(os.Stdout); width > 0 {
 		return width
 	}
 	if width, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && width > 0 {

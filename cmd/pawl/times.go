@@ -64,3 +64,14 @@ func clock(t, now time.Time) string {
 	}
 	return t.Local().Format("2006-01-02 15:04:05")
 }
+
+// day is the local time of an instant, in few characters: the nearer, the finer.
+func day(t, now time.Time) string {
+	switch away := t.Sub(now).Abs(); {
+	case away < 12*time.Hour:
+		return t.Local().Format("15:04:05")
+	case away < 6*24*time.Hour:
+		return t.Local().Format("Mon 15:04")
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}

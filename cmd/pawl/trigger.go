@@ -29,9 +29,9 @@ cannot be at once waits, or is refused, as overlap in the config or here says. W
 the key of a run that is not over, or was accepted within key_window, nothing starts:
 the answer is that run.
 
-With --wait the exit code is the command's own, 128 and the signal's number if
-one killed it, 1 if the run failed otherwise, and 124 if the timeout passed
-before: the run goes on then.
+With --wait the output of the command is shown as it comes, and the exit code is the
+command's own, 128 and the signal's number if one killed it, 1 if the run failed
+otherwise, and 124 if the timeout passed before: the run goes on then.
 
 ` + timeHelp,
 		Args: cobra.ExactArgs(1),
@@ -141,7 +141,8 @@ func starts(cmd *cobra.Command, database *string, ask starter) *cobra.Command {
 		return nil
 	}
 	out := formatFlag(cmd)
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the run is over")
+	cmd.ValidArgsFunction = completeFlows(database, 1)
+	cmd.Flags().BoolVar(&wait, "wait", false, "show what the command prints until the run is over, and exit with its code")
 	cmd.Flags().Var(&timeout, "timeout", "with --wait, how long at most (default for ever)")
 	queueFlag(cmd, &queue)
 	cmd.MarkFlagsMutuallyExclusive("wait", "queue")
@@ -160,7 +161,7 @@ func starts(cmd *cobra.Command, database *string, ask starter) *cobra.Command {
 			if !wait {
 				return started(cmd.Context(), c, args[0], number, *out)
 			}
-			run, err := waitRun(cmd.Context(), c, args[0], number, time.Duration(timeout))
+			run, err := waitRun(cmd.Context(), c, args[0], number, time.Duration(timeout), &follower{c: c, database: *database, silent: *out != "table"})
 			if err != nil {
 				return err
 			}
@@ -188,8 +189,8 @@ func started(ctx context.Context, c *pawl.Client, id string, number int64, out f
 	if err != nil {
 		return err
 	}
-	if out == "json" {
-		return printJSON(stdout, []pawl.RunInfo{run})
+	if out != "table" {
+		return showRun(out, run)
 	}
 	became := "started"
 	if now := time.Now(); run.Status == pawl.RunWaiting && run.DueAt.After(now) {
@@ -201,15 +202,20 @@ func started(ctx context.Context, c *pawl.Client, id string, number int64, out f
 	return nil
 }
 
-// waitRun waits until a run is over, but not for longer than timeout if there
-// is one.
-func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, timeout time.Duration) (pawl.RunInfo, error) {
+func showRun(out format, run pawl.RunInfo) error {
+	list := []pawl.RunInfo{run}
+	return show(out, list, func() table { return historyTable(list, time.Now()) }, nil)
+}
+
+// waitRun shows the output of a run until it is over, but not for longer than timeout
+// if there is one.
+func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, timeout time.Duration, f *follower) (pawl.RunInfo, error) {
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errWaitTimeout)
 		defer cancel()
 	}
-	run, err := c.WaitRun(ctx, id, number)
+	run, err := f.follow(ctx, id, number)
 	if err == nil || ctx.Err() == nil {
 		return run, err
 	}
@@ -227,14 +233,14 @@ func over(run pawl.RunInfo, out format) error {
 		summary += " in " + span(run.FinishedAt.Sub(run.StartedAt))
 	}
 	switch {
-	case out == "json":
-		if err := printJSON(stdout, []pawl.RunInfo{run}); err != nil {
+	case out != "table":
+		if err := showRun(out, run); err != nil {
 			return err
 		}
 	case run.Status == pawl.RunCompleted:
-		fmt.Fprintln(stdout, printable(summary))
+		fmt.Fprintln(os.Stderr, printable(summary))
 	default:
-		fmt.Fprintln(os.Stderr, printable(summary+"\n"+run.Error))
+		fmt.Fprintln(os.Stderr, printable(summary)+"\n"+firstLine(run.Error))
 	}
 	if run.Status == pawl.RunCompleted {
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,7 +12,10 @@ func validateVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [FILE]",
 		Short: "Check a config, and say where it is wrong",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Check a config, and say where it is wrong, and how to mend it: a line for each fault,
+with file, line and column, or with -o the same for programs. It exits with 78 if there
+is one.`,
+		Args: cobra.MaximumNArgs(1),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 && config != "" {
 				return fmt.Errorf("one config at a time: %s or %s", config, args[0])
@@ -19,6 +23,7 @@ func validateVerb() *cobra.Command {
 			return nil
 		},
 	}
+	out := formatFlag(cmd)
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, or the demo)")
 	cmd.RunE = does(func(_ *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -26,6 +31,9 @@ func validateVerb() *cobra.Command {
 		}
 		path := findConfig(config)
 		plan, err := loadConfig(path)
+		if *out != "table" && (err == nil || errors.As(err, new(fault))) {
+			return showFaults(*out, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -37,3 +45,28 @@ func validateVerb() *cobra.Command {
 	})
 	return cmd
 }
+
+// showFaults prints what is wrong with a config for programs, if anything is.
+func showFaults(out format, err error) error {
+	var faults []fault
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			if f, ok := errors.AsType[fault](e); ok {
+				faults = append(faults, f)
+			}
+		}
+	}
+	t := func() table {
+		t := table{columns: []column{{title: "WHERE"}, {title: "WHAT"}}}
+		for _, f := range faults {
+			t.rows = append(t.rows, []string{printable(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), printable(f.Text)})
+		}
+		return t
+	}
+	if err := show(out, faults, t, nil); err != nil || len(faults) == 0 {
+		return err
+	}
+	return silent(exitConfig)
+}
+
+const exitConfig = 78

@@ -20,18 +20,14 @@ may go on. It exits with 65 when something is wrong.`,
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
+			over := waiting("replaying transitions")
 			found, err := c.Verify(cmd.Context())
+			over()
 			switch {
 			case err != nil && len(found) == 0:
 				return err
-			case *out == "json":
-				err = printJSON(stdout, found)
-			case len(found) == 0:
-				fmt.Fprintf(stdout, "%s: all is well\n", printable(*database))
 			default:
-				for _, line := range found {
-					fmt.Fprintln(stdout, printable(line))
-				}
+				err = show(*out, found, func() table { return findingTable(found) }, func() { printFindings(*database, found) })
 			}
 			if err == nil && len(found) > 0 {
 				err = silent(exitCorrupt)
@@ -43,3 +39,20 @@ may go on. It exits with 65 when something is wrong.`,
 }
 
 const exitCorrupt = 65
+
+func findingTable(found []string) table {
+	t := table{columns: []column{{title: "FOUND"}}}
+	for _, line := range found {
+		t.rows = append(t.rows, []string{printable(line)})
+	}
+	return t
+}
+
+func printFindings(database string, found []string) {
+	if len(found) == 0 {
+		fmt.Fprintf(stdout, "%s: all is well\n", printable(database))
+	}
+	for _, line := range found {
+		fmt.Fprintln(stdout, printable(line))
+	}
+}

@@ -39,11 +39,10 @@ flow, or of here if it has none; 09:00 is the last time that it was nine o'clock
 			if err != nil {
 				return err
 			}
-			if *out == "json" {
-				return printJSON(stdout, []pawl.Reason{reason})
+			t := func() table {
+				return table{columns: []column{{title: "WHY"}}, rows: [][]string{{printable(reason.String())}}}
 			}
-			fmt.Fprintln(stdout, printable(reason.String()))
-			return nil
+			return show(*out, []pawl.Reason{reason}, t, func() { fmt.Fprintln(stdout, printable(reason.String())) })
 		})
 	})
 	return cmd

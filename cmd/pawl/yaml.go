@@ -23,14 +23,15 @@ type reader struct {
 
 // A fault is one thing wrong with a config, and where.
 type fault struct {
-	file         string
-	line, column int
-	text         string
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"`
 }
 
 // Error is the fault as compilers write it, so that editors can jump to it.
 func (f fault) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", f.file, f.line, f.column, f.text)
+	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Text)
 }
 
 // Unwrap makes a fault an errConfig.
@@ -51,10 +52,10 @@ func (r *reader) well() bool { return len(r.faults) == 0 }
 // err joins the faults in the order of the file.
 func (r *reader) err() error {
 	slices.SortStableFunc(r.faults, func(a, b fault) int {
-		if a.line != b.line {
-			return a.line - b.line
+		if a.Line != b.Line {
+			return a.Line - b.Line
 		}
-		return a.column - b.column
+		return a.Column - b.Column
 	})
 	r.faults = slices.Compact(r.faults) // what flows merge or inherit is met once for each
 	errs := make([]error, len(r.faults))

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A crontab is one that was read: its entries, and what of it Pawl cannot do.
+type crontab struct {
+	file    string
+	system  bool // each entry names a user
+	entries []cronEntry
+	notes   []fault // not errors: what was left out, or is different
+	errors  []fault // lines that are no crontab's
+}
+
+// A cronEntry is a line that runs a command.
+type cronEntry struct {
+	line    int
+	column  int      // of the command
+	comment string   // the lines above it
+	times   string   // five fields, or a word with an @, as Pawl takes them
+	reboot  bool     // not at times, but when the machine starts
+	user    string   // of a system crontab
+	command string   // for the shell
+	input   string   // for its standard input
+	env     []string // NAME=value, that stand above
+	shell   string   // other than sh
+	home    string   // working directory
+	zone    string
+	jitter  string
+}
+
+var (
+	cronAssignment = regexp.MustCompile(`^\s*(?:"([A-Za-z_]\w*)"|'([A-Za-z_]\w*)'|([A-Za-z_]\w*))\s*=\s*(.*?)\s*$`)
+	cronWord       = regexp.MustCompile(`^\s*(\S+)`)
+)
+
+// parseCrontab reads a crontab; system says that its entries name users.
+func parseCrontab(file, text string, system bool) *crontab {
+	c := &crontab{file: file, system: system}
+	var now cronEntry // what holds for the entries that follow
+	var comment []string
+	for i, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
+		trimmed := strings.TrimSpace(line)
+		now.line = i + 1
+		switch {
+		case trimmed == "":
+			comment = nil
+		case !isText(line):
+			c.fail(now.line, 1, "the line holds control characters, or is no UTF-8")
+		case strings.HasPrefix(trimmed, "#"):
+			comment = append(comment, strings.TrimSpace(strings.TrimLeft(trimmed, "#")))
+		case cronAssignment.MatchString(line):
+			c.assign(&now, line)
+			comment = nil
+		default:
+			e := now
+			e.env = append([]string(nil), now.env...)
+			e.comment = strings.TrimSpace(strings.Join(comment, "\n"))
+			comment = nil
+			if c.entry(&e, line) {
+				c.entries = append(c.entries, e)
+			}
+		}
+	}
+	return c
+}
+
+func (c *crontab) note(line, column int, text string) {
+	c.notes = append(c.notes, fault{c.file, line, column, text})
+}
+
+func (c *crontab) fail(line, column int, text string) {
+	c.errors = append(c.errors, fault{c.file, line, column, text})
+}
+
+// isText says whether a line has nothing that a config cannot hold.
+func isText(line string) bool {
+	return utf8.ValidString(line) && !strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) && r != '\t' })
+}
+
+// assign takes a line NAME=value, which holds for all entries below.
+func (c *crontab) assign(now *cronEntry, line string) {
+	parts := cronAssignment.FindStringSubmatch(line)
+	name, value := parts[1]+parts[2]+parts[3], unquoted(parts[4])
+	column := strings.Index(line, name) + 1
+	switch {
+	case strings.HasPrefix(name, "PAWL_"):
+		c.fail(now.line, column, name+": the names that begin with PAWL_ are set by pawl")
+		return
+	case name == "CRON_TZ" && !isZone(value):
+		c.fail(now.line, column, fmt.Sprintf("CRON_TZ: %q is no time zone", value))
+		return
+	case name == "RANDOM_DELAY" && strings.Trim(value, "0123456789") != "":
+		c.fail(now.line, column, fmt.Sprintf("RANDOM_DELAY: %q is no number of minutes", value))
+		return
+	}
+	switch name {
+	case "MAILTO", "MAILFROM", "MAIL", "CONTENT_TYPE", "CONTENT_TRANSFER_ENCODING":
+		c.note(now.line, column, name+" is left out: nothing is mailed. What commands print is kept, see pawl logs; notify in the config calls a webhook when a flow fails")
+	case "SHELL":
+		if now.shell = value; strings.HasSuffix(value, "/sh") {
+			now.shell = ""
+		}
+	case "HOME":
+		now.home = strings.TrimSpace(value)
+	case "CRON_TZ":
+		now.zone = value
+	case "RANDOM_DELAY":
+		if now.jitter = ""; value != "" {
+			now.jitter = value + "m"
+		}
+	case "LOGNAME", "USER":
+		c.note(now.line, column, name+" is left out: commands run as the user of the daemon")
+	default:
+		now.env = append(now.env, name+"="+value)
+	}
+}
+
+func isZone(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "Local"
+}
+
+func unquoted(text string) string {
+	if n := len(text); n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+		return text[1 : n-1]
+	}
+	return text
+}
+
+// entry takes a line apart that runs a command. False: it is none.
+func (c *crontab) entry(e *cronEntry, line string) bool {
+	rest, column := line, 1
+	next := func() string {
+		at := cronWord.FindStringSubmatchIndex(rest)
+		if at == nil {
+			return ""
+		}
+		word := rest[at[2]:at[3]]
+		column += at[2]
+		e.column = column
+		rest, column = rest[at[3]:], column+at[3]-at[2]
+		return word
+	}
+	if !c.times(e, next) {
+		return false
+	}
+	if c.system {
+		e.user = next()
+	}
+	gap := len(rest) - len(strings.TrimLeft(rest, " \t"))
+	e.column = column + gap
+	e.command, e.input = cutInput(strings.TrimSpace(rest))
+	if e.command == "" {
+		what := "there is no command behind the times"
+		if c.system {
+			what = "there is no command behind the times and the user: a crontab of a user, without that field, is read with --user"
+		}
+		c.fail(e.line, e.column, what)
+		return false
+	}
+	return true
+}
+
+// cutInput splits a command at its first %: what follows is its standard input, in
+// which further ones end lines. With a backslash before it, it is a percent sign.
+func cutInput(text string) (command, input string) {
+	var parts []string
+	var part strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && i+1 < len(text) && text[i+1] == '%':
+			part.WriteByte('%')
+			i++
+		case text[i] == '%':
+			parts = append(parts, part.String())
+			part.Reset()
+		default:
+			part.WriteByte(text[i])
+		}
+	}
+	parts = append(parts, part.String())
+	if len(parts) == 1 {
+		return parts[0], ""
+	}
+	return strings.TrimSpace(parts[0]), strings.Join(parts[1:], "\n") + "\n"
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTimesOfACrontabInWordsOfPawl(t *testing.T) {
+	for line, want := range map[string]string{
+		"0 0 * * 7":           "0 0 * * 0",
+		"0 0 * * 1,7":         "0 0 * * 1,0",
+		"0 0 * * 0-7":         "0 0 * * *",
+		"0 0 * * 1-7":         "0 0 * * 1-6,0",
+		"0 0 * * mon-sun":     "0 0 * * mon-6,0",
+		"0 0 * * 1-7/2":       "0 0 * * 1,3,5,0",
+		"0 0 * * 0-7/2":       "0 0 * * */2",
+		"*/5 9-17 1,15 jan *": "*/5 9-17 1,15 jan *",
+		"@Midnight":           "@midnight",
+		"@every_minute":       "* * * * *",
+		"0\t0\t*\t*\t*":       "0 0 * * *",
+		"  0   0 * * SUN":     "0 0 * * SUN",
+		"0 7~7 * * *":         "0 7 * * *",
+	} {
+		c := parseCrontab("crontab", line+" x", false)
+		require.Empty(t, c.errors, line)
+		require.Len(t, c.entries, 1, line)
+		assert.Equal(t, want, c.entries[0].times, line)
+	}
+	c := parseCrontab("crontab", "0~59 0~5 * * * x", false)
+	require.Len(t, c.entries, 1)
+	assert.Regexp(t, `^[0-5]?\d [0-5] \* \* \*$`, c.entries[0].times)
+	assert.Equal(t, c.entries, parseCrontab("crontab", "0~59 0~5 * * * x", false).entries, "not drawn again")
+}
+
+func TestFlowsOfACrontabAreNamedForWhatTheyRun(t *testing.T) {
+	taken := map[string]bool{}
+	for _, c := range []struct{ command, want string }{
+		{"/usr/local/bin/backup.sh --all", "backup"},
+		{"cd /srv/app && ./backup.sh", "backup-2"},
+		{"test -x /usr/sbin/anacron || ( cd / && run-parts --report /etc/cron.daily )", "cron.daily"},
+		{"FOO=bar /opt/report.py", "report"},
+		{"sleep 30; /opt/later", "later"},
+		{"[ -f /etc/x ] && flock -n /tmp/lock php /srv/cron.php", "cron"},
+		{"$HOME/bin/x", "job"},
+		{"'/opt/mit umlaut/größe'", "mit"},
+	} {
+		assert.Equal(t, c.want, flowName(c.command, taken), c.command)
+	}
+}
+
+func TestPercentSignsEndACommand(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"a b":            {"a b", ""},
+		`date +\%F`:      {"date +%F", ""},
+		"cat%one%two":    {"cat", "one\ntwo\n"},
+		`cat %100\%%`:    {"cat", "100%\n\n"},
+		"cat%":           {"cat", "\n"},
+		`printf '\\\%s'`: {`printf '\\%s'`, ""},
+	} {
+		command, input := cutInput(text)
+		assert.Equal(t, want, [2]string{command, input}, text)
+	}
+}
+
+// Whatever a crontab says: a config that is taken, or an error with its place.
+func FuzzCrontab(f *testing.F) {
+	for _, seed := range []string{"* * * * * x", "@daily a%b%END", "A=b\n0 0 * * 7 'q", "# c\n*/5 * * * * root x: y", "SHELL=/bin/bash\nHOME=\n@hourly :",
+		"CRON_TZ=Nowhere\n0 0 * * * x", "RANDOM_DELAY=x\n0 0 * * * x", "PAWL_X=1\n* * * * * x", "\"A\"=\x00\n* * * * * x\r\n"} {
+		f.Add(seed, false)
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, text string, system bool) {
+		c := parseCrontab("crontab", text, system)
+		if len(c.entries) == 0 {
+			return
+		}
+		config, err := c.yaml("UTC", "/")
+		require.NoError(t, err)
+		p, err := parseConfig("pawl.yaml", "/", config)
+		require.NoError(t, err, "%s", config)
+		require.Len(t, p.flows, len(c.entries))
+		for i, e := range c.entries {
+			assert.Contains(t, p.flows[i].shell+strings.Join(p.flows[i].argv, " "), e.command)
+		}
+	})
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"hash/fnv"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// times reads the five fields, or the word that stands for them, in words of Pawl.
+func (c *crontab) times(e *cronEntry, next func() string) bool {
+	first := next()
+	column := e.column
+	if word := strings.ToLower(first); strings.HasPrefix(word, "@") {
+		switch {
+		case word == "@reboot":
+			e.reboot = true
+			c.note(e.line, column, "@reboot is not carried over: the flow runs when it is triggered, as by a unit with ExecStart=pawl trigger NAME")
+			return true
+		case word == "@every_minute":
+			e.times = "* * * * *"
+			return true
+		case descriptors[word] == "":
+			c.fail(e.line, column, fmt.Sprintf("unknown word %q%s", first, didYouMean(word, cronNicknames)))
+			return false
+		}
+		e.times = word
+		return true
+	}
+	fields := []string{first}
+	for len(fields) < 5 {
+		fields = append(fields, next())
+	}
+	if fields[4] == "" {
+		c.fail(e.line, column, "no line of a crontab: want five fields of times and a command, or NAME=value")
+		return false
+	}
+	c.days(e, column, fields)
+	for i, f := range fields {
+		fields[i] = c.random(e, column, f, i)
+	}
+	fields[4] = sunday(fields[4])
+	e.times = strings.Join(fields, " ")
+	if _, err := pawl.CronInstants(e.times, time.Now(), 1); err != nil {
+		c.fail(e.line, column, err.Error())
+		return false
+	}
+	return true
+}
+
+var cronNicknames = []string{"@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
+
+// days tells of fields of days that cron wants both to match: one of them begins with a
+// star, which has a step. In Pawl one has to match.
+func (c *crontab) days(e *cronEntry, column int, fields []string) {
+	stepped := func(f string) bool { return strings.HasPrefix(f, "*/") && f != "*/1" }
+	if day, weekday := fields[2], fields[4]; stepped(day) && weekday != "*" || stepped(weekday) && day != "*" {
+		c.note(e.line, column, fmt.Sprintf("cron runs it on days that are both %s and %s; here it runs on days that are one of them: let the command look at the other", day, weekday))
+	}
+}
+
+var (
+	randomRange = regexp.MustCompile(`^(\d*)~(\d*)$`)
+	fieldBounds = [][2]int{{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}}
+)
+
+// random settles a number that cron draws when it reads the crontab, as in 0~59: the
+// same command gets the same one each time.
+func (c *crontab) random(e *cronEntry, column int, field string, i int) string {
+	parts := randomRange.FindStringSubmatch(field)
+	if parts == nil {
+		return field
+	}
+	low, high := fieldBounds[i][0], fieldBounds[i][1]
+	if n, err := strconv.Atoi(parts[1]); err == nil {
+		low = n
+	}
+	if n, err := strconv.Atoi(parts[2]); err == nil {
+		high = n
+	}
+	if low > high {
+		return field // which is refused
+	}
+	h := fnv.New32a()
+	fmt.Fprint(h, c.file, e.line, field)
+	n := low + int(h.Sum32())%(high-low+1)
+	c.note(e.line, column, fmt.Sprintf("%s was drawn once: it is %d from now on; jitter spreads starts", field, n))
+	return strconv.Itoa(n)
+}
+
+var weekdayRange = regexp.MustCompile(`^(\w+)-(7|(?i:sun))(/\d+)?$`)
+
+// sunday writes the Sunday that cron calls 7 as Pawl does, 0: also at the end of a range.
+func sunday(field string) string {
+	var parts []string
+	for part := range strings.SplitSeq(field, ",") {
+		ends := weekdayRange.FindStringSubmatch(part)
+		switch {
+		case part == "7":
+			part = "0"
+		case ends != nil && (ends[1] == "0" || ends[1] == "7" || strings.EqualFold(ends[1], "sun")):
+			part = map[bool]string{true: "*", false: "0"}[ends[1] == "0"] + ends[3]
+		case ends != nil && ends[3] == "":
+			part = ends[1] + "-6,0"
+		case ends != nil:
+			part = everyNth(ends[1], ends[3])
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ",")
+}
+
+// everyNth are the days of from-7/step one by one.
+func everyNth(from, step string) string {
+	f := cronField{unit: "day of the week", max: 7, names: weekdayNames}
+	first, err := f.number(from)
+	n, wrong := strconv.Atoi(step[1:])
+	if err != nil || wrong != nil || n < 1 {
+		return from + "-7" + step // which is refused
+	}
+	var days []string
+	for d := first; d <= 7; d += n {
+		days = append(days, strconv.Itoa(d%7))
+	}
+	return strings.Join(days, ",")
+}

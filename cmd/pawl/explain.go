@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+)
+
+func explainVerb() *cobra.Command {
+	var limit int
+	var told explanation
+	cmd := &cobra.Command{
+		Use:   "explain CRON",
+		Short: "Say a cron expression in words, with its next instants",
+		Long: `Say a cron expression in words, with its next instants, and what the next changes of
+the clock make of it. Time is UTC unless it begins with CRON_TZ=Area/City; the instants
+are shown in its zone, or in that of --tz.
+
+  pawl explain '30 2 * * MON-FRI'
+  pawl explain 'CRON_TZ=Europe/Berlin 30 2 * * *'`,
+		Args: cobra.MinimumNArgs(1),
+		PreRunE: func(cmd *cobra.Command, args []string) (err error) {
+			if limit < 1 {
+				return fmt.Errorf("-n %d shows nothing", limit)
+			}
+			if told, err = explainCron(strings.Join(args, " "), time.Now(), limit); err != nil {
+				return err
+			}
+			if !cmd.Flag("tz").Changed {
+				time.Local, err = time.LoadLocation(told.Zone)
+			}
+			return err
+		},
+	}
+	out := formatFlag(cmd)
+	cmd.Flags().IntVarP(&limit, "number", "n", 5, "how many instants")
+	cmd.RunE = does(func(*cobra.Command, []string) error {
+		t := func() table { return told.table(time.Now()) }
+		return show(*out, []explanation{told}, t, func() {
+			fmt.Fprintln(stdout, printable(told.Text))
+			fmt.Fprintln(stdout)
+			t().print(stdout, outputWidth())
+			for i, odd := range told.Oddities {
+				if i == 0 {
+					fmt.Fprintln(stdout)
+				}
+				fmt.Fprintln(stdout, printable(odd.String()))
+			}
+		})
+	})
+	return cmd
+}
+
+// An explanation is an expression in words.
+type explanation struct {
+	Cron     string      `json:"cron"`
+	Text     string      `json:"text"`
+	Zone     string      `json:"time_zone"`
+	Next     []time.Time `json:"next"`
+	Oddities []oddity    `json:"oddities,omitempty"` // of the next year
+}
+
+func explainCron(expr string, now time.Time, n int) (e explanation, err error) {
+	expr = strings.TrimSpace(expr)
+	if e.Next, err = pawl.CronInstants(expr, now, n); err != nil {
+		return e, err
+	}
+	if e.Text, err = cronWords(expr); err != nil {
+		return e, err
+	}
+	e.Cron, e.Zone = expr, "UTC"
+	if rest, ok := strings.CutPrefix(expr, "CRON_TZ="); ok {
+		e.Zone = strings.Fields(rest)[0]
+	}
+	odd, err := pawl.CronOddities(expr, now, now.AddDate(1, 0, 0))
+	for _, o := range odd[:min(len(odd), 4)] {
+		e.Oddities = append(e.Oddities, oddity{o.At, o.Gap, o.Runs, o.Text})
+	}
+	return e, err
+}
+
+// An oddity is a pawl.Oddity as JSON.
+type oddity struct {
+	At   time.Time `json:"at"`
+	Gap  bool      `json:"gap"`
+	Runs bool      `json:"runs"`
+	Text string    `json:"text"`
+}
+
+// String is what becomes of a time that clocks leave out, or show twice.
+func (o oddity) String() string {
+	switch at := o.At.Local().Format("15:04:05 MST"); {
+	case o.Gap && o.Runs:
+		return o.Text + ": it runs at " + at
+	case o.Gap:
+		return o.Text + ": it does not run"
+	case o.Runs:
+		return o.Text + ": it runs at both, then at " + at
+	default:
+		return o.Text + ", at " + at + ": it runs at the other one"
+	}
+}
+
+func (e explanation) table(now time.Time) table {
+	zone, _ := now.Local().Zone()
+	t := table{columns: []column{{title: "WHEN (" + zone + ")"}, {title: "DAY"}, {title: "IN"}}}
+	for _, at := range e.Next {
+		at = at.Local()
+		t.rows = append(t.rows, []string{at.Format("2006-01-02 15:04:05"), at.Format("Mon"), coarse(at.Sub(now).Round(time.Second))})
+	}
+	return t
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+// fromEnvironment are the flags that may be given as a variable: --stop-timeout as
+// PAWL_STOP_TIMEOUT. No other is read, since a command that pawl runs finds what it
+// should know in variables that begin alike.
+var fromEnvironment = []string{"db", "config", "output", "tz", "color", "stop-timeout", "log-level", "listen"}
+
+// globalFlags gives every verb what all of them have.
+func globalFlags(root *cobra.Command, database *string) {
+	var zone string
+	when := colorMode("auto")
+	flags := root.PersistentFlags()
+	flags.StringVar(database, "db", "pawl.db", "the database `file`")
+	flags.StringVar(&zone, "tz", "", "the time `zone` of what is shown and asked for (default that of here)")
+	flags.Var(&when, "color", "auto, always or never")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := takeEnvironment(cmd); err != nil {
+			return err
+		}
+		if err := takeZone(zone); err != nil {
+			return err
+		}
+		colored = when.decide(os.Stdout)
+		if db := cmd.Flag("db"); !db.Changed {
+			takeDatabase(cmd, database)
+		}
+		return takeInstants(cmd)
+	}
+	root.SetFlagErrorFunc(unknownFlag)
+}
+
+// takeEnvironment sets flags that are not given from variables.
+func takeEnvironment(cmd *cobra.Command) error {
+	for _, name := range fromEnvironment {
+		f := cmd.Flags().Lookup(name)
+		variable := "PAWL_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		value := os.Getenv(variable)
+		if f == nil || f.Changed || value == "" {
+			continue
+		}
+		if err := cmd.Flags().Set(name, value); err != nil {
+			return fmt.Errorf("%s=%s: %w", variable, value, errors.Unwrap(err))
+		}
+	}
+	return nil
+}
+
+// takeZone makes a zone the local one of this process.
+func takeZone(name string) error {
+	if name == "" {
+		return nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return fmt.Errorf("--tz %s is no time zone: write it as Europe/Berlin, UTC or Local", name)
+	}
+	time.Local = zone
+	return nil
+}
+
+// takeDatabase reads from the config where the database is. A config that is wrong is
+// told of by the verbs that are about it.
+func takeDatabase(cmd *cobra.Command, database *string) {
+	asked := ""
+	if f := cmd.Flags().Lookup("config"); f != nil {
+		asked = f.Value.String()
+	} else {
+		asked = os.Getenv("PAWL_CONFIG")
+	}
+	path := findConfig(asked)
+	data, err := readConfig(path)
+	var top struct{ DB string }
+	if err != nil || yaml.Unmarshal(data, &top) != nil || top.DB == "" {
+		return
+	}
+	*database = top.DB
+	if !filepath.IsAbs(top.DB) {
+		*database = filepath.Join(filepath.Dir(path), top.DB)
+	}
+}
+
+// takeInstants reads the times among the flags, now that the zone is known.
+func takeInstants(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if i, ok := f.Value.(interface{ resolve() error }); ok && err == nil {
+			if err = i.resolve(); err != nil {
+				err = fmt.Errorf("--%s: %w", f.Name, err)
+			}
+		}
+	})
+	return err
+}
+
+var flagName = regexp.MustCompile(`^unknown flag: --([\w-]+)$`)
+
+// unknownFlag adds to the error of a flag that is not known the one it looks like.
+func unknownFlag(cmd *cobra.Command, err error) error {
+	parts := flagName.FindStringSubmatch(err.Error())
+	if parts == nil {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	if hint := didYouMean("--"+parts[1], names); strings.Contains(hint, "did you mean") {
+		return fmt.Errorf("%w%s", err, hint)
+	}
+	return err
+}

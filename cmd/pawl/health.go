@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+const (
+	exitUnhealthy = 3
+	tolerance     = time.Minute // within which a flow that is due is not late
+)
+
+// check is the verdict of pawl status --check, and says why to people.
+func (s statusReport) check(told bool) error {
+	found := s.unhealthy()
+	if len(found) == 0 {
+		return nil
+	}
+	if told {
+		for i, line := range found {
+			if i == 0 {
+				fmt.Fprintln(stdout)
+			}
+			fmt.Fprintln(stdout, inked("! "+line))
+		}
+	}
+	return silent(exitUnhealthy)
+}
+
+// unhealthy is what somebody should look at, a line for each.
+func (s statusReport) unhealthy() (found []string) {
+	if s.owner.Degraded != "" {
+		found = append(found, "the database takes no writes: "+printable(s.owner.Degraded))
+	}
+	for _, f := range s.flows {
+		if what := s.ails(f); what != "" && f.Registered {
+			found = append(found, printable(f.ID)+" "+what)
+		}
+	}
+	return found
+}
+
+// ails is what is wrong with a flow; empty: nothing.
+func (s statusReport) ails(f pawl.FlowInfo) string {
+	switch late := s.late(f); {
+	case f.Status == pawl.StatusTripped:
+		return "is tripped: " + firstLine(f.LastError)
+	case f.Status == pawl.StatusFailed || f.Status == pawl.StatusBackoff:
+		return "is failing: " + firstLine(f.LastError)
+	case f.FailureStreak > 0:
+		return fmt.Sprintf("failed %d times in a row: %s", f.FailureStreak, firstLine(f.LastError))
+	case f.Status == pawl.StatusRunning && !s.owned:
+		return "was running when its daemon died"
+	case late > 0:
+		return "is late by " + coarse(late)
+	}
+	return ""
+}
+
+// late is how long ago a flow was due that has not started, and is not held back; 0: it
+// is in time, more or less.
+func (s statusReport) late(f pawl.FlowInfo) time.Duration {
+	if f.NextRun.IsZero() || f.Status == pawl.StatusRunning || f.Status == pawl.StatusTripped || !f.PausedAt.IsZero() {
+		return 0
+	}
+	due := f.NextRun
+	if f.NextEligible.After(due) {
+		due = f.NextEligible
+	}
+	if late := s.now.Sub(due); late > tolerance {
+		return late
+	}
+	return 0
+}

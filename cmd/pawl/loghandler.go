@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+)
+
+// newLogger writes lines for people, and JSON for machines.
+func newLogger(file *os.File, level slog.Level) *slog.Logger {
+	if _, ok := terminal(file); ok {
+		return slog.New(&lineHandler{w: file, level: level, colored: colorMode("auto").decide(file)})
+	}
+	return slog.New(slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))
+}
+
+// A lineHandler writes a record as a line: the time of day, a symbol for its level, the
+// message, and what goes with it.
+type lineHandler struct {
+	w       io.Writer
+	level   slog.Level
+	colored bool
+	attrs   []slog.Attr // with the groups in their names
+	group   string
+	mu      sync.Mutex // one line after another; of this handler, not of those derived from it
+}
+
+// Enabled implements slog.Handler.
+func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+
+// WithAttrs implements slog.Handler.
+func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	named := h.attrs[:len(h.attrs):len(h.attrs)]
+	for _, a := range attrs {
+		named = append(named, slog.Attr{Key: h.group + a.Key, Value: a.Value})
+	}
+	return &lineHandler{w: h.w, level: h.level, colored: h.colored, group: h.group, attrs: named}
+}
+
+// WithGroup implements slog.Handler.
+func (h *lineHandler) WithGroup(name string) slog.Handler {
+	return &lineHandler{w: h.w, level: h.level, colored: h.colored, group: h.group + name + ".", attrs: h.attrs}
+}
+
+// Handle implements slog.Handler.
+func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s %s", h.ink(r.Time.Local().Format("15:04:05"), "2"), h.symbol(r.Level), printable(strings.TrimPrefix(r.Message, "pawl: ")))
+	for _, a := range h.attrs {
+		h.attr(&b, a)
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		h.attr(&b, slog.Attr{Key: h.group + a.Key, Value: a.Value})
+		return true
+	})
+	b.WriteByte('\n')
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := io.WriteString(h.w, b.String()) // one write, so that lines stay whole
+	return err
+}
+
+func (h *lineHandler) attr(b *strings.Builder, a slog.Attr) {
+	value := a.Value.Resolve()
+	text := value.String()
+	if value.Kind() == slog.KindDuration {
+		text = span(value.Duration())
+	}
+	if text = printable(strings.ReplaceAll(text, "\n", " ⏎ ")); text == "" || strings.ContainsAny(text, " =\"") {
+		text = `"` + text + `"`
+	}
+	fmt.Fprintf(b, "  %s%s", h.ink(a.Key+"=", "2"), text)
+}
+
+// symbol tells of a level.
+func (h *lineHandler) symbol(level slog.Level) string {
+	switch {
+	case level >= slog.LevelError:
+		return h.ink("✗", "1;31")
+	case level >= slog.LevelWarn:
+		return h.ink("!", "33")
+	case level >= slog.LevelInfo:
+		return h.ink("·", "32")
+	}
+	return h.ink(" ", "2")
+}
+
+func (h *lineHandler) ink(text, code string) string {
+	if !h.colored {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// A logLevel is the value of --log-level.
+type logLevel struct{ slog.Level }
+
+// Set makes a logLevel a flag's value.
+func (l *logLevel) Set(text string) error {
+	switch text {
+	case "debug", "info", "warn", "error":
+		return l.UnmarshalText([]byte(text))
+	}
+	return fmt.Errorf("must be debug, info, warn or error")
+}
+
+// String is the level.
+func (l *logLevel) String() string { return strings.ToLower(l.Level.String()) }
+
+// Type names the value in a flag's help.
+func (l *logLevel) Type() string { return "level" }

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// inMarkdown keeps a cell in its cell, and as it is written.
+var inMarkdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "\n", " ")
+
+// markdown writes the table whole, whatever the width of the terminal.
+func (t table) markdown(w io.Writer) {
+	line := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
+	titles, rule := make([]string, len(t.columns)), make([]string, len(t.columns))
+	for i, c := range t.columns {
+		titles[i], rule[i] = inMarkdown.Replace(c.title), "---"
+	}
+	line(titles)
+	line(rule)
+	for _, row := range t.rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = inMarkdown.Replace(nonEmpty(cell))
+		}
+		line(cells)
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// begin takes note of the flows that fail as they are, so that their recovery is one.
+func (n *notifier) begin(flows []pawl.FlowInfo) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, f := range flows {
+		if f.FailureStreak > 0 || slices.Contains(failing, f.Status) {
+			n.failing[f.ID] = true
+		}
+	}
+}
+
+// failing are the states of a flow whose last run failed.
+var failing = []pawl.Status{pawl.StatusFailed, pawl.StatusBackoff, pawl.StatusTripped}
+
+// ends are the transitions that can end a run.
+var ends = []string{"outcome", "timeout", "interrupt"}
+
+// observe makes messages of a transition, which ask tells more of.
+func (n *notifier) observe(t pawl.Transition, ask func(flow string, run int64) (pawl.RunInfo, error)) {
+	if !slices.Contains(ends, t.Event) {
+		return
+	}
+	well := t.FailureStreak == 0 && !slices.Contains(failing, t.ToStatus)
+	n.mu.Lock()
+	was := n.failing[t.FlowID]
+	wanted := n.to.webhook != ""
+	n.mu.Unlock()
+	if well && !was || !wanted {
+		return
+	}
+	run, err := ask(t.FlowID, t.RunNumber)
+	if err != nil || !run.Status.Over() {
+		return
+	}
+	m := message{Flow: t.FlowID, Run: t.RunNumber, At: t.At, Streak: t.FailureStreak}
+	switch {
+	case slices.Contains(failures, run.Status):
+		n.mark(t.FlowID, true)
+		m.Event, m.Error = "failed", printable(run.Error)
+		m.Text = fmt.Sprintf("%s failed: %s", t.FlowID, firstLine(run.Error))
+		n.add(m)
+		if t.ToStatus == pawl.StatusTripped {
+			m.Event, m.Text = "tripped", fmt.Sprintf("%s tripped after %d failures in a row, and runs no more until it is reset: %s", t.FlowID, t.FailureStreak, firstLine(run.Error))
+			n.add(m)
+		}
+	case run.Status == pawl.RunCompleted && was:
+		n.mark(t.FlowID, false)
+		m.Event, m.Text = "recovered", fmt.Sprintf("%s runs again: run %d completed", t.FlowID, t.RunNumber)
+		n.add(m)
+	}
+}
+
+func (n *notifier) mark(flow string, fails bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failing[flow] = fails
+}
+
+const lookForLate = 20 * time.Second
+
+// patrol looks for flows that are late, now and then, until ctx ends.
+func (n *notifier) patrol(ctx context.Context, list func() []pawl.FlowInfo) {
+	again := time.NewTicker(lookForLate)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-again.C:
+			n.lookFor(list(), now)
+		}
+	}
+}
+
+// lookFor makes a message of each flow that has become late.
+func (n *notifier) lookFor(flows []pawl.FlowInfo, now time.Time) {
+	s := statusReport{owned: true, now: now}
+	for _, f := range flows {
+		late := s.late(f)
+		n.mu.Lock()
+		was := n.late[f.ID]
+		n.late[f.ID] = late > 0
+		n.mu.Unlock()
+		if late > 0 && !was && f.Registered {
+			n.add(message{Event: "late", Flow: f.ID, At: now.UTC(), Text: fmt.Sprintf("%s is late by %s: it was due at %s", f.ID, coarse(late), stampOf(now.Add(-late)))})
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// A notifier posts what happens to flows to a webhook: one after another, from a queue in
+// memory. What cannot be delivered in some tries is logged, and dropped.
+type notifier struct {
+	log    *slog.Logger
+	host   string
+	client *http.Client
+	queue  chan message // from notices; closed by the stop
+
+	mu      sync.Mutex
+	to      notify
+	failing map[string]bool // flows whose last run failed
+	late    map[string]bool
+	full    bool // that a message was dropped is logged already
+	closed  bool
+}
+
+// A message is what a webhook gets. Text is a sentence, so that chats show it.
+type message struct {
+	Event  string    `json:"event"` // failed, recovered, tripped, late
+	Flow   string    `json:"flow_id"`
+	Run    int64     `json:"run_number,omitempty"`
+	At     time.Time `json:"at"`
+	Streak int       `json:"failure_streak,omitempty"`
+	Error  string    `json:"error,omitempty"`
+	Host   string    `json:"host"`
+	Text   string    `json:"text"`
+}
+
+const (
+	mostMessages = 1000 // that wait
+	postTimeout  = 10 * time.Second
+	lastPosts    = 5 * time.Second // after the stop
+)
+
+// postDelays are the waits between the tries to deliver a message.
+var postDelays = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second}
+
+func newNotifier(to notify, log *slog.Logger) *notifier {
+	host, _ := os.Hostname() // it may have none
+	n := &notifier{log: log, host: host, to: to, queue: make(chan message, mostMessages),
+		failing: map[string]bool{}, late: map[string]bool{},
+		client: &http.Client{Timeout: postTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return n
+}
+
+// start begins to deliver, and to look for flows that are late. Stop ends both, when what
+// waits is delivered, but does not wait for long.
+func (n *notifier) start(list func() []pawl.FlowInfo) (stop func()) {
+	n.begin(list())
+	posting, endPosts := context.WithCancel(context.Background())
+	looking, endLooks := context.WithCancel(context.Background())
+	var both sync.WaitGroup
+	both.Go(func() {
+		for m := range n.queue {
+			n.deliver(posting, m)
+		}
+	})
+	both.Go(func() { n.patrol(looking, list) })
+	return func() {
+		endLooks()
+		n.mu.Lock()
+		n.closed = true
+		close(n.queue)
+		n.mu.Unlock()
+		limit := time.AfterFunc(lastPosts, endPosts)
+		both.Wait()
+		limit.Stop()
+		endPosts()
+	}
+}
+
+// configure takes over what a new config says.
+func (n *notifier) configure(to notify) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.to = to
+}
+
+// add queues a message, if the config wants such.
+func (n *notifier) add(m message) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed || !n.to.wants(m.Event) {
+		return
+	}
+	m.Host = n.host
+	select {
+	case n.queue <- m:
+		n.full = false
+	default:
+		if !n.full {
+			n.log.Error("the webhook is too slow: messages are dropped", "waiting", mostMessages)
+		}
+		n.full = true
+	}
+}
+
+func (n *notifier) deliver(ctx context.Context, m message) {
+	var err error
+	for _, delay := range append(postDelays, 0) {
+		if err = n.post(ctx, m); err == nil {
+			return
+		}
+		if _, permanent := errors.AsType[refused](err); permanent || delay == 0 || !pause(ctx, delay) {
+			break
+		}
+	}
+	n.log.Error("a message could not be delivered to the webhook", "event", m.Event, "flow", m.Flow, "error", err)
+}
+
+// pause waits. False: ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// refused is an answer that another try would not change.
+type refused struct{ error }
+
+// post sends a message. The error does not show the address, which may be secret.
+func (n *notifier) post(ctx context.Context, m message) error {
+	n.mu.Lock()
+	url := n.to.webhook
+	n.mu.Unlock()
+	body, err := json.Marshal(m)
+	if err != nil {
+		return refused{err}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return refused{errors.New("the address is wrong")}
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "pawl/"+version())
+	answer, err := n.client.Do(r)
+	if err != nil {
+		return errors.Unwrap(err) // of an *url.Error
+	}
+	answer.Body.Close()
+	switch {
+	case answer.StatusCode < 300:
+		return nil
+	case answer.StatusCode >= 500 || answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusRequestTimeout:
+		return fmt.Errorf("it answers %s", answer.Status)
+	}
+	return refused{fmt.Errorf("it answers %s", answer.Status)}
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pawl-go/pawl"
+)
+
+// reload reads the config anew and takes over what is different. A config that is wrong,
+// or cannot be taken over, changes nothing.
+func (d *daemon) reload(ctx context.Context) {
+	r := d.runner.Load()
+	if r == nil {
+		return // it has read the config just now
+	}
+	next, err := loadConfig(d.config)
+	if err != nil {
+		d.log.Error("the config is not taken over; all goes on as before", "error", err)
+		return
+	}
+	change := compare(d.plan, next)
+	if !change.any() {
+		d.log.Info("reloaded: nothing has changed", "config", d.config)
+		return
+	}
+	err = r.Update(ctx, func(s *pawl.Scheduler) error { return change.apply(s, d.job) })
+	if err != nil {
+		d.log.Error("the config is not taken over; all goes on as before", "error", err)
+		return
+	}
+	d.tell(change, next)
+	next.maxRunning, next.groups, next.restoreGuard = d.plan.maxRunning, d.plan.groups, d.plan.restoreGuard // as they are in force
+	d.plan = next
+	d.notifier.configure(next.notify)
+}
+
+// tell logs the difference.
+func (d *daemon) tell(c change, next plan) {
+	for _, f := range c.added {
+		d.log.Info("reload: added", "flow", f.id, "schedule", f.facts()["schedule"])
+	}
+	for _, id := range c.removed {
+		d.log.Info("reload: removed; its history is kept", "flow", id)
+	}
+	for _, f := range c.changed {
+		d.log.Info("reload: changed", "flow", f.id, "what", strings.Join(c.what[f.id], "; "))
+	}
+	for _, what := range c.later {
+		d.log.Warn("reload: takes effect at the next start", "what", what)
+	}
+	d.log.Info("reloaded", "flows", len(next.flows), "added", len(c.added), "removed", len(c.removed), "changed", len(c.changed), "config", d.config)
+}
+
+// A change is the difference between two configs.
+type change struct {
+	added, changed []*flow
+	removed        []string
+	what           map[string][]string // of each that is changed
+	later          []string            // what a scheduler cannot change while it runs
+	order          []string            // of the flows, as the new one has it
+	other          bool                // than flows, and taken over
+}
+
+func compare(before, after plan) change {
+	c := change{what: map[string][]string{}, other: before.notify.text != after.notify.text}
+	old := map[string]*flow{}
+	for _, f := range before.flows {
+		old[f.id] = f
+	}
+	for _, f := range after.flows {
+		c.order = append(c.order, f.id)
+		switch was := old[f.id]; {
+		case was == nil:
+			c.added = append(c.added, f)
+		default:
+			if what := differences(was.facts(), f.facts()); len(what) > 0 {
+				c.changed = append(c.changed, f)
+				c.what[f.id] = what
+			}
+		}
+		delete(old, f.id)
+	}
+	for _, f := range before.flows {
+		if old[f.id] != nil {
+			c.removed = append(c.removed, f.id)
+		}
+	}
+	if before.maxRunning != after.maxRunning {
+		c.later = append(c.later, fmt.Sprintf("max_running: %d, it is %d", after.maxRunning, before.maxRunning))
+	}
+	if fmt.Sprint(before.groups) != fmt.Sprint(after.groups) {
+		c.later = append(c.later, "groups")
+	}
+	if before.restoreGuard != after.restoreGuard {
+		c.later = append(c.later, "restore_guard")
+	}
+	return c
+}
+
+func (c change) any() bool {
+	return len(c.added)+len(c.changed)+len(c.removed)+len(c.later) > 0 || c.other
+}
+
+// apply changes the builder of a scheduler that runs.
+func (c change) apply(s *pawl.Scheduler, job func(*flow) pawl.Job) error {
+	for _, id := range c.removed {
+		if err := s.Remove(id); err != nil {
+			return err
+		}
+	}
+	for _, f := range slices.Concat(c.changed, c.added) {
+		if s.Contains(f.id) {
+			if err := s.Remove(f.id); err != nil {
+				return err
+			}
+		}
+		if err := f.register(s, job(f)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

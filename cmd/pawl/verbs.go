@@ -1,0 +1,40 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// addVerbs gives the program its verbs, in the groups in which help and the manual page
+// show them.
+func addVerbs(root *cobra.Command, database *string) {
+	for _, g := range []struct {
+		id, title string
+		verbs     []*cobra.Command
+	}{
+		{"run", "Run, and look on:", []*cobra.Command{runVerb(database), statusVerb(database), historyVerb(database),
+			logsVerb(database), nextVerb(database), whyVerb(database), atVerb(database)}},
+		{"ask", "Ask the daemon for something:", []*cobra.Command{triggerVerb(database), cancelVerb(database), pauseVerb(database), resumeVerb(database),
+			resetVerb(database), probeVerb(database), backfillVerb(database), forgetVerb(database), claimVerb(database)}},
+		{"config", "Write a config:", []*cobra.Command{initVerb(database), importVerb(), validateVerb(), explainVerb(), simulateVerb(database), schemaVerb()}},
+		{"database", "Look after the database:", []*cobra.Command{doctorVerb(database), verifyVerb(database), backupVerb(database),
+			pruneVerb(database), migrateVerb(database), exportVerb(database)}},
+		{"more", "More:", []*cobra.Command{versionVerb(), manVerb()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, v := range g.verbs {
+			v.GroupID = g.id
+			root.AddCommand(v)
+		}
+	}
+	cobra.AddTemplateFunc("wrapped", func(f *pflag.FlagSet) string { return f.FlagUsagesWrapped(min(outputWidth(), widestHelp)) })
+	flags := strings.NewReplacer(".LocalFlags.FlagUsages", "wrapped .LocalFlags", ".InheritedFlags.FlagUsages", "wrapped .InheritedFlags")
+	root.SetUsageTemplate(flags.Replace(root.UsageTemplate()))
+	root.SetHelpCommandGroupID("more")
+	root.SetCompletionCommandGroupID("more")
+	root.AddCommand(configHelp, exitHelp, environmentHelp)
+}
+
+const widestHelp = 88 // columns

@@ -1,0 +1,40 @@
+package pawl
+
+import (
+	"time"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// Oddity is a local time of a schedule that the clocks of its zone leave out, or
+// show twice.
+//
+//	At   time.Time // the instant that stands for it, or the first one after the gap; of a time that comes twice the copy that does not run
+//	Gap  bool      // left out; else shown twice
+//	Runs bool      // At is an instant of the schedule
+//	Text string    // "02:30 does not exist on 2027-03-28 in Europe/Berlin"
+type Oddity = engine.Oddity
+
+// CronInstants is the first n instants of an expression, as [Scheduler.Cron] reads
+// it, after an instant. Errors: [ErrInvalidSchedule].
+func CronInstants(expr string, after time.Time, n int) ([]time.Time, error) {
+	schedule, err := engine.Cron(expr)
+	if err != nil {
+		return nil, err
+	}
+	var list []time.Time
+	for at := schedule.After(after); !at.IsZero() && len(list) < n; at = schedule.After(at) {
+		list = append(list, at)
+	}
+	return list, nil
+}
+
+// CronOddities is what changes of the clock make of the instants of an expression in
+// from..to, to not included, in order. Errors: [ErrInvalidSchedule].
+func CronOddities(expr string, from, to time.Time) ([]Oddity, error) {
+	schedule, err := engine.Cron(expr)
+	if err != nil {
+		return nil, err
+	}
+	return schedule.Oddities(from, to), nil
+}

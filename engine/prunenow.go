@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// PruneNow deletes what is too much of the history in a store that no engine drives, and
+// returns how many rows that were. Keep tells how much of a flow is kept; false: leave
+// it alone. Told, if there is one, is called now and then with the rows so far. It ends
+// early with the error of ctx, and goes on the next time.
+func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string) (Retention, bool), told func(rows int)) (rows int, err error) {
+	snap, err := st.Load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range snap.Flows {
+		retention, meant := keep(s.ID)
+		if !meant {
+			continue
+		}
+		plan := Plan{Schedule: Manual(), Keep: retention, KeyFor: DefaultRetention.For}
+		n, err := pruneFlow(ctx, st, s.cut(plan, now), snap.Pruned[s.Key], func(n int) {
+			if told != nil {
+				told(rows + n)
+			}
+		})
+		if rows += n; err != nil {
+			return rows, err
+		}
+	}
+	for more := true; more; {
+		if more, err = st.Tidy(ctx, now.Add(-DefaultRetention.For)); err != nil {
+			return rows, err
+		}
+	}
+	return rows, nil
+}
+
+// pruneFlow deletes slice after slice of what a cut says.
+func pruneFlow(ctx context.Context, st Store, c Cut, pruned int64, told func(rows int)) (rows int, err error) {
+	c.Pruned, c.Looked, c.All = pruned, pruned, true
+	for {
+		results, err := st.Prune(ctx, []Cut{c}, pruneSlice)
+		if err != nil {
+			return rows, err
+		}
+		r := results[0]
+		if rows += r.Deleted; !r.More {
+			return rows, st.Checkpoint(false)
+		}
+		told(rows)
+		stuck := r.Deleted == 0 && r.Resume == c.Resume && r.Looked == c.Looked && r.KeysOn.Equal(c.KeysOn)
+		if stuck && !sleep(ctx, lockedPause) { // another program writes
+			return rows, ctx.Err()
+		}
+		c.Pruned, c.Looked, c.Resume, c.KeysOn = r.Pruned, r.Looked, r.Resume, r.KeysOn
+	}
+}
+
+const lockedPause = 50 * time.Millisecond
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -15,6 +15,8 @@ after that:
   PAWL_COLOR         --color
   PAWL_STOP_TIMEOUT  --stop-timeout of pawl run
   PAWL_LOG_LEVEL     --log-level of pawl run
+  PAWL_LISTEN        --listen of pawl run, and so PAWL_LISTEN_TOKEN, PAWL_LISTEN_HOST
+                     and PAWL_LISTEN_READ_ONLY
 
 Other variables that begin with PAWL_ are what commands find in theirs: see pawl help
 config. NO_COLOR takes colour away; COLUMNS is how wide tables are where there is no

@@ -17,7 +17,8 @@ import (
 // fromEnvironment are the flags that may be given as a variable: --stop-timeout as
 // PAWL_STOP_TIMEOUT. No other is read, since a command that pawl runs finds what it
 // should know in variables that begin alike.
-var fromEnvironment = []string{"db", "config", "output", "tz", "color", "stop-timeout", "log-level", "listen"}
+var fromEnvironment = []string{"db", "config", "output", "tz", "color", "stop-timeout", "log-level",
+	"listen", "listen-token", "listen-host", "listen-read-only"}
 
 // globalFlags gives every verb what all of them have.
 func globalFlags(root *cobra.Command, database *string) {

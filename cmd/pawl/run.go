@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -15,12 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web"
 )
 
 func runVerb(database *string) *cobra.Command {
 	var config string
 	window := duration(30 * time.Second)
 	level := logLevel{slog.LevelInfo}
+	var dashboard front
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the flows of a config until told to stop",
@@ -32,14 +35,21 @@ stop timeout, and exits with 0; a second one ends them at once and exits with
 143 or 130. SIGHUP reads the config anew: what is different is taken over and logged.
 
 A service manager that sets NOTIFY_SOCKET, as systemd does with Type=notify, is told
-when the daemon is ready, stops, and lives.`,
-		Args: cobra.NoArgs,
+when the daemon is ready, stops, and lives.
+
+With --listen it serves the dashboard: how every flow is and was, with buttons to
+trigger, reset, pause and cancel, and the same as JSON under /api. On an address of this
+machine alone whoever can connect may look and act; elsewhere a token is asked for, as
+a password or a bearer token, and the connection is not encrypted: put a proxy before it.`,
+		Args:    cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error { return dashboard.check() },
 	}
+	dashboard.flags(cmd)
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, or a demo)")
 	cmd.Flags().Var(&window, "stop-timeout", "how long running commands have to end after the first signal")
 	cmd.Flags().Var(&level, "log-level", "debug, info, warn or error")
 	cmd.RunE = does(func(*cobra.Command, []string) error {
-		return runDaemon(config, *database, time.Duration(window), newLogger(os.Stderr, level.Level))
+		return runDaemon(config, *database, time.Duration(window), newLogger(os.Stderr, level.Level), &dashboard)
 	})
 	return cmd
 }
@@ -57,12 +67,18 @@ type daemon struct {
 	database   string
 	started    chan struct{}               // closed when it has
 	runner     atomic.Pointer[pawl.Runner] // nil until then
+
+	listener  net.Listener // of the dashboard; nil: there is none
+	dashboard []web.Option
 }
 
 // runDaemon runs until a signal has ended it.
-func runDaemon(config, database string, window time.Duration, log *slog.Logger) error {
+func runDaemon(config, database string, window time.Duration, log *slog.Logger, dashboard *front) error {
 	d, err := newDaemon(config, database, window, log)
 	if err != nil {
+		return err
+	}
+	if d.listener, d.dashboard, err = dashboard.open(); err != nil {
 		return err
 	}
 	defer d.crew.dismiss() // no command outlives us
@@ -170,6 +186,9 @@ func (d *daemon) serve(ctx context.Context) error {
 	stop := d.notifier.start(r.List)
 	defer stop()
 	close(d.started)
+	showing, hide := context.WithCancel(ctx)
+	hidden := d.show(showing, r)
+	defer func() { hide(); hidden() }()
 	config := d.config
 	if config == "" {
 		config = "the built-in demo, as there is no " + defaultConfig

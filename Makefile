@@ -82,6 +82,10 @@ man: build ## The manual page, dist/pawl.1, and the schema of the config
 	./bin/pawl man > dist/pawl.1
 	./bin/pawl schema > dist/pawl.schema.json
 
+.PHONY: shots
+shots: ## The picture of pawl status, docs/status.svg
+	TZ=Europe/Berlin PAWL_SHOT=$(CURDIR)/docs/status.svg go test -run '^TestShotOfStatus$$' -count=1 ./cmd/pawl
+
 .PHONY: clean
 clean: ## What make build and make dist made and what the demo left
 	rm -rf bin dist pawl.db.output pawl.db pawl.db-wal pawl.db-shm pawl.db.lock

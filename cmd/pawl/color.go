@@ -45,7 +45,7 @@ func (m colorMode) decide(file *os.File) bool {
 // that they can be read on its background. What a symbol says it says without, too.
 var inks = map[rune]string{
 	'✓': "32", '·': "32",
-	'✗': "31", '⧗': "31", '■': "1;31", '!': "1;31",
+	'✗': "31", '⊗': "31", '■': "1;31", '!': "1;31",
 	'↻': "33", '◷': "33", '◐': "33",
 	'▶': "36", '↯': "35",
 	'○': "2", '◌': "2", '⊘': "2", '-': "2",

@@ -107,7 +107,7 @@ var runStates = map[pawl.RunStatus]string{
 	pawl.RunInterrupted: "↯",
 	pawl.RunCancelled:   "◌",
 	pawl.RunWaiting:     "◷",
-	pawl.RunTimedOut:    "⧗",
+	pawl.RunTimedOut:    "⊗",
 	pawl.RunSkipped:     "⊘",
 }
 

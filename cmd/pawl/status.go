@@ -21,7 +21,7 @@ func statusVerb(database *string) *cobra.Command {
 		Long: `Show how every flow is, and what it waits for. No daemon need run.
 
 STREAK counts failures in a row, of those that trip the flow. RUNS are the last ones,
-the newest at the right: · completed, ✗ failed, ⧗ timed out, ↯ interrupted, ◌ cancelled,
+the newest at the right: · completed, ✗ failed, ⊗ timed out, ↯ interrupted, ◌ cancelled,
 ⊘ skipped, ◷ waiting, ▶ running. Of flows that are named it tells everything: what runs
 and what waits, the policies, what is held back, the last runs and the next.
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,11 +14,15 @@ import (
 
 func historyVerb(database *string) *cobra.Command {
 	var q historyQuery
+	var number int64
 	var follow bool
 	cmd := &cobra.Command{
-		Use:   "history [FLOW]",
+		Use:   "history [FLOW [RUN]]",
 		Short: "Show what ran, the newest first",
 		Long: `Show what ran, the newest first. No daemon need run.
+
+With the number of a run it shows what happened to that: of a workflow the path through
+its states, of other runs each transition.
 
 ERROR is a run's first line; -o json has all of it, with the beginning and the
 end of what the command printed, as pawl logs shows it.
@@ -25,10 +30,17 @@ end of what the command printed, as pawl logs shows it.
 With --follow it goes on, the newest last: runs are shown when they are over.
 
 ` + sinceHelp,
-		Args: cobra.MaximumNArgs(1),
-		PreRunE: func(cmd *cobra.Command, _ []string) error {
+		Args: cobra.MaximumNArgs(2),
+		PreRunE: func(cmd *cobra.Command, args []string) (err error) {
 			format := cmd.Flag("output").Value.String()
+			if len(args) > 1 {
+				number, err = runNumber(args[0], args[1])
+			}
 			switch {
+			case err != nil:
+				return err
+			case number > 0 && (follow || q.failed || !q.since.IsZero() || cmd.Flag("number").Changed):
+				return errors.New("--follow, --failed, --since and -n are not for one run")
 			case q.limit < 1 && !follow:
 				return fmt.Errorf("-n %d shows nothing", q.limit)
 			case follow && (format == "json" || format == "md"):
@@ -50,6 +62,9 @@ With --follow it goes on, the newest last: runs are shown when they are over.
 				if _, err := known(cmd.Context(), c, q.flow); err != nil {
 					return err
 				}
+			}
+			if number > 0 {
+				return showPath(cmd.Context(), c, q.flow, number, *out)
 			}
 			if follow {
 				return followHistory(cmd.Context(), c, q, *out)

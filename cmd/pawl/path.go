@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// showPath prints what a run did so far: the path of a workflow through its states, else
+// the transitions that happened to it.
+func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out format) error {
+	if _, err := runOf(ctx, c, id, number); err != nil {
+		return err
+	}
+	path, err := c.Checkpoints(ctx, id, number)
+	if err != nil {
+		return err
+	}
+	if len(path) > 0 {
+		return show(out, path, func() table { return pathTable(path, time.Now()) }, nil)
+	}
+	steps, err := c.View().Transitions(ctx, pawl.TransitionsQuery{Flow: id, Run: number})
+	if err != nil {
+		return err
+	}
+	for i, j := 0, len(steps)-1; i < j; i, j = i+1, j-1 { // as they happened
+		steps[i], steps[j] = steps[j], steps[i]
+	}
+	return show(out, steps, func() table { return stepsTable(steps, time.Now()) }, nil)
+}
+
+func pathTable(path []pawl.Checkpoint, now time.Time) table {
+	zone, _ := now.Local().Zone()
+	t := table{rest: 24, columns: []column{{title: "SEQ"}, {title: "AT (" + zone + ")"}, {title: "WHAT"}, {title: "STATE", limit: 32}, {title: "AFTER", rank: 2}, {title: "DATA", rank: 1}}}
+	for i, p := range path {
+		after := ""
+		if i > 0 {
+			after = span(p.At.Sub(path[i-1].At))
+		}
+		t.rows = append(t.rows, []string{fmt.Sprint(p.Seq), clock(p.At, now), p.Kind, printable(p.State), after, printable(string(p.Payload))})
+	}
+	return t
+}
+
+func stepsTable(steps []pawl.Transition, now time.Time) table {
+	zone, _ := now.Local().Zone()
+	t := table{rest: 24, columns: []column{{title: "SEQ", rank: 1}, {title: "AT (" + zone + ")"}, {title: "EVENT"}, {title: "FLOW WAS", rank: 2}, {title: "FLOW IS"}, {title: "NOTE"}}}
+	for _, s := range steps {
+		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), s.Event, string(s.FromStatus), string(s.ToStatus), printable(s.Note)})
+	}
+	return t
+}

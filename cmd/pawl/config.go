@@ -258,6 +258,7 @@ var inKeys = strings.NewReplacer("Initial", "initial", "Multiplier", "multiplier
 	"Jitter", "jitter", "StreakLimit", "trip", "WithFixedRate", "fixed_rate", "WithAligned", "aligned",
 	"WithLocation", "zone", "WithDST", "dst", "GapSkip", "gap_skip", "FoldSecond", "fold_second", "FoldBoth", "fold_both",
 	"CatchUpAll", "catch_up: all", "OverlapSkip", "overlap: skip", "OverlapCancel", "overlap: cancel",
+	"register the flow with Every", "write every: 5m in place of cron", "above maximum (6): 7", "above maximum (6): 7, which is Sunday in other crons; here Sunday is 0",
 	"OverlapBuffer or OverlapAllow", "overlap: buffer 10, or allow 5, buffer 10")
 
 // blamed is the place that an error of register is about: that of the policy with

@@ -8,8 +8,8 @@ help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: build ## The daemon with the built-in demo; look on with bin/pawl status
-	./bin/pawl run
+run: build ## The daemon with the built-in demo, and its dashboard; look on with bin/pawl status
+	./bin/pawl run --listen 127.0.0.1:8733
 
 .PHONY: build
 build: ## The program, bin/pawl
@@ -63,11 +63,16 @@ browser: ## The dashboard in a real browser; needs Debian's chromium
 	cd web/browsertest && go test -shuffle=on -count=1 -timeout 10m .
 
 .PHONY: shots
-shots: ## Pictures of every page of the dashboard, into docs/shots
+shots: ## Pictures of every page of the dashboard and of pawl status, into docs
+	TZ=Europe/Berlin PAWL_SHOT=$(CURDIR)/docs/status.svg go test -run '^TestShotOfStatus$$' -count=1 ./cmd/pawl
 	cd web/browsertest && PAWL_SHOTS=$(CURDIR)/docs/shots go test -run '^TestPagesOfABusyShop$$' -count=1 .
 
 # A platform is built after the other: each takes a minute of a core.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+.PHONY: cross
+cross: ## That the program builds for all platforms, without cgo
+	set -e; for p in $(PLATFORMS); do CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -o /dev/null ./cmd/pawl; done
+
 .PHONY: dist
 dist: man ## Static binaries of all platforms, with manual, shells and checksums, in dist
 	set -e; for p in $(PLATFORMS); do \
@@ -81,10 +86,6 @@ man: build ## The manual page, dist/pawl.1, and the schema of the config
 	mkdir -p dist
 	./bin/pawl man > dist/pawl.1
 	./bin/pawl schema > dist/pawl.schema.json
-
-.PHONY: shots
-shots: ## The picture of pawl status, docs/status.svg
-	TZ=Europe/Berlin PAWL_SHOT=$(CURDIR)/docs/status.svg go test -run '^TestShotOfStatus$$' -count=1 ./cmd/pawl
 
 .PHONY: clean
 clean: ## What make build and make dist made and what the demo left

@@ -68,4 +68,3 @@ func own(ctx context.Context, database string, opts []Option) (*store.Store, err
 	}
 	return store.Open(ctx, database, store.Options{Shared: o.options.shared, Wait: o.options.wait, Owner: store.Self(time.Now())})
 }
-

@@ -13,6 +13,9 @@ func completeFlows(database *string, most int) cobra.CompletionFunc {
 		if most > 0 && len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		if takeEnvironment(cmd) == nil && !cmd.Flag("db").Changed {
+			takeDatabase(cmd, database)
+		}
 		c, err := pawl.Open(*database)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp

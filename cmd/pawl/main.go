@@ -2,22 +2,25 @@
 // SQLite file that remembers, over any kill -9, what ran, what failed how often,
 // and what is due.
 //
+//	pawl init                   an example of a pawl.yaml; pawl import crontab takes yours
 //	pawl run                    the daemon: runs the flows of pawl.yaml
-//	pawl status                 how every flow is
-//	pawl history                what ran
-//	pawl trigger backup --wait  run one now
+//	pawl status                 how every flow is; --watch, and --check for monitoring
+//	pawl history                what ran; pawl logs backup, what it printed
+//	pawl trigger backup --wait  run one now, and see what it prints
 //	pawl reset backup           let one run again that failed too often
 //	pawl pause backup           hold its schedule back, until pawl resume backup
 //	pawl cancel backup 17       end a run, or one that waits
 //	pawl backfill backup ...    run instants that are past
 //	pawl next                   what is to run next
 //	pawl why backup 02:30       why it ran then, or did not
+//	pawl explain '30 2 * * *'   a cron expression in words
+//	pawl simulate --for 30d     what pawl.yaml would run, on virtual time
 //	pawl validate               check pawl.yaml
 //	pawl doctor                 look for all that can be wrong
 //	pawl backup copy.db         copy the database while the daemon runs
 //	pawl at "2026-11-22 09:00"  how every flow stood then
 //
-// `pawl help config` and `pawl help exit-codes` tell the rest.
+// `pawl help` tells of the others, `pawl help config` and `pawl help exit-codes` tell the rest.
 package main
 
 import (

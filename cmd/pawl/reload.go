@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pawl-go/pawl"
 )
@@ -26,6 +27,8 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Info("reloaded: nothing has changed", "config", d.config)
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, reloadTimeout) // signals wait meanwhile
+	defer cancel()
 	err = r.Update(ctx, func(s *pawl.Scheduler) error { return change.apply(s, d.job) })
 	if err != nil {
 		d.log.Error("the config is not taken over; all goes on as before", "error", err)
@@ -36,6 +39,8 @@ func (d *daemon) reload(ctx context.Context) {
 	d.plan = next
 	d.notifier.configure(next.notify)
 }
+
+const reloadTimeout = 10 * time.Second
 
 // tell logs the difference.
 func (d *daemon) tell(c change, next plan) {

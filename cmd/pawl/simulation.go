@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -124,26 +126,38 @@ func (r *simulation) pile() {
 			r.piles[key] = &pileUp{Flows: ids, First: time.Unix(r.second, 0).UTC()}
 		}
 		r.piles[key].Times++
+		if len(r.piles) > mostKinds {
+			r.thin()
+		}
 	}
 	clear(r.started)
 }
 
-const mostPiles = 5
+const (
+	mostPiles = 5    // that are told
+	mostKinds = 2000 // that are counted at a time
+)
 
 // finish sorts what was counted, the worst first.
 func (r *simulation) finish() {
 	r.pile()
-	for _, p := range r.piles {
-		r.PileUps = append(r.PileUps, *p)
+	for _, key := range r.worst() {
+		r.PileUps = append(r.PileUps, *r.piles[key])
 	}
-	slices.SortFunc(r.PileUps, func(a, b pileUp) int {
-		if n := len(b.Flows) - len(a.Flows); n != 0 {
-			return n
-		}
-		if n := b.Times - a.Times; n != 0 {
-			return n
-		}
-		return a.First.Compare(b.First)
-	})
 	r.PileUps = r.PileUps[:min(len(r.PileUps), mostPiles)]
+}
+
+// thin forgets the lesser half of the pile-ups: there can be as many as seconds.
+func (r *simulation) thin() {
+	for _, key := range r.worst()[mostKinds/2:] {
+		delete(r.piles, key)
+	}
+}
+
+// worst are the pile-ups, those of most flows first, then those that come most often.
+func (r *simulation) worst() []string {
+	return slices.SortedFunc(maps.Keys(r.piles), func(x, y string) int {
+		a, b := r.piles[x], r.piles[y]
+		return cmp.Or(len(b.Flows)-len(a.Flows), b.Times-a.Times, a.First.Compare(b.First))
+	})
 }

@@ -160,7 +160,7 @@ func flowLimit(width int) int {
 	if width == 0 {
 		return 0
 	}
-	return max(16, width/6)
+	return max(16, width/5)
 }
 
 // flowTable is flows as they are shown after a change.

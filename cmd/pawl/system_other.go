@@ -22,6 +22,3 @@ func strangers(fs.FileInfo) (who, remedy string) { return "", "" }
 
 // hasTerminal is not known here.
 func hasTerminal() bool { return false }
-
-// windowSize is not known here.
-func windowSize(*os.File) (width, height int, ok bool) { return 0, 0, false }

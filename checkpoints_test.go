@@ -23,7 +23,7 @@ type lasting func(ctx context.Context, done []pawl.Checkpoint) error
 func (l lasting) Resumes() bool { return true }
 
 func (l lasting) Run(ctx context.Context) error {
-	done, err := engine.Recorded(ctx)
+	done, err := engine.Recorded(context.WithoutCancel(ctx)) // also to end what a cancel ends
 	if err != nil {
 		return err
 	}
@@ -63,9 +63,10 @@ func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
 			}), pawl.WithBackoff(pawl.TripAfter(2))))
 		}
 		p := launch(t, db, register)
+		began := time.Now().UTC()
 		run, err := p.Trigger(t.Context(), "order")
 		require.NoError(t, err)
-		synctest.Wait()
+		time.Sleep(time.Hour)
 		p.kill()
 
 		p = launch(t, db, register)
@@ -73,6 +74,7 @@ func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
 		assert.Equal(t, 1, info.Attempt)
+		assert.Equal(t, began, info.StartedAt, "it is the same run")
 		flow := status(t, p.Runner, "order")
 		assert.Equal(t, int64(1), flow.RunCount)
 		assert.Zero(t, flow.FailureStreak)
@@ -185,10 +187,12 @@ func TestStopWindowSuspendsRunsAtWork(t *testing.T) {
 }
 
 // A run that may be what kills the process waits longer each time, and is given up when
-// it gets no further. F7.
+// it gets no further: once more it is started, with a context that has ended, so that it
+// can undo what it did. F7, F11.
 func TestRunThatGetsNoFurtherIsGivenUp(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var starts, lives []time.Time
+		var ended error
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("poison", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				starts = append(starts, time.Now())
@@ -197,7 +201,8 @@ func TestRunThatGetsNoFurtherIsGivenUp(t *testing.T) {
 						return err
 					}
 				}
-				return untilCancelled(ctx)
+				ended = untilCancelled(ctx)
+				return ended
 			}), pawl.WithBackoff(pawl.TripAfter(9))))
 		}
 		p := launch(t, db, register)
@@ -213,9 +218,11 @@ func TestRunThatGetsNoFurtherIsGivenUp(t *testing.T) {
 		info, err := p.WaitRun(t.Context(), "poison", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunInterrupted, info.Status)
+		assert.Contains(t, info.Error, "too often at the same point")
+		assert.ErrorContains(t, ended, "died too often")
 		assert.Equal(t, 1, status(t, p.Runner, "poison").FailureStreak)
-		require.Len(t, starts, 7)
-		for i, wait := range []float64{0, 0, 1, 2, 4, 8} { // in seconds, after each death but the last
+		require.Len(t, starts, 8)
+		for i, wait := range []float64{0, 0, 1, 2, 4, 8, 16} { // in seconds, after each death
 			assert.InDelta(t, wait, starts[i+1].Sub(lives[i]).Seconds(), wait/10, "start %d", i+2)
 		}
 		stop(t, p.Runner, db)

@@ -18,13 +18,13 @@ type resumer interface{ Resumes() bool }
 
 // resumes lets the runs of a flow go on in the next process, if its job can do that.
 func (r *registration) resumes() {
+	if job, ok := r.job.(interface{ Grace() time.Duration }); ok {
+		r.Plan.Grace = job.Grace()
+	}
 	if job, ok := r.job.(resumer); !ok || !job.Resumes() {
 		return
 	}
 	r.Plan.Resumes = true
-	if job, ok := r.job.(interface{ Grace() time.Duration }); ok {
-		r.Plan.Grace = job.Grace()
-	}
 	job := r.Job
 	r.Job = func(ctx context.Context) error {
 		run, _ := RunFrom(ctx)
@@ -61,7 +61,7 @@ func (j *journal) load(ctx context.Context) ([]workflow.Checkpoint, error) {
 	}
 	var list []workflow.Checkpoint
 	for _, c := range kept {
-		j.last, j.interrupted = c.Seq, c.Kind == engine.KindInterrupt
+		j.last, j.interrupted = c.Seq, c.Kind == engine.KindInterrupt || c.Kind == engine.KindGiveUp
 		if !j.interrupted {
 			list = append(list, workflow.Checkpoint{Seq: c.Seq, State: c.State, Kind: c.Kind, Payload: payload(c.Payload), At: c.At})
 		}

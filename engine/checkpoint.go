@@ -26,8 +26,12 @@ type Checkpoints struct {
 	Steps []Checkpoint
 }
 
-// KindInterrupt is the Kind of the checkpoint that a run gets whose process died.
-const KindInterrupt = "interrupt"
+// Kinds of checkpoints that mean something here.
+const (
+	KindInterrupt = "interrupt" // the process died, and the run goes on
+	KindGiveUp    = "give up"   // it died too often: what the run did is undone
+	KindTimer     = "timer"     // the run waits for an instant, which harms nobody
+)
 
 // Mark is where a run in flight is by its checkpoints. The zero Mark is that of a run
 // that has none.
@@ -35,6 +39,7 @@ type Mark struct {
 	Seq     int64  // of the last
 	State   string // of the last
 	Stalled int    // how often the process died since it reached the last that it wrote itself
+	Waits   bool   // that one says so
 }
 
 const (
@@ -73,6 +78,13 @@ func (c *Change) checkpoint(e Progress, now time.Time) error {
 	}
 	last := e.Steps[len(e.Steps)-1]
 	c.note(last.Kind + " " + last.State)
+	if last.Seq > 1 { // it is past what it was at when the process died
+		c.absolve("its run got further")
+	}
+	if e.Output != "" {
+		run.Output = e.Output
+		c.record(run)
+	}
 	return nil
 }
 
@@ -82,24 +94,31 @@ func (c *Change) suspend(run Run, now time.Time, p Plan) {
 	c.requeue(run, "", now, now, p)
 }
 
-// goesOn lets a run whose process died wait to go on from its last checkpoint, unless it
-// may well be what kills the process: one that gets no further waits longer each time,
-// and is given up at last.
+// goesOn lets a run whose process died wait to go on from its last checkpoint. One that
+// was at work and gets no further may be what kills the process: it waits longer each
+// time, and is given up at last, which leaves it to undo what it did.
 func (c *Change) goesOn(run Run, e Interrupt, text string, now time.Time, p Plan) bool {
 	if !p.Resumes || !c.Registered {
 		return false
 	}
-	due, mark := now, e.Mark
-	if !e.Spared {
-		if mark.Stalled >= maxStalled {
-			return false
-		}
-		c.Checkpoints = &Checkpoints{run.Key, []Checkpoint{{Seq: mark.Seq + 1, State: mark.State, Kind: KindInterrupt, At: now}}}
-		if mark.Stalled > 0 {
-			due = now.Add(DefaultBackoff().Delay(mark.Stalled, jitter(p.Database, c.ID, run.Number))).Truncate(time.Millisecond)
-		}
+	due, mark, kind := now, e.Mark, KindInterrupt
+	switch {
+	case e.Spared || mark.Waits:
+		c.note("it goes on from its last checkpoint")
+		c.requeue(run, text, now, now, p)
+		return true
+	case mark.Stalled >= maxStalled && run.Lost:
+		return false
+	case mark.Stalled >= maxStalled:
+		run.Lost, kind = true, KindGiveUp
+		c.note("given up: it got no further")
+	default:
+		c.note("it goes on from its last checkpoint")
 	}
-	c.note("it goes on from its last checkpoint")
+	if mark.Stalled > 0 {
+		due = now.Add(DefaultBackoff().Delay(mark.Stalled, jitter(p.Database, c.ID, run.Number))).Truncate(time.Millisecond)
+	}
+	c.Checkpoints = &Checkpoints{run.Key, []Checkpoint{{Seq: mark.Seq + 1, State: mark.State, Kind: kind, At: now}}}
 	c.requeue(run, text, due, now, p)
 	return true
 }
@@ -113,6 +132,9 @@ func (c *Change) requeue(run Run, text string, due, now time.Time, p Plan) {
 	run.DueAt, run.Rank = due, due.UnixMilli()
 	if p.Overlap.limit() == 1 {
 		run.Rank = 0
+	}
+	if run.Trigger == TriggerBackfill {
+		run.Rank += BackfillRank
 	}
 	c.wait(run, p)
 	c.record(run)
@@ -161,7 +183,7 @@ func Record(ctx context.Context, steps []Checkpoint) error {
 }
 
 func (x *execution) record(ctx context.Context, steps []Checkpoint) (reply, error) {
-	e, c := x.engine, command{flow: x.flow, event: Progress{Run: x.run.Number, Steps: steps}, reply: make(chan reply, 1)}
+	e, c := x.engine, command{flow: x.flow, event: Progress{Run: x.run.Number, Steps: steps, Output: x.outputSoFar()}, reply: make(chan reply, 1)}
 	select {
 	case e.commands <- c:
 		return e.await(ctx, c)

@@ -22,11 +22,15 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 		c.spare(run, RunSkipped, e.Error, now, p)
 	case e.Error == "":
 		c.succeed(run, now, p)
-	case e.As == RunWaiting && p.Resumes && c.Registered:
+	case e.As == RunWaiting:
 		c.suspend(run, now, p)
 		return nil
 	case run.Ending:
 		c.spare(run, RunCancelled, e.Error, now, p)
+	case run.Lost:
+		run.Status, run.Error = RunInterrupted, "interrupted, too often at the same point: "+e.Error
+		c.close(run, now)
+		c.fail(run, now, p)
 	case c.retry(run, e.Error, e, now, p):
 		return nil
 	default:
@@ -51,9 +55,14 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
 	run.FinishedAt, c.Leak = now, run.Number
-	if run.Ending {
+	switch {
+	case run.Ending:
 		c.spare(run, RunCancelled, "cancelled; its job has not returned", now, p)
-	} else {
+	case run.Lost:
+		run.Status, run.Error = RunInterrupted, "interrupted, too often at the same point; its job has not returned"
+		c.close(run, now)
+		c.fail(run, now, p)
+	default:
 		run.Status, run.Error = RunTimedOut, "timed out: its deadline was "+stamp(run.Deadline)+", and its job has not returned"
 		c.close(run, now)
 		c.fail(run, now, p)
@@ -77,7 +86,10 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 	if err != nil {
 		return err
 	}
-	guilty, why := c.judge(e)
+	guilty, why := false, ""
+	if !e.Mark.Waits || !p.Resumes {
+		guilty, why = c.judge(e)
+	}
 	text := e.Error
 	if why != "" {
 		text += "; " + why
@@ -117,7 +129,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	}
 	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
-	if p.Resumes && c.Registered {
+	if p.Resumes {
 		c.suspend(run, now, p)
 		c.Event = "interrupt"
 		return nil
@@ -167,7 +179,7 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 	if waiting == nil {
 		waiting = e.Found
 	}
-	if waiting != nil && p.Resumes && !waiting.StartedAt.IsZero() {
+	if waiting != nil && waiting.goesOnLater(p) {
 		return c.endLater(*waiting, now, p)
 	}
 	if waiting != nil {
@@ -201,12 +213,20 @@ func (c *Change) endLater(run Run, now time.Time, p Plan) error {
 	if run.Ending {
 		return fmt.Errorf("%w: run %d of flow %q is being cancelled", errUnchanged, run.Number, c.ID)
 	}
+	c.askToEnd(run, now, p)
+	return nil
+}
+
+// askToEnd marks a run that has begun and waits, so that it ends when it goes on.
+func (c *Change) askToEnd(run Run, now time.Time, p Plan) {
 	c.unqueue(&run)
 	run.Was, run.Ending, run.DueAt = RunWaiting, true, now
 	c.wait(run, p)
 	c.record(run)
-	return nil
 }
+
+// goesOnLater says whether a run has begun and waits to go on.
+func (r *Run) goesOnLater(p Plan) bool { return p.Resumes && !r.StartedAt.IsZero() }
 
 // cancelWaiting closes a run that has not started.
 func (c *Change) cancelWaiting(run Run, why string, now time.Time) {

@@ -80,8 +80,9 @@ type (
 
 	// Progress keeps what a run has done so far.
 	Progress struct {
-		Run   int64
-		Steps []Checkpoint
+		Run    int64
+		Steps  []Checkpoint
+		Output JSON // that the job has set; empty: none yet
 	}
 
 	// Interrupt settles a run whose process died. It counts as a failure
@@ -93,8 +94,8 @@ type (
 		Run      int64
 		Error    string
 		Spared   bool
-		Flows    int // that had a run in flight, this one included
-		Suspects int // among them, before
+		Flows    int  // that had a run in flight, this one included
+		Suspects int  // among them, before
 		Repeated bool // another run of the flow was interrupted before it: one crash is one failure
 		Mark     Mark
 	}

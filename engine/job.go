@@ -20,6 +20,7 @@ const CancelGrace = 10 * time.Second
 var (
 	ErrTimedOut  = errors.New("the deadline of the run passed")
 	ErrCancelled = errors.New("the run was cancelled")
+	ErrGivenUp   = errors.New("the process died too often at the same point of the run")
 )
 
 // execution is a job at work: the flow's loop while a run is in flight.
@@ -87,12 +88,20 @@ func (e *Engine) steer(f *flow, open []*Run) {
 				e.overdue = append(e.overdue, f.id)
 			}
 		}
-		if at >= 0 && r.Ending && !f.jobs[at].asked {
+		if at >= 0 && (r.Ending || r.Lost) && !f.jobs[at].asked {
 			f.jobs[at].asked = true
-			f.jobs[at].cancel(ErrCancelled)
+			f.jobs[at].cancel(r.whyEnds())
 			f.jobs[at].closeAfter(f.grace())
 		}
 	}
+}
+
+// whyEnds is the cause of the end of the context of its job.
+func (r *Run) whyEnds() error {
+	if r.Lost {
+		return ErrGivenUp
+	}
+	return ErrCancelled
 }
 
 // forgetJobs forgets the jobs of runs that are not in flight any more.
@@ -160,6 +169,13 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 	outcome.take(job(ctx))
 }
 
+// outputSoFar is what the job has set as output.
+func (x *execution) outputSoFar() JSON {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.output
+}
+
 // joined takes the output, and what is to join the commit of a success.
 func (x *execution) joined(o *Outcome) any {
 	x.mu.Lock()
@@ -213,9 +229,11 @@ type advice struct {
 
 func (a *advice) Unwrap() error { return a.error }
 
-// Permanent says whether a further attempt would fail too. Jobs that make attempts of
-// their own ask for it.
+// Permanent says whether a further attempt would fail too, and Skipped whether there was
+// nothing to do. Jobs that make attempts of their own ask for them.
 func (a *advice) Permanent() bool { return a.permanent }
+
+func (a *advice) Skipped() bool { return a.skipped }
 
 // Permanent says that a further attempt would fail too: none is made. Nil stays nil.
 func Permanent(err error) error {

@@ -14,9 +14,12 @@ func (s *State) overtaker(now time.Time, p Plan) (place int, at time.Time) {
 	if !p.Overlap.Cancel || !s.Registered || s.tripping(p) {
 		return place, at
 	}
+	ahead := false // somebody waits before it whom nobody has cancelled
 	for i, r := range s.Queue {
+		free := !ahead && !s.busyBefore(r.DueAt)
+		ahead = ahead || !r.Ending
 		switch {
-		case !r.later() || i == 0 && !s.busyBefore(r.DueAt):
+		case !r.later() || free:
 		case !r.DueAt.After(now):
 			place, at = i, r.DueAt
 		case place < 0:
@@ -42,18 +45,22 @@ func (f *flow) overtakes(now time.Time) bool {
 }
 
 // overtake cancels what is before a run whose time has come. The run waits for its end.
-func (c *Change) overtake(place int, now time.Time) {
+func (c *Change) overtake(place int, now time.Time, p Plan) {
 	run := *c.Queue[place]
-	c.cancelOthers(run, c.Queue[:place], now)
+	c.cancelOthers(run, c.Queue[:place], now, p)
 	c.Event = "abort"
 }
 
 // cancelOthers makes room for a run: what waits before it is cancelled at once, what is
 // in flight is asked to end.
-func (c *Change) cancelOthers(run Run, before []*Run, now time.Time) {
+func (c *Change) cancelOthers(run Run, before []*Run, now time.Time, p Plan) {
 	why := fmt.Sprintf("cancelled: run %d takes its place", run.Number)
 	for _, other := range slices.Clone(before) {
-		if other.ready(now) {
+		switch {
+		case other.goesOnLater(p) && !other.Ending:
+			c.askToEnd(*other, now, p)
+		case other.goesOnLater(p):
+		case other.ready(now):
 			c.unqueue(other)
 			c.cancelWaiting(*other, why, now)
 		}

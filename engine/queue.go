@@ -96,7 +96,7 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	case s.tripping(p) && s.InFlight == 0 && s.probeWaits():
 		return s.Queue[0], s.Queue[0].DueAt
 	case s.tripping(p):
-		return nil, time.Time{}
+		return s.begun(p)
 	}
 	for _, r := range s.Queue { // one of the schedule waits for the end of a window, others do not
 		start := r.startsAt(now)
@@ -117,6 +117,17 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 		return s.Fill[0], s.Fill[0].startsAt(now)
 	}
 	return run, at
+}
+
+// begun is a run that waits to go on, which a trip does not keep from it: what was in
+// flight finishes.
+func (s *State) begun(p Plan) (run *Run, at time.Time) {
+	for _, r := range s.Queue {
+		if r.goesOnLater(p) {
+			return r, r.DueAt
+		}
+	}
+	return nil, time.Time{}
 }
 
 // startsAt is when a run that waits may start. One that could when it was accepted

@@ -26,7 +26,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 
 	commands := e.lateEnds(snapshot.Ends)
 	late := len(commands)
-	crash := ofCopy(e.crash(snapshot.Previous), snapshot.Doubt)
+	crash := ofCopy(e.crash(snapshot), snapshot.Doubt)
 	if crash.Flows > 1 && !crash.Spared {
 		e.Logger.Warn("pawl: the process died with runs of several flows in flight; suspects are run one at a time",
 			"flows", crash.Flows, "suspects before", crash.Suspects)
@@ -189,10 +189,12 @@ func (r *registry) add(id string) *flow {
 var noTerms = terms{shared: &Plan{}}
 
 // crash is what is known of the end of the last process, for each run that it left.
-func (e *Engine) crash(previous *Owner) Interrupt {
+func (e *Engine) crash(snapshot Snapshot) Interrupt {
+	previous := snapshot.Previous
 	crash := Interrupt{Error: "interrupted: the process died while the job ran"}
 	for _, f := range e.all().ordered {
-		if s := f.state.Load(); s.InFlight > 0 {
+		atWork := func(r *Run) bool { return !snapshot.Marks[r.Key].Waits || !f.plan().Resumes }
+		if s := f.state.Load(); slices.ContainsFunc(s.Open, atWork) {
 			crash.Flows++
 			if s.Suspect {
 				crash.Suspects++

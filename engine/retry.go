@@ -26,7 +26,7 @@ func (r Retry) String() string { return fmt.Sprintf("%d, %s", r.Max, r.Delay) }
 // retry lets a run wait for its next attempt, if it has one.
 func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) bool {
 	switch {
-	case p.Retry == nil || e.Permanent || run.Ending || run.Attempt > p.Retry.Max || e.As == RunTimedOut || !c.Registered:
+	case p.Retry == nil || e.Permanent || run.Ending || run.Lost || run.Attempt > p.Retry.Max || e.As == RunTimedOut || !c.Registered:
 		return false
 	case c.probes(run): // it has shown what it was to show
 		return false
@@ -41,6 +41,9 @@ func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) b
 	}
 	c.note(fmt.Sprintf("attempt %d failed; the next is at %s", run.Attempt, stamp(due)))
 	run.Attempt++
+	if !p.Resumes { // what an attempt has set counts if it is the last
+		run.Output = ""
+	}
 	c.requeue(run, text, due, now, p)
 	return true
 }

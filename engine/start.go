@@ -13,7 +13,7 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 		return c.ask(e, now, p)
 	}
 	if place, at := c.overtaker(now, p); place >= 0 && !at.After(now) {
-		c.overtake(place, now)
+		c.overtake(place, now, p)
 		return nil
 	}
 	run, at := c.head(now, p)
@@ -116,7 +116,7 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	case o.Cancel && len(c.Queue) < c.Waiting: // those in the store alone would stay, before it
 		return c.tooMany()
 	case o.Cancel:
-		c.cancelOthers(run, c.Queue, now)
+		c.cancelOthers(run, c.Queue, now, p)
 	case !overlaps && c.ready(now) == 0: // only a limit that it shares is in the way
 	case o.Buffer == 0 && o.Parallel == 0 && c.InFlight == 0:
 		return fmt.Errorf("%w: a start of flow %q waits", ErrAlreadyRunning, c.ID)
@@ -171,7 +171,10 @@ func (c *Change) open(run Run, now time.Time, p Plan) {
 	if p.Timeout > 0 && run.Deadline.IsZero() {
 		run.Deadline = now.Add(p.Timeout)
 	}
-	run.Status, run.StartedAt, run.DueAt = RunRunning, now, time.Time{}
+	if run.StartedAt.IsZero() || !p.Resumes { // what goes on began when it began
+		run.StartedAt = now
+	}
+	run.Status, run.DueAt = RunRunning, time.Time{}
 	c.Status = StatusRunning
 	c.InFlight++
 	c.LastRun = now
@@ -248,7 +251,7 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 			if len(c.Queue) < c.Waiting {
 				return c.tooMany()
 			}
-			c.cancelOthers(run, c.Queue, now)
+			c.cancelOthers(run, c.Queue, now, p)
 		}
 		c.accept(run, run.DueAt.UnixMilli(), p)
 	}

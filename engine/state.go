@@ -122,6 +122,7 @@ type Run struct {
 	Queued   bool      // it waits, or did before it started
 	Rank     int64     // order among the runs of its flow that wait: milliseconds, so that who asked first is first
 	Ending   bool      // somebody asked to cancel it
+	Lost     bool      // it was interrupted too often: it goes on only to undo what it did
 	HasInput bool      // also if Input was left in the store
 }
 

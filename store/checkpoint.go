@@ -84,9 +84,10 @@ ORDER BY c.run, c.seq`
 	}
 	marks := map[int64]engine.Mark{}
 	for _, row := range rows {
-		mark := engine.Mark{Seq: row.Seq, State: row.State, Stalled: marks[row.Run].Stalled + 1}
-		if row.Kind != engine.KindInterrupt {
-			mark.Stalled = 0
+		mark := marks[row.Run]
+		mark.Seq, mark.State = row.Seq, row.State
+		if mark.Stalled++; row.Kind != engine.KindInterrupt {
+			mark.Stalled, mark.Waits = 0, row.Kind == engine.KindTimer
 		}
 		marks[row.Run] = mark
 	}

@@ -217,10 +217,10 @@ const (
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	// The end of a run that never waited, which the index of those that do is not about.
-	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = ?5 WHERE key = ?1 AND status = 0`
+	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = COALESCE(?5, output) WHERE key = ?1 AND status = 0`
 
 	changeRun = `UPDATE pawl_run_log
-SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, error = ?11, output = ?12
+SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, error = ?11, output = COALESCE(?12, output)
 WHERE key = ?1 AND status = ?10`
 
 	insertTransition = `INSERT INTO pawl_transition_log (seq, at, flow, run_number, event, from_status, to_status, run_count,
@@ -242,7 +242,7 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 	default:
 		bindNullable(w.changeRun, 11, r.Error, string(r.Output))
 		n, err = w.exec(w.changeRun, r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
-			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(truth(r.Ending)), runStatuses.of(r.Was))
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), runStatuses.of(r.Was))
 	}
 	if err == nil && n != 1 {
 		err = errNotOpen
@@ -257,6 +257,9 @@ func rank(r *engine.Run) int64 {
 	}
 	return r.Rank
 }
+
+// ending is how a run was asked to end.
+func ending(r *engine.Run) int64 { return truth(r.Ending) + 2*truth(r.Lost) }
 
 const answerCommand = `UPDATE pawl_commands SET handled_at = ?2, result = ?3, error = ?4 WHERE id = ?1`
 

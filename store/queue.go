@@ -52,7 +52,7 @@ func (w *writer) waiting(flow, from, to int64, n int) (queue []*engine.Run, err 
 func scanWaiting(q *sqlite.Stmt) *engine.Run {
 	return &engine.Run{
 		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: engine.RunWaiting, Queued: true, Rank: q.ColumnInt64(8),
-		Ending: q.ColumnBool(10), HasInput: q.ColumnBool(11),
+		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, HasInput: q.ColumnBool(11),
 		RunInfo: engine.RunInfo{
 			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: engine.RunWaiting, Attempt: q.ColumnInt(4),
 			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),

@@ -192,7 +192,7 @@ type runRow struct {
 	DueAt       int64 `db:"due_at"`
 	Deadline    int64
 	Rank        *int64
-	Ending      bool
+	Ending      int64
 	HasInput    bool `db:"has_input"`
 	Input       engine.JSON
 	Output      engine.JSON
@@ -204,7 +204,7 @@ func (r runRow) run() engine.Run {
 		place = *r.Rank
 	}
 	status := runStatuses.word(r.Status)
-	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending, HasInput: r.HasInput, RunInfo: engine.RunInfo{
+	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, HasInput: r.HasInput, RunInfo: engine.RunInfo{
 		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: status,
 		Attempt: r.Attempt, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
 		FinishedAt: instant(r.FinishedAt), Error: r.Error, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Input: r.Input, Output: r.Output,

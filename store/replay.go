@@ -119,7 +119,8 @@ func (a *account) follow(t *transition) {
 	if t.from != was.status {
 		a.report("transition %d comes from %s, but it was %s", t.seq, word(t.from), word(was.status))
 	}
-	if was.status == tripped && t.status != tripped && t.event != "reset" && !a.probes(t) {
+	goesOn := t.event == "reserve" && t.waiting == was.waiting-1 // a run that had begun before
+	if was.status == tripped && t.status != tripped && t.event != "reset" && !goesOn && !a.probes(t) {
 		a.report("transition %d (%s) leads out of a trip; only a reset may", t.seq, t.event)
 	}
 	if t.runCount != want.runCount {
@@ -235,7 +236,12 @@ func (a *account) reserve(t *transition) {
 		a.report("transition %d reserves run %d, after run %d", t.seq, t.run, n)
 	}
 	run := a.find(t.run)
-	if run != nil && run.started != t.at { // wrong, unless it is to start again
+	switch {
+	case run == nil || run.met: // it goes on
+	case run.started == t.at:
+		run.met = true
+		a.early = slices.DeleteFunc(a.early, func(e early) bool { return e.run == run })
+	default: // wrong, unless it is to start again
 		a.early = append(a.early, early{run, t.seq, t.at})
 	}
 	if !waited && (n == unknown || t.run > n) {
@@ -343,13 +349,13 @@ func (t *transition) endings() []engine.RunStatus {
 	case t.event == "interrupt":
 		return []engine.RunStatus{engine.RunInterrupted, engine.RunCancelled}
 	case t.event == "timeout":
-		return []engine.RunStatus{engine.RunTimedOut, engine.RunCancelled}
+		return []engine.RunStatus{engine.RunTimedOut, engine.RunCancelled, engine.RunInterrupted}
 	case t.status == completed:
 		return []engine.RunStatus{engine.RunCompleted}
 	case t.status == running:
-		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped, engine.RunCompleted}
+		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped, engine.RunCompleted, engine.RunInterrupted}
 	case t.status == failed:
-		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut}
+		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunInterrupted}
 	}
-	return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped}
+	return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped, engine.RunInterrupted}
 }

@@ -127,6 +127,7 @@ type runFacts struct {
 	attempt                                   int32
 	trigger, status                           int8
 	failed                                    bool // it has an error
+	met                                       bool // the transition that its start is of
 }
 
 func (r runFacts) scheduledRun() bool { return r.of(engine.TriggerSchedule) }

@@ -217,6 +217,12 @@ func (a *advice) Unwrap() error { return a.error }
 // their own ask for it.
 func (a *advice) Permanent() bool { return a.permanent }
 
+// Skipped says whether there was nothing to do. Middleware asks for it.
+func (a *advice) Skipped() bool { return a.skipped }
+
+// Suspended says whether the job goes on in the next process. Middleware asks for it.
+func (a *advice) Suspended() bool { return a.suspended }
+
 // Permanent says that a further attempt would fail too: none is made. Nil stays nil.
 func Permanent(err error) error {
 	if err == nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -40,7 +39,7 @@ func exported(t *testing.T) (names map[string][]string) {
 			for _, l := range f.GetMetric()[0].GetLabel() {
 				labels = append(labels, l.GetName())
 			}
-			if f.GetType() != dto.MetricType_HISTOGRAM {
+			if f.GetType().String() != "HISTOGRAM" {
 				names[f.GetName()] = labels
 				continue
 			}

@@ -97,7 +97,7 @@ func Late(s *pawl.Step) (time.Duration, bool) {
 // Lateness is how long after its instant a run started.
 func Lateness(run pawl.RunInfo) time.Duration { return max(run.StartedAt.Sub(run.ScheduledAt), 0) }
 
-// Every label is the flow's id.
+// Every is the label that tells every flow apart: its id.
 func Every(flow string) string { return flow }
 
 // Buckets of durations, in seconds. That of 300 is what the alert on late runs counts by.

@@ -192,6 +192,25 @@ func TestDashboardIsAboutMetricsThatAreExported(t *testing.T) {
 	}
 }
 
+// Late is what is above a bound that is a bucket, and states and outcomes are those that there are.
+func TestAlertsAreAboutValuesThatAreExported(t *testing.T) {
+	alerts, err := os.ReadFile("../docs/alerts.yaml")
+	require.NoError(t, err)
+	assert.Contains(t, string(alerts), `le=~"300([.]0)?"`)
+	bubble(t, func(t *testing.T, db string) {
+		m := pawlprom.New()
+		s := measured(db, m)
+		require.NoError(t, s.Every("a", time.Hour, job(ok)))
+		start(t, s, m)
+		synctest.Wait()
+		assert.Contains(t, text(m), `pawl_run_lateness_seconds_bucket{flow="a",le="300"} 1`)
+	})
+	there := []string{string(pawl.StatusTripped), string(pawl.StatusRunning), string(pawl.RunCompleted), string(pawl.RunFailed), string(pawl.RunTimedOut), string(pawl.RunInterrupted)}
+	for _, value := range regexp.MustCompile(`\b(?:state|status)=~?"([^"]*)"`).FindAllStringSubmatch(string(alerts), -1) {
+		assert.Subset(t, there, strings.Split(value[1], "|"))
+	}
+}
+
 // A check that finds nothing wrong would prove nothing.
 func TestCheckFindsWhatIsWrong(t *testing.T) {
 	names := map[string][]string{"pawl_degraded": {"job"}}

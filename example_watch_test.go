@@ -35,6 +35,29 @@ func ExampleWithObserver() {
 	// 3 sync outcome running -> completed
 }
 
+// Whoever measures is told the runs as well, and how large the commit was.
+func ExampleWithStepObserver() {
+	db, remove := exampleDB()
+	defer remove()
+	ctx := context.Background()
+	s := pawl.NewScheduler(db, silent, pawl.WithStepObserver(func(s pawl.Step) {
+		for _, run := range s.Runs {
+			fmt.Println(s.FlowID, run.Trigger, run.Status, "in a commit of", s.Commit.Size)
+		}
+	}, 0))
+	s.Manual("sync", pawl.JobFunc(func(context.Context) error { return nil }))
+	r, err := s.Start(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	run, _ := r.Trigger(ctx, "sync")
+	r.WaitRun(ctx, "sync", run)
+	r.Stop(ctx)
+	// Output:
+	// sync manual running in a commit of 1
+	// sync manual completed in a commit of 1
+}
+
 // Somebody is called when a flow gives up.
 func ExampleWithOnTrip() {
 	db, remove := exampleDB()

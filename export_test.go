@@ -21,3 +21,6 @@ func WithNow(now func() time.Time) Option {
 		return nil
 	}
 }
+
+// Timed is what a scheduler makes of its store to know how long commits take.
+func Timed(s *Scheduler, store engine.Store) engine.Store { return s.options.stopwatch.on(store) }

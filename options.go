@@ -174,6 +174,7 @@ type options struct {
 	guard       bool
 	doubt       func(context.Context, string) string
 	observers   []func(*slog.Logger) watcher
+	stopwatch   *stopwatch // nil: no observer wants to know how long commits take
 	middleware  []func(Job) Job
 	hooks       hook.Hooks
 

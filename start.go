@@ -87,7 +87,7 @@ const grace = 5 * time.Second
 
 func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 	return engine.Config{
-		Store: doubting{s.options.hooks.WrapStore(s.options.wrapStore(db)), s.options.doubt}, Observe: r.observed, Owner: store.Self(s.options.now()), Now: s.options.now,
+		Store: s.options.stopwatch.on(doubting{s.options.hooks.WrapStore(s.options.wrapStore(db)), s.options.doubt}), Observe: r.observed, Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
 		MaxRunning: s.options.maxRunning, Groups: s.options.groups, JoinTimeout: s.options.commitTimeout,
 		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes

@@ -229,11 +229,14 @@ type advice struct {
 
 func (a *advice) Unwrap() error { return a.error }
 
-// Permanent says whether a further attempt would fail too, and Skipped whether there was
-// nothing to do. Jobs that make attempts of their own ask for them.
+// Permanent says whether a further attempt would fail too, Skipped whether there was
+// nothing to do, Suspended whether the job goes on in the next process. Middleware asks
+// for them, and jobs that make attempts of their own.
 func (a *advice) Permanent() bool { return a.permanent }
 
 func (a *advice) Skipped() bool { return a.skipped }
+
+func (a *advice) Suspended() bool { return a.suspended }
 
 // Permanent says that a further attempt would fail too: none is made. Nil stays nil.
 func Permanent(err error) error {

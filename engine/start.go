@@ -167,6 +167,7 @@ func (c *Change) begin(run Run, now time.Time, p Plan) {
 func (c *Change) open(run Run, now time.Time, p Plan) {
 	if run.StartedAt.IsZero() {
 		c.RunCount++
+		c.Began = run.Number
 	}
 	if p.Timeout > 0 && run.Deadline.IsZero() {
 		run.Deadline = now.Add(p.Timeout)

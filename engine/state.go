@@ -173,6 +173,7 @@ type Change struct {
 	Verdicts  []Verdict
 	Token     *RunKey // an idempotency key that stands for the run from now on; nil: none
 	Leak      int64   // a run that was closed although its job goes on; 0: none
+	Began     int64   // the run that starts with it, for the first time; 0: none
 
 	Checkpoints *Checkpoints // that a run reached; nil: none
 	Drop        bool         // every run of a backfill that waits is cancelled

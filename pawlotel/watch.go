@@ -1,0 +1,90 @@
+package pawlotel
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/tally"
+)
+
+// A Source is what is read when a reader collects: a [pawl.Runner].
+type Source = tally.Source
+
+var _ Source = (*pawl.Runner)(nil)
+
+// Watch has what is not counted read from a runner whenever a reader collects, until the
+// registration is ended. Errors are those of the meter.
+func (m *Metrics) Watch(s Source) (metric.Registration, error) {
+	b := builder{meter: m.meter}
+	w := watched{
+		source: s, metrics: m,
+		streak:   b.gauge("pawl.flow.streak", "{failure}", "Failures in a row."),
+		state:    b.number("pawl.flow.state", "{flow}", "Flows in a state."),
+		waiting:  b.number("pawl.flow.waiting", "{run}", "Starts that were accepted and wait."),
+		degraded: b.gauge("pawl.degraded", "1", "Whether the database takes no writes, so that nothing is run."),
+	}
+	var err error
+	w.next, err = m.meter.Float64ObservableGauge("pawl.flow.next_run", metric.WithUnit("s"),
+		metric.WithDescription("Unix time of the next instant of the schedule, or of the end of the backoff window if that is later."))
+	b.errs = append(b.errs, err)
+	w.dropped, err = m.meter.Int64ObservableCounter("pawl.observer.dropped", metric.WithUnit("{transition}"),
+		metric.WithDescription("What observers of the scheduler were not told, for want of room."))
+	if err := errors.Join(append(b.errs, err)...); err != nil {
+		return nil, err
+	}
+	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.degraded, w.dropped)
+}
+
+// watched is a runner with the instruments that show it.
+type watched struct {
+	source           Source
+	metrics          *Metrics
+	streak, degraded metric.Int64ObservableGauge
+	state, waiting   metric.Int64ObservableUpDownCounter
+	next             metric.Float64ObservableGauge
+	dropped          metric.Int64ObservableCounter
+}
+
+// read is what is so now.
+func (w watched) read(_ context.Context, o metric.Observer) error {
+	label := w.metrics.label
+	if label == nil {
+		label = func(string) string { return "" }
+	}
+	for _, g := range tally.Groups(w.source.List(), label) {
+		var flow []attribute.KeyValue
+		if w.metrics.label != nil {
+			flow = []attribute.KeyValue{attribute.String("pawl.flow", g.Label)}
+		}
+		of := metric.WithAttributes(flow...)
+		o.ObserveInt64(w.streak, int64(g.Streak), of)
+		o.ObserveInt64(w.waiting, int64(g.Waiting), of)
+		for state, flows := range g.States {
+			o.ObserveInt64(w.state, int64(flows), metric.WithAttributes(append(flow, attribute.String("pawl.state", string(state)))...))
+		}
+		if !g.Next.IsZero() {
+			o.ObserveFloat64(w.next, float64(g.Next.UnixMilli())/1000, of)
+		}
+	}
+	var down int64
+	if w.source.Degraded() != nil {
+		down = 1
+	}
+	o.ObserveInt64(w.degraded, down)
+	o.ObserveInt64(w.dropped, w.source.Dropped())
+	return nil
+}
+
+func (b *builder) gauge(name, unit, help string) metric.Int64ObservableGauge {
+	i, err := b.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help))
+	return kept(b, i, err)
+}
+
+func (b *builder) number(name, unit, help string) metric.Int64ObservableUpDownCounter {
+	i, err := b.meter.Int64ObservableUpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(help))
+	return kept(b, i, err)
+}

@@ -1,0 +1,68 @@
+package pawlprom
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pawl-go/pawl/internal/tally"
+)
+
+var (
+	streak   = desc("pawl_flow_streak", "Failures in a row.", "flow")
+	state    = desc("pawl_flow_state", "Flows in a state.", "flow", "state")
+	nextRun  = desc("pawl_flow_next_run_timestamp_seconds", "The next instant of the schedule, or the end of the backoff window if that is later.", "flow")
+	waiting  = desc("pawl_flow_waiting", "Starts that were accepted and wait.", "flow")
+	degraded = desc("pawl_degraded", "Whether the database takes no writes, so that nothing is run.")
+	dropped  = desc("pawl_observer_dropped_total", "What observers of the scheduler were not told, for want of room.")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+// Describe implements [prometheus.Collector].
+func (c *Collector) Describe(out chan<- *prometheus.Desc) {
+	for _, part := range c.parts() {
+		part.Describe(out)
+	}
+	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, degraded, dropped} {
+		out <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *Collector) Collect(out chan<- prometheus.Metric) {
+	for _, part := range c.parts() {
+		part.Collect(out)
+	}
+	if s := c.source.Load(); s != nil {
+		collect(*s, c.label, out)
+	}
+}
+
+// parts is what is counted as it happens.
+func (c *Collector) parts() []prometheus.Collector {
+	return []prometheus.Collector{c.runs, c.duration, c.lateness, c.commits, c.batches, c.recovered, c.build}
+}
+
+// collect reads what is so now.
+func collect(s Source, label func(string) string, out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for _, g := range tally.Groups(s.List(), label) {
+		gauge(streak, float64(g.Streak), g.Label)
+		gauge(waiting, float64(g.Waiting), g.Label)
+		for name, flows := range g.States {
+			gauge(state, float64(flows), g.Label, string(name))
+		}
+		if !g.Next.IsZero() {
+			gauge(nextRun, float64(g.Next.UnixMilli())/1000, g.Label)
+		}
+	}
+	down := 0.0
+	if s.Degraded() != nil {
+		down = 1
+	}
+	gauge(degraded, down)
+	out <- prometheus.MustNewConstMetric(dropped, prometheus.CounterValue, float64(s.Dropped()))
+}

@@ -41,8 +41,7 @@ func lay(m machine, shapes []shape) *layout {
 	return l
 }
 
-// rank finds the edges that lead back, and the row of each place: below all that lead to
-// it. It returns the places in the order in which a walk from the start meets them.
+// rank finds the edges that lead back, and the row of each place. It returns the places in the order in which a walk from the start meets them.
 func (l *layout) rank(m machine) (order []int) {
 	next := make([][]int, len(m.Places))
 	edges := make([]int, len(m.Places))
@@ -81,14 +80,32 @@ func (l *layout) rank(m machine) (order []int) {
 			walk(n)
 		}
 	}
-	for _, n := range slices.Backward(over) {
-		for _, to := range next[n] {
-			if !slices.Contains(l.back, edge{n, to}) {
-				l.vertices[to].row = max(l.vertices[to].row, l.vertices[n].row+1)
-			}
+	l.lower(m, over)
+	return order
+}
+
+// lower puts places below those that lead to them; over has those before these. One that
+// no other leads to, and that is not the start, then comes next to where it leads.
+func (l *layout) lower(m machine, over []int) {
+	next := make([][]int, len(m.Places))
+	led := make([]bool, len(m.Places))
+	for _, e := range m.Edges {
+		if !slices.Contains(l.back, e) {
+			next[e.From] = append(next[e.From], e.To)
+			led[e.To] = true
 		}
 	}
-	return order
+	row := func(n int) *int { return &l.vertices[n].row }
+	for _, n := range slices.Backward(over) {
+		for _, to := range next[n] {
+			*row(to) = max(*row(to), *row(n)+1)
+		}
+	}
+	for n, to := range next {
+		if !led[n] && n != m.Start && len(to) > 0 {
+			*row(n) = *row(slices.MinFunc(to, func(a, b int) int { return *row(a) - *row(b) })) - 1
+		}
+	}
 }
 
 // put adds a vertex to its row.

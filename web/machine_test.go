@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/workflow"
 )
 
@@ -161,6 +162,14 @@ func TestAnyMachineIsLaidOut(t *testing.T) {
 			rt.Fatalf("%+v\n%+v", first, second)
 		}
 	})
+}
+
+// What is read is called as it is written.
+func TestKindsAreThoseOfWorkflows(t *testing.T) {
+	assert.Equal(t, []string{workflow.KindEnter, workflow.KindStep, workflow.KindTimer, workflow.KindFailed, workflow.KindUndo, engine.KindInterrupt},
+		[]string{kindEnter, kindStep, kindTimer, kindFailed, kindUndo, kindInterrupt})
+	assert.Equal(t, []workflow.OutcomeStatus{workflow.BranchSucceeded, workflow.BranchFailed, workflow.BranchCancelled},
+		[]workflow.OutcomeStatus{branchSucceeded, branchFailed, branchCancelled})
 }
 
 // F12: a chain is straight, and what is alternative stands side by side.

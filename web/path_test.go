@@ -94,7 +94,7 @@ func TestPathOfARunIsSeenAsItGoes(t *testing.T) {
 		assert.Equal(t, "new 0ms 00:00:00 paid 2.0s 00:00:00 branches: 2 succeeded, 1 failed branch 2: closed packing here since 28s ago 00:00:02 steps so far to cursor 2 00:00:22",
 			pathIn(page(t, h, "/run?id=parcel&number=1")))
 		time.Sleep(30 * time.Second)
-		has(t, pathIn(page(t, h, "/run?id=parcel&number=1")), "packing 40s 00:00:02", "resting here since 18s ago 00:00:42 waits until 01:00:42 00:00:42")
+		has(t, pathIn(page(t, h, "/run?id=parcel&number=1")), "packing 40s 00:00:02", "resting here since 18s ago 00:00:42 waits until 01:00:42 in 59m 42s 00:00:42")
 		time.Sleep(time.Hour)
 		text = page(t, h, "/run?id=parcel&number=1")
 		has(t, pathIn(text), "resting 1h 00:00:42", "sent 0ms 01:00:42 here 01:00:42")
@@ -162,6 +162,55 @@ func TestClientShowsThePathAlone(t *testing.T) {
 		lacks(t, text, "out of stock", "As Mermaid")
 		lacks(t, page(t, h, "/flow?id=parcel"), "h-machine")
 		require.NoError(t, c.Close())
+	})
+}
+
+// F12: a machine of more states than can be drawn is told of, and so is the part of it
+// that a run went through.
+func TestLargeMachinesAreNotDrawnWhole(t *testing.T) {
+	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
+		w := workflow.New[int]()
+		for n := range 80 {
+			w.Register(n, func(context.Context, *workflow.Resources) (int, error) { return n + 40, nil }, workflow.To(n+1, n+40))
+		}
+		for n := range 40 {
+			w.Exit(80 + n)
+		}
+		require.NoError(t, s.Manual("large", w.Job(0)))
+		r := start(t, s)
+		_, err := r.Trigger(t.Context(), "large")
+		require.NoError(t, err)
+		_, err = r.WaitRun(t.Context(), "large", 1)
+		require.NoError(t, err)
+		h := web.Handler(r)
+		text := page(t, h, "/flow?id=large")
+		has(t, text, "It has 120 states, too many to draw.", "As Mermaid")
+		lacks(t, text, `class="machine`)
+		text = page(t, h, "/run?id=large&number=1")
+		has(t, text, "the part of its 120 states that the run went through", "0 leads to 40. 40 leads to 80.", "class s80 here")
+		assert.Equal(t, 3, strings.Count(text, `<g class="m-passed">`))
+	})
+}
+
+// F12: a run is shown with its path also when its flow is not there any more.
+func TestPathOfAFlowThatIsGone(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "jobs.db")
+	synctest.Test(t, func(t *testing.T) {
+		scheduler := func() *pawl.Scheduler {
+			return pawl.NewScheduler(db, pawl.WithLogger(slog.New(slog.DiscardHandler)), pawl.WithInboxPoll(0))
+		}
+		s := scheduler()
+		require.NoError(t, s.Manual("parcel", parcel().Job("new")))
+		r, err := s.Start(context.WithoutCancel(t.Context()))
+		require.NoError(t, err)
+		_, err = r.Trigger(t.Context(), "parcel")
+		require.NoError(t, err)
+		_, err = r.WaitRun(t.Context(), "parcel", 1)
+		require.NoError(t, err)
+		require.NoError(t, r.Stop(t.Context()))
+		h := web.Handler(start(t, scheduler()))
+		has(t, page(t, h, "/run?id=parcel&number=1"), "the states that the run went through", ">resting</text>")
+		lacks(t, page(t, h, "/flow?id=parcel"), "h-machine")
 	})
 }
 

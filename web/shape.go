@@ -134,9 +134,9 @@ func branchMark(mark string) string {
 
 func endMark(status string) string {
 	switch status {
-	case "succeeded":
+	case branchSucceeded:
 		return "passed"
-	case "failed":
+	case branchFailed:
 		return "failed"
 	}
 	return "cancelled"

@@ -1,13 +1,10 @@
 package web
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/workflow"
 )
 
 // trail is what a run did to the states of its machine in its last attempt.
@@ -17,31 +14,6 @@ type trail struct {
 	Visits map[string]int       // how often each was entered
 	Taken  map[[2]string]bool   // from where to where it went
 	Ended  map[string][]outcome // of the branches of a split
-}
-
-// outcome is what became of a branch.
-type outcome struct {
-	Branch int    `json:"branch"`
-	Status string `json:"status"`
-	Error  string `json:"error"`
-}
-
-// load is what a checkpoint of package workflow holds, as far as it is shown.
-type load struct {
-	Begin    *struct{ Attempt int } `json:"begin"`
-	Branches []outcome              `json:"branches"`
-	Cursor   json.RawMessage        `json:"cursor"`
-	Until    time.Time              `json:"until"`
-	Error    string                 `json:"error"`
-	Attempts int                    `json:"attempts"`
-}
-
-// loadOf is nothing for what another kind of job recorded.
-func loadOf(c pawl.Checkpoint) (l load) {
-	if json.Unmarshal([]byte(c.Payload), &l) != nil {
-		return load{}
-	}
-	return l
 }
 
 func trailOf(run pawl.RunInfo, done []pawl.Checkpoint) trail {
@@ -63,14 +35,14 @@ func newTrail() trail {
 func (t *trail) follow(c pawl.Checkpoint) {
 	l := loadOf(c)
 	switch c.Kind {
-	case workflow.KindEnter:
+	case kindEnter:
 		if l.Begin != nil {
 			*t = newTrail()
 		}
 		t.enter(c.State, l.Branches)
-	case workflow.KindFailed:
+	case kindFailed:
 		t.Marks[c.State] = "failed"
-	case workflow.KindUndo:
+	case kindUndo:
 		t.Marks[c.State] = "undone"
 		if l.Error != "" {
 			t.Marks[c.State] = "failed"

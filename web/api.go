@@ -228,6 +228,19 @@ func (d *dashboard) apiTransitions(w http.ResponseWriter, r *http.Request) error
 	return list(w, steps)
 }
 
+func (d *dashboard) apiCheckpoints(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	n, err := number(q, "number", 0, 1<<62)
+	if err != nil {
+		return err
+	}
+	done, err := d.view.Checkpoints(r.Context(), q.Get("id"), n)
+	if err != nil {
+		return err
+	}
+	return list(w, done)
+}
+
 func (d *dashboard) apiOccurrences(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	from, err := instant(q, "from")

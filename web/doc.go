@@ -15,12 +15,15 @@
 //	                       not running, the last 20 runs and how long they took;
 //	                       q, state, sort and page choose
 //	flow?id=               a flow: 24 hours, durations with p50 and p95, the backoff as
-//	                       stairs, what is next, runs, transitions, and buttons
-//	run?id=&number=        a run: error, output, input, what happened to it
+//	                       stairs, what is next, the machine of a workflow, runs,
+//	                       transitions, and buttons
+//	run?id=&number=        a run: error, output, input, what happened to it; of a workflow
+//	                       its path, as a list and through the machine
 //	day?date=              a day of all flows: what ran, what did not and why, what will
 //	confirm?do=&id=        asks whether to trigger, probe, reset, pause, resume or cancel
 //
-// Ids stand in the query, so they may hold any character.
+// Ids stand in the query, so they may hold any character. A [pawl.Client] does not know
+// the machines: of a workflow it shows the states that the run went through.
 //
 // # API
 //
@@ -34,6 +37,7 @@
 //	api/why?id=&at=                                  [pawl.Reason]
 //	api/transitions?id=&number=&before=&limit=       [pawl.Transition], an array
 //	api/occurrences?id=&from=&to=                    [pawl.Occurrence], an array
+//	api/checkpoints?id=&number=                      [pawl.Checkpoint], an array
 //	events                                           server-sent events: what changed
 //	healthz, readyz                                  the process answers; flows are run
 //

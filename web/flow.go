@@ -31,6 +31,7 @@ type flowPage struct {
 	Lane        lane
 	Durations   *durations
 	Stairs      *stairs
+	Machine     *diagram
 	Coming      []coming
 	Holding     string // what holds all of them back
 	Transitions []step
@@ -70,6 +71,9 @@ func (d *dashboard) flow(w http.ResponseWriter, r *http.Request) error {
 	p.tell(f)
 	p.Actions = d.buttons(r, f)
 	p.Stairs = stairsOf(f)
+	if p.Machine, err = d.machineOf(r.Context(), f.ID); err != nil {
+		return err
+	}
 	if err := errors.Join(d.draw(r.Context(), f, &p), d.past(r, f, &p)); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type runPage struct {
 	Skipped bool // Error is why it found nothing to do
 	Input   payload
 	Output  payload
+	Path    *runPath
 	Steps   []step
 	Cancel  string
 	Prev    string
@@ -97,6 +98,9 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 	}
 	if number < f.LastNumber {
 		p.Next = runURL(f.ID, number+1)
+	}
+	if p.Path, err = d.pathOf(ctx, p.Clock, run); err != nil {
+		return err
 	}
 	steps, err := d.view.Transitions(ctx, pawl.TransitionsQuery{Flow: f.ID, Run: number})
 	if err != nil {

@@ -112,6 +112,8 @@ func (d *dashboard) route(path string) handle {
 		return d.apiTransitions
 	case "api/occurrences":
 		return d.apiOccurrences
+	case "api/checkpoints":
+		return d.apiCheckpoints
 	}
 	if h, ok := d.mounts[path]; ok {
 		return func(w http.ResponseWriter, r *http.Request) error {

@@ -44,7 +44,8 @@
       if (is.data !== want.data) is.data = want.data;
       return;
     }
-    for (const a of [...is.attributes]) if (!want.hasAttribute(a.name)) is.removeAttribute(a.name);
+    const folds = is.nodeName === "DETAILS"; // whoever opened it wants it open
+    for (const a of [...is.attributes]) if (!want.hasAttribute(a.name) && !(folds && a.name === "open")) is.removeAttribute(a.name);
     for (const a of want.attributes) if (is.getAttribute(a.name) !== a.value) is.setAttribute(a.name, a.value);
     const have = [...is.childNodes], next = [...want.childNodes];
     next.forEach((node, i) => i < have.length ? become(have[i], node) : is.append(node.cloneNode(true)));

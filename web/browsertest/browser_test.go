@@ -44,7 +44,7 @@ type tab struct {
 }
 
 // look starts a small scheduler and its dashboard under a prefix, and opens a tab.
-func look(t *testing.T) *tab {
+func look(t *testing.T, register ...func(*pawl.Scheduler) error) *tab {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := pawl.NewScheduler(filepath.Join(t.TempDir(), "jobs.db"), pawl.WithLogger(slog.New(slog.DiscardHandler)))
@@ -56,6 +56,9 @@ func look(t *testing.T) *tab {
 		require.NoError(t, s.Manual(id, pawl.JobFunc(job), pawl.WithBackoff(pawl.TripAfter(2))))
 	}
 	require.NoError(t, s.Cron("yearly/<i>&amp;", "0 0 1 1 *", pawl.JobFunc(func(context.Context) error { return nil })))
+	for _, also := range register {
+		require.NoError(t, also(s))
+	}
 	r, err := s.Start(ctx)
 	require.NoError(t, err)
 	mux := http.NewServeMux()

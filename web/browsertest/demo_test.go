@@ -49,6 +49,15 @@ func operate(t *testing.T, r *pawl.Runner, length time.Duration) {
 		_, err := r.Trigger(t.Context(), "reindex products", pawl.WithInput(map[string]any{"full": true, "shard": 3}))
 		require.NoError(t, err)
 	}
+	for range 2 {
+		run, err := r.Trigger(t.Context(), fulfilment, pawl.WithInput(map[string]any{"order": 20417}))
+		require.NoError(t, err)
+		_, err = r.WaitRun(t.Context(), fulfilment, run)
+		require.NoError(t, err)
+	}
+	time.Sleep(time.Until(end.Add(-20 * time.Minute))) // one is on its way at the end
+	_, err := r.Trigger(t.Context(), fulfilment, pawl.WithInput(map[string]any{"order": 20418}))
+	require.NoError(t, err)
 	time.Sleep(time.Until(end))
 }
 
@@ -116,6 +125,7 @@ func shop(db string, broken time.Time) *pawl.Scheduler {
 	must(s.Manual("reindex products", work(20*time.Minute, never), pawl.WithOverlap(pawl.OverlapBuffer(10))))
 	must(s.Cron("sitemap", "@hourly", work(6*time.Second, never)))
 	must(s.Every("fraud check", 2*time.Minute, work(20*time.Second, never), pawl.WithFixedRate()))
+	must(s.Manual(fulfilment, fulfil().Job("new")))
 	must(s.Cron("archive 2025 <b>&amp; older", "0 3 1 * *", work(time.Hour, never)))
 	return s
 }
@@ -142,12 +152,16 @@ func shift(t *testing.T, file string, by time.Duration) {
 		"pawl_flow_state":     {"last_run", "last_scheduled", "last_end", "next_eligible", "next_run", "held", "updated_at"},
 		"pawl_flow_plan":      {"created_at", "paused_at", "anchor"},
 		"pawl_verdict_log":    {"first_at", "last_at"},
+		"pawl_checkpoint_log": {"at"},
 	} {
 		for _, c := range columns {
 			_, err := db.Exec(fmt.Sprintf("UPDATE %s SET %s = %s + ?", table, c, c), by.Milliseconds())
 			require.NoError(t, err)
 		}
 	}
+	_, err = db.Exec(`UPDATE pawl_checkpoint_log SET payload = json_set(payload, '$.until', strftime('%Y-%m-%dT%H:%M:%fZ', payload ->> '$.until', ?)) WHERE kind = 'timer'`,
+		fmt.Sprintf("%d seconds", int(by.Seconds())))
+	require.NoError(t, err)
 	_, err = db.Exec(`UPDATE pawl_runners SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', started_at, ?), stopped_at = strftime('%Y-%m-%dT%H:%M:%fZ', stopped_at, ?)`,
 		fmt.Sprintf("%d seconds", int(by.Seconds())), fmt.Sprintf("%d seconds", int(by.Seconds())))
 	require.NoError(t, err)

@@ -69,6 +69,10 @@ func TestPagesOfABusyShop(t *testing.T) {
 		{"flow-tripped", "flow?id=exchange+rates"},
 		{"flow-backoff", "flow?id=warehouse%2Fstock+levels"},
 		{"run", "run?id=sync+orders&number=62"},
+		{"workflow", "run?id=orders%2Ffulfil&number=3"},
+		{"workflow-through", "run?id=orders%2Ffulfil&number=1"},
+		{"workflow-undone", "run?id=orders%2Ffulfil&number=2"},
+		{"workflow-flow", "flow?id=orders%2Ffulfil"},
 		{"day", "day"},
 		{"confirm", "confirm?do=pause&id=sync+orders"},
 	} {

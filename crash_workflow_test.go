@@ -118,12 +118,9 @@ func (w *world) machine() error {
 	return w.runner.Stop(ctx)
 }
 
-// journeyFacts is what is known of a run of the machine.
-type journeyFacts struct{ path []string }
-
 func newMachine(t *testing.T) *campaign {
 	c := newCampaign(t, []crashFlow{{ID: "order", Job: "machine"}})
-	c.journeys = map[int64]*journeyFacts{}
+	c.unmodelled = true
 	return c
 }
 

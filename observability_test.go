@@ -13,7 +13,7 @@ func TestProgramsLinkNoMetricsThatTheyDoNotUse(t *testing.T) {
 	for pkg, banned := range map[string][]string{
 		".":          {"prometheus", "opentelemetry", "protobuf"},
 		"./web":      {"prometheus", "opentelemetry", "protobuf"},
-		"./cmd/pawl": {"prometheus", "opentelemetry", "protobuf"},
+		"./cmd/pawl": {"opentelemetry"},
 		"./pawlprom": {"opentelemetry"},
 		"./pawlotel": {"prometheus", "opentelemetry.io/otel/sdk", "protobuf"},
 	} {

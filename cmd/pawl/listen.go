@@ -48,7 +48,7 @@ func (f *front) check() error {
 }
 
 // open begins to listen, before anything else is begun that would have to end.
-func (f *front) open() (net.Listener, []web.Option, error) {
+func (f *front) open(d *daemon) (net.Listener, []web.Option, error) {
 	if f.address == "" {
 		return nil, nil, nil
 	}
@@ -70,6 +70,7 @@ func (f *front) open() (net.Listener, []web.Option, error) {
 	if f.readOnly {
 		options = append(options, web.WithReadOnly())
 	}
+	options = append(options, web.WithMount("metrics", d.metrics.Handler()))
 	l, err := net.Listen("tcp", f.address)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--listen: %w", err)
@@ -86,6 +87,7 @@ func (d *daemon) show(ctx context.Context, r *pawl.Runner) (wait func()) {
 	if d.listener == nil {
 		return func() {}
 	}
+	d.metrics.Watch(r)
 	d.log.Info("dashboard", "url", addressOf(d.listener))
 	ended := make(chan struct{})
 	go func() {

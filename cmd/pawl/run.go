@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/pawlprom"
 	"github.com/pawl-go/pawl/web"
 )
 
@@ -38,7 +39,8 @@ A service manager that sets NOTIFY_SOCKET, as systemd does with Type=notify, is 
 when the daemon is ready, stops, and lives.
 
 With --listen it serves the dashboard: how every flow is and was, with buttons to
-trigger, reset, pause and cancel, and the same as JSON under /api. On an address of this
+trigger, reset, pause and cancel, the same as JSON under /api, and /metrics for
+Prometheus. On an address of this
 machine alone whoever can connect may look and act; elsewhere a token is asked for, as
 a password or a bearer token, and the connection is not encrypted: put a proxy before it.`,
 		Args:    cobra.NoArgs,
@@ -70,15 +72,16 @@ type daemon struct {
 
 	listener  net.Listener // of the dashboard; nil: there is none
 	dashboard []web.Option
+	metrics   *pawlprom.Collector // nil likewise
 }
 
 // runDaemon runs until a signal has ended it.
 func runDaemon(config, database string, window time.Duration, log *slog.Logger, dashboard *front) error {
-	d, err := newDaemon(config, database, window, log)
+	d, err := newDaemon(config, database, window, log, dashboard.address != "")
 	if err != nil {
 		return err
 	}
-	if d.listener, d.dashboard, err = dashboard.open(); err != nil {
+	if d.listener, d.dashboard, err = dashboard.open(d); err != nil {
 		return err
 	}
 	defer d.crew.dismiss() // no command outlives us
@@ -132,7 +135,7 @@ func runDaemon(config, database string, window time.Duration, log *slog.Logger, 
 // others send theirs to a process and to its group.
 const settleDelay = 100 * time.Millisecond
 
-func newDaemon(config, database string, window time.Duration, log *slog.Logger) (*daemon, error) {
+func newDaemon(config, database string, window time.Duration, log *slog.Logger, measured bool) (*daemon, error) {
 	path := findConfig(config)
 	plan, err := loadConfig(path)
 	if err != nil {
@@ -143,6 +146,10 @@ func newDaemon(config, database string, window time.Duration, log *slog.Logger) 
 	}
 	d := &daemon{log: log, crew: newCrew(), plan: plan, config: path, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, log)}
 	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database)), pawl.WithObserver(d.observe, 0)}
+	if measured {
+		d.metrics = pawlprom.New()
+		options = append(options, pawl.WithStepObserver(d.metrics.Observe, 0))
+	}
 	d.Scheduler = pawl.NewScheduler(database, append(options, plan.options()...)...)
 	d.orphanage = &orphanage{database: database, flows: plan.flows, log: log}
 	d.AddResource(d.orphanage)

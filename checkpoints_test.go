@@ -36,7 +36,7 @@ func reach(ctx context.Context, done []pawl.Checkpoint, states ...string) error 
 	for i, state := range states {
 		steps = append(steps, pawl.Checkpoint{Seq: int64(len(done) + i + 1), State: state, Kind: "enter", Payload: `{"n":1}`})
 	}
-	return engine.Record(ctx, steps)
+	return engine.Record(ctx, steps, nil)
 }
 
 func statesOf(list []pawl.Checkpoint) (states []string) {
@@ -261,9 +261,9 @@ func TestCheckpointsThatMakeNoSenseAreRefused(t *testing.T) {
 					{Seq: 1, State: string(make([]byte, 300))}, {Seq: 1, State: "\xff"},
 					{Seq: 1, Payload: pawl.Checkpoint{}.Payload + engine.JSON(make([]byte, 1<<20+1))}, {Seq: 100_001}, {},
 				} {
-					errs = append(errs, engine.Record(ctx, []pawl.Checkpoint{c}))
+					errs = append(errs, engine.Record(ctx, []pawl.Checkpoint{c}, nil))
 				}
-				return engine.Record(ctx, nil)
+				return engine.Record(ctx, nil, nil)
 			})))
 		}))
 		run, err := r.Trigger(t.Context(), "order")
@@ -279,7 +279,7 @@ func TestCheckpointsThatMakeNoSenseAreRefused(t *testing.T) {
 		}
 		stop(t, r, db)
 	})
-	assert.ErrorContains(t, engine.Record(t.Context(), []pawl.Checkpoint{{Seq: 1}}), "not that of a job")
+	assert.ErrorContains(t, engine.Record(t.Context(), []pawl.Checkpoint{{Seq: 1}}, nil), "not that of a job")
 }
 
 // While the store takes no writes, a run waits for it with what it has done.

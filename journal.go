@@ -96,7 +96,7 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 		}
 		steps[i] = engine.Checkpoint{Seq: last, State: c.State, Kind: c.Kind, Payload: engine.JSON(c.Payload)}
 	}
-	if err := engine.Record(ctx, steps); err != nil {
+	if err := engine.Record(ctx, steps, nil); err != nil {
 		j.read = false // it may be committed all the same
 		return fmt.Errorf("checkpoint: %w", err)
 	}

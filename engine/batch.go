@@ -34,6 +34,8 @@ func (e *Engine) apply(commands []command) batch {
 	for i, c := range commands {
 		if c.err != nil {
 			b.replies[i].err = c.err
+		} else if c.refused != nil {
+			b.replies[i].err = c.refused
 		} else if c.claim {
 			b.claimed = true
 		} else if c.probe {

@@ -145,10 +145,12 @@ func (c *Change) requeue(run Run, text string, due, now time.Time, p Plan) {
 }
 
 // Record keeps checkpoints of the run that a job's context belongs to. They are
-// committed, in one transaction, when it returns nil. While the store takes no writes it
-// waits. It returns [ErrRunOver] when the run was closed meanwhile, and the error of ctx
-// when that ends; the checkpoints may be committed then all the same.
-func Record(ctx context.Context, steps []Checkpoint) error {
+// committed, in one transaction, when it returns nil; so is what the store does with
+// work, if that is not nil (see [Batch.Join]): an error of it is a [JoinFailed], and
+// nothing is kept. While the store takes no writes it waits. It returns [ErrRunOver] when
+// the run was closed meanwhile, and the error of ctx when that ends; the checkpoints may
+// be committed then all the same.
+func Record(ctx context.Context, steps []Checkpoint, work any) error {
 	x := executionFrom(ctx)
 	if x == nil {
 		return errNoRun
@@ -162,28 +164,40 @@ func Record(ctx context.Context, steps []Checkpoint) error {
 		}
 	}
 	for {
-		r, err := x.record(ctx, steps)
-		if err == nil {
-			x.reached.Store(time.Now().UnixNano())
-		}
+		r, err := x.record(ctx, steps, work)
 		if !r.unknown {
-			if errors.Is(err, errNotOpen) {
-				return fmt.Errorf("%w: run %d of flow %q", ErrRunOver, x.run.Number, x.run.FlowID)
-			}
-			return err
+			return x.recorded(err)
 		}
-		select { // the same once more, in the same places: it does not matter whether it was committed
+		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-x.engine.gone:
 			return x.engine.ended()
 		case <-time.After(retryDelay):
 		}
+		if work == nil { // the same once more, in the same places: it does not matter whether it was committed
+			continue
+		}
+		if done, err := x.has(ctx, steps); err != nil || done {
+			return x.recorded(err)
+		}
 	}
 }
 
-func (x *execution) record(ctx context.Context, steps []Checkpoint) (reply, error) {
-	e, c := x.engine, command{flow: x.flow, event: Progress{Run: x.run.Number, Steps: steps, Output: x.outputSoFar()}, reply: make(chan reply, 1)}
+// recorded is what became of checkpoints.
+func (x *execution) recorded(err error) error {
+	if errors.Is(err, errNotOpen) {
+		return fmt.Errorf("%w: run %d of flow %q", ErrRunOver, x.run.Number, x.run.FlowID)
+	}
+	if err == nil {
+		x.reached.Store(time.Now().UnixNano())
+	}
+	return err
+}
+
+func (x *execution) record(ctx context.Context, steps []Checkpoint, work any) (reply, error) {
+	event := Progress{Run: x.run.Number, Steps: steps, Output: x.outputSoFar()}
+	e, c := x.engine, command{flow: x.flow, event: event, join: work, reply: make(chan reply, 1)}
 	select {
 	case e.commands <- c:
 		return e.await(ctx, c)
@@ -192,6 +206,15 @@ func (x *execution) record(ctx context.Context, steps []Checkpoint) (reply, erro
 	case <-e.gone:
 		return reply{}, e.ended()
 	}
+}
+
+// has says whether checkpoints whose commit failed were committed after all.
+func (x *execution) has(ctx context.Context, steps []Checkpoint) (bool, error) {
+	list, err := Recorded(ctx)
+	last := steps[len(steps)-1]
+	return slices.ContainsFunc(list, func(c Checkpoint) bool {
+		return c.Seq == last.Seq && c.State == last.State && c.Kind == last.Kind && c.Payload == last.Payload
+	}), err
 }
 
 // Recorded are the checkpoints of the run that a job's context belongs to, in order.

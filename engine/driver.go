@@ -54,19 +54,20 @@ type driver struct {
 
 // command asks the driver to apply an event to a flow.
 type command struct {
-	flow  *flow
-	event Event
-	join  any          // what the store does in the transaction of this outcome
-	again bool         // a backfill also runs instants that were run
-	look  bool         // it has no event: its flow is looked at again
-	claim bool         // it has no event: it claims the database
-	do    func() reply // it has no event: it is done between two batches
-	probe bool         // it has no event: it writes the owner's row
-	inbox bool         // it is the row in the inbox with the id row
-	row   int64
-	err   error      // the answer is known already
-	after time.Time  // of a kept command: not before; monotonic
-	reply chan reply // capacity 1, so that the driver never waits; nil: nobody does
+	flow    *flow
+	event   Event
+	join    any          // what the store does in the transaction of this outcome
+	again   bool         // a backfill also runs instants that were run
+	look    bool         // it has no event: its flow is looked at again
+	claim   bool         // it has no event: it claims the database
+	do      func() reply // it has no event: it is done between two batches
+	probe   bool         // it has no event: it writes the owner's row
+	inbox   bool         // it is the row in the inbox with the id row
+	row     int64
+	err     error      // the answer is known already
+	refused error      // likewise, and the database has nothing against the flow
+	after   time.Time  // of a kept command: not before; monotonic
+	reply   chan reply // capacity 1, so that the driver never waits; nil: nobody does
 }
 
 type reply struct {

@@ -131,9 +131,14 @@ func (j *JoinFailed) Error() string { return j.Err.Error() }
 
 func (j *JoinFailed) Unwrap() error { return j.Err }
 
-// outcome is what becomes of a run whose work could not be committed with it.
+// outcome is what becomes of a command whose work could not be committed with it: a
+// success is a failure, a checkpoint is refused.
 func (j *JoinFailed) outcome(c command) command {
-	o, _ := c.event.(Outcome)
+	o, ok := c.event.(Outcome)
+	if !ok {
+		c.refused, c.join = j, nil
+		return c
+	}
 	o.Error = Clip("committing: "+j.Err.Error(), maxRunError)
 	c.event, c.join = o, nil
 	return c

@@ -11,7 +11,7 @@ import (
 // not empty from one commit to the next. Flows that share limits have their turns by
 // when their runs were asked for.
 func (e *Engine) fillSlots(b *batch) {
-	if e.draining || e.passive() {
+	if isClosed(e.stopping) || e.passive() { // nothing is dispatched after that, also before the driver has seen it
 		return
 	}
 	now := e.now()

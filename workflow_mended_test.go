@@ -1,0 +1,264 @@
+package pawl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/workflow"
+)
+
+// waiting is a workflow that waits for so long.
+func waiting(d time.Duration) *workflow.Workflow[string] {
+	w := workflow.New[string]()
+	w.Register("wait", workflow.After("end", d))
+	w.Exit("end")
+	return w
+}
+
+// A run of a backfill that a stop suspended goes on before the rest of the backfill. F7,
+// M2.
+func TestBackfilledWorkflowGoesOnAfterAStop(t *testing.T) {
+	for _, opt := range []pawl.FlowOption{pawl.WithOverlap(pawl.OverlapSkip), pawl.WithOverlap(pawl.OverlapAllow(2, 0))} {
+		bubble(t, func(t *testing.T, db string) {
+			register := func(s *pawl.Scheduler) {
+				require.NoError(t, s.Cron("daily", "0 0 * * *", waiting(10*time.Minute).Job("wait"), opt))
+			}
+			r := start(t, schedulerWith(db, register))
+			day := 24 * time.Hour
+			n, err := r.Backfill(t.Context(), "daily", pawl.Backfill{From: time.Now().Add(-3 * day), To: time.Now().Add(-day)})
+			require.NoError(t, err)
+			require.Equal(t, int64(3), n)
+			time.Sleep(time.Minute)
+			stop(t, r, db)
+			r = start(t, schedulerWith(db, register))
+			time.Sleep(time.Hour)
+			runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: "daily"})
+			require.NoError(t, err)
+			require.Len(t, runs, 3)
+			for _, run := range runs {
+				assert.Equal(t, pawl.RunCompleted, run.Status)
+			}
+			assert.Zero(t, status(t, r, "daily").Backfill)
+			stop(t, r, db)
+		})
+	}
+}
+
+// Runs that wait for a timer are no suspects: however many there were, none waits for
+// another after a crash, which is the failure of the job that was at work. F10, I1.
+func TestCrashProlongsNoTimerOfMany(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			for i := range 20 {
+				require.NoError(t, s.Manual(fmt.Sprint("slow ", i), waiting(48*time.Hour).Job("wait")))
+			}
+			require.NoError(t, s.Manual("half an hour", waiting(30*time.Minute).Job("wait")))
+			require.NoError(t, s.Manual("plain", job(untilCancelled), pawl.WithBackoff(pawl.TripAfter(5))))
+		}
+		began := time.Now().UTC()
+		p := launch(t, db, register)
+		for _, f := range p.List() {
+			_, err := p.Trigger(t.Context(), f.ID)
+			require.NoError(t, err)
+		}
+		time.Sleep(29 * time.Minute)
+		p.kill()
+		p = launch(t, db, register)
+		info, err := p.WaitRun(t.Context(), "half an hour", 1)
+		require.NoError(t, err)
+		assert.Equal(t, began.Add(30*time.Minute), info.FinishedAt)
+		for _, f := range p.List() {
+			assert.False(t, f.Suspect, f.ID)
+		}
+		assert.Equal(t, 1, status(t, p.Runner, "plain").FailureStreak, "it was the only one at work")
+		p.kill()
+	})
+}
+
+// A run that waits is never given up, however often its process dies. F10.
+func TestRunThatWaitsIsNotGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			require.NoError(t, s.Manual("slow", waiting(240*time.Hour).Job("wait")))
+		}
+		p := launch(t, db, register)
+		_, err := p.Trigger(t.Context(), "slow")
+		require.NoError(t, err)
+		for range 9 {
+			time.Sleep(24 * time.Hour)
+			p.kill()
+			p = launch(t, db, register)
+		}
+		info, err := p.WaitRun(t.Context(), "slow", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		stop(t, p.Runner, db)
+	})
+}
+
+// A workflow whose process dies too often at the same point has what it did undone, and
+// is recorded as interrupted. F11.
+func TestWorkflowThatIsGivenUpUndoesWhatItDid(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := &travelogue{}
+		register := func(s *pawl.Scheduler) {
+			w := booking(d, nil)
+			require.NoError(t, s.Manual("trip", func() pawl.Job {
+				m := workflow.New[string]()
+				m.Register("paid", func(ctx context.Context, _ *workflow.Resources) (string, error) { d.write("paid"); return "bomb", nil },
+					workflow.WithUndo(func(context.Context, *workflow.Resources, any) error { d.write("paid back"); return nil }))
+				m.Register("bomb", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+					<-ctx.Done()
+					return "", ctx.Err()
+				}, workflow.WithoutRetry())
+				m.Exit("end")
+				_ = w
+				return m.Job("paid")
+			}(), pawl.WithBackoff(pawl.TripAfter(3))))
+		}
+		p := launch(t, db, register)
+		_, err := p.Trigger(t.Context(), "trip")
+		require.NoError(t, err)
+		for range 6 {
+			time.Sleep(time.Minute)
+			p.kill()
+			p = launch(t, db, register)
+		}
+		info, err := p.WaitRun(t.Context(), "trip", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunInterrupted, info.Status)
+		assert.Contains(t, info.Error, "too often at the same point")
+		assert.Equal(t, []string{"paid", "paid back"}, d.read())
+		assert.Equal(t, 1, status(t, p.Runner, "trip").FailureStreak)
+		stop(t, p.Runner, db)
+	})
+}
+
+// A start that cancels what is before it lets a run that was suspended undo what it did,
+// and waits for that. O1, F11.
+func TestOverlapCancelUndoesASuspendedRun(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		d := &travelogue{}
+		next := func() process {
+			return launch(t, db, func(s *pawl.Scheduler) {
+				require.NoError(t, s.Manual("trip", booking(d, nil).Job("flight"), pawl.WithOverlap(pawl.OverlapCancel)))
+			}, pawl.WithStopTimeout(time.Minute))
+		}
+		p := next()
+		_, err := p.Trigger(t.Context(), "trip")
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		stop(t, p.Runner, db)
+		c := openClient(t, db)
+		_, err = c.Queueing().Trigger(t.Context(), "trip")
+		require.ErrorIs(t, err, pawl.ErrQueued)
+		require.NoError(t, c.Close())
+		p = next()
+		info, err := p.WaitRun(t.Context(), "trip", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCancelled, info.Status)
+		assert.Equal(t, []string{"flight", "hotel", "undo hotel", "undone hotel", "undo flight", "undone flight"}, d.read()[:6])
+		info, err = p.WaitRun(t.Context(), "trip", 2)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		stop(t, p.Runner, db)
+	})
+}
+
+// A run whose flow is taken out, or becomes another job, while it waits is suspended by a
+// stop all the same, and goes on when the flow is back. M4, F7.
+func TestUpdateKeepsASuspendedRun(t *testing.T) {
+	for name, change := range map[string]func(*pawl.Scheduler) error{
+		"out":   func(s *pawl.Scheduler) error { return s.Remove("slow") },
+		"plain": func(s *pawl.Scheduler) error { return errors.Join(s.Remove("slow"), s.Manual("slow", job(ok))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				register := func(s *pawl.Scheduler) {
+					require.NoError(t, s.Manual("slow", waiting(time.Hour).Job("wait")))
+				}
+				began := time.Now().UTC()
+				r := start(t, schedulerWith(db, register))
+				_, err := r.Trigger(t.Context(), "slow")
+				require.NoError(t, err)
+				time.Sleep(time.Minute)
+				require.NoError(t, r.Update(t.Context(), change))
+				time.Sleep(time.Minute)
+				stop(t, r, db)
+				r = start(t, schedulerWith(db, register))
+				info, err := r.WaitRun(t.Context(), "slow", 1)
+				require.NoError(t, err)
+				assert.Equal(t, pawl.RunCompleted, info.Status)
+				assert.Equal(t, began.Add(time.Hour), info.FinishedAt)
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
+// A run that is under way when its flow trips finishes, over a stop too, and can be
+// cancelled. O4, F7.
+func TestSuspendedRunOfATrippedFlowFinishes(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			w := workflow.New[string]()
+			w.Register("start", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+				if run, _ := pawl.RunFrom(ctx); run.Number == 2 {
+					return "", workflow.Permanent(errors.New("no luck"))
+				}
+				return "wait", nil
+			})
+			w.Register("wait", workflow.After("end", time.Hour))
+			w.Exit("end")
+			require.NoError(t, s.Manual("slow", w.Job("start"), pawl.WithOverlap(pawl.OverlapAllow(3, 0)), pawl.WithBackoff(pawl.TripAfter(1))))
+		}
+		r := start(t, schedulerWith(db, register))
+		for range 2 {
+			_, err := r.Trigger(t.Context(), "slow")
+			require.NoError(t, err)
+			time.Sleep(time.Second)
+		}
+		stop(t, r, db)
+		r = start(t, schedulerWith(db, register))
+		time.Sleep(time.Second)
+		_, err := r.Trigger(t.Context(), "slow")
+		require.ErrorIs(t, err, pawl.ErrTripped)
+		info, err := r.WaitRun(t.Context(), "slow", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		stop(t, r, db)
+	})
+}
+
+// What a state has set as the run's output is there although the process died since. Q2.
+func TestOutputOfAStateThatWasLeftIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		register := func(s *pawl.Scheduler) {
+			w := workflow.New[string]()
+			w.Register("first", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+				return "wait", pawl.SetOutput(ctx, "done")
+			})
+			w.Register("wait", workflow.After("end", time.Hour))
+			w.Exit("end")
+			require.NoError(t, s.Manual("order", w.Job("first")))
+		}
+		p := launch(t, db, register)
+		_, err := p.Trigger(t.Context(), "order")
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		p.kill()
+		p = launch(t, db, register)
+		_, err = p.WaitRun(t.Context(), "order", 1)
+		require.NoError(t, err)
+		assert.Equal(t, engine.JSON(`"done"`), runOf(t, p.Runner, "order", 1).Output)
+		stop(t, p.Runner, db)
+	})
+}

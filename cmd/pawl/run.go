@@ -40,9 +40,9 @@ when the daemon is ready, stops, and lives.
 
 With --listen it serves the dashboard: how every flow is and was, with buttons to
 trigger, reset, pause and cancel, the same as JSON under /api, and /metrics for
-Prometheus. On an address of this
-machine alone whoever can connect may look and act; elsewhere a token is asked for, as
-a password or a bearer token, and the connection is not encrypted: put a proxy before it.`,
+Prometheus. On an address of this machine alone whoever can connect may look and act.
+Elsewhere a token is asked for, as a password or a bearer token, and the connection is
+not encrypted: put a proxy before it.`,
 		Args:    cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error { return dashboard.check() },
 	}

@@ -19,7 +19,8 @@ import (
 // of the branches: of several values for a key that of the last one. Those that failed or
 // were cancelled leave none behind.
 //
-// Call it before the task returns. Errors: v does not marshal, or ctx is not a task's.
+// Call it before the task returns. Errors: v does not marshal, there are more bytes than
+// [MaxValues] together ([ErrTooLarge]), or ctx is not a task's. Then nothing is put.
 func Put(ctx context.Context, key string, v any) error {
 	s, err := scopeOf(ctx, "Put")
 	if err != nil {
@@ -31,6 +32,13 @@ func Put(ctx context.Context, key string, v any) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	size := entry(key, text)
+	if old, ok := s.puts[key]; ok {
+		size -= entry(key, old)
+	}
+	if err := s.take(size); err != nil {
+		return fmt.Errorf("put %q: %w", clip(key, maxOutcome), err)
+	}
 	if s.puts == nil {
 		s.puts = make(map[string]json.RawMessage)
 	}
@@ -57,7 +65,7 @@ func Value[T any](ctx context.Context, key string) (v T, ok bool, err error) {
 
 // SetUndo hands over what the undo of this state needs, see [WithUndo]. It is recorded
 // with the successor; of a stepped task that of its last step counts. Not in a split, whose
-// undo may look at what its branches put.
+// undo may look at what its branches put. Errors: as of [Put], whose limit it shares.
 func SetUndo(ctx context.Context, v any) error {
 	s, err := scopeOf(ctx, "SetUndo")
 	if err != nil {
@@ -72,6 +80,9 @@ func SetUndo(ctx context.Context, v any) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.take(len(text) - len(s.undo)); err != nil {
+		return fmt.Errorf("set undo: %w", err)
+	}
 	s.undo = text
 	return nil
 }
@@ -94,6 +105,7 @@ type scope struct {
 	data map[string]json.RawMessage // recorded; shared with the branches of a split, which do not write
 	puts map[string]json.RawMessage // of this attempt
 	undo json.RawMessage            // of this attempt; nil: none was set
+	used int                        // bytes of JSON that puts and undo take
 
 	came     []Outcome       // of the split that led to this state
 	outcomes []Outcome       // of the split that this state is
@@ -133,11 +145,20 @@ func (s *scope) value(key string) json.RawMessage {
 	return s.data[key]
 }
 
+// take makes so many bytes more those of the next checkpoint, if they fit.
+func (s *scope) take(bytes int) error {
+	if s.used+bytes > MaxValues {
+		return tooLarge(s.used + bytes)
+	}
+	s.used += bytes
+	return nil
+}
+
 // reset forgets what an attempt left.
 func (s *scope) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo, s.requests = nil, nil, pause{}
+	s.puts, s.undo, s.used, s.requests = nil, nil, 0, pause{}
 }
 
 // left is what the attempt leaves for the next checkpoint.
@@ -151,7 +172,7 @@ func (s *scope) left() (puts map[string]json.RawMessage, undo json.RawMessage) {
 func (s *scope) keep(puts map[string]json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo = nil, nil
+	s.puts, s.undo, s.used = nil, nil, 0
 	if len(puts) == 0 {
 		return
 	}

@@ -25,6 +25,10 @@
 // The task that was at work in the crash is called again, so it should bear that, as it has
 // to bear a retry.
 //
+// What a run records is small: see [MaxValues] for the values of a state, [MaxCheckpoints] for
+// the length of a run. Files and large results are kept elsewhere, with a reference to them in
+// the values.
+//
 // The package knows of no scheduler, and needs none: without a journal a run is the same
 // in memory.
 package workflow

@@ -15,6 +15,9 @@ var (
 	ErrVersion = errors.New("another version of the workflow")
 	// ErrBreakerOpen: a circuit breaker refused the call.
 	ErrBreakerOpen = errors.New("the circuit breaker is open")
+	// ErrTooLarge: values do not fit into a checkpoint, or checkpoints into the journal;
+	// see [MaxValues] and [MaxCheckpoints].
+	ErrTooLarge = errors.New("too large for the journal")
 )
 
 // Permanent makes of a task's error one that no further attempt would mend: none is

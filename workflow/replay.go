@@ -120,6 +120,9 @@ func (r *run[S]) begin(initial *node[S]) (resumed bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("read the checkpoints of the run: %w", err)
 		}
+		if len(cs) > 0 {
+			r.seq = max(int64(len(cs)), cs[len(cs)-1].Seq)
+		}
 		p, err := replay(cs)
 		if err != nil {
 			return false, r.journal.Permanent(err)
@@ -135,7 +138,14 @@ func (r *run[S]) begin(initial *node[S]) (resumed bool, err error) {
 	if r.journal == nil {
 		return false, nil
 	}
-	return false, stopOf(r.record(KindEnter, initial, payload{Begin: &begin{r.w.version, r.attempt()}}))
+	err = r.record(KindEnter, initial, payload{Begin: &begin{r.w.version, r.attempt()}})
+	if s := stopOf(err); s != nil {
+		return false, s
+	}
+	if err != nil { // it would be refused again
+		err = r.journal.Permanent(err)
+	}
+	return false, err
 }
 
 // resume takes up a run; false: it was undone, and is to begin anew.

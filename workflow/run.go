@@ -34,6 +34,7 @@ type run[S comparable] struct {
 	undoErrs []error    // of undos that failed for good
 	undoing  *undoing   // not nil: one is at work
 	stale    bool       // the last checkpoint is that of a step that put nothing
+	seq      int64      // of the last checkpoint, but for those that the journal adds
 }
 
 // visit is a state that was left, with what its undo needs.
@@ -214,25 +215,44 @@ func (r *run[S]) arrived(resumed bool) {
 	})
 }
 
-// record makes a checkpoint durable, and tells the observers.
+// record makes a checkpoint durable, and tells the observers. An error that is no stop is
+// for good: it is the failure of the state. While the journal cannot be written the run
+// stops, and the next process goes on.
 func (r *run[S]) record(kind string, n *node[S], p payload) error {
 	if r.journal == nil {
 		return nil
 	}
-	text, err := p.encode()
+	c, err := r.checkpoint(kind, n, p)
 	if err != nil {
-		return stop{fmt.Errorf("record %s of state %s: %w", kind, n.text, err)}
+		return fmt.Errorf("record %s of state %s: %w", kind, n.text, err)
 	}
-	step := kind == KindStep
-	c := Checkpoint{State: n.text, Kind: kind, Payload: text, Replaces: step && r.stale}
 	if err := r.journal.Record(r.durable, c); err != nil {
-		return stop{fmt.Errorf("record %s of state %s: %w", kind, n.text, err)}
+		err = fmt.Errorf("record %s of state %s: %w", kind, n.text, err)
+		if errors.Is(err, ErrTooLarge) {
+			return err
+		}
+		return stop{err}
 	}
-	r.stale = step && len(p.Data) == 0
+	if !c.Replaces {
+		r.seq++
+	}
+	r.stale = kind == KindStep && len(p.Data) == 0
 	r.settings.tell(func(o *Observer) {
 		if o.Recorded != nil {
 			o.Recorded(r.ctx, c)
 		}
 	})
 	return nil
+}
+
+// checkpoint is what is to be recorded, if that leaves room for what has to follow.
+func (r *run[S]) checkpoint(kind string, n *node[S], p payload) (c Checkpoint, err error) {
+	c = Checkpoint{State: n.text, Kind: kind, Replaces: kind == KindStep && r.stale}
+	if kind != KindFailed && kind != KindUndo && !c.Replaces {
+		if err := r.room(n); err != nil {
+			return c, err
+		}
+	}
+	c.Payload, err = p.encode()
+	return c, err
 }

@@ -12,7 +12,8 @@ import (
 // first the zero value, and says whether it was the last: then the run goes on to next,
 // and the cursor does not matter. After each other step the cursor is recorded, as JSON,
 // together with what the step put: after a crash, and after a failure, the task goes on
-// from there. Each step has its own attempts and timeout.
+// from there. Each step has its own attempts and timeout. A cursor and what was put with it
+// have [MaxValues] together.
 func Steps[S comparable, C any](next S, step func(ctx context.Context, res *Resources, cursor C) (C, bool, error)) Task[S] {
 	return func(ctx context.Context, res *Resources) (S, error) {
 		s, err := scopeOf(ctx, "Steps")
@@ -31,6 +32,9 @@ func Steps[S comparable, C any](next S, step func(ctx context.Context, res *Reso
 		}
 		text, err := json.Marshal(cursor)
 		if err != nil {
+			return next, Permanent(fmt.Errorf("record the cursor: %w", err))
+		}
+		if err := s.carry(text); err != nil {
 			return next, Permanent(fmt.Errorf("record the cursor: %w", err))
 		}
 		return next, s.request(pause{kind: afterStep, cursor: text})
@@ -78,6 +82,13 @@ func Poll[S comparable](next S, wait Backoff, ask func(ctx context.Context, res 
 		}
 		return next, s.request(pause{kind: askAgain, wait: wait})
 	}
+}
+
+// carry tells whether a cursor fits into the next checkpoint.
+func (s *scope) carry(cursor json.RawMessage) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.take(len(cursor))
 }
 
 // pause is what a task asks for in place of going on to a next state. The run sees to it

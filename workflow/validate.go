@@ -124,6 +124,8 @@ func textOf(state any) (text string, err error) {
 	switch {
 	case text == "":
 		return fmt.Sprintf("%#v", state), errors.New("its text is empty")
+	case len(text) > MaxState:
+		return clip(text, 60), fmt.Errorf("its text has %d bytes, at most %d are allowed", len(text), MaxState)
 	case !utf8.ValidString(text):
 		return fmt.Sprintf("%q", text), errors.New("its text is not UTF-8")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,10 @@ func TestValidateTellsWhatIsWrong(t *testing.T) {
 		},
 		"state a: WithRetry: the jitter is from 0 to 1": func(w *machine) {
 			w.Register("a", goes("end"), workflow.WithRetry(1, workflow.Backoff{Jitter: math.NaN()}))
+		},
+		"its text has 256 bytes, at most 255 are allowed": func(w *machine) { w.Exit(state(strings.Repeat("é", 128))) },
+		"state fan: a split of 5001 branches: at most 5000": func(w *machine) {
+			w.RegisterSplit("fan", slices.Repeat(ok[:1], 5001), all)
 		},
 		`state "": its text is empty`:         func(w *machine) { w.Register("", goes("end")) },
 		`state "\xff": its text is not UTF-8`: func(w *machine) { w.Exit("\xff") },

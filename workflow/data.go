@@ -64,7 +64,8 @@ func Value[T any](ctx context.Context, key string) (v T, ok bool, err error) {
 }
 
 // SetUndo hands over what the undo of this state needs, see [WithUndo]. It is recorded
-// with the successor; of a stepped task that of its last step counts. Not in a split, whose
+// with the successor; of a stepped task that of its last step counts, of a [Timer] that
+// with its instant, unless the task sets another after the wait. Not in a split, whose
 // undo may look at what its branches put. Errors: as of [Put], whose limit it shares.
 func SetUndo(ctx context.Context, v any) error {
 	s, err := scopeOf(ctx, "SetUndo")
@@ -110,7 +111,8 @@ type scope struct {
 	came     []Outcome       // of the split that led to this state
 	outcomes []Outcome       // of the split that this state is
 	cursor   json.RawMessage // of a stepped task; nil: at its beginning
-	until    time.Time       // of a timer; zero: it was not asked yet
+	until    *time.Time      // of a timer; nil: it was not asked yet
+	handed   json.RawMessage // for the undo, with the timer; that of a later attempt takes its place
 	asked    int             // how often a poll asked
 	requests pause           // what the attempt asks for in place of a next state
 }
@@ -158,7 +160,7 @@ func (s *scope) take(bytes int) error {
 func (s *scope) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo, s.used, s.requests = nil, nil, 0, pause{}
+	s.puts, s.undo, s.used, s.requests = nil, s.handed, len(s.handed), pause{}
 }
 
 // left is what the attempt leaves for the next checkpoint.
@@ -184,5 +186,5 @@ func (s *scope) keep(puts map[string]json.RawMessage) {
 
 // move is for another state: what was of the one before is forgotten.
 func (s *scope) move(came []Outcome) {
-	s.came, s.outcomes, s.cursor, s.until, s.asked = came, nil, nil, time.Time{}, 0
+	s.came, s.outcomes, s.cursor, s.until, s.handed, s.asked = came, nil, nil, nil, nil, 0
 }

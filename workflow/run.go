@@ -149,7 +149,7 @@ func (r *run[S]) task(ctx context.Context) (err error) {
 // pause does what the task asked for. After that the task is called again.
 func (r *run[S]) pause(p pause) error {
 	l := &r.main
-	puts, _ := l.left()
+	puts, undo := l.left()
 	switch p.kind {
 	case afterStep:
 		if err := r.record(KindStep, r.at, payload{Cursor: p.cursor, Data: puts}); err != nil {
@@ -158,14 +158,14 @@ func (r *run[S]) pause(p pause) error {
 		l.keep(puts)
 		l.cursor = p.cursor
 	case untilInstant:
-		if l.until.IsZero() {
-			if err := r.record(KindTimer, r.at, payload{Until: &p.until, Data: puts}); err != nil {
+		if l.until == nil {
+			if err := r.record(KindTimer, r.at, payload{Until: &p.until, Data: puts, Undo: undo}); err != nil {
 				return err
 			}
 			l.keep(puts)
-			l.until = p.until
+			l.until, l.handed = &p.until, undo
 		}
-		return l.waitUntil(l.until)
+		return l.waitUntil(*l.until)
 	case askAgain:
 		l.asked++
 		return l.wait(p.wait.Delay(l.asked, jitter(r.began, r.at.text, -1, l.asked)))

@@ -42,18 +42,23 @@ func Steps[S comparable, C any](next S, step func(ctx context.Context, res *Reso
 }
 
 // Timer is a task that waits until an instant. It asks for it once and records it: after a
-// crash the run waits for what is left. An instant that is past is no wait.
+// crash the run waits for what is left. An instant that is past, such as the zero time, is
+// no wait. What until puts and sets for the undo is recorded with the instant.
 func Timer[S comparable](next S, until func(ctx context.Context, res *Resources) (time.Time, error)) Task[S] {
 	return func(ctx context.Context, res *Resources) (S, error) {
 		s, err := scopeOf(ctx, "Timer")
-		if err != nil || !s.until.IsZero() && !time.Now().Before(s.until) {
+		if err != nil {
 			return next, err
 		}
-		t := s.until
-		if t.IsZero() {
-			if t, err = until(ctx, res); err != nil {
-				return next, err
+		if s.until != nil {
+			if time.Now().Before(*s.until) {
+				return next, s.request(pause{kind: untilInstant})
 			}
+			return next, nil
+		}
+		t, err := until(ctx, res)
+		if err != nil {
+			return next, err
 		}
 		return next, s.request(pause{kind: untilInstant, until: t.Round(0)})
 	}

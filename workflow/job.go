@@ -7,13 +7,11 @@ import (
 	"time"
 )
 
-// teardownLimit is what Run gives the teardown of the resources.
-const teardownLimit = 30 * time.Second
-
 // Run runs the workflow from a state until an exit, which it returns. On its own, that is
-// the whole of it: it validates, sets up the resources, and tears them down again. With an
-// error the state is that in which the run ended; see [TaskError]. A cancelled run ends
-// between and inside tasks, with the cause of the context, and its states are undone.
+// the whole of it: it validates, sets up the resources, and tears them down again, for
+// which they have 30 seconds, also when ctx has ended. With an error the state is that in
+// which the run ended; see [TaskError]. A cancelled run ends between and inside tasks, with
+// the cause of the context, and its states are undone.
 //
 // With a journal in the context, see [WithJournal], it is durable. One that runs inside of
 // another one's task is not, unless it is given a journal of its own.
@@ -31,12 +29,12 @@ func (w *Workflow[S]) Run(ctx context.Context, initial S) (final S, err error) {
 	return final, err
 }
 
-// teardown has a context that does not end with the run's.
+// teardown is that of a run alone.
 func (w *Workflow[S]) teardown(ctx context.Context) error {
 	if len(w.res.list()) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownLimit)
+	ctx, cancel := outliving(ctx)
 	defer cancel()
 	return w.res.Teardown(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Resources are what tasks work with, by key: pools, clients, settings. They are the
@@ -60,7 +61,8 @@ func Get[T any](r *Resources, key string) (T, error) {
 }
 
 // Setup sets up the resources in order, unless they are already: of several setups only
-// the first does it. If one fails, those before it are torn down again.
+// the first does it. If one fails, those before it are torn down again, with a context
+// that lives for 30 seconds also when ctx has ended.
 func (r *Resources) Setup(ctx context.Context) error {
 	r.life.Lock()
 	defer r.life.Unlock()
@@ -78,6 +80,8 @@ func (r *Resources) Setup(ctx context.Context) error {
 			continue
 		}
 		if err := safely(ctx, v.Setup); err != nil {
+			ctx, cancel := outliving(ctx)
+			defer cancel()
 			return errors.Join(fmt.Errorf("set up resource %q: %w", key, err), r.teardown(ctx, keys[:i]))
 		}
 	}
@@ -127,6 +131,14 @@ func (r *Resources) CheckHealth(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// teardownLimit is what a teardown gets that follows the end of its context.
+const teardownLimit = 30 * time.Second
+
+// outliving is a context for a teardown, which does not end with ctx.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), teardownLimit)
 }
 
 // list is the keys in order.

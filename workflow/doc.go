@@ -10,7 +10,8 @@
 //	w.Exit("shipped", "out of stock")
 //	final, err := w.Run(ctx, "new")
 //
-// States are values of any comparable type. A task that fails is tried again, see
+// States are values of any comparable type whose text says which they are: strings,
+// numbers, structs of them, but not pointers. A task that fails is tried again, see
 // [WithRetry]; what several states need is in the run's values, [Put] and [Value], and in
 // the workflow's resources, [Get]. A [Branch] is one of the tasks that a split has at work
 // at once, and a [Join] says when they have done enough. [Steps], [Timer] and [Poll] are

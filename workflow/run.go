@@ -175,7 +175,7 @@ func (r *run[S]) pause(p pause) error {
 
 // leave goes on to the next state.
 func (r *run[S]) leave() error {
-	next := r.w.nodes[r.next]
+	next := r.w.lookup(r.next)
 	if next == nil {
 		text, _ := textOf(r.next)
 		return fmt.Errorf("its task returned the state %s, which is neither registered nor an exit", text)

@@ -15,7 +15,10 @@ import (
 // A value with a Run method of this shape is passed as v.Run.
 type Task[S comparable] func(ctx context.Context, res *Resources) (S, error)
 
-// A Workflow is a finite state machine: states, a task for each, and exits. Make one
+// A Workflow is a finite state machine: states, a task for each, and exits. States are
+// strings, numbers, booleans, arrays and structs of such, or types with a method
+// MarshalText, String or Error that gives each its own text: by that a journal knows them, so
+// it has to be the same in the next process, UTF-8, and at most [MaxState] bytes. Make one
 // with [New], register everything, then have it run as a [Job] or with [Workflow.Run],
 // any number of times, also at once. Registering is not safe while it is in use.
 //
@@ -119,6 +122,13 @@ func (w *Workflow[S]) add(state S, exit bool) *node[S] {
 	text, err := textOf(state)
 	n.text = text
 	if err != nil {
+		w.fault(n, err)
+	}
+	if err := sound(state); err != nil {
+		w.fault(n, err)
+		return n
+	}
+	if err := lasting(state); err != nil {
 		w.fault(n, err)
 	}
 	if w.nodes[state] != nil {

@@ -89,6 +89,9 @@ func defaultStateOptions() stateOptions {
 // [Workflow.Validate], and [Workflow.Mermaid] draws the whole machine.
 func To[S comparable](states ...S) StateOption {
 	return func(o *stateOptions) {
+		if len(states) == 0 {
+			o.errs = append(o.errs, errors.New("To() without a state"))
+		}
 		for _, s := range states {
 			o.to = append(o.to, s)
 		}
@@ -123,12 +126,16 @@ func WithAttemptTimeout(d time.Duration) StateOption {
 }
 
 // WithBreaker has b asked before each attempt. While b is open the task is not called,
-// and the state fails with [ErrBreakerOpen], whatever attempts are left.
+// and the state fails with [ErrBreakerOpen] and the error of its last attempt, if there was
+// one, whatever attempts are left.
 func WithBreaker(b *Breaker) StateOption {
 	return func(o *stateOptions) {
 		o.breaker = b
-		if b == nil {
+		switch {
+		case b == nil:
 			o.errs = append(o.errs, errors.New("WithBreaker(nil)"))
+		case b.failures == 0:
+			o.errs = append(o.errs, errors.New("WithBreaker: make the breaker with NewBreaker"))
 		}
 	}
 }

@@ -68,9 +68,20 @@ func TestValidateTellsWhatIsWrong(t *testing.T) {
 		"state a: WithBulkhead and WithJoinTimeout are for a split": func(w *machine) { w.Register("a", goes("end"), workflow.WithBulkhead(2)) },
 		"state a: WithAttemptTimeout(-1ns): more than 0":            func(w *machine) { w.Register("a", goes("end"), workflow.WithAttemptTimeout(-1)) },
 		"state a: WithBreaker(nil)":                                 func(w *machine) { w.Register("a", goes("end"), workflow.WithBreaker(nil)) },
-		"state a: WithUndo(nil)":                                    func(w *machine) { w.Register("a", goes("end"), workflow.WithUndo[int](nil)) },
-		"state a: WithRetry(-1): at least 0":                        func(w *machine) { w.Register("a", goes("end"), workflow.WithRetry(-1, workflow.Exponential())) },
-		"state a: WithRetry: the initial wait is negative":          func(w *machine) { w.Register("a", goes("end"), workflow.WithRetry(1, workflow.Fixed(-1))) },
+		"state a: WithBreaker: make the breaker with NewBreaker":    func(w *machine) { w.Register("a", goes("end"), workflow.WithBreaker(&workflow.Breaker{})) },
+		"state a: To() without a state":                             func(w *machine) { w.Register("a", goes("end"), workflow.To[state]()) },
+		"state steps: its task is nil, as what Steps":               func(w *machine) { w.Register("steps", workflow.Steps[state, int]("end", nil)) },
+		"state timer: its task is nil, as what Steps, Timer":        func(w *machine) { w.Register("timer", workflow.Timer[state]("end", nil)) },
+		"state poll: its task is nil, as what Steps, Timer and Poll make of a nil function": func(w *machine) {
+			w.Register("poll", workflow.Poll[state]("end", workflow.Exponential(), nil))
+		},
+		"state poll 2: its task is nil, as what Steps, Timer and Poll make of a nil function, or Poll of impossible waits": func(w *machine) {
+			ask := func(context.Context, *resources) (bool, error) { return true, nil }
+			w.Register("poll 2", workflow.Poll[state]("end", workflow.Fixed(-time.Second), ask))
+		},
+		"state a: WithUndo(nil)":                           func(w *machine) { w.Register("a", goes("end"), workflow.WithUndo[int](nil)) },
+		"state a: WithRetry(-1): at least 0":               func(w *machine) { w.Register("a", goes("end"), workflow.WithRetry(-1, workflow.Exponential())) },
+		"state a: WithRetry: the initial wait is negative": func(w *machine) { w.Register("a", goes("end"), workflow.WithRetry(1, workflow.Fixed(-1))) },
 		"state a: WithRetry: the multiplier is at least 1": func(w *machine) {
 			w.Register("a", goes("end"), workflow.WithRetry(1, workflow.Backoff{Multiplier: 0.5}))
 		},

@@ -66,7 +66,7 @@ func (w *Workflow[S]) Register(state S, task Task[S], opts ...StateOption) {
 	n.task = task
 	o := w.apply(n, opts)
 	if task == nil {
-		w.fault(n, errors.New("its task is nil"))
+		w.fault(n, errors.New("its task is nil, as what Steps, Timer and Poll make of a nil function, or Poll of impossible waits"))
 	}
 	if o.bulkhead != 0 || o.joinTimeout != 0 {
 		w.fault(n, errors.New("WithBulkhead and WithJoinTimeout are for a split"))

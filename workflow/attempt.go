@@ -45,6 +45,8 @@ func (l *line) attempts() error {
 		}
 		l.tried++
 		switch {
+		case isSkipped(err):
+			return err
 		case l.Err() != nil:
 			return because(l.stopped(), err)
 		case l.tried > l.retries || isPermanent(err):
@@ -106,7 +108,7 @@ func (l *line) verdict(err error) verdict {
 	switch {
 	case err == nil || errors.Is(err, errPause):
 		return saysWell
-	case isPermanent(err) || l.Err() != nil:
+	case isPermanent(err) || isSkipped(err) || l.Err() != nil:
 		return saysNothing
 	}
 	return saysIll

@@ -13,7 +13,7 @@ import (
 // for that, and kept in memory alone. [NewBreaker] makes one.
 //
 // An error of a task counts as a failure, also a timeout of an attempt; not so one that is
-// [Permanent], or that comes when the run was cancelled.
+// [Permanent], says that there was nothing to do, or comes when the run was cancelled.
 type Breaker struct {
 	failures int
 	cooldown time.Duration

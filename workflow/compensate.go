@@ -62,7 +62,7 @@ func (r *run[S]) undoLast() error {
 		return err
 	}
 	p := payload{}
-	if err != nil {
+	if err != nil && !isSkipped(err) {
 		e := &TaskError{State: v.node.text, Attempts: u.tried, Err: fmt.Errorf("undo: %w", err)}
 		r.undoErrs = append(r.undoErrs, e)
 		r.failed(e)

@@ -41,6 +41,21 @@ func isPermanent(err error) bool {
 	return errors.As(err, &p) && p.Permanent()
 }
 
+// isSkipped says whether a task's error means that there was nothing to do, see [Task].
+func isSkipped(err error) bool {
+	var s interface{ Skipped() bool }
+	return errors.As(err, &s) && s.Skipped()
+}
+
+// asFailure makes a failure of a branch's error that says there was nothing to do: one branch
+// does not speak for the run.
+func asFailure(err error) error {
+	if isSkipped(err) {
+		return errors.New(err.Error())
+	}
+	return err
+}
+
 // A TaskError is why a state failed for good.
 type TaskError struct {
 	State    string // its text form

@@ -120,6 +120,8 @@ func (r *run[S]) step() error {
 		return r.journal.Suspend()
 	case stopOf(err) != nil:
 		return stopOf(err)
+	case isSkipped(err):
+		return err
 	}
 	return r.fail(err)
 }

@@ -172,7 +172,7 @@ func (f *fork) work(i int) {
 			go f.work(i)
 		}
 	}()
-	f.errs[i] = f.lines[i].attempts()
+	f.errs[i] = asFailure(f.lines[i].attempts())
 	over = true
 }
 

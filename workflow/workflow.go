@@ -12,6 +12,12 @@ import (
 // bear that. The context ends when the run is cancelled or a timeout passes; a task that
 // does not look at its context is waited for.
 //
+// An error with a method Skipped() bool that returns true, as that of pawl.Skipped, says
+// that there is nothing to do. It ends the run at once, which returns it as it is. That is
+// no failure: there are no further attempts and no undos, what earlier states did stays as
+// at an exit. A task that wants it undone returns another error. In a branch of a split it
+// is a failure of the branch, without further attempts; an undo that returns it is done.
+//
 // A value with a Run method of this shape is passed as v.Run.
 type Task[S comparable] func(ctx context.Context, res *Resources) (S, error)
 

@@ -83,8 +83,9 @@ func (r *run[S]) undoLast() error {
 // startUndo prepares the attempts of an undo. Their context survives the run's, but not
 // the end of the run's while the process stops.
 func (r *run[S]) startUndo(v visit[S]) *undoing {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.ctx), r.settings.undoTimeout,
-		fmt.Errorf("timeout of an undo, %v: %w", r.settings.undoTimeout, context.DeadlineExceeded))
+	limit := r.settings.undoLimit()
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.ctx), limit,
+		fmt.Errorf("timeout of an undo, %v: %w", limit, context.DeadlineExceeded))
 	detach := context.AfterFunc(r.ctx, func() {
 		select {
 		case <-r.suspending:

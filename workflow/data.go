@@ -132,6 +132,9 @@ func (s *scope) Value(key any) any {
 }
 
 func scopeOf(ctx context.Context, name string) (*scope, error) {
+	if ctx == nil {
+		return nil, fmt.Errorf("%s: %w", name, errNoContext)
+	}
 	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
 		return s, nil
 	}

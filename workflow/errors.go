@@ -20,6 +20,8 @@ var (
 	ErrTooLarge = errors.New("too large for the journal")
 )
 
+var errNoContext = errors.New("the context is nil: pass context.Background() if there is no other")
+
 // Permanent makes of a task's error one that no further attempt would mend: none is
 // made. Nil stays nil. Any error with a method Permanent() bool that returns true counts
 // as such, that of pawl.Permanent too.

@@ -16,7 +16,7 @@ import (
 // With a journal in the context, see [WithJournal], it is durable. One that runs inside of
 // another one's task is not, unless it is given a journal of its own.
 func (w *Workflow[S]) Run(ctx context.Context, initial S) (final S, err error) {
-	if err := w.validated(initial); err != nil {
+	if err := w.validated(ctx, initial); err != nil {
 		return initial, err
 	}
 	if err := w.res.Setup(ctx); err != nil {
@@ -40,7 +40,10 @@ func (w *Workflow[S]) teardown(ctx context.Context) error {
 }
 
 // validated is quick when it was asked before.
-func (w *Workflow[S]) validated(initial S) error {
+func (w *Workflow[S]) validated(ctx context.Context, initial S) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	err := w.check()
 	if _, e := w.begins(initial); e != nil {
 		err = errors.Join(err, e)
@@ -62,7 +65,7 @@ func (w *Workflow[S]) Job(initial S) *Job[S] { return &Job[S]{w, initial} }
 // Run is one run. The resources are to be set up already. Any exit is a success; the
 // error is that of [Workflow.Run].
 func (j *Job[S]) Run(ctx context.Context) error {
-	if err := j.w.validated(j.initial); err != nil {
+	if err := j.w.validated(ctx, j.initial); err != nil {
 		return err
 	}
 	_, err := j.w.execute(ctx, j.w.nodes[j.initial])
@@ -80,7 +83,7 @@ func (j *Job[S]) Setup(ctx context.Context) error { return j.w.res.Setup(ctx) }
 func (j *Job[S]) Teardown(ctx context.Context) error { return j.w.res.Teardown(ctx) }
 
 // Resources are those of the workflow.
-func (j *Job[S]) Resources() *Resources { return j.w.res }
+func (j *Job[S]) Resources() *Resources { return &j.w.res }
 
 // CheckHealth asks them, see [Resources.CheckHealth].
 func (j *Job[S]) CheckHealth(ctx context.Context) error { return j.w.res.CheckHealth(ctx) }
@@ -95,7 +98,7 @@ func (j *Job[S]) Resumes() bool { return !j.w.volatile }
 func (j *Job[S]) Grace() time.Duration {
 	for _, n := range j.w.order {
 		if n.undo != nil {
-			return j.w.undoTimeout + graceful
+			return j.w.undoLimit() + graceful
 		}
 	}
 	return 0

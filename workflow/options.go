@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,13 +15,14 @@ type Option func(*settings)
 type settings struct {
 	version     int
 	timeout     time.Duration
-	undoTimeout time.Duration
+	undoTimeout time.Duration // 0: the default
 	volatile    bool
 	observers   []Observer
 	errs        []error
 }
 
-func defaultSettings() settings { return settings{undoTimeout: 5 * time.Minute} }
+// undoLimit is how long each undo may take.
+func (s *settings) undoLimit() time.Duration { return cmp.Or(s.undoTimeout, 5*time.Minute) }
 
 // Version numbers the workflow; default 0. A run that was recorded under another
 // version is not resumed: it fails with [ErrVersion]. Raise it with every change that

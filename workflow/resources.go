@@ -12,6 +12,8 @@ import (
 
 // Resources are what tasks work with, by key: pools, clients, settings. They are the
 // same for all runs of a workflow, so they must be safe for use by several at once.
+//
+// The zero value is an empty set.
 type Resources struct {
 	mu    sync.Mutex
 	keys  []string // in the order of Provide
@@ -22,7 +24,7 @@ type Resources struct {
 }
 
 // NewResources returns an empty set, such as for the test of a task.
-func NewResources() *Resources { return &Resources{byKey: make(map[string]any)} }
+func NewResources() *Resources { return &Resources{} }
 
 // Provide adds a resource. If it has a method Setup(context.Context) error, that is called
 // before the first run, in the order of Provide; Teardown(context.Context) error after the
@@ -39,6 +41,9 @@ func (r *Resources) Provide(key string, resource any) error {
 	case resource == nil:
 		return fmt.Errorf("resource %q is nil", key)
 	}
+	if r.byKey == nil {
+		r.byKey = make(map[string]any)
+	}
 	r.byKey[key] = resource
 	r.keys = append(r.keys, key)
 	return nil
@@ -46,6 +51,9 @@ func (r *Resources) Provide(key string, resource any) error {
 
 // Get looks up a resource. Errors: there is none with this key, or it is not a T.
 func Get[T any](r *Resources, key string) (T, error) {
+	if r == nil {
+		return *new(T), fmt.Errorf("no resource %q: the resources are nil", key)
+	}
 	r.mu.Lock()
 	v, ok := r.byKey[key]
 	keys := r.keys
@@ -64,6 +72,9 @@ func Get[T any](r *Resources, key string) (T, error) {
 // the first does it. If one fails, those before it are torn down again, with a context
 // that lives for 30 seconds also when ctx has ended.
 func (r *Resources) Setup(ctx context.Context) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	r.life.Lock()
 	defer r.life.Unlock()
 	if r.users > 0 {

@@ -69,7 +69,7 @@ func (w *Workflow[S]) execute(ctx context.Context, initial *node[S]) (S, error) 
 }
 
 func (w *Workflow[S]) newRun(ctx context.Context) *run[S] {
-	r := &run[S]{w: w, journey: journey{ctx: ctx, settings: &w.settings, res: w.res}}
+	r := &run[S]{w: w, journey: journey{ctx: ctx, settings: &w.settings, res: &w.res}}
 	if !w.volatile {
 		r.journal = journalFrom(ctx)
 	}

@@ -177,6 +177,57 @@ func TestTextsOfStatesAreDistinct(t *testing.T) {
 	assert.Equal(t, []string{"enter level 1", "enter level 0"}, j.path())
 }
 
+// F1, F2: what is nil or was not made is told, with a hint.
+func TestWhatIsNilIsAnErrorAndNoPanic(t *testing.T) {
+	w := workflow.New[state](nil, workflow.Version(1), nil)
+	w.Register("start", goes("end"), workflow.WithoutRetry(), nil)
+	w.RegisterSplit("fan", []workflow.Branch{sleeper(0, nil)}, workflow.All[state]("end"), nil)
+	w.Exit("end")
+	require.EqualError(t, w.Validate(), "invalid workflow: option 0 of New is nil\ninvalid workflow: option 2 of New is nil\n"+
+		"invalid workflow: state start: its option 1 is nil\ninvalid workflow: state fan: its option 0 is nil")
+
+	var none context.Context
+	const hint = "the context is nil: pass context.Background()"
+	w = of(goes("end"))
+	_, err := w.Run(none, "start")
+	require.ErrorContains(t, err, hint)
+	require.ErrorContains(t, w.Job("start").Run(none), hint)
+	require.ErrorContains(t, w.Job("start").Setup(none), hint)
+	require.ErrorContains(t, workflow.Put(none, "x", 1), "Put: "+hint)
+
+	_, err = workflow.Get[int](nil, "key")
+	require.EqualError(t, err, `no resource "key": the resources are nil`)
+}
+
+// F1, F6: zero values are of use.
+func TestZeroWorkflowAndResourcesAreEmpty(t *testing.T) {
+	var w machine
+	require.EqualError(t, w.Validate(), "invalid workflow: no state is registered\ninvalid workflow: there is no exit")
+	require.ErrorContains(t, w.Job("start").Validate(), "the initial state start is not registered")
+	_, err := w.Run(t.Context(), "start")
+	require.ErrorIs(t, err, workflow.ErrInvalid)
+	assert.Equal(t, "stateDiagram-v2\n", w.Mermaid())
+	require.NoError(t, w.Resources().CheckHealth(t.Context()))
+	require.NoError(t, w.Job("start").Teardown(t.Context()))
+
+	w.Provide("n", 7)
+	w.Register("start", func(_ context.Context, res *resources) (state, error) {
+		n, err := workflow.Get[int](res, "n")
+		assert.Equal(t, 7, n)
+		return "end", err
+	}, workflow.WithUndo(nothing))
+	w.Exit("end")
+	_, err = w.Run(t.Context(), "start")
+	require.NoError(t, err)
+	assert.Equal(t, 5*time.Minute+10*time.Second, w.Job("start").Grace())
+
+	var res resources
+	require.NoError(t, res.Provide("key", 1))
+	n, err := workflow.Get[int](&res, "key")
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+}
+
 // pair is a state of two, which may be anything.
 type pair struct {
 	Name string

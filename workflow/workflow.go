@@ -28,11 +28,13 @@ type Task[S comparable] func(ctx context.Context, res *Resources) (S, error)
 // with [New], register everything, then have it run as a [Job] or with [Workflow.Run],
 // any number of times, also at once. Registering is not safe while it is in use.
 //
+// The zero value is a workflow without states and with the defaults of all options.
+//
 // What is wrong with a registration is collected, and told by [Workflow.Validate],
 // Run, and the start of the scheduler.
 type Workflow[S comparable] struct {
 	settings
-	res     *Resources
+	res     Resources
 	nodes   map[S]*node[S]
 	order   []*node[S] // as they were registered
 	initial *S
@@ -57,8 +59,12 @@ type node[S comparable] struct {
 
 // New returns a workflow without states.
 func New[S comparable](opts ...Option) *Workflow[S] {
-	w := &Workflow[S]{res: NewResources(), nodes: make(map[S]*node[S]), settings: defaultSettings()}
-	for _, o := range opts {
+	w := &Workflow[S]{}
+	for i, o := range opts {
+		if o == nil {
+			w.errs = append(w.errs, fmt.Errorf("option %d of New is nil", i))
+			continue
+		}
 		o(&w.settings)
 	}
 	w.errs = append(w.errs, w.settings.errs...)
@@ -120,7 +126,7 @@ func (w *Workflow[S]) Provide(key string, resource any) {
 }
 
 // Resources are those of the workflow.
-func (w *Workflow[S]) Resources() *Resources { return w.res }
+func (w *Workflow[S]) Resources() *Resources { return &w.res }
 
 func (w *Workflow[S]) add(state S, exit bool) *node[S] {
 	w.checked = false
@@ -141,6 +147,9 @@ func (w *Workflow[S]) add(state S, exit bool) *node[S] {
 		w.fault(n, errors.New("it is registered twice"))
 		return n
 	}
+	if w.nodes == nil {
+		w.nodes = make(map[S]*node[S])
+	}
 	w.nodes[state] = n
 	w.order = append(w.order, n)
 	return n
@@ -148,7 +157,11 @@ func (w *Workflow[S]) add(state S, exit bool) *node[S] {
 
 func (w *Workflow[S]) apply(n *node[S], opts []StateOption) stateOptions {
 	o := defaultStateOptions()
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			w.fault(n, fmt.Errorf("its option %d is nil", i))
+			continue
+		}
 		opt(&o)
 	}
 	text := n.text

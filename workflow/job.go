@@ -94,7 +94,8 @@ func (j *Job[S]) Resumes() bool { return !j.w.volatile }
 
 // Grace is how long a run may take to end when it is cancelled: with something to undo
 // as long as an undo may take; zero: no longer than any other job. Every checkpoint
-// begins it anew.
+// begins it anew. A task that does not return within it, once its context has ended, costs
+// the run its undos.
 func (j *Job[S]) Grace() time.Duration {
 	for _, n := range j.w.order {
 		if n.undo != nil {

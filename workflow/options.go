@@ -152,6 +152,11 @@ func WithBreaker(b *Breaker) StateOption {
 // that was at work in the crash is called again. One that fails for good is recorded
 // too, its error becomes part of the run's, and the others go on. Its context does not end
 // with the run's, see [WithUndoTimeout]; [Value] finds in it what the run put last.
+//
+// Undos begin when the task that was at work, or all branches, have returned: one that does
+// not look at its context keeps them waiting for as long. A scheduler waits for it, and
+// for each undo, no longer than [Job.Grace]; of a run that it closes before nothing more is
+// undone.
 func WithUndo[T any](f func(ctx context.Context, res *Resources, v T) error) StateOption {
 	return func(o *stateOptions) {
 		o.undo = func(ctx context.Context, res *Resources, output json.RawMessage) error {

@@ -25,6 +25,7 @@ type line struct {
 // attempts makes attempts until one succeeds or asks for a pause, or the line fails for
 // good. When an attempt ends its goroutine, calling it again goes on behind that.
 func (l *line) attempts() error {
+	var last error // of the attempts before
 	for {
 		err := l.aborted
 		l.aborted = nil
@@ -34,7 +35,7 @@ func (l *line) attempts() error {
 			}
 			epoch, refused := l.admit()
 			if refused != nil {
-				return refused
+				return because(refused, last)
 			}
 			err = l.attempt(epoch)
 		}
@@ -44,6 +45,8 @@ func (l *line) attempts() error {
 		}
 		l.tried++
 		switch {
+		case isSkipped(err):
+			return err
 		case l.Err() != nil:
 			return because(l.stopped(), err)
 		case l.tried > l.retries || isPermanent(err):
@@ -54,6 +57,7 @@ func (l *line) attempts() error {
 		if over := l.wait(wait); over != nil {
 			return because(over, err)
 		}
+		last = err
 	}
 }
 
@@ -65,9 +69,10 @@ func (l *line) admit() (epoch int, err error) {
 	return l.breaker.allow()
 }
 
-// because is the error of a line that was stopped for cause when a task returned err.
+// because is the error of a line that was stopped for cause when a task returned err; nil:
+// none has.
 func because(cause, err error) error {
-	if cause == errSuspended || errors.Is(cause, err) {
+	if err == nil || cause == errSuspended || errors.Is(cause, err) {
 		return cause
 	}
 	return fmt.Errorf("%w: %w", cause, err)
@@ -103,7 +108,7 @@ func (l *line) verdict(err error) verdict {
 	switch {
 	case err == nil || errors.Is(err, errPause):
 		return saysWell
-	case isPermanent(err) || l.Err() != nil:
+	case isPermanent(err) || isSkipped(err) || l.Err() != nil:
 		return saysNothing
 	}
 	return saysIll

@@ -10,10 +10,10 @@ import (
 // row have failed, then open for a while: calls are refused. After that it is half-open:
 // one call at a time goes through, the first that succeeds closes it, one that fails
 // opens it again. States and workflows that use the same thing share a breaker; it is safe
-// for that, and kept in memory alone.
+// for that, and kept in memory alone. [NewBreaker] makes one.
 //
 // An error of a task counts as a failure, also a timeout of an attempt; not so one that is
-// [Permanent], or that comes when the run was cancelled.
+// [Permanent], says that there was nothing to do, or comes when the run was cancelled.
 type Breaker struct {
 	failures int
 	cooldown time.Duration

@@ -7,7 +7,8 @@ import (
 )
 
 // fail makes the run one that failed for good. When there is something to undo that is
-// recorded: from then on the run goes back, also after a crash.
+// recorded: from then on the run goes back, also after a crash. What the journal refuses
+// for good does not keep it from that.
 func (r *run[S]) fail(err error) error {
 	e := &TaskError{State: r.at.text, Attempts: r.main.tried, Err: err}
 	r.cause = e
@@ -15,7 +16,7 @@ func (r *run[S]) fail(err error) error {
 	if len(r.visits) == 0 {
 		return nil
 	}
-	return stopOf(r.record(KindFailed, r.at, payload{Error: err.Error(), Attempts: e.Attempts, Permanent: isPermanent(err)}))
+	return stopOf(r.record(KindFailed, r.at, payload{Error: clip(err.Error(), maxError), Attempts: e.Attempts, Permanent: isPermanent(err)}))
 }
 
 // failed tells the observers.
@@ -61,16 +62,16 @@ func (r *run[S]) undoLast() error {
 		return err
 	}
 	p := payload{}
-	if err != nil {
+	if err != nil && !isSkipped(err) {
 		e := &TaskError{State: v.node.text, Attempts: u.tried, Err: fmt.Errorf("undo: %w", err)}
 		r.undoErrs = append(r.undoErrs, e)
 		r.failed(e)
-		p.Error, p.Attempts = e.Err.Error(), e.Attempts
+		p.Error, p.Attempts = clip(e.Err.Error(), maxError), e.Attempts
 	} else {
 		p.Data, _ = u.left()
 	}
-	if err := r.record(KindUndo, v.node, p); err != nil {
-		return err
+	if err := stopOf(r.record(KindUndo, v.node, p)); err != nil {
+		return stop{err}
 	}
 	u.keep(p.Data)
 	r.main.data = u.data
@@ -82,8 +83,9 @@ func (r *run[S]) undoLast() error {
 // startUndo prepares the attempts of an undo. Their context survives the run's, but not
 // the end of the run's while the process stops.
 func (r *run[S]) startUndo(v visit[S]) *undoing {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.ctx), r.settings.undoTimeout,
-		fmt.Errorf("timeout of an undo, %v: %w", r.settings.undoTimeout, context.DeadlineExceeded))
+	limit := r.settings.undoLimit()
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.ctx), limit,
+		fmt.Errorf("timeout of an undo, %v: %w", limit, context.DeadlineExceeded))
 	detach := context.AfterFunc(r.ctx, func() {
 		select {
 		case <-r.suspending:

@@ -19,7 +19,8 @@ import (
 // of the branches: of several values for a key that of the last one. Those that failed or
 // were cancelled leave none behind.
 //
-// Call it before the task returns. Errors: v does not marshal, or ctx is not a task's.
+// Call it before the task returns. Errors: v does not marshal, there are more bytes than
+// [MaxValues] together ([ErrTooLarge]), or ctx is not a task's. Then nothing is put.
 func Put(ctx context.Context, key string, v any) error {
 	s, err := scopeOf(ctx, "Put")
 	if err != nil {
@@ -31,6 +32,13 @@ func Put(ctx context.Context, key string, v any) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	size := entry(key, text)
+	if old, ok := s.puts[key]; ok {
+		size -= entry(key, old)
+	}
+	if err := s.take(size); err != nil {
+		return fmt.Errorf("put %q: %w", clip(key, maxOutcome), err)
+	}
 	if s.puts == nil {
 		s.puts = make(map[string]json.RawMessage)
 	}
@@ -56,8 +64,9 @@ func Value[T any](ctx context.Context, key string) (v T, ok bool, err error) {
 }
 
 // SetUndo hands over what the undo of this state needs, see [WithUndo]. It is recorded
-// with the successor; of a stepped task that of its last step counts. Not in a split, whose
-// undo may look at what its branches put.
+// with the successor; of a stepped task that of its last step counts, of a [Timer] that
+// with its instant, unless the task sets another after the wait. Not in a split, whose
+// undo may look at what its branches put. Errors: as of [Put], whose limit it shares.
 func SetUndo(ctx context.Context, v any) error {
 	s, err := scopeOf(ctx, "SetUndo")
 	if err != nil {
@@ -72,6 +81,9 @@ func SetUndo(ctx context.Context, v any) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.take(len(text) - len(s.undo)); err != nil {
+		return fmt.Errorf("set undo: %w", err)
+	}
 	s.undo = text
 	return nil
 }
@@ -94,11 +106,13 @@ type scope struct {
 	data map[string]json.RawMessage // recorded; shared with the branches of a split, which do not write
 	puts map[string]json.RawMessage // of this attempt
 	undo json.RawMessage            // of this attempt; nil: none was set
+	used int                        // bytes of JSON that puts and undo take
 
 	came     []Outcome       // of the split that led to this state
 	outcomes []Outcome       // of the split that this state is
 	cursor   json.RawMessage // of a stepped task; nil: at its beginning
-	until    time.Time       // of a timer; zero: it was not asked yet
+	until    *time.Time      // of a timer; nil: it was not asked yet
+	handed   json.RawMessage // for the undo, with the timer; that of a later attempt takes its place
 	asked    int             // how often a poll asked
 	requests pause           // what the attempt asks for in place of a next state
 }
@@ -118,6 +132,9 @@ func (s *scope) Value(key any) any {
 }
 
 func scopeOf(ctx context.Context, name string) (*scope, error) {
+	if ctx == nil {
+		return nil, fmt.Errorf("%s: %w", name, errNoContext)
+	}
 	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
 		return s, nil
 	}
@@ -133,11 +150,20 @@ func (s *scope) value(key string) json.RawMessage {
 	return s.data[key]
 }
 
+// take makes so many bytes more those of the next checkpoint, if they fit.
+func (s *scope) take(bytes int) error {
+	if s.used+bytes > MaxValues {
+		return tooLarge(s.used + bytes)
+	}
+	s.used += bytes
+	return nil
+}
+
 // reset forgets what an attempt left.
 func (s *scope) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo, s.requests = nil, nil, pause{}
+	s.puts, s.undo, s.used, s.requests = nil, s.handed, len(s.handed), pause{}
 }
 
 // left is what the attempt leaves for the next checkpoint.
@@ -151,7 +177,7 @@ func (s *scope) left() (puts map[string]json.RawMessage, undo json.RawMessage) {
 func (s *scope) keep(puts map[string]json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo = nil, nil
+	s.puts, s.undo, s.used = nil, nil, 0
 	if len(puts) == 0 {
 		return
 	}
@@ -163,5 +189,5 @@ func (s *scope) keep(puts map[string]json.RawMessage) {
 
 // move is for another state: what was of the one before is forgotten.
 func (s *scope) move(came []Outcome) {
-	s.came, s.outcomes, s.cursor, s.until, s.asked = came, nil, nil, time.Time{}, 0
+	s.came, s.outcomes, s.cursor, s.until, s.handed, s.asked = came, nil, nil, nil, nil, 0
 }

@@ -10,7 +10,8 @@
 //	w.Exit("shipped", "out of stock")
 //	final, err := w.Run(ctx, "new")
 //
-// States are values of any comparable type. A task that fails is tried again, see
+// States are values of any comparable type whose text says which they are: strings,
+// numbers, structs of them, but not pointers. A task that fails is tried again, see
 // [WithRetry]; what several states need is in the run's values, [Put] and [Value], and in
 // the workflow's resources, [Get]. A [Branch] is one of the tasks that a split has at work
 // at once, and a [Join] says when they have done enough. [Steps], [Timer] and [Poll] are
@@ -24,6 +25,10 @@
 // states that were left do not run again, values are there, timers wait for what is left.
 // The task that was at work in the crash is called again, so it should bear that, as it has
 // to bear a retry.
+//
+// What a run records is small: see [MaxValues] for the values of a state, [MaxCheckpoints] for
+// the length of a run. Files and large results are kept elsewhere, with a reference to them in
+// the values.
 //
 // The package knows of no scheduler, and needs none: without a journal a run is the same
 // in memory.

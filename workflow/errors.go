@@ -15,7 +15,12 @@ var (
 	ErrVersion = errors.New("another version of the workflow")
 	// ErrBreakerOpen: a circuit breaker refused the call.
 	ErrBreakerOpen = errors.New("the circuit breaker is open")
+	// ErrTooLarge: values do not fit into a checkpoint, or checkpoints into the journal;
+	// see [MaxValues] and [MaxCheckpoints].
+	ErrTooLarge = errors.New("too large for the journal")
 )
+
+var errNoContext = errors.New("the context is nil: pass context.Background() if there is no other")
 
 // Permanent makes of a task's error one that no further attempt would mend: none is
 // made. Nil stays nil. Any error with a method Permanent() bool that returns true counts
@@ -36,6 +41,21 @@ func (p *permanent) Permanent() bool { return true }
 func isPermanent(err error) bool {
 	var p interface{ Permanent() bool }
 	return errors.As(err, &p) && p.Permanent()
+}
+
+// isSkipped says whether a task's error means that there was nothing to do, see [Task].
+func isSkipped(err error) bool {
+	var s interface{ Skipped() bool }
+	return errors.As(err, &s) && s.Skipped()
+}
+
+// asFailure makes a failure of a branch's error that says there was nothing to do: one branch
+// does not speak for the run.
+func asFailure(err error) error {
+	if isSkipped(err) {
+		return errors.New(err.Error())
+	}
+	return err
 }
 
 // A TaskError is why a state failed for good.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/workflow"
 )
 
@@ -83,7 +84,7 @@ func run(t *testing.T, w *machine) (state, error) {
 	return w.Run(t.Context(), "start")
 }
 
-// journal is one in memory that can be cut at any Record.
+// journal is one in memory that can be cut at any Record. It refuses what the engine does.
 type journal struct {
 	mu         sync.Mutex
 	cs         []workflow.Checkpoint
@@ -124,6 +125,9 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 	}
 	for _, c := range cs {
 		c.Seq, c.At = int64(len(j.cs)+1), time.Now()
+		if err := (engine.Checkpoint{Seq: c.Seq, State: c.State, Kind: c.Kind, Payload: engine.JSON(c.Payload)}).Validate(); err != nil {
+			return err
+		}
 		j.cs = append(j.cs, c)
 	}
 	if cut == "after" {

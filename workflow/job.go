@@ -7,18 +7,16 @@ import (
 	"time"
 )
 
-// teardownLimit is what Run gives the teardown of the resources.
-const teardownLimit = 30 * time.Second
-
 // Run runs the workflow from a state until an exit, which it returns. On its own, that is
-// the whole of it: it validates, sets up the resources, and tears them down again. With an
-// error the state is that in which the run ended; see [TaskError]. A cancelled run ends
-// between and inside tasks, with the cause of the context, and its states are undone.
+// the whole of it: it validates, sets up the resources, and tears them down again, for
+// which they have 30 seconds, also when ctx has ended. With an error the state is that in
+// which the run ended; see [TaskError]. A cancelled run ends between and inside tasks, with
+// the cause of the context, and its states are undone.
 //
 // With a journal in the context, see [WithJournal], it is durable. One that runs inside of
 // another one's task is not, unless it is given a journal of its own.
 func (w *Workflow[S]) Run(ctx context.Context, initial S) (final S, err error) {
-	if err := w.validated(initial); err != nil {
+	if err := w.validated(ctx, initial); err != nil {
 		return initial, err
 	}
 	if err := w.res.Setup(ctx); err != nil {
@@ -31,18 +29,21 @@ func (w *Workflow[S]) Run(ctx context.Context, initial S) (final S, err error) {
 	return final, err
 }
 
-// teardown has a context that does not end with the run's.
+// teardown is that of a run alone.
 func (w *Workflow[S]) teardown(ctx context.Context) error {
 	if len(w.res.list()) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownLimit)
+	ctx, cancel := outliving(ctx)
 	defer cancel()
 	return w.res.Teardown(ctx)
 }
 
 // validated is quick when it was asked before.
-func (w *Workflow[S]) validated(initial S) error {
+func (w *Workflow[S]) validated(ctx context.Context, initial S) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	err := w.check()
 	if _, e := w.begins(initial); e != nil {
 		err = errors.Join(err, e)
@@ -64,7 +65,7 @@ func (w *Workflow[S]) Job(initial S) *Job[S] { return &Job[S]{w, initial} }
 // Run is one run. The resources are to be set up already. Any exit is a success; the
 // error is that of [Workflow.Run].
 func (j *Job[S]) Run(ctx context.Context) error {
-	if err := j.w.validated(j.initial); err != nil {
+	if err := j.w.validated(ctx, j.initial); err != nil {
 		return err
 	}
 	_, err := j.w.execute(ctx, j.w.nodes[j.initial])
@@ -82,7 +83,7 @@ func (j *Job[S]) Setup(ctx context.Context) error { return j.w.res.Setup(ctx) }
 func (j *Job[S]) Teardown(ctx context.Context) error { return j.w.res.Teardown(ctx) }
 
 // Resources are those of the workflow.
-func (j *Job[S]) Resources() *Resources { return j.w.res }
+func (j *Job[S]) Resources() *Resources { return &j.w.res }
 
 // CheckHealth asks them, see [Resources.CheckHealth].
 func (j *Job[S]) CheckHealth(ctx context.Context) error { return j.w.res.CheckHealth(ctx) }
@@ -93,11 +94,12 @@ func (j *Job[S]) Resumes() bool { return !j.w.volatile }
 
 // Grace is how long a run may take to end when it is cancelled: with something to undo
 // as long as an undo may take; zero: no longer than any other job. Every checkpoint
-// begins it anew.
+// begins it anew. A task that does not return within it, once its context has ended, costs
+// the run its undos.
 func (j *Job[S]) Grace() time.Duration {
 	for _, n := range j.w.order {
 		if n.undo != nil {
-			return j.w.undoTimeout + graceful
+			return j.w.undoLimit() + graceful
 		}
 	}
 	return 0

@@ -22,6 +22,11 @@ type Journal interface {
 	// and At of what is passed are ignored and filled in by the journal. What an error
 	// leaves behind is all or nothing. The context does not end with the run's: what was
 	// done is recorded also when the run was cancelled meanwhile.
+	//
+	// After an error the run stops where it is, and the next process goes on: the journal
+	// cannot be written now. One that wraps [ErrTooLarge] says that it never takes this:
+	// then the state fails, and what was done is undone. A journal takes at least what
+	// [MaxPayload], [MaxState] and [MaxCheckpoints] allow.
 	Record(ctx context.Context, cs ...Checkpoint) error
 
 	// Suspending is closed when the process is about to end in an orderly way: a

@@ -23,7 +23,7 @@ func (w *Workflow[S]) mermaid(initial *S, path []string) string {
 		d.state(d.ids[n.text], n.text)
 	}
 	if initial != nil {
-		if n := w.nodes[*initial]; n != nil {
+		if n := w.lookup(*initial); n != nil {
 			d.arrow("[*]", d.ids[n.text], "")
 		}
 	}
@@ -40,7 +40,7 @@ func drawNode[S comparable](d *drawing, w *Workflow[S], n *node[S]) {
 		d.fork(id, len(n.split.branches))
 	}
 	for _, to := range n.to {
-		next := w.nodes[to]
+		next := w.lookup(to)
 		switch {
 		case next == nil:
 		case n.split != nil:

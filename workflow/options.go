@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,13 +15,14 @@ type Option func(*settings)
 type settings struct {
 	version     int
 	timeout     time.Duration
-	undoTimeout time.Duration
+	undoTimeout time.Duration // 0: the default
 	volatile    bool
 	observers   []Observer
 	errs        []error
 }
 
-func defaultSettings() settings { return settings{undoTimeout: 5 * time.Minute} }
+// undoLimit is how long each undo may take.
+func (s *settings) undoLimit() time.Duration { return cmp.Or(s.undoTimeout, 5*time.Minute) }
 
 // Version numbers the workflow; default 0. A run that was recorded under another
 // version is not resumed: it fails with [ErrVersion]. Raise it with every change that
@@ -89,6 +91,9 @@ func defaultStateOptions() stateOptions {
 // [Workflow.Validate], and [Workflow.Mermaid] draws the whole machine.
 func To[S comparable](states ...S) StateOption {
 	return func(o *stateOptions) {
+		if len(states) == 0 {
+			o.errs = append(o.errs, errors.New("To() without a state"))
+		}
 		for _, s := range states {
 			o.to = append(o.to, s)
 		}
@@ -123,12 +128,16 @@ func WithAttemptTimeout(d time.Duration) StateOption {
 }
 
 // WithBreaker has b asked before each attempt. While b is open the task is not called,
-// and the state fails with [ErrBreakerOpen], whatever attempts are left.
+// and the state fails with [ErrBreakerOpen] and the error of its last attempt, if there was
+// one, whatever attempts are left.
 func WithBreaker(b *Breaker) StateOption {
 	return func(o *stateOptions) {
 		o.breaker = b
-		if b == nil {
+		switch {
+		case b == nil:
 			o.errs = append(o.errs, errors.New("WithBreaker(nil)"))
+		case b.failures == 0:
+			o.errs = append(o.errs, errors.New("WithBreaker: make the breaker with NewBreaker"))
 		}
 	}
 }
@@ -143,6 +152,11 @@ func WithBreaker(b *Breaker) StateOption {
 // that was at work in the crash is called again. One that fails for good is recorded
 // too, its error becomes part of the run's, and the others go on. Its context does not end
 // with the run's, see [WithUndoTimeout]; [Value] finds in it what the run put last.
+//
+// Undos begin when the task that was at work, or all branches, have returned: one that does
+// not look at its context keeps them waiting for as long. A scheduler waits for it, and
+// for each undo, no longer than [Job.Grace]; of a run that it closes before nothing more is
+// undone.
 func WithUndo[T any](f func(ctx context.Context, res *Resources, v T) error) StateOption {
 	return func(o *stateOptions) {
 		o.undo = func(ctx context.Context, res *Resources, output json.RawMessage) error {

@@ -12,7 +12,7 @@ import (
 type payload struct {
 	Begin     *begin                     `json:"begin,omitempty"`     // enter: the first one of an attempt
 	Data      map[string]json.RawMessage `json:"data,omitempty"`      // what was put
-	Undo      json.RawMessage            `json:"undo,omitempty"`      // enter: what the undo of the state before needs
+	Undo      json.RawMessage            `json:"undo,omitempty"`      // enter: what the undo of the state before needs; timer: of this one
 	Branches  []Outcome                  `json:"branches,omitempty"`  // enter: of the split before
 	Cursor    json.RawMessage            `json:"cursor,omitempty"`    // step
 	Until     *time.Time                 `json:"until,omitempty"`     // timer
@@ -45,7 +45,8 @@ type past struct {
 	data     map[string]json.RawMessage
 	came     []Outcome
 	cursor   json.RawMessage
-	until    time.Time
+	until    *time.Time
+	handed   json.RawMessage
 	failed   *payload // not nil: the run goes back
 	stale    bool     // the last checkpoint is that of a step that put nothing
 	undos    int      // how many undos are over
@@ -86,13 +87,11 @@ func (p *past) apply(c Checkpoint, load payload) {
 	switch c.Kind {
 	case KindEnter:
 		p.left = append(p.left, leave{p.state, load.Undo})
-		p.state, p.came, p.cursor, p.until = c.State, load.Branches, nil, time.Time{}
+		p.state, p.came, p.cursor, p.until, p.handed = c.State, load.Branches, nil, nil, nil
 	case KindStep:
 		p.cursor = load.Cursor
 	case KindTimer:
-		if load.Until != nil {
-			p.until = *load.Until
-		}
+		p.until, p.handed = load.Until, load.Undo
 	case KindFailed:
 		p.failed = &load
 	case KindUndo:
@@ -120,6 +119,9 @@ func (r *run[S]) begin(initial *node[S]) (resumed bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("read the checkpoints of the run: %w", err)
 		}
+		if len(cs) > 0 {
+			r.seq = max(int64(len(cs)), cs[len(cs)-1].Seq)
+		}
 		p, err := replay(cs)
 		if err != nil {
 			return false, r.journal.Permanent(err)
@@ -135,7 +137,14 @@ func (r *run[S]) begin(initial *node[S]) (resumed bool, err error) {
 	if r.journal == nil {
 		return false, nil
 	}
-	return false, stopOf(r.record(KindEnter, initial, payload{Begin: &begin{r.w.version, r.attempt()}}))
+	err = r.record(KindEnter, initial, payload{Begin: &begin{r.w.version, r.attempt()}})
+	if s := stopOf(err); s != nil {
+		return false, s
+	}
+	if err != nil { // it would be refused again
+		err = r.journal.Permanent(err)
+	}
+	return false, err
 }
 
 // resume takes up a run; false: it was undone, and is to begin anew.
@@ -164,7 +173,7 @@ func (r *run[S]) resume(p *past) (bool, error) {
 	}
 	r.began, r.visits, r.undoErrs, r.stale = p.began, visits, p.undoErrs, p.stale
 	r.enter(n, p.came)
-	r.main.data, r.main.cursor, r.main.until = p.data, p.cursor, p.until
+	r.main.data, r.main.cursor, r.main.until, r.main.handed = p.data, p.cursor, p.until, p.handed
 	if p.failed != nil {
 		r.cause = p.failed.cause(p.state)
 	}

@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Resources are what tasks work with, by key: pools, clients, settings. They are the
 // same for all runs of a workflow, so they must be safe for use by several at once.
+//
+// The zero value is an empty set.
 type Resources struct {
 	mu    sync.Mutex
 	keys  []string // in the order of Provide
@@ -21,7 +24,7 @@ type Resources struct {
 }
 
 // NewResources returns an empty set, such as for the test of a task.
-func NewResources() *Resources { return &Resources{byKey: make(map[string]any)} }
+func NewResources() *Resources { return &Resources{} }
 
 // Provide adds a resource. If it has a method Setup(context.Context) error, that is called
 // before the first run, in the order of Provide; Teardown(context.Context) error after the
@@ -38,6 +41,9 @@ func (r *Resources) Provide(key string, resource any) error {
 	case resource == nil:
 		return fmt.Errorf("resource %q is nil", key)
 	}
+	if r.byKey == nil {
+		r.byKey = make(map[string]any)
+	}
 	r.byKey[key] = resource
 	r.keys = append(r.keys, key)
 	return nil
@@ -45,6 +51,9 @@ func (r *Resources) Provide(key string, resource any) error {
 
 // Get looks up a resource. Errors: there is none with this key, or it is not a T.
 func Get[T any](r *Resources, key string) (T, error) {
+	if r == nil {
+		return *new(T), fmt.Errorf("no resource %q: the resources are nil", key)
+	}
 	r.mu.Lock()
 	v, ok := r.byKey[key]
 	keys := r.keys
@@ -60,8 +69,12 @@ func Get[T any](r *Resources, key string) (T, error) {
 }
 
 // Setup sets up the resources in order, unless they are already: of several setups only
-// the first does it. If one fails, those before it are torn down again.
+// the first does it. If one fails, those before it are torn down again, with a context
+// that lives for 30 seconds also when ctx has ended.
 func (r *Resources) Setup(ctx context.Context) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	r.life.Lock()
 	defer r.life.Unlock()
 	if r.users > 0 {
@@ -78,6 +91,8 @@ func (r *Resources) Setup(ctx context.Context) error {
 			continue
 		}
 		if err := safely(ctx, v.Setup); err != nil {
+			ctx, cancel := outliving(ctx)
+			defer cancel()
 			return errors.Join(fmt.Errorf("set up resource %q: %w", key, err), r.teardown(ctx, keys[:i]))
 		}
 	}
@@ -127,6 +142,14 @@ func (r *Resources) CheckHealth(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// teardownLimit is what a teardown gets that follows the end of its context.
+const teardownLimit = 30 * time.Second
+
+// outliving is a context for a teardown, which does not end with ctx.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), teardownLimit)
 }
 
 // list is the keys in order.

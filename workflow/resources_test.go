@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -82,6 +83,44 @@ func TestSetupThatFailsTearsDownWhatWasSetUp(t *testing.T) {
 	assert.Equal(t, []string{"setup a", "setup b", "setup bad", "teardown b", "teardown a"}, l.lines)
 	require.NoError(t, w.Job("start").Teardown(t.Context()), "nothing is left to tear down")
 	assert.Len(t, l.lines, 5)
+}
+
+// slow is set up only when its context ends, and torn down never.
+type slow struct{ *pool }
+
+func (s slow) Setup(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+
+// stuck is a pool whose teardown ends with its context alone.
+type stuck struct{ *pool }
+
+func (s stuck) Teardown(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("dead from the beginning: %w", err)
+	}
+	<-ctx.Done()
+	return s.pool.Teardown(ctx)
+}
+
+// F6: what was set up is torn down also when the context has just ended, and that is what
+// the setup failed of: but no longer than for half a minute.
+func TestTeardownOutlivesTheContextForHalfAMinute(t *testing.T) {
+	for name, last := range map[string]any{"setup": slow{}, "run": nil} {
+		bubble(t, func(t *testing.T) {
+			var l ledger
+			w := of(func(ctx context.Context, _ *resources) (state, error) { return "end", works(ctx, time.Hour) })
+			w.Provide("stuck", stuck{&pool{name: "a", l: &l}})
+			if last != nil {
+				w.Provide("last", last)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := w.Run(ctx, "start")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.NotContains(t, err.Error(), "dead from the beginning", name)
+			assert.Equal(t, []string{"setup a", "teardown a"}, l.lines, name)
+			assert.Equal(t, 90*time.Second, time.Since(midnight), name)
+		})
+	}
 }
 
 type panics struct{}

@@ -3,6 +3,7 @@ package workflow_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -141,6 +142,29 @@ func TestBreakerOpensAndClosesAgain(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, workflow.BreakerClosed, b.State())
 	})
+}
+
+// F4: a refusal tells of what the attempts before it failed, in a branch, too.
+func TestRefusalOfABreakerTellsTheLastError(t *testing.T) {
+	for name, do := range map[string]func() error{
+		"boom":                  func() error { return errBoom },
+		"panic: runtime.Goexit": func() error { runtime.Goexit(); return nil },
+		"panic: a number":       func() error { panic("a number") },
+	} {
+		bubble(t, func(t *testing.T) {
+			_, err := run(t, of(func(context.Context, *resources) (state, error) { return "end", do() },
+				workflow.WithBreaker(workflow.NewBreaker(2, time.Minute)), workflow.WithRetry(5, workflow.Fixed(time.Second))))
+			require.ErrorIs(t, err, workflow.ErrBreakerOpen)
+			require.ErrorContains(t, err, "state start, after 2 attempts: the circuit breaker is open for another 59s: "+name)
+			if name == "boom" {
+				require.ErrorIs(t, err, errBoom)
+			}
+			_, err = run(t, splits([]workflow.Branch{func(context.Context, *resources) error { return do() }}, workflow.All[state]("joined"), nil,
+				workflow.WithBreaker(workflow.NewBreaker(2, time.Minute)), workflow.WithRetry(5, workflow.Fixed(time.Second))))
+			require.ErrorIs(t, err, workflow.ErrBreakerOpen)
+			require.ErrorContains(t, err, name)
+		})
+	}
 }
 
 // F4: of calls at once only one is let through while it is half-open.

@@ -34,6 +34,7 @@ type run[S comparable] struct {
 	undoErrs []error    // of undos that failed for good
 	undoing  *undoing   // not nil: one is at work
 	stale    bool       // the last checkpoint is that of a step that put nothing
+	seq      int64      // of the last checkpoint, but for those that the journal adds
 }
 
 // visit is a state that was left, with what its undo needs.
@@ -68,7 +69,7 @@ func (w *Workflow[S]) execute(ctx context.Context, initial *node[S]) (S, error) 
 }
 
 func (w *Workflow[S]) newRun(ctx context.Context) *run[S] {
-	r := &run[S]{w: w, journey: journey{ctx: ctx, settings: &w.settings, res: w.res}}
+	r := &run[S]{w: w, journey: journey{ctx: ctx, settings: &w.settings, res: &w.res}}
 	if !w.volatile {
 		r.journal = journalFrom(ctx)
 	}
@@ -119,6 +120,8 @@ func (r *run[S]) step() error {
 		return r.journal.Suspend()
 	case stopOf(err) != nil:
 		return stopOf(err)
+	case isSkipped(err):
+		return err
 	}
 	return r.fail(err)
 }
@@ -148,7 +151,7 @@ func (r *run[S]) task(ctx context.Context) (err error) {
 // pause does what the task asked for. After that the task is called again.
 func (r *run[S]) pause(p pause) error {
 	l := &r.main
-	puts, _ := l.left()
+	puts, undo := l.left()
 	switch p.kind {
 	case afterStep:
 		if err := r.record(KindStep, r.at, payload{Cursor: p.cursor, Data: puts}); err != nil {
@@ -157,14 +160,14 @@ func (r *run[S]) pause(p pause) error {
 		l.keep(puts)
 		l.cursor = p.cursor
 	case untilInstant:
-		if l.until.IsZero() {
-			if err := r.record(KindTimer, r.at, payload{Until: &p.until, Data: puts}); err != nil {
+		if l.until == nil {
+			if err := r.record(KindTimer, r.at, payload{Until: &p.until, Data: puts, Undo: undo}); err != nil {
 				return err
 			}
 			l.keep(puts)
-			l.until = p.until
+			l.until, l.handed = &p.until, undo
 		}
-		return l.waitUntil(l.until)
+		return l.waitUntil(*l.until)
 	case askAgain:
 		l.asked++
 		return l.wait(p.wait.Delay(l.asked, jitter(r.began, r.at.text, -1, l.asked)))
@@ -174,7 +177,7 @@ func (r *run[S]) pause(p pause) error {
 
 // leave goes on to the next state.
 func (r *run[S]) leave() error {
-	next := r.w.nodes[r.next]
+	next := r.w.lookup(r.next)
 	if next == nil {
 		text, _ := textOf(r.next)
 		return fmt.Errorf("its task returned the state %s, which is neither registered nor an exit", text)
@@ -214,25 +217,44 @@ func (r *run[S]) arrived(resumed bool) {
 	})
 }
 
-// record makes a checkpoint durable, and tells the observers.
+// record makes a checkpoint durable, and tells the observers. An error that is no stop is
+// for good: it is the failure of the state. While the journal cannot be written the run
+// stops, and the next process goes on.
 func (r *run[S]) record(kind string, n *node[S], p payload) error {
 	if r.journal == nil {
 		return nil
 	}
-	text, err := p.encode()
+	c, err := r.checkpoint(kind, n, p)
 	if err != nil {
-		return stop{fmt.Errorf("record %s of state %s: %w", kind, n.text, err)}
+		return fmt.Errorf("record %s of state %s: %w", kind, n.text, err)
 	}
-	step := kind == KindStep
-	c := Checkpoint{State: n.text, Kind: kind, Payload: text, Replaces: step && r.stale}
 	if err := r.journal.Record(r.durable, c); err != nil {
-		return stop{fmt.Errorf("record %s of state %s: %w", kind, n.text, err)}
+		err = fmt.Errorf("record %s of state %s: %w", kind, n.text, err)
+		if errors.Is(err, ErrTooLarge) {
+			return err
+		}
+		return stop{err}
 	}
-	r.stale = step && len(p.Data) == 0
+	if !c.Replaces {
+		r.seq++
+	}
+	r.stale = kind == KindStep && len(p.Data) == 0
 	r.settings.tell(func(o *Observer) {
 		if o.Recorded != nil {
 			o.Recorded(r.ctx, c)
 		}
 	})
 	return nil
+}
+
+// checkpoint is what is to be recorded, if that leaves room for what has to follow.
+func (r *run[S]) checkpoint(kind string, n *node[S], p payload) (c Checkpoint, err error) {
+	c = Checkpoint{State: n.text, Kind: kind, Replaces: kind == KindStep && r.stale}
+	if kind != KindFailed && kind != KindUndo && !c.Replaces {
+		if err := r.room(n); err != nil {
+			return c, err
+		}
+	}
+	c.Payload, err = p.encode()
+	return c, err
 }

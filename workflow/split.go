@@ -15,7 +15,7 @@ type Branch func(ctx context.Context, res *Resources) error
 type Outcome struct {
 	Branch int           `json:"branch"` // its index
 	Status OutcomeStatus `json:"status"`
-	Error  string        `json:"error,omitempty"` // of one that failed
+	Error  string        `json:"error,omitempty"` // of one that failed: its first line, clipped
 }
 
 // OutcomeStatus says how a branch ended.
@@ -49,6 +49,9 @@ type split[S comparable] struct {
 func (s *split[S]) validate() error {
 	if len(s.branches) == 0 {
 		return errors.New("a split without branches")
+	}
+	if len(s.branches) > MaxBranches {
+		return fmt.Errorf("a split of %d branches: at most %d", len(s.branches), MaxBranches)
 	}
 	for i, b := range s.branches {
 		if b == nil {
@@ -169,7 +172,7 @@ func (f *fork) work(i int) {
 			go f.work(i)
 		}
 	}()
-	f.errs[i] = f.lines[i].attempts()
+	f.errs[i] = asFailure(f.lines[i].attempts())
 	over = true
 }
 
@@ -183,7 +186,7 @@ func (f *fork) take(i int) {
 		f.suspended++
 	default:
 		f.failed++
-		f.outcomes[i].Status, f.outcomes[i].Error = BranchFailed, err.Error()
+		f.outcomes[i].Status, f.outcomes[i].Error = BranchFailed, firstLine(err)
 		e := &BranchError{Branch: i, Attempts: f.lines[i].tried, Err: err}
 		f.main.settings.tell(func(o *Observer) {
 			if o.Failed != nil {
@@ -196,8 +199,7 @@ func (f *fork) take(i int) {
 // finish hands over to the state behind the split, or says why there is none.
 func (f *fork) finish(ctx context.Context, ok bool, join string) error {
 	if ok {
-		f.merge()
-		return nil
+		return f.merge()
 	}
 	if f.main.Err() != nil || f.suspended > 0 {
 		if err := f.main.stopped(); err != nil {
@@ -217,10 +219,11 @@ func (f *fork) finish(ctx context.Context, ok bool, join string) error {
 }
 
 // merge makes the values of the branches that succeeded those of the state.
-func (f *fork) merge() {
+func (f *fork) merge() error {
 	s := &f.main.scope
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	bound(f.outcomes)
 	s.outcomes = f.outcomes
 	for i, o := range f.outcomes {
 		if puts, _ := f.lines[i].left(); o.Status == BranchSucceeded && len(puts) > 0 {
@@ -231,4 +234,9 @@ func (f *fork) merge() {
 			}
 		}
 	}
+	used := 0
+	for key, text := range s.puts {
+		used += entry(key, text)
+	}
+	return s.take(used)
 }

@@ -12,8 +12,12 @@ import (
 // first the zero value, and says whether it was the last: then the run goes on to next,
 // and the cursor does not matter. After each other step the cursor is recorded, as JSON,
 // together with what the step put: after a crash, and after a failure, the task goes on
-// from there. Each step has its own attempts and timeout.
+// from there. Each step has its own attempts and timeout. A cursor and what was put with it
+// have [MaxValues] together. Without a step the task is nil.
 func Steps[S comparable, C any](next S, step func(ctx context.Context, res *Resources, cursor C) (C, bool, error)) Task[S] {
+	if step == nil {
+		return nil
+	}
 	return func(ctx context.Context, res *Resources) (S, error) {
 		s, err := scopeOf(ctx, "Steps")
 		if err != nil {
@@ -33,23 +37,35 @@ func Steps[S comparable, C any](next S, step func(ctx context.Context, res *Reso
 		if err != nil {
 			return next, Permanent(fmt.Errorf("record the cursor: %w", err))
 		}
+		if err := s.carry(text); err != nil {
+			return next, Permanent(fmt.Errorf("record the cursor: %w", err))
+		}
 		return next, s.request(pause{kind: afterStep, cursor: text})
 	}
 }
 
 // Timer is a task that waits until an instant. It asks for it once and records it: after a
-// crash the run waits for what is left. An instant that is past is no wait.
+// crash the run waits for what is left. An instant that is past, such as the zero time, is
+// no wait. What until puts and sets for the undo is recorded with the instant. Without until
+// the task is nil.
 func Timer[S comparable](next S, until func(ctx context.Context, res *Resources) (time.Time, error)) Task[S] {
+	if until == nil {
+		return nil
+	}
 	return func(ctx context.Context, res *Resources) (S, error) {
 		s, err := scopeOf(ctx, "Timer")
-		if err != nil || !s.until.IsZero() && !time.Now().Before(s.until) {
+		if err != nil {
 			return next, err
 		}
-		t := s.until
-		if t.IsZero() {
-			if t, err = until(ctx, res); err != nil {
-				return next, err
+		if s.until != nil {
+			if time.Now().Before(*s.until) {
+				return next, s.request(pause{kind: untilInstant})
 			}
+			return next, nil
+		}
+		t, err := until(ctx, res)
+		if err != nil {
+			return next, err
 		}
 		return next, s.request(pause{kind: untilInstant, until: t.Round(0)})
 	}
@@ -63,14 +79,15 @@ func After[S comparable](next S, d time.Duration) Task[S] {
 // Poll is a task that asks until the answer is true, with these waits in between. An error
 // is a failed attempt, as of any task. Nothing is recorded until the answer is true: what
 // was put before is dropped, and after a crash it asks at once, with the first wait next.
+// Without ask, or with waits that cannot be, such as negative ones, the task is nil.
 func Poll[S comparable](next S, wait Backoff, ask func(ctx context.Context, res *Resources) (bool, error)) Task[S] {
+	if ask == nil || wait.validate() != nil {
+		return nil
+	}
 	return func(ctx context.Context, res *Resources) (S, error) {
 		s, err := scopeOf(ctx, "Poll")
 		if err != nil {
 			return next, err
-		}
-		if err := wait.validate(); err != nil {
-			return next, Permanent(fmt.Errorf("poll: %w", err))
 		}
 		yes, err := ask(ctx, res)
 		if err != nil || yes {
@@ -78,6 +95,13 @@ func Poll[S comparable](next S, wait Backoff, ask func(ctx context.Context, res 
 		}
 		return next, s.request(pause{kind: askAgain, wait: wait})
 	}
+}
+
+// carry tells whether a cursor fits into the next checkpoint.
+func (s *scope) carry(cursor json.RawMessage) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.take(len(cursor))
 }
 
 // pause is what a task asks for in place of going on to a next state. The run sees to it

@@ -83,6 +83,79 @@ func TestTimerWaitsOnceUntilItsInstant(t *testing.T) {
 	})
 }
 
+// F10: an instant that is past is no wait, and asked for once: the zero time, too.
+func TestTimerOfThePastIsNoWait(t *testing.T) {
+	for _, until := range []time.Time{{}, time.Unix(0, 0), midnight} {
+		bubble(t, func(t *testing.T) {
+			j := newJournal()
+			asked := 0
+			_, err := of(workflow.Timer[state]("end", func(context.Context, *resources) (time.Time, error) {
+				if asked++; asked > 3 {
+					return until, workflow.Permanent(errBoom)
+				}
+				return until, nil
+			})).Run(j.in(t.Context()), "start")
+			require.NoError(t, err)
+			assert.Equal(t, 1, asked)
+			assert.Equal(t, []string{"enter start", "timer start", "enter end"}, j.path())
+			assert.Zero(t, time.Since(midnight))
+		})
+	}
+}
+
+// F10, F11: what the function of a timer hands over for the undo is there after the wait
+// and after a crash; what the task hands over after the wait takes its place.
+func TestTimerKeepsWhatItsUndoNeeds(t *testing.T) {
+	for cut := range 6 {
+		for _, again := range []bool{false, true} {
+			bubble(t, func(t *testing.T) {
+				var got []string
+				timer := workflow.Timer[state]("more", func(ctx context.Context, _ *resources) (time.Time, error) {
+					return time.Now().Add(time.Hour), errors.Join(workflow.SetUndo(ctx, "order 7"), workflow.Put(ctx, "x", 1))
+				})
+				w := workflow.New[state]()
+				w.Register("start", func(ctx context.Context, res *resources) (state, error) {
+					next, err := timer(ctx, res)
+					if err == nil && again {
+						err = workflow.SetUndo(ctx, "order 8")
+					}
+					return next, err
+				}, workflow.WithUndo(func(ctx context.Context, _ *resources, v string) error {
+					got = append(got, v)
+					assert.Equal(t, 1, value[int](t, ctx, "x"))
+					return nil
+				}))
+				w.Register("more", goes("bad"), workflow.WithUndo(func(_ context.Context, _ *resources, v string) error {
+					assert.Empty(t, v, "of another state")
+					return nil
+				}))
+				w.Register("bad", fails(errBoom), workflow.WithoutRetry())
+				w.Exit("end")
+				j := newJournal()
+				j.cuts = map[int]string{cut: "after"}
+				_, err := w.Run(j.in(t.Context()), "start")
+				if cut > 0 {
+					require.ErrorIs(t, err, errCrash)
+					j.reborn()
+					_, err = w.Run(j.in(t.Context()), "start")
+				}
+				require.ErrorContains(t, err, "boom")
+				want := map[bool]string{false: "order 7", true: "order 8"}[again]
+				assert.Equal(t, []string{want}, got, "cut %d", cut)
+			})
+		}
+	}
+}
+
+// F10, F11: an instant that cannot be recorded is the failure of the state.
+func TestTimerThatCannotBeRecordedIsUndone(t *testing.T) {
+	undos, err := undone(t, newJournal(), workflow.Timer[state]("end", func(context.Context, *resources) (time.Time, error) {
+		return time.Date(20_000, 1, 1, 0, 0, 0, 0, time.UTC), nil
+	}))
+	require.ErrorContains(t, err, "record timer of state more")
+	assert.Equal(t, 1, undos)
+}
+
 // F10: each time a state is entered its timer begins anew.
 func TestTimerInACycleWaitsEachTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -167,10 +240,9 @@ func TestPollAndTimerTellTheirErrors(t *testing.T) {
 		return time.Time{}, workflow.Permanent(errBoom)
 	})))
 	require.ErrorIs(t, err, errBoom)
-	_, err = run(t, of(workflow.Poll[state]("end", workflow.Backoff{Jitter: 2}, nil)))
-	require.ErrorContains(t, err, "poll: the jitter is from 0 to 1")
 	for _, do := range []task{
-		workflow.After[state]("end", time.Hour), workflow.Poll[state]("end", workflow.Backoff{}, nil),
+		workflow.After[state]("end", time.Hour),
+		workflow.Poll[state]("end", workflow.Backoff{}, func(context.Context, *resources) (bool, error) { return true, nil }),
 		workflow.Steps[state]("end", func(context.Context, *resources, int) (int, bool, error) { return 0, false, nil }),
 	} {
 		_, err := do(t.Context(), nil)

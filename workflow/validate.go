@@ -1,11 +1,9 @@
 package workflow
 
 import (
-	"encoding"
 	"errors"
 	"fmt"
 	"slices"
-	"unicode/utf8"
 )
 
 // Validate tells, joined, all that is wrong with the workflow: [ErrInvalid]. Each error
@@ -29,7 +27,7 @@ func (w *Workflow[S]) validateFrom(initial S) error {
 
 // begins is the state where runs are to begin.
 func (w *Workflow[S]) begins(initial S) (*node[S], error) {
-	n := w.nodes[initial]
+	n := w.lookup(initial)
 	if n == nil {
 		text, _ := textOf(initial)
 		return nil, fmt.Errorf("%w: the initial state %s is not registered", ErrInvalid, text)
@@ -78,7 +76,7 @@ func (w *Workflow[S]) checkTexts() (errs []error) {
 func (w *Workflow[S]) checkTargets() (errs []error) {
 	for _, n := range w.order {
 		for _, to := range n.to {
-			if w.nodes[to] == nil {
+			if w.lookup(to) == nil {
 				text, _ := textOf(to)
 				errs = append(errs, fmt.Errorf("state %s: it leads to %s, which is neither registered nor an exit", n.text, text))
 			}
@@ -92,7 +90,7 @@ func (w *Workflow[S]) reachable(from *node[S]) error {
 	met := map[*node[S]]bool{from: true}
 	for todo := []*node[S]{from}; len(todo) > 0; todo = todo[1:] {
 		for _, to := range todo[0].to {
-			if n := w.nodes[to]; n != nil && !met[n] {
+			if n := w.lookup(to); n != nil && !met[n] {
 				met[n] = true
 				todo = append(todo, n)
 			}
@@ -108,24 +106,4 @@ func (w *Workflow[S]) reachable(from *node[S]) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// textOf is the text form of a state: that of its MarshalText, its String, or its value.
-func textOf(state any) (text string, err error) {
-	if m, ok := state.(encoding.TextMarshaler); ok {
-		b, err := m.MarshalText()
-		if err != nil {
-			return fmt.Sprintf("%#v", state), fmt.Errorf("its text: %w", err)
-		}
-		text = string(b)
-	} else {
-		text = fmt.Sprint(state)
-	}
-	switch {
-	case text == "":
-		return fmt.Sprintf("%#v", state), errors.New("its text is empty")
-	case !utf8.ValidString(text):
-		return fmt.Sprintf("%q", text), errors.New("its text is not UTF-8")
-	}
-	return text, nil
 }

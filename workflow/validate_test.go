@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,9 +68,20 @@ func TestValidateTellsWhatIsWrong(t *testing.T) {
 		"state a: WithBulkhead and WithJoinTimeout are for a split": func(w *machine) { w.Register("a", goes("end"), workflow.WithBulkhead(2)) },
 		"state a: WithAttemptTimeout(-1ns): more than 0":            func(w *machine) { w.Register("a", goes("end"), workflow.WithAttemptTimeout(-1)) },
 		"state a: WithBreaker(nil)":                                 func(w *machine) { w.Register("a", goes("end"), workflow.WithBreaker(nil)) },
-		"state a: WithUndo(nil)":                                    func(w *machine) { w.Register("a", goes("end"), workflow.WithUndo[int](nil)) },
-		"state a: WithRetry(-1): at least 0":                        func(w *machine) { w.Register("a", goes("end"), workflow.WithRetry(-1, workflow.Exponential())) },
-		"state a: WithRetry: the initial wait is negative":          func(w *machine) { w.Register("a", goes("end"), workflow.WithRetry(1, workflow.Fixed(-1))) },
+		"state a: WithBreaker: make the breaker with NewBreaker":    func(w *machine) { w.Register("a", goes("end"), workflow.WithBreaker(&workflow.Breaker{})) },
+		"state a: To() without a state":                             func(w *machine) { w.Register("a", goes("end"), workflow.To[state]()) },
+		"state steps: its task is nil, as what Steps":               func(w *machine) { w.Register("steps", workflow.Steps[state, int]("end", nil)) },
+		"state timer: its task is nil, as what Steps, Timer":        func(w *machine) { w.Register("timer", workflow.Timer[state]("end", nil)) },
+		"state poll: its task is nil, as what Steps, Timer and Poll make of a nil function": func(w *machine) {
+			w.Register("poll", workflow.Poll[state]("end", workflow.Exponential(), nil))
+		},
+		"state poll 2: its task is nil, as what Steps, Timer and Poll make of a nil function, or Poll of impossible waits": func(w *machine) {
+			ask := func(context.Context, *resources) (bool, error) { return true, nil }
+			w.Register("poll 2", workflow.Poll[state]("end", workflow.Fixed(-time.Second), ask))
+		},
+		"state a: WithUndo(nil)":                           func(w *machine) { w.Register("a", goes("end"), workflow.WithUndo[int](nil)) },
+		"state a: WithRetry(-1): at least 0":               func(w *machine) { w.Register("a", goes("end"), workflow.WithRetry(-1, workflow.Exponential())) },
+		"state a: WithRetry: the initial wait is negative": func(w *machine) { w.Register("a", goes("end"), workflow.WithRetry(1, workflow.Fixed(-1))) },
 		"state a: WithRetry: the multiplier is at least 1": func(w *machine) {
 			w.Register("a", goes("end"), workflow.WithRetry(1, workflow.Backoff{Multiplier: 0.5}))
 		},
@@ -78,6 +90,10 @@ func TestValidateTellsWhatIsWrong(t *testing.T) {
 		},
 		"state a: WithRetry: the jitter is from 0 to 1": func(w *machine) {
 			w.Register("a", goes("end"), workflow.WithRetry(1, workflow.Backoff{Jitter: math.NaN()}))
+		},
+		"its text has 256 bytes, at most 255 are allowed": func(w *machine) { w.Exit(state(strings.Repeat("é", 128))) },
+		"state fan: a split of 5001 branches: at most 5000": func(w *machine) {
+			w.RegisterSplit("fan", slices.Repeat(ok[:1], 5001), all)
 		},
 		`state "": its text is empty`:         func(w *machine) { w.Register("", goes("end")) },
 		`state "\xff": its text is not UTF-8`: func(w *machine) { w.Exit("\xff") },
@@ -159,6 +175,132 @@ func TestTextsOfStatesAreDistinct(t *testing.T) {
 	_, err := v.Run(j.in(t.Context()), 1)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"enter level 1", "enter level 0"}, j.path())
+}
+
+// F1, F2: what is nil or was not made is told, with a hint.
+func TestWhatIsNilIsAnErrorAndNoPanic(t *testing.T) {
+	w := workflow.New[state](nil, workflow.Version(1), nil)
+	w.Register("start", goes("end"), workflow.WithoutRetry(), nil)
+	w.RegisterSplit("fan", []workflow.Branch{sleeper(0, nil)}, workflow.All[state]("end"), nil)
+	w.Exit("end")
+	require.EqualError(t, w.Validate(), "invalid workflow: option 0 of New is nil\ninvalid workflow: option 2 of New is nil\n"+
+		"invalid workflow: state start: its option 1 is nil\ninvalid workflow: state fan: its option 0 is nil")
+
+	var none context.Context
+	const hint = "the context is nil: pass context.Background()"
+	w = of(goes("end"))
+	_, err := w.Run(none, "start")
+	require.ErrorContains(t, err, hint)
+	require.ErrorContains(t, w.Job("start").Run(none), hint)
+	require.ErrorContains(t, w.Job("start").Setup(none), hint)
+	require.ErrorContains(t, workflow.Put(none, "x", 1), "Put: "+hint)
+
+	_, err = workflow.Get[int](nil, "key")
+	require.EqualError(t, err, `no resource "key": the resources are nil`)
+}
+
+// F1, F6: zero values are of use.
+func TestZeroWorkflowAndResourcesAreEmpty(t *testing.T) {
+	var w machine
+	require.EqualError(t, w.Validate(), "invalid workflow: no state is registered\ninvalid workflow: there is no exit")
+	require.ErrorContains(t, w.Job("start").Validate(), "the initial state start is not registered")
+	_, err := w.Run(t.Context(), "start")
+	require.ErrorIs(t, err, workflow.ErrInvalid)
+	assert.Equal(t, "stateDiagram-v2\n", w.Mermaid())
+	require.NoError(t, w.Resources().CheckHealth(t.Context()))
+	require.NoError(t, w.Job("start").Teardown(t.Context()))
+
+	w.Provide("n", 7)
+	w.Register("start", func(_ context.Context, res *resources) (state, error) {
+		n, err := workflow.Get[int](res, "n")
+		assert.Equal(t, 7, n)
+		return "end", err
+	}, workflow.WithUndo(nothing))
+	w.Exit("end")
+	_, err = w.Run(t.Context(), "start")
+	require.NoError(t, err)
+	assert.Equal(t, 5*time.Minute+10*time.Second, w.Job("start").Grace())
+
+	var res resources
+	require.NoError(t, res.Provide("key", 1))
+	n, err := workflow.Get[int](&res, "key")
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+}
+
+// pair is a state of two, which may be anything.
+type pair struct {
+	Name string
+	V    any
+}
+
+// named is a pointer that says what its text is.
+type named struct{ p *int }
+
+func (n named) String() string { return "named" }
+
+// blunt panics.
+type blunt struct{}
+
+func (blunt) MarshalText() ([]byte, error) { panic("no text") }
+
+// F2, F7: what the next process would not find, or this one not compare, is refused.
+func TestStatesThatCannotBeReadBackAreRefused(t *testing.T) {
+	const address, uncomparable, unequal = "it holds an address", "it holds what cannot be compared", "not equal to itself"
+	n := 1
+	for _, c := range []struct {
+		state any
+		want  string
+	}{
+		{&n, address}, {make(chan int), address}, {pair{"a", &n}, address}, {[2]any{1, &n}, address},
+		{pair{"a", &pair{}}, address},
+		{[]int{1}, uncomparable}, {func() {}, uncomparable}, {map[string]int{}, uncomparable}, {pair{"a", []int{1}}, uncomparable},
+		{math.NaN(), unequal}, {pair{"a", math.NaN()}, unequal},
+		{blunt{}, "its text: panic: no text"},
+		{"0x12", ""}, {0x12, ""}, {uintptr(0x12), ""}, {pair{"0x12", "0xc000"}, ""}, {[2]byte{1}, ""}, {1.5, ""}, {true, ""}, {named{&n}, ""},
+	} {
+		w := workflow.New[any]()
+		w.Register(c.state, func(context.Context, *resources) (any, error) { return "end", nil })
+		w.Exit("end")
+		w.Initial(c.state)
+		_ = w.Mermaid()
+		if c.want == "" {
+			require.NoError(t, w.Validate(), "%#v", c.state)
+			continue
+		}
+		require.ErrorIs(t, w.Validate(), workflow.ErrInvalid, "%#v", c.state)
+		require.ErrorContains(t, w.Validate(), c.want, "%#v", c.state)
+		_, err := w.Run(t.Context(), c.state)
+		require.ErrorContains(t, err, c.want)
+	}
+}
+
+// F2: nor does a path lead there.
+func TestPathToWhatIsNoStateIsAnError(t *testing.T) {
+	w := workflow.New[any]()
+	w.Register("start", func(context.Context, *resources) (any, error) { return "end", nil }, workflow.To[any]([]int{1}, math.NaN(), "end"))
+	w.RegisterSplit("fan", []workflow.Branch{sleeper(0, nil)}, workflow.All[any]([]int{2}))
+	w.Exit("end")
+	_ = w.Mermaid()
+	for _, text := range []string{"[1]", "NaN", "[2]"} {
+		require.ErrorContains(t, w.Validate(), "it leads to "+text+", which is neither registered nor an exit")
+	}
+	require.ErrorContains(t, w.Job(func() {}).Validate(), "is not registered")
+}
+
+// F2, F11: a task that returns such a value fails its state, and what was done is undone.
+func TestTaskThatReturnsWhatIsNoStateIsUndone(t *testing.T) {
+	for _, next := range []any{[]int{1}, math.NaN(), pair{"a", []int{1}}} {
+		undos := 0
+		w := workflow.New[any]()
+		w.Register("start", func(context.Context, *resources) (any, error) { return "more", nil },
+			workflow.WithUndo(func(context.Context, *resources, int) error { undos++; return nil }))
+		w.Register("more", func(context.Context, *resources) (any, error) { return next, nil })
+		w.Exit("end")
+		_, err := w.Run(newJournal().in(t.Context()), "start")
+		require.ErrorContains(t, err, "state more: its task returned the state "+fmt.Sprint(next))
+		assert.Equal(t, 1, undos)
+	}
 }
 
 // F1: what a scheduler looks for.

@@ -12,18 +12,29 @@ import (
 // bear that. The context ends when the run is cancelled or a timeout passes; a task that
 // does not look at its context is waited for.
 //
+// An error with a method Skipped() bool that returns true, as that of pawl.Skipped, says
+// that there is nothing to do. It ends the run at once, which returns it as it is. That is
+// no failure: there are no further attempts and no undos, what earlier states did stays as
+// at an exit. A task that wants it undone returns another error. In a branch of a split it
+// is a failure of the branch, without further attempts; an undo that returns it is done.
+//
 // A value with a Run method of this shape is passed as v.Run.
 type Task[S comparable] func(ctx context.Context, res *Resources) (S, error)
 
-// A Workflow is a finite state machine: states, a task for each, and exits. Make one
+// A Workflow is a finite state machine: states, a task for each, and exits. States are
+// strings, numbers, booleans, arrays and structs of such, or types with a method
+// MarshalText, String or Error that gives each its own text: by that a journal knows them, so
+// it has to be the same in the next process, UTF-8, and at most [MaxState] bytes. Make one
 // with [New], register everything, then have it run as a [Job] or with [Workflow.Run],
 // any number of times, also at once. Registering is not safe while it is in use.
+//
+// The zero value is a workflow without states and with the defaults of all options.
 //
 // What is wrong with a registration is collected, and told by [Workflow.Validate],
 // Run, and the start of the scheduler.
 type Workflow[S comparable] struct {
 	settings
-	res     *Resources
+	res     Resources
 	nodes   map[S]*node[S]
 	order   []*node[S] // as they were registered
 	initial *S
@@ -48,8 +59,12 @@ type node[S comparable] struct {
 
 // New returns a workflow without states.
 func New[S comparable](opts ...Option) *Workflow[S] {
-	w := &Workflow[S]{res: NewResources(), nodes: make(map[S]*node[S]), settings: defaultSettings()}
-	for _, o := range opts {
+	w := &Workflow[S]{}
+	for i, o := range opts {
+		if o == nil {
+			w.errs = append(w.errs, fmt.Errorf("option %d of New is nil", i))
+			continue
+		}
 		o(&w.settings)
 	}
 	w.errs = append(w.errs, w.settings.errs...)
@@ -63,7 +78,7 @@ func (w *Workflow[S]) Register(state S, task Task[S], opts ...StateOption) {
 	n.task = task
 	o := w.apply(n, opts)
 	if task == nil {
-		w.fault(n, errors.New("its task is nil"))
+		w.fault(n, errors.New("its task is nil, as what Steps, Timer and Poll make of a nil function, or Poll of impossible waits"))
 	}
 	if o.bulkhead != 0 || o.joinTimeout != 0 {
 		w.fault(n, errors.New("WithBulkhead and WithJoinTimeout are for a split"))
@@ -111,7 +126,7 @@ func (w *Workflow[S]) Provide(key string, resource any) {
 }
 
 // Resources are those of the workflow.
-func (w *Workflow[S]) Resources() *Resources { return w.res }
+func (w *Workflow[S]) Resources() *Resources { return &w.res }
 
 func (w *Workflow[S]) add(state S, exit bool) *node[S] {
 	w.checked = false
@@ -121,9 +136,19 @@ func (w *Workflow[S]) add(state S, exit bool) *node[S] {
 	if err != nil {
 		w.fault(n, err)
 	}
+	if err := sound(state); err != nil {
+		w.fault(n, err)
+		return n
+	}
+	if err := lasting(state); err != nil {
+		w.fault(n, err)
+	}
 	if w.nodes[state] != nil {
 		w.fault(n, errors.New("it is registered twice"))
 		return n
+	}
+	if w.nodes == nil {
+		w.nodes = make(map[S]*node[S])
 	}
 	w.nodes[state] = n
 	w.order = append(w.order, n)
@@ -132,7 +157,11 @@ func (w *Workflow[S]) add(state S, exit bool) *node[S] {
 
 func (w *Workflow[S]) apply(n *node[S], opts []StateOption) stateOptions {
 	o := defaultStateOptions()
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			w.fault(n, fmt.Errorf("its option %d is nil", i))
+			continue
+		}
 		opt(&o)
 	}
 	text := n.text

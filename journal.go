@@ -3,6 +3,7 @@ package pawl
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -90,18 +91,33 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 		}
 	}
 	steps, last := make([]engine.Checkpoint, len(cs)), j.last
+	var work any
 	for i, c := range cs {
+		if c.Work != nil {
+			work = c.Work
+		}
 		if !c.Replaces || i == 0 && j.interrupted {
 			last++
 		}
 		steps[i] = engine.Checkpoint{Seq: last, State: c.State, Kind: c.Kind, Payload: engine.JSON(c.Payload)}
 	}
-	if err := engine.Record(ctx, steps, nil); err != nil {
+	if err := engine.Record(ctx, steps, work); err != nil {
 		j.read = false // it may be committed all the same
-		return fmt.Errorf("checkpoint: %w", err)
+		return fmt.Errorf("checkpoint: %w", refusal(err))
 	}
 	j.last, j.interrupted = last, false
 	return nil
+}
+
+// refusal says in the words of the workflow why a checkpoint is not kept.
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, engine.ErrTooLarge):
+		return fmt.Errorf("%w: %w", workflow.ErrTooLarge, err)
+	case errors.As(err, new(*engine.JoinFailed)):
+		return fmt.Errorf("%w: %w", workflow.ErrWork, err)
+	}
+	return err
 }
 
 // Attempt is that of the run: what was undone begins anew with the next one.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/store"
+	"github.com/pawl-go/pawl/workflow"
 )
 
 // A TriggerOption changes what Trigger asks for.
@@ -206,13 +207,21 @@ func Skipped(reason string) error { return engine.Skipped(reason) }
 // store. An error or a panic in it makes the run fail, and leaves nothing behind. tx
 // is for its own tables; Commit, Rollback, changes of Pawl's tables and the like are
 // refused. Calling the Runner with the function's context is [ErrInCommit].
+//
+// In a state of a workflow it joins the checkpoint that leaves the state, or that of the
+// step: exactly once for each, whatever becomes of the run. An error in it is a failure
+// of the state. It is not for the branches of a split, nor for undos.
 func Committing(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
 	if do == nil {
 		return errors.New("Committing(nil)")
 	}
-	return engine.Join(ctx, store.Work(func(ctx context.Context, tx *sql.Tx) error {
+	work := store.Work(func(ctx context.Context, tx *sql.Tx) error {
 		return do(context.WithValue(ctx, committingKey{}, true), tx)
-	}))
+	})
+	if ok, err := workflow.Attach(ctx, work); ok {
+		return err
+	}
+	return engine.Join(ctx, work)
 }
 
 type committingKey struct{}

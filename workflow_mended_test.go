@@ -2,9 +2,14 @@ package pawl_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -12,6 +17,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/pawltest"
 	"github.com/pawl-go/pawl/workflow"
 )
 
@@ -261,4 +267,104 @@ func TestOutputOfAStateThatWasLeftIsKept(t *testing.T) {
 		assert.Equal(t, engine.JSON(`"done"`), runOf(t, p.Runner, "order", 1).Output)
 		stop(t, p.Runner, db)
 	})
+}
+
+// What a state commits itself is committed with its end: once, though the process dies
+// before and after each commit, and not at all if it fails. X4, F7.
+func TestCommittingJoinsTheEndOfItsState(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app.db")
+	appFile(t, file)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	insert := func(ctx context.Context, what string, then error) error {
+		run, _ := pawl.RunFrom(ctx)
+		return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO effects (flow, run, attempt, input) VALUES ('order', ?, 1, ?)", run.Number, what)
+			return errors.Join(err, then)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		setup := func(database string) *pawl.Scheduler {
+			if _, err := os.Stat(database); err != nil {
+				require.NoError(t, os.WriteFile(database, text, 0o600))
+			}
+			w := workflow.New[string]()
+			w.Register("paid", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+				return "steps", insert(ctx, "paid", nil)
+			})
+			w.Register("steps", workflow.Steps("flaky", func(ctx context.Context, _ *workflow.Resources, n int) (int, bool, error) {
+				return n + 1, n == 2, insert(ctx, fmt.Sprint("step ", n), nil)
+			}))
+			tries := 0
+			w.Register("flaky", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+				if tries++; tries == 1 {
+					return "", errors.Join(insert(ctx, "of an attempt that failed", nil), errors.New("no luck"))
+				}
+				return "bad", nil
+			})
+			w.Register("bad", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+				return "end", insert(ctx, "refused", errors.New("no such item"))
+			})
+			w.Exit("end")
+			s := quiet(database, pawl.WithSharedFile())
+			require.NoError(t, s.Manual("order", w.Job("paid")))
+			return s
+		}
+		drive := func(ctx context.Context, r *pawl.Runner) error {
+			run, err := r.Trigger(ctx, "order", pawl.WithKey("one"))
+			if err == nil {
+				_, err = r.WaitRun(ctx, "order", run)
+			}
+			return err
+		}
+		checks := 0
+		pawltest.CrashEverywhere(t, setup, drive, func(t testing.TB, database string) {
+			checks++
+			db, err := sql.Open("sqlite", database)
+			require.NoError(t, err)
+			defer db.Close()
+			var effects, status, failed string
+			require.NoError(t, db.QueryRow("SELECT group_concat(input, ', ' ORDER BY rowid) FROM effects").Scan(&effects))
+			assert.Equal(t, "paid, step 0, step 1, step 2", effects)
+			require.NoError(t, db.QueryRow("SELECT status, error FROM pawl_runs").Scan(&status, &failed))
+			assert.Equal(t, "failed", status)
+			assert.Contains(t, failed, "no such item")
+		})
+		assert.Greater(t, checks, 20)
+	})
+}
+
+// A branch and an undo have no commit of their own to join.
+func TestCommittingIsForTasksAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var errs []error
+		commit := func(ctx context.Context) {
+			errs = append(errs, pawl.Committing(ctx, func(context.Context, *sql.Tx) error { return nil }))
+		}
+		w := workflow.New[string]()
+		w.RegisterSplit("split", []workflow.Branch{func(ctx context.Context, _ *workflow.Resources) error { commit(ctx); return nil }}, workflow.All("fails"),
+			workflow.WithUndo(func(ctx context.Context, _ *workflow.Resources, _ any) error { commit(ctx); return nil }))
+		w.Register("fails", func(context.Context, *workflow.Resources) (string, error) {
+			return "", workflow.Permanent(errors.New("no luck"))
+		})
+		w.Exit("end")
+		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("order", w.Job("split"))) }))
+		_, err := r.Trigger(t.Context(), "order")
+		require.NoError(t, err)
+		_, err = r.WaitRun(t.Context(), "order", 1)
+		require.NoError(t, err)
+		require.Len(t, errs, 2)
+		for _, err := range errs {
+			assert.ErrorContains(t, err, "not for a branch or an undo")
+		}
+		stop(t, r, db)
+	})
+}
+
+// The limits of a workflow are within those of the engine. F7.
+func TestLimitsOfWorkflowsAreThoseOfTheEngine(t *testing.T) {
+	assert.LessOrEqual(t, workflow.MaxPayload, engine.MaxPayload)
+	most := engine.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("x", workflow.MaxState), Payload: engine.JSON(make([]byte, workflow.MaxPayload))}
+	require.NoError(t, most.Validate())
+	assert.Equal(t, workflow.KindTimer, engine.KindTimer)
 }

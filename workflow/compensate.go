@@ -97,7 +97,7 @@ func (r *run[S]) startUndo(v visit[S]) *undoing {
 	policy.breaker = nil // to refuse an undo helps nobody
 	return &undoing{
 		line: line{
-			scope:   scope{Context: ctx, role: roleUndo, data: r.main.data},
+			scope:   scope{Context: ctx, role: roleUndo, data: r.main.data, kept: r.main.kept},
 			policy:  &policy,
 			journey: &r.journey,
 			branch:  -1,

@@ -88,6 +88,28 @@ func SetUndo(ctx context.Context, v any) error {
 	return nil
 }
 
+// Attach has the journal do work in the transaction of the next checkpoint, that which
+// leaves this state or records this step, so that both are there or neither is. The
+// journal knows the work's type; of several calls in an attempt the last counts, and an
+// attempt that fails leaves none. False: ctx is not that of a task, or the run has no
+// journal. An error is for a branch of a split and for an undo, which have no checkpoint
+// of their own. This is for schedulers: pawl.Committing calls it.
+func Attach(ctx context.Context, work any) (ok bool, err error) {
+	s, err := scopeOf(ctx, "Attach")
+	switch {
+	case err != nil:
+		return false, nil
+	case !s.kept: // it may run within the task of another
+		return Attach(s.Context, work)
+	case s.role != roleTask:
+		return true, errors.New("work is for the task of a state, not for a branch or an undo")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.work = work
+	return true, nil
+}
+
 // role is what a scope is for.
 type role int
 
@@ -107,6 +129,8 @@ type scope struct {
 	puts map[string]json.RawMessage // of this attempt
 	undo json.RawMessage            // of this attempt; nil: none was set
 	used int                        // bytes of JSON that puts and undo take
+	work any                        // of this attempt, for the journal; nil: there is none
+	kept bool                       // the run has a journal
 
 	came     []Outcome       // of the split that led to this state
 	outcomes []Outcome       // of the split that this state is
@@ -163,7 +187,7 @@ func (s *scope) take(bytes int) error {
 func (s *scope) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo, s.used, s.requests = nil, s.handed, len(s.handed), pause{}
+	s.puts, s.undo, s.used, s.requests, s.work = nil, s.handed, len(s.handed), pause{}, nil
 }
 
 // left is what the attempt leaves for the next checkpoint.

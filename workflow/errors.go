@@ -13,6 +13,9 @@ var (
 	// ErrVersion: the run was recorded under another version of the workflow, or in a
 	// state that it no longer has.
 	ErrVersion = errors.New("another version of the workflow")
+	// ErrWork: work that was to join a checkpoint failed, and neither is there. The state
+	// has failed. Journals return it.
+	ErrWork = errors.New("the work of a checkpoint failed")
 	// ErrBreakerOpen: a circuit breaker refused the call.
 	ErrBreakerOpen = errors.New("the circuit breaker is open")
 	// ErrTooLarge: values do not fit into a checkpoint, or checkpoints into the journal;

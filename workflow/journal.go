@@ -51,6 +51,10 @@ type Checkpoint struct {
 	Payload json.RawMessage // nil: none
 	At      time.Time
 
+	// Work is what the journal does in the same transaction, see [Attach]; nil: nothing. An
+	// error of it leaves nothing behind, and is an [ErrWork].
+	Work any
+
 	// Replaces says that it may take the place of the one before it, which is of no use
 	// any more: the cursor of a step, above all.
 	Replaces bool

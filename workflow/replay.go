@@ -19,6 +19,8 @@ type payload struct {
 	Error     string                     `json:"error,omitempty"`     // failed; undo: it failed for good
 	Attempts  int                        `json:"attempts,omitempty"`  // failed, undo
 	Permanent bool                       `json:"permanent,omitempty"` // failed
+
+	work any // that joins it
 }
 
 // begin is what is known of a run from its beginning.

@@ -75,7 +75,7 @@ func (w *Workflow[S]) newRun(ctx context.Context) *run[S] {
 	}
 	if r.journal != nil {
 		r.durable = context.WithoutCancel(ctx)
-		r.suspending = r.journal.Suspending()
+		r.suspending, r.main.kept = r.journal.Suspending(), true
 	}
 	r.main.Context, r.main.journey, r.main.call, r.main.branch = ctx, &r.journey, r.task, -1
 	return r
@@ -154,14 +154,14 @@ func (r *run[S]) pause(p pause) error {
 	puts, undo := l.left()
 	switch p.kind {
 	case afterStep:
-		if err := r.record(KindStep, r.at, payload{Cursor: p.cursor, Data: puts}); err != nil {
+		if err := r.record(KindStep, r.at, payload{Cursor: p.cursor, Data: puts, work: l.work}); err != nil {
 			return err
 		}
 		l.keep(puts)
 		l.cursor = p.cursor
 	case untilInstant:
 		if l.until == nil {
-			if err := r.record(KindTimer, r.at, payload{Until: &p.until, Data: puts, Undo: undo}); err != nil {
+			if err := r.record(KindTimer, r.at, payload{Until: &p.until, Data: puts, Undo: undo, work: l.work}); err != nil {
 				return err
 			}
 			l.keep(puts)
@@ -187,7 +187,7 @@ func (r *run[S]) leave() error {
 	}
 	puts, output := r.main.left()
 	came := r.main.outcomes
-	if err := r.record(KindEnter, next, payload{Data: puts, Undo: output, Branches: came}); err != nil {
+	if err := r.record(KindEnter, next, payload{Data: puts, Undo: output, Branches: came, work: r.main.work}); err != nil {
 		return err
 	}
 	if r.at.undo != nil {
@@ -230,7 +230,7 @@ func (r *run[S]) record(kind string, n *node[S], p payload) error {
 	}
 	if err := r.journal.Record(r.durable, c); err != nil {
 		err = fmt.Errorf("record %s of state %s: %w", kind, n.text, err)
-		if errors.Is(err, ErrTooLarge) {
+		if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrWork) {
 			return err
 		}
 		return stop{err}
@@ -249,7 +249,7 @@ func (r *run[S]) record(kind string, n *node[S], p payload) error {
 
 // checkpoint is what is to be recorded, if that leaves room for what has to follow.
 func (r *run[S]) checkpoint(kind string, n *node[S], p payload) (c Checkpoint, err error) {
-	c = Checkpoint{State: n.text, Kind: kind, Replaces: kind == KindStep && r.stale}
+	c = Checkpoint{State: n.text, Kind: kind, Work: p.work, Replaces: kind == KindStep && r.stale}
 	if kind != KindFailed && kind != KindUndo && !c.Replaces {
 		if err := r.room(n); err != nil {
 			return c, err

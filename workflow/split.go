@@ -102,7 +102,7 @@ var (
 )
 
 func (l *line) init(ctx context.Context, main *line, i int, b Branch) {
-	l.Context, l.role, l.data, l.came = ctx, roleBranch, main.data, main.came
+	l.Context, l.role, l.data, l.came, l.kept = ctx, roleBranch, main.data, main.came, main.kept
 	l.policy, l.journey, l.branch = main.policy, main.journey, i
 	l.call = func(ctx context.Context) error { return b(ctx, l.res) }
 }

@@ -71,7 +71,6 @@ func jitter(began time.Time, text string, branch, n int) float64 {
 			v >>= 8
 		}
 	}
-	h ^= h >> 32 // the high bits, too, are to depend on the last bytes
 	h *= 0x9e3779b97f4a7c15
 	return float64(h>>11)/(1<<52) - 1
 }

@@ -84,7 +84,8 @@ func run(t *testing.T, w *machine) (state, error) {
 	return w.Run(t.Context(), "start")
 }
 
-// journal is one in memory that can be cut at any Record. It refuses what the engine does.
+// journal is one in memory that can be cut at any Record. It refuses what the engine does,
+// and replaces what may be replaced.
 type journal struct {
 	mu         sync.Mutex
 	cs         []workflow.Checkpoint
@@ -124,6 +125,9 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 		return errCrash
 	}
 	for _, c := range cs {
+		if c.Replaces {
+			j.cs = j.cs[:len(j.cs)-1]
+		}
 		c.Seq, c.At = int64(len(j.cs)+1), time.Now()
 		if err := (engine.Checkpoint{Seq: c.Seq, State: c.State, Kind: c.Kind, Payload: engine.JSON(c.Payload)}).Validate(); err != nil {
 			return err

@@ -185,6 +185,27 @@ func TestRunThatIsTooLongIsUndone(t *testing.T) {
 	}
 }
 
+// F10, F11: steps that put nothing replace one another, so there may be any number of
+// them; of those that put something only so many fit, and the rest is a failure.
+func TestStepsThatPutNothingHaveNoLimit(t *testing.T) {
+	for _, puts := range []bool{false, true} {
+		j := newJournal()
+		undos, err := undone(t, j, workflow.Steps[state]("end", func(ctx context.Context, _ *resources, n int) (int, bool, error) {
+			if puts {
+				return n + 1, n == workflow.MaxCheckpoints, workflow.Put(ctx, "n", n)
+			}
+			return n + 1, n == workflow.MaxCheckpoints, nil
+		}))
+		if puts {
+			require.ErrorIs(t, err, workflow.ErrTooLarge)
+			assert.Equal(t, 1, undos)
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, []string{"enter start", "enter more", "step more", "enter end"}, j.path())
+	}
+}
+
 func nothing(context.Context, *resources, int) error { return nil }
 
 // small is a journal that takes less than it should: nothing of one kind.

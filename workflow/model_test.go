@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,6 +27,7 @@ type plan struct {
 type planned struct {
 	Kind  string // plain, steps, timer, poll, split
 	N     int    // steps, seconds, questions, or branches
+	Puts  []bool // which of three steps put a value
 	Leads []int  // where its first visits lead; later ones to the next state
 	Fails int    // so often it fails before it succeeds
 	Undo  bool
@@ -39,6 +41,7 @@ func drawPlan(t *rapid.T) plan {
 		p.States = append(p.States, planned{
 			Kind:  rapid.SampledFrom([]string{"plain", "steps", "timer", "poll", "split"}).Draw(t, "kind"),
 			N:     rapid.IntRange(1, 3).Draw(t, "n"),
+			Puts:  rapid.SliceOfN(rapid.Bool(), 3, 3).Draw(t, "puts"),
 			Leads: rapid.SliceOfN(rapid.IntRange(0, n), 0, 2).Draw(t, "leads"),
 			Fails: rapid.IntRange(0, 2).Draw(t, "fails"),
 			Undo:  rapid.Bool().Draw(t, "undo"),
@@ -73,8 +76,10 @@ func (p plan) model() (path, undone []string, ok bool) {
 		s := p.States[i]
 		switch s.Kind {
 		case "steps":
-			for range s.N {
-				add("step", i)
+			for n := range s.N {
+				if n == 0 || s.Puts[n-1] { // else it takes the place of the one before
+					add("step", i)
+				}
 			}
 		case "timer":
 			add("timer", i)
@@ -152,10 +157,11 @@ func (w *world) task(i int, s planned) workflow.Task[int] {
 				if want := w.steps(); n != want {
 					w.faults.add("state %d: step %d in place of %d", i, n, want)
 				}
+				err := w.put(ctx, fmt.Sprintf("steps of visit %d of %d", visit, i), s.Puts, n)
 				if n == s.N {
-					return 0, true, w.finish(ctx, i)
+					return 0, true, errors.Join(err, w.finish(ctx, i))
 				}
-				return n + 1, false, works(ctx, time.Second)
+				return n + 1, false, errors.Join(err, works(ctx, time.Second))
 			})(ctx, res)
 		case "timer":
 			next, err := workflow.After(next, time.Duration(s.N)*time.Second)(ctx, res)
@@ -206,15 +212,33 @@ func (w *world) claim(i int) {
 	}
 }
 
-// steps is how many steps of the current visit are recorded.
-func (w *world) steps() (n int) {
-	for _, line := range slices.Backward(w.j.path()) {
-		if line[:5] == "enter" {
-			break
+// put is what a step puts, who finds what those before it put.
+func (w *world) put(ctx context.Context, key string, puts []bool, n int) error {
+	var want []int
+	for before := range n {
+		if puts[before] {
+			want = append(want, before)
 		}
-		n++
 	}
-	return n
+	got, _, err := workflow.Value[[]int](ctx, key)
+	if !slices.Equal(want, got) {
+		w.faults.add("%s: step %d finds %v in place of %v", key, n, got, want)
+	}
+	if n < len(puts) && puts[n] {
+		err = errors.Join(err, workflow.Put(ctx, key, append(got, n)))
+	}
+	return err
+}
+
+// steps is how many steps of the current visit are recorded.
+func (w *world) steps() int {
+	var p struct{ Cursor int }
+	w.j.mu.Lock()
+	defer w.j.mu.Unlock()
+	if c := w.j.cs[len(w.j.cs)-1]; c.Kind == workflow.KindStep {
+		_ = json.Unmarshal(c.Payload, &p)
+	}
+	return p.Cursor
 }
 
 // undo notes what is undone, once for each time that it is recorded.

@@ -70,7 +70,6 @@ func (s *split[S]) run(main *line) error {
 	if err := main.stopped(); err != nil {
 		return err
 	}
-	main.reset()
 	ctx, cancel := s.context(main)
 	f := &fork{main: main, cancel: cancel, lines: make([]line, len(s.branches)), errs: make([]error, len(s.branches)),
 		done: make(chan int, len(s.branches))}

@@ -371,8 +371,14 @@ func TestCheckpointsGoWithTheirRuns(t *testing.T) {
 		found, err := reader.Verify(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, []string{"1 checkpoints are of a run that is not there (key 4711)"}, found)
+		execSQL(t, db, `DELETE FROM pawl_checkpoint_log WHERE run = 4711 OR run = 200 AND seq = 1`)
+		execSQL(t, db, `UPDATE pawl_checkpoint_log SET payload = '{' WHERE run = 199`)
+		found, err = reader.Verify(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, []string{
+			`flow "order": 2 checkpoints of run 199 have a payload that is no JSON`, `flow "order": run 200 has 1 checkpoints, the last is 2`,
+		}, found)
 		require.NoError(t, reader.Close())
-		execSQL(t, db, `DELETE FROM pawl_checkpoint_log WHERE run = 4711`)
 
 		r = start(t, schedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("other", job(ok))) }))
 		require.NoError(t, r.Forget(t.Context(), "order"))

@@ -66,6 +66,7 @@ type books struct {
 	posted    int64 // commands
 	answered  int64
 	unwritten engine.Batch
+	reached   map[int64]int64 // the last checkpoint of each run of the flow that has them
 }
 
 func newBooks(chance *rand.Rand) (*books, error) {
@@ -78,7 +79,7 @@ func newBooks(chance *rand.Rand) (*books, error) {
 		return nil, err
 	}
 	policy := &engine.BackoffPolicy{Initial: time.Second, Jitter: 0.5, StreakLimit: 3}
-	b := &books{chance: chance, states: map[string]engine.State{}, now: epoch, plans: map[string]engine.Plan{
+	b := &books{chance: chance, reached: map[int64]int64{}, states: map[string]engine.State{}, now: epoch, plans: map[string]engine.Plan{
 		"every": {Schedule: every, Backoff: policy}, "cron": {Schedule: cron},
 		"manual": {Schedule: engine.Manual()}, "trips": {Schedule: engine.Manual(), Backoff: policy},
 		"order": {Schedule: engine.Manual(), Resumes: true},
@@ -123,8 +124,8 @@ func (b *books) event(s engine.State) engine.Event {
 	long := strings.Repeat("it broke, and here is why. ", 1+b.chance.IntN(250)) // up to two pages
 	if s.ID == "order" && b.chance.IntN(3) > 0 {
 		return engine.Progress{Run: n, Steps: []engine.Checkpoint{
-			{Seq: s.Version, State: "paid", Kind: "enter", Payload: engine.JSON(strconv.Quote(long))},
-			{Seq: s.Version - int64(b.chance.IntN(2)), State: "paid", Kind: "step"}, // which may take the place of that
+			{Seq: b.reached[n] + 1, State: "paid", Kind: "enter", Payload: engine.JSON(strconv.Quote(long))},
+			{Seq: b.reached[n] + 1 + int64(b.chance.IntN(2)), State: "paid", Kind: "step"}, // which may take the place of that
 		}}
 	}
 	return []engine.Event{
@@ -147,6 +148,9 @@ func (b *books) apply(id string, e engine.Event) {
 	c, err := engine.Apply(b.states[id], e, b.now, b.plans[id])
 	if err != nil {
 		return
+	}
+	if c.Checkpoints != nil {
+		b.reached[c.RunNumber] = max(b.reached[c.RunNumber], c.Checkpoints.Steps[len(c.Checkpoints.Steps)-1].Seq)
 	}
 	b.counters.Seq++
 	b.counters.Run = max(b.counters.Run, c.LastKey)

@@ -52,7 +52,9 @@ func (w *Workflow[S]) validated(ctx context.Context, initial S) error {
 }
 
 // A Job is a workflow from an initial state, for a scheduler: it has the methods of a
-// pawl.Job, a pawl.Resource and a pawl.Validator. Several jobs may share a workflow, and
+// pawl.Job, a pawl.Resource and a pawl.Validator. It is to be registered as it is: within
+// a function of one's own the scheduler sees a plain job, whose runs do not go on after a
+// crash, and whose resources nobody sets up. Several jobs may share a workflow, and
 // its resources.
 type Job[S comparable] struct {
 	w       *Workflow[S]

@@ -1,8 +1,9 @@
 package web
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // clock is when a page is made, and the zone of its times.
@@ -40,9 +41,9 @@ func (c clock) Stamp() moment { return c.At(c.Now) }
 func (c clock) relative(t time.Time) string {
 	switch d := t.Sub(c.Now).Round(time.Second); {
 	case d > 0:
-		return "in " + coarse(d)
+		return "in " + lengths.Coarse(d)
 	case d < 0:
-		return coarse(-d) + " ago"
+		return lengths.Coarse(-d) + " ago"
 	}
 	return "now"
 }
@@ -53,35 +54,4 @@ func (c clock) near(t time.Time) string {
 		return t.Format("15:04:05")
 	}
 	return t.Format("2 Jan 15:04:05")
-}
-
-var units = []struct {
-	length time.Duration
-	name   string
-}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}}
-
-// coarse is a length of time in its largest unit and the one below: 3m 40s.
-func coarse(d time.Duration) string {
-	i := 0
-	for i < len(units)-1 && d < units[i].length {
-		i++
-	}
-	text := fmt.Sprintf("%d%s", d/units[i].length, units[i].name)
-	if i+1 < len(units) {
-		if n := d % units[i].length / units[i+1].length; n > 0 {
-			text += fmt.Sprintf(" %d%s", n, units[i+1].name)
-		}
-	}
-	return text
-}
-
-// span is a length of time for people: 12ms, 4.2s, 3m 40s.
-func span(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%dms", max(d, 0).Milliseconds())
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return coarse(d)
 }

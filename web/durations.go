@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // durations is how long the newest runs of a flow took, the oldest first.
@@ -41,17 +42,17 @@ const (
 func (c clock) durationsOf(runs []pawl.RunInfo) *durations {
 	d := durations{Height: durationHeight}
 	var ended []pawl.RunInfo
-	var lengths []time.Duration
+	var all []time.Duration
 	for _, r := range runs {
 		if took, ok := length(r, c.Now); ok && r.Status.Over() && len(ended) < durationRuns {
-			ended, lengths = append(ended, r), append(lengths, took)
+			ended, all = append(ended, r), append(all, took)
 		}
 	}
 	if len(ended) == 0 {
 		return nil
 	}
 	slices.Reverse(ended)
-	sorted := slices.Sorted(slices.Values(lengths))
+	sorted := slices.Sorted(slices.Values(all))
 	high := round(sorted[len(sorted)-1])
 	scale := func(t time.Duration) float64 {
 		return durationTop + (durationHeight-durationTop)*(1-float64(t)/float64(high))
@@ -65,14 +66,14 @@ func (c clock) durationsOf(runs []pawl.RunInfo) *durations {
 			Kind: string(r.Status), Text: c.runTitle(r), URL: runURL(r.FlowID, r.Number),
 		})
 	}
-	d.Count, d.Top = len(ended), span(high)
+	d.Count, d.Top = len(ended), lengths.Span(high)
 	d.P50, d.P95 = levelAt(quantile(sorted, 50), scale), levelAt(quantile(sorted, 95), scale)
 	return &d
 }
 
 func levelAt(t time.Duration, scale func(time.Duration) float64) level {
 	y := scale(t)
-	return level{Text: span(t), Y: decimal(y), Label: decimal(max(y-4, 10))}
+	return level{Text: lengths.Span(t), Y: decimal(y), Label: decimal(max(y-4, 10))}
 }
 
 // quantile is the smallest of sorted that so many percent do not exceed.

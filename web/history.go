@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // step is a transition.
@@ -67,7 +68,7 @@ func (c clock) runRow(r pawl.RunInfo) runRow {
 		Started: c.At(r.StartedAt), Error: firstLine(r.Error),
 	}
 	if d, ok := length(r, c.Now); ok {
-		row.Took = span(d)
+		row.Took = lengths.Span(d)
 	}
 	return row
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // pathRow is something that a run did: it entered a state, or did something in one.
@@ -122,13 +123,13 @@ func (c clock) stay(run pawl.RunInfo, rest []pawl.Checkpoint) string {
 	from := rest[0].At
 	for _, p := range rest[1:] {
 		if p.Kind == kindEnter || p.Kind == kindFailed {
-			return span(p.At.Sub(from))
+			return lengths.Span(p.At.Sub(from))
 		}
 	}
 	if run.Status == pawl.RunCompleted || run.FinishedAt.IsZero() {
 		return "" // an exit, or it is there still
 	}
-	return span(run.FinishedAt.Sub(from))
+	return lengths.Span(run.FinishedAt.Sub(from))
 }
 
 // endRow is the end of a run that failed and recorded nothing of that, since there was

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // runPage is everything about a run.
@@ -131,10 +132,10 @@ func (c clock) detailsOf(r pawl.RunInfo) []runDetail {
 		if r.Status == pawl.RunRunning {
 			name = "Has taken"
 		}
-		list = append(list, runDetail{Name: name, Text: span(d)})
+		list = append(list, runDetail{Name: name, Text: lengths.Span(d)})
 	}
 	if !r.StartedAt.IsZero() {
-		list = append(list, runDetail{Name: "Started late by", Text: span(r.StartedAt.Sub(r.ScheduledAt))})
+		list = append(list, runDetail{Name: "Started late by", Text: lengths.Span(r.StartedAt.Sub(r.ScheduledAt))})
 	}
 	at("Deadline", r.Deadline)
 	return list

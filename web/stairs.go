@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // stairs is how a backoff policy makes a flow wait, longer after each failure in a row,
@@ -96,7 +97,7 @@ func stairY(x, low, high float64) float64 {
 // short is a wait of a policy in few characters.
 func short(d time.Duration) string {
 	if d >= time.Second {
-		return coarse(d.Round(time.Second))
+		return lengths.Coarse(d.Round(time.Second))
 	}
-	return span(d)
+	return lengths.Span(d)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // strip is the newest runs of a flow side by side, the oldest first. Those that failed
@@ -80,7 +81,7 @@ func (c clock) runTitle(r pawl.RunInfo) string {
 		text += " " + c.near(r.StartedAt)
 	}
 	if d, ok := length(r, c.Now); ok {
-		text += ", " + span(d)
+		text += ", " + lengths.Span(d)
 	}
 	if line := firstLine(r.Error); line != "" {
 		text += ": " + line
@@ -112,24 +113,24 @@ type spark struct {
 const sparkWidth, sparkHeight = 76.0, 18.0
 
 func (c clock) sparkOf(runs []pawl.RunInfo) (s spark) {
-	var lengths []time.Duration
+	var took []time.Duration
 	for _, r := range runs[:min(len(runs), stripRuns)] {
 		if d, ok := length(r, c.Now); ok && r.Status != pawl.RunRunning {
-			lengths = append(lengths, d)
+			took = append(took, d)
 		}
 	}
-	if len(lengths) == 0 {
+	if len(took) == 0 {
 		return s
 	}
-	s.Label = span(lengths[0])
-	if len(lengths) < 2 {
+	s.Label = lengths.Span(took[0])
+	if len(took) < 2 {
 		return s
 	}
-	slices.Reverse(lengths)
-	high := max(slices.Max(lengths), time.Millisecond)
+	slices.Reverse(took)
+	high := max(slices.Max(took), time.Millisecond)
 	var points []string
-	for i, d := range lengths {
-		x := 2 + (sparkWidth-4)*float64(stripRuns-len(lengths)+i)/(stripRuns-1)
+	for i, d := range took {
+		x := 2 + (sparkWidth-4)*float64(stripRuns-len(took)+i)/(stripRuns-1)
 		y := sparkHeight - 2 - (sparkHeight-4)*float64(d)/float64(high)
 		s.EndX, s.EndY = decimal(x), decimal(y)
 		points = append(points, s.EndX+","+s.EndY)

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // badge is a state as a symbol and a word: never by its colour alone.
@@ -52,7 +53,7 @@ func schedule(f pawl.FlowInfo) string {
 		return f.Schedule
 	case "every":
 		if d, err := time.ParseDuration(first); err == nil {
-			first = exact(d)
+			first = lengths.Exact(d)
 		}
 	case "once":
 		if t, err := time.Parse(time.RFC3339, first); err == nil {
@@ -68,18 +69,6 @@ func zoneOf(f pawl.FlowInfo) string {
 		return ""
 	}
 	return f.TimeZone
-}
-
-// exact is a duration without the zeros that Go adds: 5m, not 5m0s.
-func exact(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // streak is the failures in a row, of those that trip the flow: 2/5.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 const (
@@ -62,7 +63,7 @@ func (c *command) report(run pawl.RunInfo, err error) {
 		attrs = append(attrs, "attempt", run.Attempt)
 	}
 	if wait := run.StartedAt.Sub(run.ScheduledAt); run.Trigger == "schedule" && wait >= late {
-		attrs = append(attrs, "should_have_started_before", span(wait))
+		attrs = append(attrs, "should_have_started_before", lengths.Span(wait))
 	}
 	if err != nil {
 		c.log.Warn("run failed", append(attrs, "error", firstLine(err.Error()))...)
@@ -72,7 +73,7 @@ func (c *command) report(run pawl.RunInfo, err error) {
 	if _, attended := terminal(os.Stderr); attended {
 		level = slog.LevelInfo
 	}
-	c.log.Log(context.Background(), level, "run completed", append(attrs, "took", span(time.Since(run.StartedAt)))...)
+	c.log.Log(context.Background(), level, "run completed", append(attrs, "took", lengths.Span(time.Since(run.StartedAt)))...)
 }
 
 // join executes the command as one of the crew.

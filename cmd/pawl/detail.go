@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // few is how many runs that wait are read to tell of each.
@@ -112,7 +113,7 @@ func (s statusReport) around(ctx context.Context, c *pawl.Client, f pawl.FlowInf
 	if err != nil {
 		return err
 	}
-	if text := lengths(past); text != "" {
+	if text := lasted(past); text != "" {
 		fmt.Fprintln(w, cut(fmt.Sprintf("  %-10s %s", "took", text), width))
 	}
 	coming, err := c.Next(ctx, f.ID, shownNext)
@@ -133,15 +134,15 @@ func (s statusReport) around(ctx context.Context, c *pawl.Client, f pawl.FlowInf
 	return nil
 }
 
-// lengths is how long runs took: the middle of them, and what one in twenty exceeds.
-func lengths(past []pawl.RunInfo) string {
+// lasted is how long runs took: the middle of them, and what one in twenty exceeds.
+func lasted(past []pawl.RunInfo) string {
 	took := completedIn(past)
 	if len(took) == 0 {
 		return ""
 	}
 	slices.Sort(took)
 	return fmt.Sprintf("%s, at most %s in 19 of 20 (the last %s that completed)",
-		span(took[len(took)/2]), span(took[len(took)*95/100]), runs(int64(len(took))))
+		lengths.Span(took[len(took)/2]), lengths.Span(took[len(took)*95/100]), runs(int64(len(took))))
 }
 
 // A line is one thing that is so of a flow.
@@ -206,7 +207,7 @@ func orDefault(policies string) string {
 
 // running is a run in flight.
 func (s statusReport) running(r pawl.RunInfo) string {
-	text := fmt.Sprintf("run %d, %s, for %s", r.Number, r.Trigger, span(s.now.Sub(r.StartedAt)))
+	text := fmt.Sprintf("run %d, %s, for %s", r.Number, r.Trigger, lengths.Span(s.now.Sub(r.StartedAt)))
 	if r.Attempt > 1 {
 		text += fmt.Sprintf(", try %d", r.Attempt)
 	}
@@ -223,7 +224,7 @@ func (s statusReport) when(t time.Time) string {
 	}
 	text := t.Local().Format("2006-01-02 15:04:05 MST")
 	if wait := t.Sub(s.now).Round(time.Second); wait > 0 {
-		return text + " (in " + coarse(wait) + ")"
+		return text + " (in " + lengths.Coarse(wait) + ")"
 	}
 	return text + " (" + ago(s.now.Sub(t)) + ")"
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // A done is what a verb did that is about a database, and has no list to show.
@@ -39,7 +41,7 @@ func waiting(what string) (over func()) {
 		for {
 			select {
 			case <-again.C:
-				line.tell(fmt.Sprintf("%s, %s so far", what, coarse(time.Since(begun))))
+				line.tell(fmt.Sprintf("%s, %s so far", what, lengths.Coarse(time.Since(begun))))
 			case <-stop:
 				line.done()
 				return

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 func explainVerb() *cobra.Command {
@@ -110,7 +111,7 @@ func (e explanation) table(now time.Time) table {
 	t := table{columns: []column{{title: "WHEN (" + zone + ")"}, {title: "DAY"}, {title: "IN"}}}
 	for _, at := range e.Next {
 		at = at.Local()
-		t.rows = append(t.rows, []string{at.Format("2006-01-02 15:04:05"), at.Format("Mon"), coarse(at.Sub(now).Round(time.Second))})
+		t.rows = append(t.rows, []string{at.Format("2006-01-02 15:04:05"), at.Format("Mon"), lengths.Coarse(at.Sub(now).Round(time.Second))})
 	}
 	return t
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pawl-go/pawl/internal/lengths"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -22,7 +23,7 @@ func (f *flow) facts() map[string]string {
 		"schedule": strings.TrimSpace(f.kind + " " + when),
 		"run":      work,
 		"dir":      f.dir,
-		"grace":    exact(f.grace),
+		"grace":    lengths.Exact(f.grace),
 		"orphans":  string(f.orphans),
 	}
 	for _, v := range lastOfEach(f.env) {
@@ -39,7 +40,7 @@ func (f *flow) facts() map[string]string {
 		facts["retry"] = fmt.Sprintf("%d, %s", f.retry.max, f.retry.delay)
 	}
 	if _, ok := facts["retention"]; ok {
-		facts["retention"] = fmt.Sprintf("%d runs, %s", f.retention.runs, exact(f.retention.age))
+		facts["retention"] = fmt.Sprintf("%d runs, %s", f.retention.runs, lengths.Exact(f.retention.age))
 	}
 	return facts
 }

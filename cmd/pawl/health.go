@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 const (
@@ -54,7 +55,7 @@ func (s statusReport) ails(f pawl.FlowInfo) string {
 	case f.Status == pawl.StatusRunning && !s.owned:
 		return "was running when its daemon died"
 	case late > 0:
-		return "is late by " + coarse(late)
+		return "is late by " + lengths.Coarse(late)
 	}
 	return ""
 }

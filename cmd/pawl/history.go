@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 func historyVerb(database *string) *cobra.Command {
@@ -173,9 +174,9 @@ func outcome(r pawl.RunInfo, now time.Time) string {
 func length(r pawl.RunInfo, now time.Time) string {
 	switch {
 	case r.Status == pawl.RunRunning:
-		return span(now.Sub(r.StartedAt)) + "…"
+		return lengths.Span(now.Sub(r.StartedAt)) + "…"
 	case r.FinishedAt.IsZero() || r.StartedAt.IsZero():
 		return ""
 	}
-	return span(r.FinishedAt.Sub(r.StartedAt))
+	return lengths.Span(r.FinishedAt.Sub(r.StartedAt))
 }

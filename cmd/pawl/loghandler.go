@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // newLogger writes lines for people, and JSON for machines.
@@ -68,7 +70,7 @@ func (h *lineHandler) attr(b *strings.Builder, a slog.Attr) {
 	value := a.Value.Resolve()
 	text := value.String()
 	if value.Kind() == slog.KindDuration {
-		text = span(value.Duration())
+		text = lengths.Span(value.Duration())
 	}
 	if text = printable(strings.ReplaceAll(text, "\n", " ⏎ ")); text == "" || strings.ContainsAny(text, " =\"") {
 		text = `"` + text + `"`

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 func logsVerb(database *string) *cobra.Command {
@@ -95,7 +96,7 @@ func showLog(ctx context.Context, f *follower, run pawl.RunInfo, follow bool) (e
 func ending(run pawl.RunInfo) string {
 	text := fmt.Sprintf("%s: run %d %s", run.FlowID, run.Number, run.Status)
 	if !run.FinishedAt.IsZero() && !run.StartedAt.IsZero() {
-		text += " in " + span(run.FinishedAt.Sub(run.StartedAt))
+		text += " in " + lengths.Span(run.FinishedAt.Sub(run.StartedAt))
 	}
 	if run.Error != "" {
 		text += ": " + firstLine(run.Error)

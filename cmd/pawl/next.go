@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 func nextVerb(database *string) *cobra.Command {
@@ -82,7 +83,7 @@ func agendaTable(entries []entry, now time.Time) table {
 	for _, e := range entries {
 		in := "now"
 		if wait := e.At.Sub(now).Round(time.Second); wait > 0 {
-			in = coarse(wait)
+			in = lengths.Coarse(wait)
 		} else if wait < 0 {
 			in = "due"
 		}

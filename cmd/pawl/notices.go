@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // begin takes note of the flows that fail as they are, so that their recovery is one.
@@ -93,7 +94,7 @@ func (n *notifier) lookFor(flows []pawl.FlowInfo, now time.Time) {
 		n.late[f.ID] = late > 0
 		n.mu.Unlock()
 		if late > 0 && !was && f.Registered {
-			n.add(message{Event: "late", Flow: f.ID, At: now.UTC(), Text: fmt.Sprintf("%s is late by %s: it was due at %s", f.ID, coarse(late), stampOf(now.Add(-late)))})
+			n.add(message{Event: "late", Flow: f.ID, At: now.UTC(), Text: fmt.Sprintf("%s is late by %s: it was due at %s", f.ID, lengths.Coarse(late), stampOf(now.Add(-late)))})
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 func TestOutputKeepsBeginningAndEnd(t *testing.T) {
@@ -103,13 +104,13 @@ func TestTimesAreForPeople(t *testing.T) {
 		60 * time.Second: "1m", 220 * time.Second: "3m 40s", time.Hour: "1h", time.Hour + 5*time.Second: "1h",
 		26 * time.Hour: "1d 2h", 400 * day: "400d", -time.Second: "0ms",
 	} {
-		assert.Equal(t, want, span(d), "%s", d)
+		assert.Equal(t, want, lengths.Span(d), "%s", d)
 	}
 	for d, want := range map[time.Duration]string{
 		5 * time.Minute: "5m", time.Hour: "1h", 90 * time.Minute: "1h30m", 10 * time.Second: "10s",
 		100 * time.Hour: "100h", 0: "0s", time.Hour + time.Second: "1h0m1s",
 	} {
-		assert.Equal(t, want, exact(d), "%s", d)
+		assert.Equal(t, want, lengths.Exact(d), "%s", d)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // showPath prints what a run did so far: the path of a workflow through its states, else
@@ -37,7 +38,7 @@ func pathTable(path []pawl.Checkpoint, now time.Time) table {
 	for i, p := range path {
 		after := ""
 		if i > 0 {
-			after = span(p.At.Sub(path[i-1].At))
+			after = lengths.Span(p.At.Sub(path[i-1].At))
 		}
 		t.rows = append(t.rows, []string{fmt.Sprint(p.Seq), clock(p.At, now), p.Kind, printable(p.State), after, printable(string(p.Payload))})
 	}

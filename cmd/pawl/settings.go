@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // The settings of a flow are what defaults may give to all of them.
@@ -212,7 +213,7 @@ func (d *duration) String() string {
 	if *d == 0 {
 		return ""
 	}
-	return exact(time.Duration(*d))
+	return lengths.Exact(time.Duration(*d))
 }
 
 // Type names the value in a flag's help.

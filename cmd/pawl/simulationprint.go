@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // table is a row for each flow.
@@ -19,7 +21,7 @@ func (r *simulation) table() table {
 		}
 		took, busy, late := "", "", ""
 		if f.Runs > 0 {
-			took, busy, late = span(seconds(f.Took)), fmt.Sprintf("%.1f %%", 100*f.Busy), span(seconds(f.Late))
+			took, busy, late = lengths.Span(seconds(f.Took)), fmt.Sprintf("%.1f %%", 100*f.Busy), lengths.Span(seconds(f.Late))
 		}
 		t.rows = append(t.rows, []string{printable(f.ID), fmt.Sprint(f.Runs), passed, took, busy, late, firstLine(f.Reason)})
 	}
@@ -30,7 +32,7 @@ func seconds(x float64) time.Duration { return time.Duration(x * float64(time.Se
 
 // print tells of a simulation.
 func (r *simulation) print(w io.Writer, width int) {
-	fmt.Fprintf(w, "%s, from %s: %s of %s.\n\n", coarse(r.To.Sub(r.From)), stampOf(r.From), counted(r.Runs, "run"), counted(int64(len(r.Flows)), "flow"))
+	fmt.Fprintf(w, "%s, from %s: %s of %s.\n\n", lengths.Coarse(r.To.Sub(r.From)), stampOf(r.From), counted(r.Runs, "run"), counted(int64(len(r.Flows)), "flow"))
 	r.table().print(w, width)
 	if r.Runs == 0 {
 		return

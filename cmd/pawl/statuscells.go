@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 func (s statusReport) next(f pawl.FlowInfo) string {
@@ -25,7 +26,7 @@ func (s statusReport) next(f pawl.FlowInfo) string {
 	case s.waits(f):
 		return "waits"
 	case wait > 0:
-		return "in " + coarse(wait)
+		return "in " + lengths.Coarse(wait)
 	case s.owned:
 		return "now"
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // errWaitTimeout is a wait that took longer than --timeout.
@@ -221,7 +222,7 @@ func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, timeo
 	}
 	err = context.Cause(ctx)
 	if errors.Is(err, errWaitTimeout) {
-		err = fmt.Errorf("%w after %s", err, exact(timeout))
+		err = fmt.Errorf("%w after %s", err, lengths.Exact(timeout))
 	}
 	return run, fmt.Errorf("%w: run %d of %s goes on", err, number, id)
 }
@@ -230,7 +231,7 @@ func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, timeo
 func over(run pawl.RunInfo, out format) error {
 	summary := fmt.Sprintf("%s: run %d %s", run.FlowID, run.Number, run.Status)
 	if !run.FinishedAt.IsZero() && !run.StartedAt.IsZero() {
-		summary += " in " + span(run.FinishedAt.Sub(run.StartedAt))
+		summary += " in " + lengths.Span(run.FinishedAt.Sub(run.StartedAt))
 	}
 	switch {
 	case out != "table":

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // states gives each status a symbol, so that none is told by colour or by word
@@ -74,7 +75,7 @@ func schedule(f pawl.FlowInfo) string {
 		return printable(rest)
 	case "every":
 		if d, err := time.ParseDuration(first); err == nil {
-			first = exact(d)
+			first = lengths.Exact(d)
 		}
 	case "once":
 		if t, err := time.Parse(time.RFC3339, first); err == nil {

@@ -333,6 +333,7 @@ func TestDatabaseBeforeWorkflowsCarriesOn(t *testing.T) {
 			))
 		}))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Len(t, inputs, 6, "what waited, and what was interrupted")
 		info, err := r.WaitRun(t.Context(), "hang", 1)
 		require.NoError(t, err)

@@ -105,6 +105,7 @@ func TestCancelledWorkflowUndoesWhatItDid(t *testing.T) {
 				}
 				p := next()
 				kill := func() process {
+					p.dead.Store(true)
 					close(dead) // a goroutine does not die otherwise
 					p.kill()
 					return next()

@@ -70,7 +70,7 @@ func yearFlows() []*yearFlow {
 // A year in which the process is stopped, killed and started hundreds of times, the
 // wall clock jumps, flows are reset and triggered: nothing is missed, nothing runs
 // twice. PAWL_SEED repeats it; PAWL_TORTURE=1 lives through 200 years,
-// -short through two months.
+// -short through three months.
 // Harness 5; I3, I5; L2 to L6, L8, T4 to T8, D2; S1, S4; C1, C2; O1, O3; Q1, Q4; X1; M1; matrix:
 // suspend, clock forward and back.
 func TestAYearHasNoMissAndNoExtra(t *testing.T) {
@@ -128,7 +128,7 @@ func (y *year) live() {
 	y.start()
 	months := 12
 	if testing.Short() { // with the race detector a year takes minutes
-		months = 2
+		months = 3
 	}
 	for end := time.Now().AddDate(0, months, 0); time.Now().Before(end); {
 		y.sleep(40 * time.Hour)

@@ -132,6 +132,9 @@ func exitStatus(err error) int {
 	if s, ok := errors.AsType[errSignal](err); ok {
 		return 128 + int(s.Signal)
 	}
+	if _, ok := errors.AsType[wallError](err); ok {
+		return exitUsage
+	}
 	for _, e := range exits {
 		if errors.Is(err, e.err) {
 			return e.code

@@ -114,6 +114,13 @@ func Meant(f FlowInfo, s Schedule, t time.Time) time.Time {
 	return at
 }
 
+// Floats says whether the instants of a schedule depend on when runs end, so that only
+// runs tell which there were.
+func Floats(f FlowInfo, s Schedule, t time.Time) bool {
+	c := Change{State: &State{FlowInfo: f}}
+	return c.floats(c.schedule(Plan{Schedule: s}), t)
+}
+
 // Reason is why an instant of a schedule was run, or was not.
 type Reason struct {
 	Flow    string      `json:"flow_id"`

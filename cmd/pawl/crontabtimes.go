@@ -46,7 +46,7 @@ func (c *crontab) times(e *cronEntry, next func() string) bool {
 	fields[4] = sunday(fields[4])
 	e.times = strings.Join(fields, " ")
 	if _, err := pawl.CronInstants(e.times, time.Now(), 1); err != nil {
-		c.fail(e.line, column, err.Error())
+		c.fail(e.line, column, inCronWords(e.times, err).Error())
 		return false
 	}
 	return true

@@ -28,6 +28,9 @@ type Owner struct {
 	Since   time.Time `json:"since"`
 	Version string    `json:"version,omitempty"` // of Pawl in it
 
+	// Since when it has been stopping, so that nothing new starts; zero: it is not.
+	StoppingAt time.Time `json:"stopping_at,omitzero"`
+
 	// Why the database takes no writes, so that nothing is dispatched; empty: it
 	// does. It is told in the lock file, if that can be written.
 	Degraded string `json:"degraded,omitempty"`
@@ -56,9 +59,12 @@ func (c *Client) Close() error { return c.reader.Close() }
 func (c *Client) Database() string { return c.database }
 
 // Owner tells who drives the database now. False: nobody does.
-func (c *Client) Owner(context.Context) (Owner, bool, error) {
+func (c *Client) Owner(ctx context.Context) (Owner, bool, error) {
 	o, ok, err := c.reader.Holder()
-	return Owner{PID: o.PID, Host: o.Host, Since: o.StartedAt, Version: o.Version, Degraded: o.Degraded}, ok, err
+	if err == nil && ok { // as far as the database can be read: that there is an owner is known without it
+		o.StoppingAt, _ = c.reader.Stopping(ctx, o)
+	}
+	return Owner{PID: o.PID, Host: o.Host, Since: o.StartedAt, StoppingAt: o.StoppingAt, Version: o.Version, Degraded: o.Degraded}, ok, err
 }
 
 // Status reads a flow. False: there is no such flow.

@@ -14,7 +14,7 @@ import (
 //
 //	Flow    string
 //	At      time.Time   // the instant; that asked for, if the schedule has none then
-//	Verdict VerdictKind // empty: none yet, or At is no instant
+//	Verdict VerdictKind // empty: none yet, or At is no instant; a gap is told before
 //	Run     int64       // that ran it, made up for it or was in its way; 0: none
 //	Text    string      // one sentence
 type Reason = engine.Reason

@@ -302,3 +302,24 @@ func TestWhySaysThatALimitWasReached(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// W2: a time without fractions is meant as the run within its second, where only runs
+// tell what was due.
+func TestWhyFindsTheRunWithinASecond(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Every("every", time.Hour, job(func(context.Context) error {
+			time.Sleep(263 * time.Millisecond)
+			return nil
+		})))
+		r := start(t, s)
+		time.Sleep(150 * time.Minute)
+		verdict, text := whySays(t, r, "every", "02:00:00")
+		assert.Equal(t, pawl.VerdictFired, verdict)
+		assert.Contains(t, text, "every ran for 2000-01-01 02:00:00.526 UTC: run 3, completed")
+		verdict, text = whySays(t, r, "every", "02:00:01")
+		assert.Empty(t, verdict)
+		assert.Contains(t, text, "was not due at 2000-01-01 02:00:01 UTC")
+		stop(t, r, db)
+	})
+}

@@ -114,11 +114,18 @@ func Meant(f FlowInfo, s Schedule, t time.Time) time.Time {
 	return at
 }
 
+// Floats says whether the instants of a schedule depend on when runs end, so that only
+// runs tell which there were.
+func Floats(f FlowInfo, s Schedule, t time.Time) bool {
+	c := Change{State: &State{FlowInfo: f}}
+	return c.floats(c.schedule(Plan{Schedule: s}), t)
+}
+
 // Reason is why an instant of a schedule was run, or was not.
 type Reason struct {
 	Flow    string      `json:"flow_id"`
 	At      time.Time   `json:"at"`                  // the instant; that asked for, if it is none
-	Verdict VerdictKind `json:"verdict,omitempty"`   // empty: there is none yet, or At is no instant
+	Verdict VerdictKind `json:"verdict,omitempty"`   // empty: there is none yet, or At is no instant; a gap is told before
 	Run     int64       `json:"run_number,omitzero"` // that ran it, made up for it or was in its way
 	Text    string      `json:"text"`                // one sentence
 }
@@ -150,7 +157,20 @@ func (f Facts) Explain() Reason {
 	default:
 		f.open(&r)
 	}
+	if f.At.After(f.Now) {
+		r.foretell(s)
+	}
 	return r
+}
+
+// foretell adds to what is still to come that clocks leave its local time out.
+func (r *Reason) foretell(s Schedule) {
+	for _, o := range s.Oddities(r.At, r.At.Add(time.Millisecond)) {
+		if o.Gap {
+			r.Verdict = VerdictGap
+			r.Text = strings.TrimSuffix(r.Text, ".") + "; " + o.Text + "."
+		}
+	}
 }
 
 // fired says whether a run of the schedule was for the instant.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -21,10 +22,18 @@ func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f e
 		return f, true, fmt.Errorf("the schedule of flow %q in the database: %w", flow, err)
 	}
 	f.At = engine.Meant(f.Flow, f.Schedule, f.At)
-	if f.Verdicts, err = r.verdicts(ctx, flow, f.At); err != nil {
+	within := time.Millisecond
+	if engine.Floats(f.Flow, f.Schedule, f.At) {
+		within = time.Second
+	}
+	if f.Runs, err = r.runsFor(ctx, flow, f.Flow.LastNumber, f.At, within); err != nil {
 		return f, true, err
 	}
-	if f.Runs, err = r.runsFor(ctx, flow, f.Flow.LastNumber, f.At); err != nil {
+	if len(f.Runs) > 0 {
+		f.At = f.Runs[0].ScheduledAt
+		f.Runs = slices.DeleteFunc(f.Runs, func(run engine.RunInfo) bool { return !run.ScheduledAt.Equal(f.At) })
+	}
+	if f.Verdicts, err = r.verdicts(ctx, flow, f.At); err != nil {
 		return f, true, err
 	}
 	f.Known, err = r.known(ctx, flow)
@@ -67,8 +76,9 @@ WHERE p.id = ? ORDER BY r.number LIMIT 1`
 	markBlocks = 16
 )
 
-// runsFor finds the runs whose scheduled instant is at, oldest first.
-func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.Time) (found []engine.RunInfo, err error) {
+// runsFor finds the runs whose scheduled instant is at, or less than within later,
+// oldest first.
+func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.Time, within time.Duration) (found []engine.RunInfo, err error) {
 	low, high := int64(1), last+1 // the first mark that began at or after at is in low..high
 	for low < high {
 		middle := low + (high-low)/2
@@ -90,7 +100,7 @@ func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.T
 			return nil, err
 		}
 		for i := len(runs) - 1; i >= 0; i-- {
-			if runs[i].ScheduledAt.Equal(at) && (runs[i].Trigger == engine.TriggerSchedule || runs[i].Trigger == engine.TriggerBackfill) {
+			if after := runs[i].ScheduledAt.Sub(at); after >= 0 && after < within && (runs[i].Trigger == engine.TriggerSchedule || runs[i].Trigger == engine.TriggerBackfill) {
 				found = append(found, runs[i])
 			}
 		}

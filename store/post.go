@@ -16,6 +16,15 @@ func (r *Reader) Holder() (engine.Owner, bool, error) {
 	return engine.Owner{Host: h.Host, PID: h.PID, Version: h.Version, StartedAt: h.Since, Degraded: h.Degraded}, ok, err
 }
 
+// Stopping is since when a holder is about to stop; zero: it is not.
+func (r *Reader) Stopping(ctx context.Context, holder engine.Owner) (time.Time, error) {
+	o, err := r.newestOwner(ctx)
+	if err != nil || o == nil || o.PID != holder.PID || o.Host != holder.Host || !o.StoppedAt.IsZero() {
+		return time.Time{}, err
+	}
+	return o.StoppingAt, nil
+}
+
 // Post leaves a command in the inbox and returns the id of its row. Whoever owns
 // the database carries it out; if nobody does, the next owner.
 func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int64, error) {

@@ -60,7 +60,7 @@ func parseTime(text string, zone *time.Location) (time.Time, error) {
 			return localTime(text, wall, zone)
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no time: write it as 2026-11-22T09:00:00Z, or as \"2026-11-22 09:00\" in the local zone", text)
+	return time.Time{}, fmt.Errorf("%q is no time: write it as 2026-11-22T09:00:00Z, or as \"2026-11-22 09:00\" in %s", text, zoneWords(zone))
 }
 
 // localTime is the one instant at which clocks in zone show what wall shows in UTC.
@@ -71,15 +71,34 @@ func localTime(text string, wall time.Time, zone *time.Location) (t time.Time, e
 		switch at := wall.Add(-time.Duration(east) * time.Second).In(zone); {
 		case at.Format(layout) != wall.Format(layout) || at.Equal(t):
 		case !t.IsZero():
-			return time.Time{}, fmt.Errorf("%q comes twice in the local zone: write it as %s or %s", text, t.Format(time.RFC3339), at.Format(time.RFC3339))
+			return time.Time{}, wallError{text: fmt.Sprintf("%q comes twice in %s: write it as %s or %s", text, zoneWords(zone), t.Format(time.RFC3339), at.Format(time.RFC3339))}
 		default:
 			t = at
 		}
 	}
 	if t.IsZero() {
-		return time.Time{}, fmt.Errorf("%q does not come in the local zone, where clocks are put forward over it: write it as 2026-11-22T09:00:00Z", text)
+		_, east := wall.Add(-24 * time.Hour).In(zone).Zone()
+		after, _ := wall.Add(-time.Duration(east) * time.Second).In(zone).ZoneBounds()
+		return time.Time{}, wallError{after: after,
+			text: fmt.Sprintf("%q does not come in %s, where clocks are put forward over it: write it as 2026-11-22T09:00:00Z", text, zoneWords(zone))}
 	}
 	return t, nil
+}
+
+// A wallError is a local time that clocks show twice, or not at all.
+type wallError struct {
+	text  string
+	after time.Time // when clocks are put forward over it; zero: it comes twice
+}
+
+func (e wallError) Error() string { return e.text }
+
+// zoneWords names a zone in a sentence.
+func zoneWords(zone *time.Location) string {
+	if name := zone.String(); name != "Local" {
+		return name
+	}
+	return "the local zone"
 }
 
 // An atReport is the flows as they stood at an instant.

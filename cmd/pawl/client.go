@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/pawl-go/pawl"
@@ -18,6 +19,9 @@ func withClient(cmd *cobra.Command, database string, use func(*pawl.Client) erro
 	defer stop()
 	cmd.SetContext(ctx)
 	c, err := pawl.Open(database)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: pawl run makes it, --db says where one is", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,15 @@ var (
 	weekdayNames = []string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
 )
 
+// newCronFields are the six fields, without their parts.
+func newCronFields() []cronField {
+	return []cronField{{unit: "second", max: 59}, {unit: "minute", max: 59}, {unit: "hour", max: 23},
+		{unit: "day", min: 1, max: 31}, {unit: "month", min: 1, max: 12, names: monthNames}, {unit: "day of the week", max: 6, names: weekdayNames}}
+}
+
 // cronFields takes the six fields of an expression apart.
 func cronFields(texts []string) (fields []cronField, err error) {
-	fields = []cronField{{unit: "second", max: 59}, {unit: "minute", max: 59}, {unit: "hour", max: 23},
-		{unit: "day", min: 1, max: 31}, {unit: "month", min: 1, max: 12, names: monthNames}, {unit: "day of the week", max: 6, names: weekdayNames}}
+	fields = newCronFields()
 	for i := range fields {
 		if err := fields[i].parse(texts[i]); err != nil {
 			return nil, err

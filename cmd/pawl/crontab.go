@@ -32,6 +32,7 @@ type cronEntry struct {
 	shell   string   // other than sh
 	home    string   // working directory
 	zone    string
+	lost    int // line of a CRON_TZ above that names no zone; 0: none
 	jitter  string
 }
 
@@ -94,6 +95,7 @@ func (c *crontab) assign(now *cronEntry, line string) {
 		c.fail(now.line, column, name+": the names that begin with PAWL_ are set by pawl")
 		return
 	case name == "CRON_TZ" && !isZone(value):
+		now.lost = now.line
 		c.fail(now.line, column, fmt.Sprintf("CRON_TZ: %q is no time zone", value))
 		return
 	case name == "RANDOM_DELAY" && strings.Trim(value, "0123456789") != "":
@@ -110,7 +112,7 @@ func (c *crontab) assign(now *cronEntry, line string) {
 	case "HOME":
 		now.home = strings.TrimSpace(value)
 	case "CRON_TZ":
-		now.zone = value
+		now.zone, now.lost = value, 0
 	case "RANDOM_DELAY":
 		if now.jitter = ""; value != "" {
 			now.jitter = value + "m"
@@ -149,6 +151,10 @@ func (c *crontab) entry(e *cronEntry, line string) bool {
 		return word
 	}
 	if !c.times(e, next) {
+		return false
+	}
+	if e.lost > 0 && !e.reboot {
+		c.fail(e.line, 1, fmt.Sprintf("left out: CRON_TZ in line %d, whose zone its times are in, names none", e.lost))
 		return false
 	}
 	if c.system {

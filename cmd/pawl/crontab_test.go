@@ -12,11 +12,14 @@ func TestTimesOfACrontabInWordsOfPawl(t *testing.T) {
 	for line, want := range map[string]string{
 		"0 0 * * 7":           "0 0 * * 0",
 		"0 0 * * 1,7":         "0 0 * * 1,0",
-		"0 0 * * 0-7":         "0 0 * * *",
+		"0 0 * * 0-7":         "0 0 * * 0-6",
+		"0 0 13 * 0-7":        "0 0 13 * 0-6",
+		"0 0 13 * sun-7":      "0 0 13 * 0-6",
+		"0 0 13 * sun-sun":    "0 0 13 * 0",
 		"0 0 * * 1-7":         "0 0 * * 1-6,0",
 		"0 0 * * mon-sun":     "0 0 * * mon-6,0",
 		"0 0 * * 1-7/2":       "0 0 * * 1,3,5,0",
-		"0 0 * * 0-7/2":       "0 0 * * */2",
+		"0 0 * * 0-7/2":       "0 0 * * 0-6/2",
 		"*/5 9-17 1,15 jan *": "*/5 9-17 1,15 jan *",
 		"@Midnight":           "@midnight",
 		"@every_minute":       "* * * * *",
@@ -33,6 +36,17 @@ func TestTimesOfACrontabInWordsOfPawl(t *testing.T) {
 	require.Len(t, c.entries, 1)
 	assert.Regexp(t, `^[0-5]?\d [0-5] \* \* \*$`, c.entries[0].times)
 	assert.Equal(t, c.entries, parseCrontab("crontab", "0~59 0~5 * * * x", false).entries, "not drawn again")
+}
+
+// Entries below a zone that is none are not run in the one before it.
+func TestEntriesOfAZoneThatIsNoneAreLeftOut(t *testing.T) {
+	c := parseCrontab("crontab", "CRON_TZ=Asia/Tokyo\n@daily a\nCRON_TZ=Nowhere\n@daily b\n@reboot c\nCRON_TZ=UTC\n@daily d", false)
+	require.Len(t, c.entries, 3)
+	assert.Equal(t, []string{"a", "c", "d"}, []string{c.entries[0].command, c.entries[1].command, c.entries[2].command})
+	assert.Equal(t, []string{"Asia/Tokyo", "UTC"}, []string{c.entries[0].zone, c.entries[2].zone})
+	require.Len(t, c.errors, 2)
+	assert.Equal(t, `crontab:3:1: CRON_TZ: "Nowhere" is no time zone`, c.errors[0].Error())
+	assert.Equal(t, "crontab:4:1: left out: CRON_TZ in line 3, whose zone its times are in, names none", c.errors[1].Error())
 }
 
 func TestFlowsOfACrontabAreNamedForWhatTheyRun(t *testing.T) {

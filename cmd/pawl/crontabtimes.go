@@ -46,7 +46,7 @@ func (c *crontab) times(e *cronEntry, next func() string) bool {
 	fields[4] = sunday(fields[4])
 	e.times = strings.Join(fields, " ")
 	if _, err := pawl.CronInstants(e.times, time.Now(), 1); err != nil {
-		c.fail(e.line, column, err.Error())
+		c.fail(e.line, column, inCronWords(e.times, err).Error())
 		return false
 	}
 	return true
@@ -102,8 +102,10 @@ func sunday(field string) string {
 		switch {
 		case part == "7":
 			part = "0"
-		case ends != nil && (ends[1] == "0" || ends[1] == "7" || strings.EqualFold(ends[1], "sun")):
-			part = map[bool]string{true: "*", false: "0"}[ends[1] == "0"] + ends[3]
+		case ends != nil && (ends[1] == "0" || strings.EqualFold(ends[1], "sun") && ends[2] == "7"):
+			part = "0-6" + ends[3] // all days, but no star, with which the day of the month alone decides
+		case ends != nil && (ends[1] == "7" || strings.EqualFold(ends[1], "sun")):
+			part = "0" + ends[3]
 		case ends != nil && ends[3] == "":
 			part = ends[1] + "-6,0"
 		case ends != nil:

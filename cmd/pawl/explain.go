@@ -68,7 +68,7 @@ type explanation struct {
 func explainCron(expr string, now time.Time, n int) (e explanation, err error) {
 	expr = strings.TrimSpace(expr)
 	if e.Next, err = pawl.CronInstants(expr, now, n); err != nil {
-		return e, err
+		return e, inCronWords(expr, err)
 	}
 	if e.Text, err = cronWords(expr); err != nil {
 		return e, err

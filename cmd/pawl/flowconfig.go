@@ -65,7 +65,11 @@ func (r *reader) flow(entry field, base settings, check *pawl.Scheduler, p plan)
 		return f
 	}
 	if err := f.register(check, nothing); err != nil {
-		r.fail(f.blamed(err, p), "%s", inKeys.Replace(err.Error()))
+		text := inKeys.Replace(err.Error())
+		if m, ok := errors.AsType[cronMistake](inCronWords(f.cron, err)); ok && errors.Is(err, pawl.ErrInvalidSchedule) {
+			text = m.Error()
+		}
+		r.fail(f.blamed(err, p), "%s", text)
 	}
 	return f
 }
@@ -77,7 +81,7 @@ var inKeys = strings.NewReplacer("Initial", "initial", "Multiplier", "multiplier
 	"Jitter", "jitter", "StreakLimit", "trip", "WithFixedRate", "fixed_rate", "WithAligned", "aligned",
 	"WithLocation", "zone", "WithDST", "dst", "GapSkip", "gap_skip", "FoldSecond", "fold_second", "FoldBoth", "fold_both",
 	"CatchUpAll", "catch_up: all", "OverlapSkip", "overlap: skip", "OverlapCancel", "overlap: cancel",
-	"register the flow with Every", "write every: 5m in place of cron", "above maximum (6): 7", "above maximum (6): 7, which is Sunday in other crons; here Sunday is 0",
+	"register the flow with Every", "write every: 5m in place of cron",
 	"OverlapBuffer or OverlapAllow", "overlap: buffer 10, or allow 5, buffer 10")
 
 // blamed is the place that an error of register is about: that of the policy with

@@ -98,5 +98,8 @@ func (p *runPrinter) print(runs ...pawl.RunInfo) (err error) {
 		p.widths = historyTable(runs, time.Now()).more(stdout, outputWidth(), p.widths)
 	}
 	p.begun = true
-	return errors.Join(err, stdout.Flush())
+	if err != nil {
+		return err
+	}
+	return stdout.Flush()
 }

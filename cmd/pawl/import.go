@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +59,9 @@ It exits with 1 when there are lines that are no crontab's; the others are carri
 			name = "crontab"
 		}
 		c := parseCrontab(name, text, system || !ofUser && isSystemCrontab(name))
+		if !ofUser && c.seemsSystem() {
+			c.note(1, 1, "each command begins with the name of a user, as in a crontab of the system: read it with --system if it is one, or with --user if it is none")
+		}
 		if zone == "" {
 			zone = c.localZone()
 		}
@@ -85,6 +90,25 @@ func readCrontab(path string) (string, error) {
 func isSystemCrontab(path string) bool {
 	absolute, err := filepath.Abs(path)
 	return err == nil && (absolute == "/etc/crontab" || strings.HasPrefix(absolute, "/etc/cron.d/"))
+}
+
+// systemUsers are those that crontabs of the system name, on any machine.
+var systemUsers = []string{"root", "daemon", "nobody", "www-data", "apache", "nginx", "postgres", "mysql", "git"}
+
+// seemsSystem says whether each entry of what was read as the crontab of a user begins
+// with a user, who is no program.
+func (c *crontab) seemsSystem() bool {
+	return !c.system && len(c.entries) > 0 && !slices.ContainsFunc(c.entries, func(e cronEntry) bool {
+		words := strings.Fields(e.command)
+		if len(words) < 2 || strings.Contains(words[0], "/") {
+			return true
+		}
+		if _, err := exec.LookPath(words[0]); err == nil {
+			return true
+		}
+		_, err := user.Lookup(words[0])
+		return err != nil && !slices.Contains(systemUsers, words[0])
+	})
 }
 
 // localZone is the name of the zone that cron runs in.

@@ -39,7 +39,7 @@ import (
 func main() {
 	cmd, err := newRoot().ExecuteC()
 	if lost := stdout.Flush(); lost != nil && (err == nil || errors.As(err, new(silent))) {
-		err = failure{fmt.Errorf("%w: %w", errOutput, lost)}
+		err = failure{lost}
 	}
 	if err != nil {
 		explain(err, cmd)
@@ -48,10 +48,23 @@ func main() {
 }
 
 // stdout is what verbs print to. It keeps the first error of a write until the end.
-var stdout = bufio.NewWriter(os.Stdout)
+var stdout = bufio.NewWriter(sink{os.Stdout})
 
 // errOutput is an answer that could not be printed: the disk behind it is full.
 var errOutput = errors.New("the output is incomplete")
+
+// A sink is a file whose errors are an errOutput, so that they are told from those of
+// what a verb reads.
+type sink struct{ file *os.File }
+
+// Write writes to the file.
+func (s sink) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errOutput, err)
+	}
+	return n, err
+}
 
 // explain prints what went wrong.
 func explain(err error, cmd *cobra.Command) {
@@ -118,6 +131,9 @@ func exitStatus(err error) int {
 	}
 	if s, ok := errors.AsType[errSignal](err); ok {
 		return 128 + int(s.Signal)
+	}
+	if _, ok := errors.AsType[wallError](err); ok {
+		return exitUsage
 	}
 	for _, e := range exits {
 		if errors.Is(err, e.err) {

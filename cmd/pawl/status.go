@@ -197,6 +197,10 @@ func (s statusReport) ownerLine() string {
 	if !s.owned {
 		return "No daemon runs them: start one with pawl run."
 	}
+	if !s.owner.StoppingAt.IsZero() {
+		return fmt.Sprintf("Stopping since %s: process %d on %s waits for the runs under way, and starts no others.",
+			clock(s.owner.StoppingAt, s.now), s.owner.PID, printable(s.owner.Host))
+	}
 	return fmt.Sprintf("Run by process %d on %s since %s (%s).",
 		s.owner.PID, printable(s.owner.Host), clock(s.owner.Since, s.now), ago(s.now.Sub(s.owner.Since)))
 }

@@ -175,13 +175,23 @@ func starts(cmd *cobra.Command, database *string, ask starter) *cobra.Command {
 // runOf is a run of a flow, by its number.
 func runOf(ctx context.Context, c *pawl.Client, id string, number int64) (pawl.RunInfo, error) {
 	runs, err := c.Runs(ctx, pawl.RunsQuery{Flow: id, Before: number + 1, Limit: 1})
-	if err == nil && (len(runs) == 0 || runs[0].Number != number) {
-		err = fmt.Errorf("%w: run %d of flow %q is not kept any more", pawl.ErrRunNotFound, number, id)
-	}
 	if err != nil {
 		return pawl.RunInfo{}, err
 	}
-	return runs[0], nil
+	if len(runs) > 0 && runs[0].Number == number {
+		return runs[0], nil
+	}
+	flow, _, err := c.Status(ctx, id)
+	switch {
+	case err != nil:
+	case number > flow.LastNumber && flow.LastNumber == 0:
+		err = fmt.Errorf("%w: flow %q has not run yet", pawl.ErrRunNotFound, id)
+	case number > flow.LastNumber:
+		err = fmt.Errorf("%w: flow %q has no run %d yet, the newest is %d", pawl.ErrRunNotFound, id, number, flow.LastNumber)
+	default:
+		err = fmt.Errorf("%w: run %d of flow %q is not kept any more", pawl.ErrRunNotFound, number, id)
+	}
+	return pawl.RunInfo{}, err
 }
 
 // started reports a run that was accepted.

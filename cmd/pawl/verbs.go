@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,25 @@ func addVerbs(root *cobra.Command, database *string) {
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
 	root.AddCommand(configHelp, exitHelp, environmentHelp)
+	completionVerb(root)
+}
+
+// completionVerb makes the verb that cobra has refuse shells that it does not know.
+func completionVerb(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			var shells []string
+			for _, c := range cmd.Commands() {
+				shells = append(shells, c.Name())
+			}
+			if len(args) == 0 {
+				return fmt.Errorf("completion for which shell? There is %s", strings.Join(shells, ", "))
+			}
+			return fmt.Errorf("no completion for the shell %q%s", args[0], didYouMean(args[0], shells))
+		}
+		cmd.RunE = func(*cobra.Command, []string) error { return nil } // never: its arguments are wrong
+	}
 }
 
 const widestHelp = 88 // columns

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,10 +18,11 @@ func whyVerb(database *string) *cobra.Command {
 what will become of one that is still to come. No daemon need run.
 
 A time is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the time zone of the
-flow, or of here if it has none; 09:00 is the last time that it was nine o'clock there.`,
+flow, or of here if it has none; 09:00 is the last time that it was nine o'clock there.
+One that clocks are put forward over is meant as the instant at which they are.`,
 		Args: cobra.ExactArgs(2),
 		PreRunE: func(_ *cobra.Command, args []string) error {
-			_, err := parseMoment(args[1], time.Now())
+			_, err := parseMoment(args[1], time.Now().UTC()) // the zone is that of the flow
 			return err
 		},
 	}
@@ -31,7 +33,7 @@ flow, or of here if it has none; 09:00 is the last time that it was nine o'clock
 			if err != nil {
 				return err
 			}
-			at, err := parseMoment(args[1], time.Now().In(zoneOf(flow)))
+			at, err := meantMoment(args[1], time.Now().In(zoneOf(flow)))
 			if err != nil {
 				return err
 			}
@@ -55,6 +57,16 @@ func zoneOf(f pawl.FlowInfo) *time.Location {
 		return time.Local
 	}
 	return zone
+}
+
+// meantMoment reads a time as parseMoment does. One that clocks are put forward over is
+// the instant at which they are, where a schedule has what stands for it.
+func meantMoment(text string, now time.Time) (time.Time, error) {
+	at, err := parseMoment(text, now)
+	if wall, ok := errors.AsType[wallError](err); ok && !wall.after.IsZero() {
+		return wall.after, nil
+	}
+	return at, err
 }
 
 // parseMoment reads a time as parseTime does in the zone of now, or a time of day: the

@@ -113,12 +113,3 @@ func TestKilledAtAnyMomentHasOneEffectPerCompletedRun(t *testing.T) {
 	require.NotZero(t, c.checkEffects())
 	c.log()
 }
-
-// appFile makes a file with the app's own table.
-func appFile(t *testing.T, path string) {
-	db, err := sql.Open("sqlite", path)
-	require.NoError(t, err)
-	_, err = db.ExecContext(t.Context(), "CREATE TABLE effects (flow TEXT NOT NULL, run INTEGER NOT NULL, attempt INTEGER NOT NULL, input TEXT)")
-	require.NoError(t, err)
-	require.NoError(t, db.Close())
-}

@@ -19,9 +19,9 @@ build: ## The program, bin/pawl
 test: ## Every test, more than 1,000 kills with SIGKILL among them
 	go test -shuffle=on -count=1 -timeout 30m ./...
 
-# What kills processes, lives through a year or counts a million takes minutes with the
+# What kills processes, lives through years or counts a million takes minutes with the
 # race detector, of code that the others run too.
-UNRACED := Killed|^TestAYear|DueAtOnce|FillNoMemory|^TestStartOnADisk|^TestFailingDisk
+UNRACED := Killed|^TestAYear|DueAtOnce|FillNoMemory|^TestStartOnADisk|^TestFailingDisk|JitterIsAHash|NightsOfBerlin|FileStays|RatesDoNotDrift|WhatIsKept
 
 .PHONY: race
 race: ## The tests with the race detector, a fifth of the random histories, without those of kills and masses

@@ -12,17 +12,17 @@ const stripLength = 20
 // strip reads the last runs of each flow, the newest at the end.
 func (s *statusReport) strip(ctx context.Context, c *pawl.Client) error {
 	s.strips = make(map[string]string, len(s.flows))
+	var ran []string
 	for _, f := range s.flows {
-		if f.LastNumber == 0 {
-			continue
+		if f.LastNumber != 0 {
+			ran = append(ran, f.ID)
 		}
-		runs, err := c.Runs(ctx, pawl.RunsQuery{Flow: f.ID, Limit: stripLength})
-		if err != nil {
-			return err
-		}
-		s.strips[f.ID] = stripOf(runs)
 	}
-	return nil
+	runs, err := c.View().Window(ctx, pawl.WindowQuery{Flows: ran, Limit: stripLength})
+	for id, some := range runs {
+		s.strips[id] = stripOf(some)
+	}
+	return err
 }
 
 // stripOf is a symbol for each run of a list that begins with the newest. One that

@@ -116,19 +116,15 @@ func TestWorkflowThatIsGivenUpUndoesWhatItDid(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := &travelogue{}
 		register := func(s *pawl.Scheduler) {
-			w := booking(d, nil)
-			require.NoError(t, s.Manual("trip", func() pawl.Job {
-				m := workflow.New[string]()
-				m.Register("paid", func(ctx context.Context, _ *workflow.Resources) (string, error) { d.write("paid"); return "bomb", nil },
-					workflow.WithUndo(func(context.Context, *workflow.Resources, any) error { d.write("paid back"); return nil }))
-				m.Register("bomb", func(ctx context.Context, _ *workflow.Resources) (string, error) {
-					<-ctx.Done()
-					return "", ctx.Err()
-				}, workflow.WithoutRetry())
-				m.Exit("end")
-				_ = w
-				return m.Job("paid")
-			}(), pawl.WithBackoff(pawl.TripAfter(3))))
+			m := workflow.New[string]()
+			m.Register("paid", func(ctx context.Context, _ *workflow.Resources) (string, error) { d.write("paid"); return "bomb", nil },
+				workflow.WithUndo(func(context.Context, *workflow.Resources, any) error { d.write("paid back"); return nil }))
+			m.Register("bomb", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}, workflow.WithoutRetry())
+			m.Exit("end")
+			require.NoError(t, s.Manual("trip", m.Job("paid"), pawl.WithBackoff(pawl.TripAfter(3))))
 		}
 		p := launch(t, db, register)
 		_, err := p.Trigger(t.Context(), "trip")

@@ -17,6 +17,7 @@ const (
 	kindFailed    = "failed"
 	kindUndo      = "undo"
 	kindInterrupt = "interrupt"
+	kindGiveUp    = "give up"
 )
 
 // How a branch of a split ended.

@@ -166,8 +166,8 @@ func TestAnyMachineIsLaidOut(t *testing.T) {
 
 // What is read is called as it is written.
 func TestKindsAreThoseOfWorkflows(t *testing.T) {
-	assert.Equal(t, []string{workflow.KindEnter, workflow.KindStep, workflow.KindTimer, workflow.KindFailed, workflow.KindUndo, engine.KindInterrupt},
-		[]string{kindEnter, kindStep, kindTimer, kindFailed, kindUndo, kindInterrupt})
+	assert.Equal(t, []string{workflow.KindEnter, workflow.KindStep, workflow.KindTimer, workflow.KindFailed, workflow.KindUndo, engine.KindInterrupt, engine.KindGiveUp},
+		[]string{kindEnter, kindStep, kindTimer, kindFailed, kindUndo, kindInterrupt, kindGiveUp})
 	assert.Equal(t, []workflow.OutcomeStatus{workflow.BranchSucceeded, workflow.BranchFailed, workflow.BranchCancelled},
 		[]workflow.OutcomeStatus{branchSucceeded, branchFailed, branchCancelled})
 }

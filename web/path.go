@@ -105,6 +105,8 @@ func (c clock) pathRow(p pawl.Checkpoint) pathRow {
 		}
 	case kindInterrupt:
 		set("interrupted", "interrupted", "interrupted by a crash")
+	case kindGiveUp:
+		set("interrupted", "interrupted", "given up: too many crashes here")
 	default:
 		set("step", "dot", oneLine(p.Kind))
 	}

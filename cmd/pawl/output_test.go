@@ -127,6 +127,8 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 		{"idle", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(220 * time.Second), Registered: true}, true, "in 3m 40s", ""},
 		{"due", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now, Registered: true}, true, "now", ""},
 		{"due, nobody there", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Hour), Registered: true}, false, "due", ""},
+		{"no room", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute), Group: "smtp", Registered: true}, true, "now",
+			"due 1m ago, and has no room yet (group smtp)"},
 		{"failed", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "exit status 3: no\nmore", Registered: true}, true, "", "exit status 3: no"},
 		{"backoff", pawl.FlowInfo{Status: pawl.StatusBackoff, NextEligible: near, NextRun: near, LastError: "no", Registered: true}, true,
 			"in 5s", "until " + near.Local().Format("15:04:05") + ": no"},

@@ -67,8 +67,9 @@ type soak struct {
 	books    *books
 	watch    watch
 
-	ill   atomic.Int64 // faults that are at work
-	total atomic.Int64 // jobs that began
+	ill    atomic.Int64 // faults that are at work
+	total  atomic.Int64 // jobs that began
+	posted atomic.Int64 // commands that were left in the inbox
 
 	// Of the life.
 	runner *pawl.Runner

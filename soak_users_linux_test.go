@@ -17,7 +17,7 @@ func (s *soak) work() {
 		s.every(30*time.Millisecond, func(ctx context.Context) { s.finish(ctx, id) })
 	}
 	s.every(time.Second, func(ctx context.Context) {
-		for _, id := range []string{"trips", "asked flaky"} {
+		for _, id := range []string{"trips", "asked flaky", "secondly fails"} {
 			s.tolerate(s.runner.Reset(ctx, id, "again"))
 		}
 	})
@@ -95,8 +95,8 @@ func (s *soak) feedTx(ctx context.Context) {
 		return // the file is away
 	}
 	defer tx.Rollback()
-	if _, err := s.runner.TriggerTx(ctx, tx, "queue", pawl.WithInput(7)); err == nil {
-		_ = tx.Commit()
+	if _, err := s.runner.TriggerTx(ctx, tx, "queue", pawl.WithInput(7)); err == nil && tx.Commit() == nil {
+		s.posted.Add(1)
 	}
 }
 
@@ -169,6 +169,7 @@ func (s *soak) visit(ctx context.Context) {
 		return // it is locked or away
 	}
 	defer c.Close()
+	s.posted.Add(1)
 	if run, err := c.Trigger(ctx, inboxOnly); err == nil { // refused, as like as not
 		s.books.report(inboxOnly, run)
 	}

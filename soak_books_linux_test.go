@@ -150,6 +150,26 @@ WHERE status = 'completed' AND flow_id IN ('effect', 'queue') AND finished_at > 
 	s.exec("DELETE FROM effects")
 }
 
+// contradictions are what no file may hold, and Verify does not look for: W1, W3, K1, F7.
+var contradictions = map[string]string{
+	"instants with two runs": `SELECT count(*) FROM (SELECT 1 FROM pawl_run_log WHERE trigger = 0 GROUP BY flow, scheduled_at, attempt HAVING count(*) > 1)`,
+	"instants with a run and a verdict": `SELECT count(*) FROM pawl_run_log r JOIN pawl_verdict_log v
+ON v.flow = r.flow AND r.trigger = 0 AND r.scheduled_at BETWEEN v.first_at AND v.last_at AND v.verdict < 7`,
+	"instants with two verdicts": `SELECT count(*) FROM pawl_verdict_log a JOIN pawl_verdict_log b
+ON a.flow = b.flow AND a.key < b.key AND a.first_at <= b.last_at AND b.first_at <= a.last_at AND a.verdict < 7 AND b.verdict < 7`,
+	"keys of no run":        `SELECT count(*) FROM pawl_keys k WHERE NOT EXISTS (SELECT 1 FROM pawl_run_log r WHERE r.key = k.run)`,
+	"checkpoints of no run": `SELECT count(*) FROM pawl_checkpoint_log c WHERE NOT EXISTS (SELECT 1 FROM pawl_run_log r WHERE r.key = c.run)`,
+	"paths with a gap":      `SELECT count(*) FROM (SELECT 1 FROM pawl_checkpoint_log GROUP BY run HAVING max(seq) <> count(*) OR min(seq) <> 1)`,
+	"jobs left by no run":   `SELECT count(*) FROM pawl_leaks l WHERE NOT EXISTS (SELECT 1 FROM pawl_runs r WHERE r.flow_id = l.flow_id AND r.number = l.run_number)`,
+}
+
+// checkRows looks for them between two lives.
+func (s *soak) checkRows() {
+	for what, query := range contradictions {
+		assert.Equal(s.t, []string{"0"}, texts(s.t, s.db, query), what)
+	}
+}
+
 // exec is what the app does to its table.
 func (s *soak) exec(statement string) {
 	db := s.app()

@@ -106,6 +106,7 @@ func (s *soak) live(length time.Duration) {
 	close(s.stop)
 	s.leave()
 	s.users.Wait()
+	s.checkRows()
 	s.checkEffects()
 	s.ill.Add(-1)
 	s.faults = append(s.faults, fault{kind, from, time.Since(s.began)})

@@ -163,11 +163,15 @@ ON a.flow = b.flow AND a.key < b.key AND a.first_at <= b.last_at AND b.first_at 
 	"jobs left by no run":   `SELECT count(*) FROM pawl_leaks l WHERE NOT EXISTS (SELECT 1 FROM pawl_runs r WHERE r.flow_id = l.flow_id AND r.number = l.run_number)`,
 }
 
+// tooMany is 1 if far more runs of a busy flow are in the file than are to be kept.
+const tooMany = `SELECT count(*) > 500 FROM pawl_runs WHERE flow_id = 'often'`
+
 // checkRows looks for them between two lives.
 func (s *soak) checkRows() {
 	for what, query := range contradictions {
 		assert.Equal(s.t, []string{"0"}, texts(s.t, s.db, query), what)
 	}
+	assert.Equal(s.t, []string{"0"}, texts(s.t, s.db, tooMany), "history is deleted")
 }
 
 // exec is what the app does to its table.

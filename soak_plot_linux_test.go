@@ -43,9 +43,13 @@ func (s *soak) plot() string {
 	fmt.Fprintf(&b, `<rect class="page" x="0.5" y="0.5" width="%.0f" height="%.0f" rx="8"/>`+"\n", width-1, height-1)
 	fmt.Fprintf(&b, `<text class="title" x="%.0f" y="30">A soak of %s: %d jobs, %d faults</text>`+"\n",
 		panelLeft, time.Since(s.began).Round(time.Second), s.total.Load(), len(s.faults))
+	x := panelLeft
 	for i, name := range faultNames {
-		x := panelLeft + 150*float64(i)
+		if !s.drawn(i) {
+			continue
+		}
 		fmt.Fprintf(&b, `<rect class="band f%d" x="%.0f" y="44" width="22" height="14"/><text x="%.0f" y="56">%s</text>`+"\n", i, x, x+28, name)
+		x += 150
 	}
 	s.panel(&b, 0, 0, "Memory, MB", curve{"resident", func(p sample) float64 { return p.resident / mega }}, curve{"heap, live", func(p sample) float64 { return p.heap / mega }})
 	s.panel(&b, 1, 0, "Goroutines and open files", curve{"goroutines", func(p sample) float64 { return p.goroutines }}, curve{"open files", func(p sample) float64 { return p.files }})
@@ -54,6 +58,9 @@ func (s *soak) plot() string {
 	b.WriteString("</svg>\n")
 	return b.String()
 }
+
+// drawn says whether faults of a kind have bands: of many, those that end a life alone.
+func (s *soak) drawn(kind int) bool { return len(s.faults) < 200 || kind >= faultStop }
 
 // panel draws curves over time, at a place in the grid of panels.
 func (s *soak) panel(b *strings.Builder, column, row int, title string, curves ...curve) {
@@ -73,6 +80,9 @@ func (s *soak) panel(b *strings.Builder, column, row int, title string, curves .
 	fmt.Fprintf(b, `<g transform="translate(%.0f %.0f)">`, panelWidth*float64(column)+panelLeft, plotHead+panelHeight*float64(row)+panelTop)
 	fmt.Fprintf(b, `<text class="title" y="-32">%s</text>`+"\n", title)
 	for _, f := range s.faults {
+		if !s.drawn(f.kind) {
+			continue
+		}
 		fmt.Fprintf(b, `<rect class="band f%d" x="%.1f" y="0" width="%.1f" height="%.0f"/>`, f.kind, x(f.from), max(x(f.to)-x(f.from), 1), height)
 	}
 	for v := 0.0; v <= high+step/2; v += step {

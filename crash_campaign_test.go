@@ -615,7 +615,7 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 	for _, f := range c.flows {
 		if _, known := states[f.ID]; !known {
 			keys.Flow++
-			states[f.ID] = engine.State{FlowInfo: engine.FlowInfo{ID: f.ID, Status: pawl.StatusIdle}, Key: keys.Flow}
+			states[f.ID] = engine.NewState(f.ID, keys.Flow)
 		}
 		if !c.registers(states[f.ID]) {
 			require.NoError(c.t, apply(f.ID, engine.Adopt{}))

@@ -126,7 +126,7 @@ func (e *Engine) Instants(id string, from, to time.Time) ([]time.Time, error) {
 	if err != nil {
 		return nil, err
 	}
-	return InstantsOf(f.state.Load().FlowInfo, f.plan().Schedule, from, to, e.now())
+	return InstantsOf(f.info(), f.plan().Schedule, from, to, e.now())
 }
 
 // Backfill accepts a run for each of the instants, those left out that have one

@@ -294,7 +294,7 @@ func (e *Engine) Status(id string) (FlowInfo, bool) {
 
 // info is the flow as it was last committed, with the jobs that outlast their runs.
 func (f *flow) info() FlowInfo {
-	info := f.state.Load().FlowInfo
+	info := f.state.Load().Info()
 	info.Leaked = int(f.leaks.Load())
 	return info
 }

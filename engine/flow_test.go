@@ -41,10 +41,10 @@ func at(seconds float64) time.Time { return epoch.Add(time.Duration(seconds * fl
 // stateIn is a flow of a plan in a status, as earlier transitions left it: its
 // fourth run began at 0 s and, unless it is running, ended at 5 s.
 func stateIn(status Status, p Plan) State {
-	s := State{Key: 1, LastKey: 40, Attempt: 1, FlowInfo: planned(FlowInfo{
-		ID: "f", Status: status, RunCount: 4, LastNumber: 4, Version: 9, CreatedAt: at(-3600),
-		LastRun: at(0), LastScheduled: at(0), LastEnd: at(5), NextRun: p.Schedule.Next(at(5), at(0)),
-	}, p)}
+	s := State{
+		ID: "f", Key: 1, Definition: p.defined(), Registered: true, Position: p.Position, Status: status, RunCount: 4, LastNumber: 4, LastKey: 40, Attempt: 1,
+		Version: 9, CreatedAt: at(-3600), LastRun: at(0), LastScheduled: at(0), LastEnd: at(5), NextRun: p.Schedule.Next(at(5), at(0)),
+	}
 	switch status {
 	case StatusIdle:
 		s.RunCount, s.LastNumber, s.LastKey, s.Attempt = 0, 0, 0, 0
@@ -513,7 +513,7 @@ func TestNewFlowIsAdoptedAtVersionOne(t *testing.T) {
 		schedule Schedule
 		want     time.Time
 	}{{minute, at(10)}, {hourly, at(3600)}, {Manual(), time.Time{}}} {
-		c := apply(t, State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}, Adopt{}, at(10), Plan{Schedule: test.schedule, Position: 3})
+		c := apply(t, NewState("f", 1), Adopt{}, at(10), Plan{Schedule: test.schedule, Position: 3})
 		assert.Equal(t, int64(1), c.Version)
 		assert.Equal(t, StatusIdle, c.Status)
 		assert.Equal(t, at(10), c.CreatedAt)

@@ -32,7 +32,7 @@ func TestEveryInstantHasOneVerdictUnderAnyPolicy(t *testing.T) {
 		s := &story{t: t, now: epoch, fired: map[int64]bool{}}
 		s.plan = Plan{Database: "db", Schedule: rapid.SampledFrom(schedules).Draw(t, "schedule"), Since: epoch}
 		s.replan()
-		s.state = State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}
+		s.state = NewState("f", 1)
 		s.happen("adopt", Adopt{})
 		s.from = s.state.undecided()
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {

@@ -145,7 +145,8 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 func (e *Engine) found(f *flow) {
 	if f.state.Load() == nil {
 		e.lastKey++
-		f.state.Store(&State{FlowInfo: FlowInfo{ID: f.id, Status: StatusIdle}, Key: e.lastKey})
+		s := NewState(f.id, e.lastKey)
+		f.state.Store(&s)
 	}
 }
 
@@ -158,13 +159,13 @@ func (e *Engine) termsOf(r Flow, position int, since time.Time) *terms {
 
 // share is a plan that all flows share which have an equal one.
 func (e *Engine) share(p Plan) *Plan {
-	p.texts = nil
+	p.definition = nil
 	shared := e.plans[p]
 	if shared == nil {
 		shared = new(Plan)
 		*shared = p
 		if p.Schedule != nil {
-			shared.texts = p.written()
+			shared.definition = p.defined()
 		}
 		e.plans[p] = shared
 	}
@@ -253,10 +254,9 @@ func (e *Engine) takeOver(f *flow) []command {
 		}
 		return nil
 	}
-	want := planned(s.FlowInfo, p)
-	if s.Version == 0 || f.renamed || want != s.FlowInfo {
+	if f.renamed || !s.adopted(p) {
 		return []command{{flow: f, event: Adopt{}}}
 	}
-	s.FlowInfo = want // the same, with the texts of the plan; nobody has seen the state yet
+	s.Definition = p.defined() // the same, kept once; nobody has seen the state yet
 	return nil
 }

@@ -124,12 +124,12 @@ func (e *Engine) redefine(f *flow, t *terms) {
 func (e *Engine) adoptAll(all *registry, registered int) error {
 	var commands []command
 	for i, f := range all.ordered {
-		info := f.state.Load().FlowInfo
+		s := f.state.Load()
 		c := command{flow: f, reply: make(chan reply, 1)}
 		switch {
-		case i >= registered && info.Registered:
+		case i >= registered && s.Registered:
 			c.event = Retire{}
-		case i < registered && (info.Version == 0 || f.renamed || planned(info, f.plan()) != info):
+		case i < registered && (f.renamed || !s.adopted(f.plan())):
 			c.event = Adopt{}
 		default:
 			e.look(f)

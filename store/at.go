@@ -59,7 +59,7 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 	if was == nil {
 		was = &engine.FlowInfo{Registered: true} // its adoption is not kept any more, or comes now
 	}
-	now := t.state().FlowInfo
+	now := t.info()
 	now.UpdatedAt = instant(t.At)
 	now.Registered, now.LastNumber, now.LastEnd = was.Registered, was.LastNumber, was.LastEnd
 	now.PausedAt, now.PauseNote = was.PausedAt, was.PauseNote

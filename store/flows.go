@@ -56,20 +56,24 @@ type flowRow struct {
 
 func (r flowRow) state() engine.State {
 	return engine.State{
-		Key: r.Key, LastKey: r.LastKey, ErrorKey: r.ErrorKey, Attempt: r.Attempt,
-		LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
-		FlowInfo: engine.FlowInfo{
-			ID: r.ID, Position: r.Position, Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone,
-			Backoff: r.Backoff, StreakLimit: r.StreakLimit, Status: statuses.word(r.Status),
-			RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak,
-			LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
-			LastError: engine.ClipLastError(r.LastError), NextEligible: instant(r.NextEligible),
-			NextRun: instant(r.NextRun), Suspect: r.Suspect, Registered: r.Registered, Version: r.Version,
-			CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
-			Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Held: instant(r.Held), Policy: r.Policy, Group: r.Group,
-			Anchor: instant(r.Anchor), PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, Retention: r.Retention, Leaked: r.Leaked,
+		ID: r.ID, Key: r.Key, LastKey: r.LastKey, ErrorKey: r.ErrorKey, LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
+		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect, Status: statuses.word(r.Status),
+		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
+		Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Leaked: r.Leaked, Version: r.Version,
+		LastError: engine.ClipLastError(r.LastError), PauseNote: r.PauseNote,
+		LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
+		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Held: instant(r.Held), PausedAt: instant(r.PausedAt),
+		Anchor: instant(r.Anchor), CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
+		Definition: &engine.Definition{
+			Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone, Backoff: r.Backoff, StreakLimit: r.StreakLimit,
+			Policy: r.Policy, Group: r.Group, Retention: r.Retention,
 		},
 	}
+}
+
+func (r flowRow) info() engine.FlowInfo {
+	s := r.state()
+	return s.Info()
 }
 
 const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered <> 0 AS registered,

@@ -117,7 +117,7 @@ func (b *batch) add(c command, before *State, change Change) {
 	if change.onTrial() {
 		b.trials++
 	}
-	for _, l := range c.flow.limits {
+	for _, l := range c.flow.limits() {
 		l.next += change.InFlight - before.InFlight
 	}
 	if change.Token != nil {
@@ -188,7 +188,7 @@ func (e *Engine) known(b *batch, t token, s *State) (*RunKey, error) {
 
 // locate reads a run that is to be cancelled and may wait in the store alone.
 func (e *Engine) locate(b *batch, a Abort, f *flow, s *State) (Event, error) {
-	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.Queue)+len(s.Fill) {
+	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.queue())+len(s.fill()) {
 		return a, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)

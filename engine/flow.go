@@ -255,8 +255,8 @@ func (c *Change) backlog(p Plan) bool {
 // busySchedule says whether a run of the schedule is in flight, or waits.
 func (s *State) busySchedule() bool {
 	scheduled := func(r *Run) bool { return r.Trigger == TriggerSchedule }
-	return slices.ContainsFunc(s.Open, scheduled) || slices.ContainsFunc(s.Queue, scheduled) ||
-		len(s.Queue) < s.Waiting // one may be among those in the store
+	return slices.ContainsFunc(s.Open, scheduled) || slices.ContainsFunc(s.queue(), scheduled) ||
+		len(s.queue()) < s.Waiting // one may be among those in the store
 }
 
 // resume plans the next run of a flow that waited for a reset or whose schedule

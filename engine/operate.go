@@ -149,6 +149,7 @@ func (c *Change) drop(e Drop) error {
 	if e.Reason != "" {
 		c.note(e.Reason)
 	}
-	c.Backfill, c.Fill, c.Drop = 0, nil, true
+	c.Backfill, c.Drop = 0, true
+	c.await(c.queue(), nil)
 	return nil
 }

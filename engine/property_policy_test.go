@@ -149,9 +149,9 @@ func (s *story) check(before State, c Change) error {
 		return fmt.Errorf("%s with %d in flight and %d open", f.Status, f.InFlight, len(f.Open))
 	case f.InFlight > max(before.InFlight, s.plan.Overlap.limit()):
 		return fmt.Errorf("%d in flight", f.InFlight)
-	case f.Waiting != len(f.Queue) || f.Backfill != len(f.Fill):
-		return fmt.Errorf("%d and %d wait, but %d and %d are known", f.Waiting, f.Backfill, len(f.Queue), len(f.Fill))
-	case !slices.IsSortedFunc(f.Queue, byRank) || !slices.IsSortedFunc(f.Fill, byRank):
+	case f.Waiting != len(f.queue()) || f.Backfill != len(f.fill()):
+		return fmt.Errorf("%d and %d wait, but %d and %d are known", f.Waiting, f.Backfill, len(f.queue()), len(f.fill()))
+	case !slices.IsSortedFunc(f.queue(), byRank) || !slices.IsSortedFunc(f.fill(), byRank):
 		return fmt.Errorf("what waits is out of order")
 	case (f.Status == StatusTripped || !f.PausedAt.IsZero()) && !f.NextRun.IsZero():
 		return fmt.Errorf("it is held, but has a next run")

@@ -133,7 +133,10 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 		}
 		s.ID = f.id // the same text, kept once
 		e.replace(f, s)
-		f.pruning.begin(s, snapshot.Pruned[s.Key])
+		if pruned := snapshot.Pruned[s.Key]; pruned > 0 {
+			p := begun(s, pruned)
+			f.pruning = &p
+		}
 	}
 	e.lastKey = snapshot.Counters.Flow
 	for _, f := range all.ordered[:len(flows)] {
@@ -158,12 +161,11 @@ func (e *Engine) termsOf(r Flow, position int, since time.Time) *terms {
 }
 
 // share is a plan that all flows share which have an equal one.
-func (e *Engine) share(p Plan) *Plan {
+func (e *Engine) share(p Plan) *common {
 	p.definition = nil
 	shared := e.plans[p]
 	if shared == nil {
-		shared = new(Plan)
-		*shared = p
+		shared = &common{p, e.limitsOf(p)}
 		if p.Schedule != nil {
 			shared.definition = p.defined()
 		}
@@ -174,7 +176,7 @@ func (e *Engine) share(p Plan) *Plan {
 
 // define takes it over.
 func (e *Engine) define(f *flow, t *terms) {
-	f.position, f.limits = t.position, e.limitsOf(*t.shared)
+	f.position = int32(t.position)
 	f.terms.Store(t)
 }
 
@@ -187,7 +189,7 @@ func (r *registry) add(id string) *flow {
 }
 
 // noTerms are those of a flow that the program does not register.
-var noTerms = terms{shared: &Plan{}}
+var noTerms = terms{shared: &common{}}
 
 // crash is what is known of the end of the last process, for each run that it left.
 func (e *Engine) crash(snapshot Snapshot) Interrupt {

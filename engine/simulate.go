@@ -194,7 +194,7 @@ func (a *actor) refill() {
 	}
 	slices.SortFunc(queue, byRank)
 	full := *a.state
-	full.Queue = queue[:min(len(queue), window(a.plan))]
+	full.await(queue[:min(len(queue), window(a.plan))], full.fill())
 	a.state = &full
 }
 

@@ -104,9 +104,7 @@ type State struct {
 
 	Open []*Run // in flight, oldest first; nobody changes one
 
-	// The first of those that wait, in their order; the others stay in the store.
-	Queue []*Run
-	Fill  []*Run // of a backfill
+	line *line // nil: no run that waits is in memory
 }
 
 // Definition is what the plan says of a flow, as text, as of [FlowInfo]. Nobody changes

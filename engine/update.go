@@ -90,7 +90,7 @@ func (f *flow) rename(id string) (*flow, error) {
 		return nil, fmt.Errorf("%w: flow %q is to be renamed; wait for its end", ErrAlreadyRunning, f.id)
 	}
 	s.ID = id
-	s.Queue, s.Fill = nil, nil // is read again, with the new id
+	s.line = nil // is read again, with the new id
 	next := &flow{id: id, renamed: true}
 	next.terms.Store(&noTerms)
 	next.state.Store(&s)
@@ -108,14 +108,14 @@ func (f *flow) leave() {
 // redefine changes the terms of a flow whose runs may be in flight.
 func (e *Engine) redefine(f *flow, t *terms) {
 	inFlight := f.state.Load().InFlight
-	for _, l := range f.limits {
+	for _, l := range f.limits() {
 		l.running -= inFlight
 	}
 	if f.queue != nil {
 		f.queue.set(f, time.Time{})
 	}
 	e.define(f, t)
-	for _, l := range f.limits {
+	for _, l := range f.limits() {
 		l.running += inFlight
 	}
 }

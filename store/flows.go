@@ -54,9 +54,16 @@ type flowRow struct {
 	Pruned        int64
 }
 
-func (r flowRow) state() engine.State {
+func (r flowRow) definition() engine.Definition {
+	return engine.Definition{
+		Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone, Backoff: r.Backoff, StreakLimit: r.StreakLimit,
+		Policy: r.Policy, Group: r.Group, Retention: r.Retention,
+	}
+}
+
+func (r flowRow) state(d *engine.Definition) engine.State {
 	return engine.State{
-		ID: r.ID, Key: r.Key, LastKey: r.LastKey, ErrorKey: r.ErrorKey, LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
+		ID: r.ID, Key: r.Key, Definition: d, LastKey: r.LastKey, ErrorKey: r.ErrorKey, LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
 		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect, Status: statuses.word(r.Status),
 		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
 		Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Leaked: r.Leaked, Version: r.Version,
@@ -64,15 +71,12 @@ func (r flowRow) state() engine.State {
 		LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
 		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Held: instant(r.Held), PausedAt: instant(r.PausedAt),
 		Anchor: instant(r.Anchor), CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
-		Definition: &engine.Definition{
-			Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone, Backoff: r.Backoff, StreakLimit: r.StreakLimit,
-			Policy: r.Policy, Group: r.Group, Retention: r.Retention,
-		},
 	}
 }
 
 func (r flowRow) info() engine.FlowInfo {
-	s := r.state()
+	d := r.definition()
+	s := r.state(&d)
 	return s.Info()
 }
 

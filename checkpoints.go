@@ -44,7 +44,7 @@ type drawer interface{ Mermaid(path ...string) string }
 // way that a run of it took; run 0: none. It is empty for other jobs. Errors:
 // [ErrFlowNotFound], as of [Runner.Checkpoints].
 func (r *Runner) Diagram(ctx context.Context, id string, run int64) (string, error) {
-	f := r.scheduler.Load().byID[id] // nobody changes one that was started
+	f := r.scheduler.Load().registered(id) // nobody changes one that was started
 	if f == nil {
 		return "", fmt.Errorf("diagram: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
 	}

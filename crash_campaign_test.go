@@ -548,7 +548,7 @@ func (c *campaign) checkStart(l line, before file) {
 	require.Len(c.t, l.States, len(want))
 	for _, got := range l.States {
 		due := c.written(want[got.ID]) // runs that wait are in memory alone; one may have gone on since
-		due.LastSeq = got.LastSeq // in whichever order the flows had their turn
+		due.LastSeq = got.LastSeq      // in whichever order the flows had their turn
 		require.Equal(c.t, due, got)
 		was, known := before.states[got.ID]
 		waited := slices.ContainsFunc(before.Waiting, func(w engine.Command) bool { return w.Flow == got.ID })

@@ -18,9 +18,9 @@ type Scheduler struct {
 	mu        sync.Mutex
 	flows     []*registration
 	byID      map[string]*registration // until it is started
-	shared    *shared    // by flows that are alike
-	resources []Resource // shared by all flows
-	errs      []error    // of registrations, for Start
+	shared    *shared                  // by flows that are alike
+	resources []Resource               // shared by all flows
+	errs      []error                  // of registrations, for Start
 	started   bool
 }
 

@@ -38,6 +38,7 @@ type flowRow struct {
 	Waits    string // in place of a next run
 	Last     moment
 	Streak   string
+	Calm     string // in place of a streak
 	Why      string
 	Trouble  bool // why is about something that went wrong
 	Runs     int64
@@ -267,7 +268,7 @@ func ids(flows []pawl.FlowInfo) []string {
 func (c clock) row(f pawl.FlowInfo, runs []pawl.RunInfo) flowRow {
 	row := flowRow{
 		ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: printable(schedule(f)), Zone: zoneOf(f),
-		Last: c.At(f.LastRun), Streak: streak(f), Why: c.why(f), Runs: f.RunCount, Strip: c.stripOf(runs), Spark: c.sparkOf(runs),
+		Last: c.At(f.LastRun), Streak: streak(f), Calm: calm(f), Why: c.why(f), Runs: f.RunCount, Strip: c.stripOf(runs), Spark: c.sparkOf(runs),
 	}
 	row.Trouble = f.FailureStreak > 0 || f.Status == pawl.StatusFailed || f.Status == pawl.StatusTripped || late(f, c.Now)
 	row.Next, row.Waits = c.next(f)

@@ -77,6 +77,8 @@ func TestFlowsAreSearchedFilteredAndSorted(t *testing.T) {
 		shows("/?sort=streak", "zip", "import orders", "export orders")
 		shows("/?sort=next", "export orders", "import orders", "zip")
 		shows("/?page=999", "import orders", "export orders", "zip")
+		has(t, page(t, h, "/?q=zip"), `<span class="hot">2/2</span>`)
+		has(t, page(t, h, "/?q=export"), `title="Not counted: the flow has no backoff policy">off</span>`)
 		has(t, page(t, h, "/?q=orders&sort=flow"), `href="./?q=orders&amp;sort=flow&amp;state=paused"`)
 		has(t, page(t, h, "/?q=nothing+like+it"), "No flow fits", "Show all 3")
 	})

@@ -72,18 +72,25 @@ func (r atReport) table() table {
 		f.Suspect = false
 		state := state(f)
 		if !f.Registered {
-			state = "- not in the config"
+			state = "○ not in the config"
 		}
 		t.rows = append(t.rows, []string{printable(f.ID), state, schedule(f),
-			r.clock(f.NextRun), r.clock(f.LastRun), streak(f), fmt.Sprint(f.RunCount), firstLine(f.LastError)})
+			r.next(f), r.last(f), streak(f), fmt.Sprint(f.RunCount), firstLine(f.LastError)})
 	}
 	return t
 }
 
-// clock is empty for no instant.
-func (r atReport) clock(t time.Time) string {
-	if t.IsZero() {
-		return ""
+// next is the instant that was to come, or why there was none.
+func (r atReport) next(f pawl.FlowInfo) string {
+	if f.NextRun.IsZero() || !f.Registered {
+		return statusReport{now: r.at, owned: true}.next(f)
 	}
-	return clock(t, r.at)
+	return clock(f.NextRun, r.at)
+}
+
+func (r atReport) last(f pawl.FlowInfo) string {
+	if f.LastRun.IsZero() {
+		return "never"
+	}
+	return clock(f.LastRun, r.at)
 }

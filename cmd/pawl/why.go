@@ -18,9 +18,9 @@ what will become of one that is still to come. No daemon need run.
 
 A time is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the zone that --tz names;
 without it in that of the flow, or of here if it has none. 09:00 is the last time that
-it was nine o'clock there. One that clocks are put forward over (dst_gap) is meant as the
-instant at which they are, of one that they show twice (dst_fold) the first is meant; how
-a time was read stands below the answer.`,
+it was nine o'clock there. Of one that clocks are put forward over (dst_gap) the instant
+at which they are is meant, of one that they show twice (dst_fold) the first. How a time
+was read stands below the answer.`,
 		Args: cobra.ExactArgs(2),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			_, err := parseMoment(args[1], time.Now().UTC()) // the zone is that of the flow

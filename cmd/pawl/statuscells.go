@@ -47,14 +47,18 @@ func (s statusReport) instant(f pawl.FlowInfo) string {
 }
 
 func (s statusReport) last(f pawl.FlowInfo) string {
-	switch since := s.now.Sub(f.LastRun); {
-	case f.LastRun.IsZero():
+	if f.LastRun.IsZero() {
 		return "never"
-	case since < time.Second:
-		return "now"
-	default:
-		return s.length(since) + " ago"
 	}
+	return s.ago(f.LastRun)
+}
+
+func (s statusReport) ago(t time.Time) string {
+	since := s.now.Sub(t)
+	if since < time.Second {
+		return "now"
+	}
+	return s.length(since) + " ago"
 }
 
 // length is a length of time, where there is little room in its largest unit alone.

@@ -257,10 +257,11 @@ func (c *Client) WaitRun(ctx context.Context, id string, run int64) (info RunInf
 }
 
 func (c *Client) notFound(ctx context.Context, id string, run int64) error {
-	if _, ok, err := c.reader.Flow(ctx, id); err != nil || !ok {
+	flow, ok, err := c.reader.Flow(ctx, id)
+	if err != nil || !ok {
 		return errors.Join(err, fmt.Errorf("%w: %q", ErrFlowNotFound, id))
 	}
-	return fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, run, id)
+	return engine.NoRun(flow, run)
 }
 
 // ask posts a command and waits for the answer on its row.

@@ -196,7 +196,7 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 	case err != nil && e.Run >= 1 && e.Run <= c.LastNumber:
 		return fmt.Errorf("%w: run %d of flow %q", ErrRunOver, e.Run, c.ID)
 	case err != nil:
-		return fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, e.Run, c.ID)
+		return NoRun(c.Info(), e.Run)
 	case run.Ending:
 		return fmt.Errorf("%w: run %d of flow %q is being cancelled", errUnchanged, e.Run, c.ID)
 	}

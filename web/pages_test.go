@@ -62,14 +62,64 @@ func TestFlowsAreSearchedFilteredAndSorted(t *testing.T) {
 		shows("/?state=tripped", "zip")
 		shows("/?state=failing", "export orders", "zip")
 		shows("/?state=failing&q=zip", "zip")
-		shows("/?state=unknown", "import orders", "export orders", "zip")
+		for target, want := range map[string]string{
+			"/?state=bogus":              "There is no state &#34;bogus&#34;; there is running, failing, tripped, late, paused, waiting, gone.",
+			"/?sort=bogus":               "Flows cannot be sorted by &#34;bogus&#34;; there is flow, last, next, streak, also with a - before it.",
+			"/?state=%3Cb%3E&q=x&page=2": "There is no state &#34;&lt;b&gt;&#34;",
+			"/api/flows?state=bogus":     `{"error":"There is no state \"bogus\"; there is running, failing, tripped, late, paused, waiting, gone."}`,
+		} {
+			w := get(h, target)
+			assert.Equal(t, http.StatusBadRequest, w.Code, target)
+			has(t, w.Body.String(), want)
+		}
 		shows("/?sort=flow", "export orders", "import orders", "zip")
 		shows("/?sort=-flow", "zip", "import orders", "export orders")
 		shows("/?sort=streak", "zip", "import orders", "export orders")
 		shows("/?sort=next", "export orders", "import orders", "zip")
 		shows("/?page=999", "import orders", "export orders", "zip")
+		has(t, page(t, h, "/?q=zip"), `<span class="hot">2/2</span>`)
+		has(t, page(t, h, "/?q=export"), `title="Not counted: the flow has no backoff policy">off</span>`)
 		has(t, page(t, h, "/?q=orders&sort=flow"), `href="./?q=orders&amp;sort=flow&amp;state=paused"`)
 		has(t, page(t, h, "/?q=nothing+like+it"), "No flow fits", "Show all 3")
+	})
+}
+
+// A run that never was is told from one that was deleted.
+func TestRunThatIsNotThereSaysWhetherItWas(t *testing.T) {
+	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
+		require.NoError(t, s.Manual("work", pawl.JobFunc(nothing), pawl.WithRetention(2, 0)))
+		require.NoError(t, s.Manual("idle", pawl.JobFunc(nothing)))
+		r := start(t, s)
+		for range 300 {
+			run, err := r.Trigger(t.Context(), "work")
+			require.NoError(t, err)
+			_, err = r.WaitRun(t.Context(), "work", run)
+			require.NoError(t, err)
+		}
+		time.Sleep(3 * time.Minute) // deleted in small batches
+		h := web.Handler(r)
+		for query, want := range map[string]string{
+			"id=work&number=1":   "Run 1 of flow %swork%[1]s is not kept any more.",
+			"id=work&number=301": "Flow %swork%[1]s has no run 301 yet: its newest is 300.",
+			"id=idle&number=1":   "Flow %sidle%[1]s has not run yet.",
+			"id=work&number=0":   "Flow %swork%[1]s has no such run: they are numbered from 1 on.",
+		} {
+			w := get(h, "/run?"+query)
+			assert.Equal(t, http.StatusNotFound, w.Code, query)
+			has(t, w.Body.String(), fmt.Sprintf(want, "&#34;"))
+			if w = get(h, "/api/run?"+query); strings.HasSuffix(query, "=0") {
+				assert.Equal(t, http.StatusBadRequest, w.Code, "a number is from 1 on")
+				continue
+			}
+			assert.Equal(t, http.StatusNotFound, w.Code, query)
+			has(t, w.Body.String(), fmt.Sprintf(want, `\"`))
+		}
+		_, err := r.WaitRun(t.Context(), "work", 1)
+		require.ErrorIs(t, err, pawl.ErrRunNotFound)
+		has(t, err.Error(), `run 1 of flow "work" is not kept any more`)
+		_, err = r.WaitRun(t.Context(), "work", 301)
+		require.ErrorIs(t, err, pawl.ErrRunNotFound)
+		has(t, err.Error(), `flow "work" has no run 301 yet, its newest is 300`)
 	})
 }
 

@@ -82,6 +82,18 @@ func streak(f pawl.FlowInfo) string {
 	return fmt.Sprintf("%d/%d", f.FailureStreak, f.StreakLimit)
 }
 
+// calm is what stands in place of a streak where there is none: nought, of those that
+// trip the flow, or that nothing counts them.
+func calm(f pawl.FlowInfo) string {
+	switch {
+	case f.Backoff == "":
+		return "off"
+	case f.StreakLimit == 0:
+		return "0"
+	}
+	return fmt.Sprintf("0/%d", f.StreakLimit)
+}
+
 // lateness is how long a start may take to come before it is late.
 const lateness = 10 * time.Second
 

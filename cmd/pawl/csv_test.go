@@ -33,8 +33,8 @@ func TestCSVHasTheNamesAndValuesOfJSON(t *testing.T) {
 
 func TestMarkdownKeepsCellsAsTheyAre(t *testing.T) {
 	var b strings.Builder
-	table{columns: []column{{title: "A"}, {title: "B"}}, rows: [][]string{{"a|b", ""}, {"*", "<i>"}}}.markdown(&b)
-	assert.Equal(t, "| A | B |\n| --- | --- |\n| a\\|b | - |\n| \\* | &lt;i> |\n", b.String())
+	table{columns: []column{{title: "A"}, {title: "B"}}, rows: [][]string{{"a|b", ""}, {"*", "<i>"}}}.markdown(&b, true)
+	assert.Equal(t, "| A | B |\n| --- | --- |\n| a\\|b | none |\n| \\* | &lt;i> |\n", b.String())
 }
 
 // What is unhealthy is failing, tripped or late; what waits for a person, or runs, is not.

@@ -98,7 +98,7 @@ which is what chats show. It is tried four times within half a minute; what cann
 delivered is logged.
 
 SIGHUP lets the daemon read the config anew and take over what is different;
-max_running, groups and restore_guard wait for the next start.`,
+db, max_running, groups and restore_guard wait for the next start, which it says.`,
 }
 
 var exitHelp = &cobra.Command{

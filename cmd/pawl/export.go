@@ -65,7 +65,11 @@ func exportFlows(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, dat
 		width = outputWidth()
 	}
 	if out == "table" || out == "md" {
-		if err := s.surround(ctx, c); err != nil {
+		all, err := c.List(ctx)
+		if err == nil {
+			err = s.surround(ctx, c, all)
+		}
+		if err != nil {
 			return err
 		}
 	}

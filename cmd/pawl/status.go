@@ -77,10 +77,14 @@ late, or when the database takes no writes: for monitoring.`,
 // look reads what a report is made of.
 func look(ctx context.Context, c *pawl.Client, ids []string, database string) (s statusReport, err error) {
 	s = statusReport{now: time.Now(), database: database}
-	if s.flows, err = list(ctx, c, ids); err != nil {
+	all, err := c.List(ctx)
+	if s.flows = all; err == nil && len(ids) > 0 {
+		s.flows, err = list(ctx, c, ids)
+	}
+	if err != nil {
 		return s, err
 	}
-	return s, s.surround(ctx, c)
+	return s, s.surround(ctx, c, all)
 }
 
 // all writes the report, with details if flows were named.
@@ -108,7 +112,7 @@ type statusReport struct {
 }
 
 // surround reads what is not of one flow.
-func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error) {
+func (s *statusReport) surround(ctx context.Context, c *pawl.Client, all []pawl.FlowInfo) (err error) {
 	if s.owner, s.owned, err = c.Owner(ctx); err != nil {
 		return err
 	}
@@ -118,14 +122,10 @@ func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error)
 	if r, ok := displaced(c.Database(), s.database); ok && !s.owned {
 		s.displaced = printable(r.displacement() + "; " + r.remedy())
 	}
-	all, err := c.List(ctx)
 	for _, f := range all {
 		if s.owned && f.Suspect && f.Status == pawl.StatusRunning {
 			s.trial = f.ID
 		}
-	}
-	if err != nil {
-		return err
 	}
 	if err := s.strip(ctx, c); err != nil {
 		return err

@@ -118,8 +118,12 @@ func (c *Client) Cancel(ctx context.Context, id string, run int64, reason ...str
 }
 
 // Pause: see [Client.Reset].
-func (c *Client) Pause(ctx context.Context, id, note string) error {
-	return c.operate(ctx, "pause", id, engine.Args{}, note)
+func (c *Client) Pause(ctx context.Context, id, note string, opts ...PauseOption) error {
+	pause, err := pauseOf(note, time.Now(), opts)
+	if err != nil {
+		return fmt.Errorf("pause: %w", err)
+	}
+	return c.operate(ctx, "pause", id, engine.Args{Until: pause.Until}, note)
 }
 
 // Resume: see [Client.Reset].

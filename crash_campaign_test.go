@@ -554,6 +554,9 @@ func (c *campaign) checkStart(l line, before file) {
 		waited := slices.ContainsFunc(before.Waiting, func(w engine.Command) bool { return w.Flow == got.ID })
 		switch {
 		case !known, waited, !c.registers(was):
+		case was.Info().PauseOver(l.At):
+			require.Zero(c.t, got.PausedAt)
+			require.Greater(c.t, got.Version, was.Version)
 		case was.InFlight == 0:
 			require.Equal(c.t, was, got)
 		default:
@@ -625,6 +628,9 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 		}
 		if !c.registers(states[f.ID]) {
 			require.NoError(c.t, apply(f.ID, engine.Adopt{}))
+		}
+		if s := states[f.ID]; s.Info().PauseOver(at) {
+			require.NoError(c.t, apply(f.ID, engine.Lapse{}))
 		}
 	}
 	for _, command := range before.Waiting {

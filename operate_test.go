@@ -257,7 +257,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 
 			{"trigger", "queue", `{"input": `, "-", "args: unexpected EOF"},
 			{"trigger", "queue", `{"start-at": "2000-01-03T00:00:00Z"}`, "-", `args: unknown argument "start-at": trigger takes input, start_at, key, overlap`},
-			{"pause", "hourly", `{"from": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "from": pause takes none`},
+			{"pause", "hourly", `{"from": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "from": pause takes until`},
 			{"resume", "hourly", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "to": resume takes from`},
 			{"backfill", "hourly", `{"run": 2}`, "-", `args: unknown argument "run": backfill takes from, to, again, drop`},
 			{"forget", "gone", `{"run": 0}`, "-", `args: unknown argument "run": forget takes none`},

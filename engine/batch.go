@@ -170,8 +170,8 @@ func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, e
 		return e.missing(b, event, c, s)
 	case Abort:
 		return e.locate(b, event, c.flow, s)
-	case Resume:
-		c.flow.ran = nil // it may reconsider others
+	case Resume, Lapse, Pause:
+		c.flow.ran = nil // others may be overdue now
 	}
 	return c.event, nil
 }

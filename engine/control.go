@@ -67,8 +67,8 @@ func (e *Engine) Cancel(ctx context.Context, id string, run int64, reason string
 }
 
 // Pause holds the schedule of a flow back, and returns when that is committed.
-func (e *Engine) Pause(ctx context.Context, id, note string) error {
-	return e.change(ctx, id, Pause{Note: note})
+func (e *Engine) Pause(ctx context.Context, id string, pause Pause) error {
+	return e.change(ctx, id, pause)
 }
 
 // Resume ends a pause; from is as of the event.

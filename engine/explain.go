@@ -29,6 +29,10 @@ func Upcoming(f FlowInfo, s Schedule, now time.Time, n int) (list []Instant) {
 		list = append(list, Instant{At: f.NextRun, Held: f.inTheWayAt(f.NextRun)})
 	}
 	floats := c.floats(s, now)
+	if !f.PausedUntil.IsZero() && !f.Held.IsZero() && (floats || f.PauseOver(now)) { // it goes on from the end of the pause
+		at = later(s.Resume(f.PausedUntil, f.LastEnd, f.LastScheduled), f.Held)
+		f.PausedAt = time.Time{}
+	}
 	for ; !at.IsZero() && len(list) < n; at = s.After(at) {
 		list = append(list, Instant{At: at, Held: f.inTheWayAt(at), Estimate: floats && (len(list) > 0 || f.InFlight > 0)})
 	}
@@ -81,14 +85,23 @@ func (f FlowInfo) inTheWayAt(at time.Time) string {
 		return "not registered"
 	case f.Status == StatusTripped:
 		return fmt.Sprintf("tripped: it failed %d times in a row; reset it first", f.FailureStreak)
-	case !f.PausedAt.IsZero() && f.PauseNote != "":
-		return "paused: " + f.PauseNote
-	case !f.PausedAt.IsZero():
-		return "paused since " + stamp(f.PausedAt)
+	case !f.PausedAt.IsZero() && (f.PausedUntil.IsZero() || !at.After(f.PausedUntil)):
+		return f.paused()
 	case at.Before(f.NextEligible):
 		return "backoff until " + stamp(f.NextEligible)
 	}
 	return ""
+}
+
+// paused says that the flow is, with what is known of why and until when.
+func (f FlowInfo) paused() string {
+	switch {
+	case !f.PausedUntil.IsZero():
+		return "paused " + PauseText(f.PauseNote, f.PausedUntil)
+	case f.PauseNote != "":
+		return "paused: " + f.PauseNote
+	}
+	return "paused since " + stamp(f.PausedAt)
 }
 
 // Facts are what is known of an instant.
@@ -257,6 +270,8 @@ func (f Facts) floating() string {
 	}
 	if held := f.Flow.inTheWayAt(f.At); held != "" {
 		next = "it is " + held
+	} else if !f.Flow.PausedAt.IsZero() {
+		next = "it is " + f.Flow.paused()
 	}
 	return fmt.Sprintf("%s runs %s after the end of each run and was not due at %s; %s.", f.Flow.ID, f.Flow.Schedule, f.local(f.At), next)
 }

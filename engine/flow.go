@@ -71,6 +71,8 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.pause(e, now, p)
 	case Resume:
 		return c.unpause(e, now, p)
+	case Lapse:
+		return c.lapse(now, p)
 	case Backfill:
 		return c.backfill(e, now, p)
 	case Adjust:

@@ -42,7 +42,7 @@ func at(seconds float64) time.Time { return epoch.Add(time.Duration(seconds * fl
 // fourth run began at 0 s and, unless it is running, ended at 5 s.
 func stateIn(status Status, p Plan) State {
 	s := State{
-		ID: "f", Key: 1, Definition: p.defined(), Registered: true, Position: p.Position, Status: status, RunCount: 4, LastNumber: 4, LastKey: 40, Attempt: 1,
+		ID: "f", Key: 1, Definition: p.defined(), Paused: NotPaused, Registered: true, Position: p.Position, Status: status, RunCount: 4, LastNumber: 4, LastKey: 40, Attempt: 1,
 		Version: 9, CreatedAt: at(-3600), LastRun: at(0), LastScheduled: at(0), LastEnd: at(5), NextRun: p.Schedule.Next(at(5), at(0)),
 	}
 	switch status {
@@ -181,6 +181,12 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 			[6]string{"- no such run", "running", "- is over", "- is over", "- is over", "- is over"}},
 		{"pause", Pause{Note: "why"}, withPolicy,
 			[6]string{"idle", "running", "completed", "failed", "backoff", "tripped"}},
+		{"pause for a while", Pause{Note: "why", Until: at(3600)}, withPolicy,
+			[6]string{"idle", "running", "completed", "failed", "backoff", "tripped"}},
+		{"pause until now", Pause{Until: at(70)}, withPolicy,
+			[6]string{"- not after now", "- not after now", "- not after now", "- not after now", "- not after now", "- not after now"}},
+		{"end of a pause that is none", Lapse{}, withPolicy,
+			[6]string{"- goes on", "- goes on", "- goes on", "- goes on", "- goes on", "- goes on"}},
 		{"resume without a pause", Resume{}, withPolicy,
 			[6]string{"- nothing", "- nothing", "- nothing", "- nothing", "- nothing", "- nothing"}},
 		{"backfill", Backfill{Key: 41, Instants: []time.Time{at(-7200), at(-3600)}}, grid,

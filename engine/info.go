@@ -30,6 +30,7 @@ type FlowInfo struct {
 	Held          time.Time `json:"held,omitzero"`           // first instant that a window, a pause or a trip holds back
 	PausedAt      time.Time `json:"paused_at,omitzero"`      // zero: not paused
 	PauseNote     string    `json:"pause_note,omitempty"`    // why
+	PausedUntil   time.Time `json:"paused_until,omitzero"`   // when the pause ends by itself; zero: until somebody resumes
 	Anchor        time.Time `json:"anchor,omitzero"`         // of a fixed rate: its instants are whole intervals from it
 	Policy        string    `json:"policy,omitempty"`        // overlap, catch-up and the like as text; empty: the defaults
 	Group         string    `json:"run_group,omitempty"`     // whose limit on runs in flight it shares
@@ -67,7 +68,7 @@ func (s *State) Info() FlowInfo {
 		StreakLimit: s.StreakLimit, Status: s.Status, RunCount: s.RunCount, LastNumber: s.LastNumber, InFlight: s.InFlight,
 		FailureStreak: s.FailureStreak, LastRun: s.LastRun, LastScheduled: s.LastScheduled, LastEnd: s.LastEnd,
 		LastError: s.LastError, NextEligible: s.NextEligible, NextRun: s.NextRun, Waiting: s.Waiting, Backfill: s.Backfill,
-		Fired: s.Fired, Held: s.Held, PausedAt: s.PausedAt, PauseNote: s.PauseNote, Anchor: s.Anchor, Policy: s.Policy,
+		Fired: s.Fired, Held: s.Held, PausedAt: s.PausedAt, PauseNote: s.PauseNote, PausedUntil: s.PausedUntil, Anchor: s.Anchor, Policy: s.Policy,
 		Group: s.Group, Leaked: s.Leaked, Retention: s.Retention, Suspect: s.Suspect, Registered: s.Registered,
 		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
@@ -79,11 +80,12 @@ func (f FlowInfo) state() *State {
 		ID: f.ID, Position: f.Position, Status: f.Status, RunCount: f.RunCount, LastNumber: f.LastNumber, InFlight: f.InFlight,
 		FailureStreak: f.FailureStreak, LastRun: f.LastRun, LastScheduled: f.LastScheduled, LastEnd: f.LastEnd,
 		LastError: f.LastError, NextEligible: f.NextEligible, NextRun: f.NextRun, Waiting: f.Waiting, Backfill: f.Backfill,
-		Fired: f.Fired, Held: f.Held, PausedAt: f.PausedAt, PauseNote: f.PauseNote, Anchor: f.Anchor, Leaked: f.Leaked,
+		Fired: f.Fired, Held: f.Held, Anchor: f.Anchor, Leaked: f.Leaked,
 		Suspect: f.Suspect, Registered: f.Registered, Version: f.Version, CreatedAt: f.CreatedAt, UpdatedAt: f.UpdatedAt,
 		Definition: &Definition{
 			Kind: f.Kind, Schedule: f.Schedule, TimeZone: f.TimeZone, Backoff: f.Backoff, StreakLimit: f.StreakLimit,
 			Policy: f.Policy, Group: f.Group, Retention: f.Retention,
 		},
+		Paused: &Paused{PausedAt: f.PausedAt, PauseNote: f.PauseNote, PausedUntil: f.PausedUntil},
 	}
 }

@@ -15,6 +15,7 @@ func (e *Engine) look(f *flow) {
 	if e.draining || e.passive() {
 		return
 	}
+	e.pauses.set(f, f.pauseEnd())
 	e.refill(f)
 	e.wait(f, f.due(e.now()))
 }

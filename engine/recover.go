@@ -43,6 +43,9 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	}
 	for _, f := range e.all().ordered {
 		commands = append(commands, e.takeOver(f)...)
+		if f.state.Load().over(e.owner.StartedAt) && !e.passive() && f.plan().Schedule != nil {
+			commands = append(commands, command{flow: f, event: Lapse{}})
+		}
 		if back >= jumpLimit {
 			commands = append(commands, e.afterJump(f, back)...)
 		}

@@ -75,6 +75,7 @@ type State struct {
 	ID  string
 	Key int64 // of the flow's rows
 	*Definition
+	*Paused
 
 	Position      int
 	Registered    bool
@@ -98,9 +99,8 @@ type State struct {
 
 	LastRun, LastScheduled, LastEnd time.Time
 	NextEligible, NextRun           time.Time
-	Held, PausedAt, Anchor          time.Time
+	Held, Anchor                    time.Time
 	CreatedAt, UpdatedAt            time.Time
-	PauseNote                       string
 
 	Open []*Run // in flight, oldest first; nobody changes one
 
@@ -120,11 +120,21 @@ type Definition struct {
 	Retention   string
 }
 
+// Paused is a pause, as of [FlowInfo]. Nobody changes one.
+type Paused struct {
+	PausedAt    time.Time
+	PauseNote   string
+	PausedUntil time.Time
+}
+
+// NotPaused is what a flow has in the place of a pause.
+var NotPaused = &Paused{}
+
 var undefined = &Definition{}
 
 // NewState is that of a flow that has no history, nor a definition, yet.
 func NewState(id string, key int64) State {
-	return State{ID: id, Key: key, Definition: undefined, Status: StatusIdle}
+	return State{ID: id, Key: key, Definition: undefined, Paused: NotPaused, Status: StatusIdle}
 }
 
 // run finds a run in flight.

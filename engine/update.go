@@ -46,6 +46,7 @@ func (e *Engine) update(flows []Flow) error {
 		return err
 	}
 	for _, f := range renamed {
+		e.pauses.set(f, time.Time{})
 		f.leave()
 	}
 	return nil

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -150,10 +151,12 @@ func (c clock) holding(f pawl.FlowInfo) string {
 	switch {
 	case f.Status == pawl.StatusTripped:
 		return fmt.Sprintf("tripped, it failed %d times in a row", f.FailureStreak)
-	case !f.PausedAt.IsZero() && f.PauseNote != "":
-		return "paused: " + firstLine(f.PauseNote)
 	case !f.PausedAt.IsZero():
-		return "paused"
+		text := "paused"
+		if !f.PausedUntil.IsZero() {
+			text += " until " + c.near(f.PausedUntil)
+		}
+		return strings.TrimSuffix(text+": "+firstLine(f.PauseNote), ": ")
 	}
 	return "backoff until " + c.near(f.NextEligible)
 }

@@ -336,6 +336,18 @@ func TestButtonsAskAndAct(t *testing.T) {
 		has(t, page(t, h, "/flow?id=a"), "do-resume", "not now")
 		act("flow?did=resume&id=a", url.Values{"do": {"resume"}})
 		assert.True(t, info().PausedAt.IsZero())
+		act("flow?did=pause&id=a", url.Values{"do": {"pause"}, "for": {" 1d2h "}, "reason": {"moving"}})
+		assert.Equal(t, 26*time.Hour, info().PausedUntil.Sub(info().PausedAt))
+		for _, where := range []string{"/flow?id=a", "/"} {
+			has(t, page(t, h, where), "aused until 2 Jan 02:00:00 (in 1d 2h)", "moving")
+		}
+		for text, says := range map[string]string{"soon": "is no length of time", "0s": "A pause for 0s", "-1h": "is no length of time"} {
+			w := post(h, url.Values{"do": {"pause"}, "id": {"a"}, "for": {text}, "reason": {"why"}})
+			assert.Equal(t, http.StatusUnprocessableEntity, w.Code, text)
+			has(t, w.Body.String(), `name="for" value="`+text+`"`, `name="reason" value="why"`)
+			assert.Contains(t, strings.ToLower(w.Body.String()), strings.ToLower(says))
+		}
+		act("flow?did=resume&id=a", url.Values{"do": {"resume"}})
 		act("flow?did=reset&id=a", url.Values{"do": {"reset"}, "reason": {"it was the network"}})
 		has(t, page(t, h, "/flow?id=a"), "it was the network")
 

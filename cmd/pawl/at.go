@@ -82,7 +82,10 @@ func (r atReport) table() table {
 
 // next is the instant that was to come, or why there was none.
 func (r atReport) next(f pawl.FlowInfo) string {
-	if f.NextRun.IsZero() || !f.Registered {
+	switch {
+	case f.Registered && f.NextRun.IsZero() && !f.PausedUntil.IsZero():
+		return "paused until " + clock(f.PausedUntil, r.at)
+	case f.NextRun.IsZero() || !f.Registered:
 		return statusReport{now: r.at, owned: true}.next(f)
 	}
 	return clock(f.NextRun, r.at)

@@ -48,6 +48,9 @@ func (s statusReport) held(f pawl.FlowInfo) []string {
 
 func (s statusReport) paused(f pawl.FlowInfo) string {
 	text := "paused " + s.ago(f.PausedAt)
+	if !f.PausedUntil.IsZero() {
+		text = "paused " + untilWords(f.PausedUntil, s.now)
+	}
 	if f.PauseNote != "" {
 		text += ": " + firstLine(f.PauseNote)
 	}

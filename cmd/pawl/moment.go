@@ -61,28 +61,42 @@ func (e wallError) Error() string {
 // parseMoment reads a time as parseTime does in the zone of now, or a time of day: the
 // last one up to now.
 func parseMoment(text string, now time.Time) (time.Time, error) {
-	for _, layout := range []string{"15:04", "15:04:05"} {
-		if clock, err := time.Parse(layout, text); err == nil {
-			return lastTime(text, clock, now)
-		}
-	}
-	return parseTime(text, now.Location())
+	return parseNear(text, now, -1, func(at time.Time) bool { return !at.After(now) })
 }
 
-// lastTime is when clocks last showed a time of day.
-func lastTime(text string, clock, now time.Time) (at time.Time, err error) {
-	for days := range 2 {
-		wall := time.Date(now.Year(), now.Month(), now.Day()-days, clock.Hour(), clock.Minute(), clock.Second(), 0, time.UTC)
+// parseAhead is parseMoment, but a time of day is the next one.
+func parseAhead(text string, now time.Time) (time.Time, error) {
+	return parseNear(text, now, 1, func(at time.Time) bool { return at.After(now) })
+}
+
+// parseNear reads a time, where one of day is that of the day of now, or a day on if it
+// does not fit.
+func parseNear(text string, now time.Time, day int, fits func(time.Time) bool) (at time.Time, err error) {
+	clock, ok := timeOfDay(text)
+	if !ok {
+		return parseTime(text, now.Location())
+	}
+	for i := range 2 {
+		wall := time.Date(now.Year(), now.Month(), now.Day()+i*day, clock.Hour(), clock.Minute(), clock.Second(), 0, time.UTC)
 		at, err = localTime(wall.Format(time.DateOnly)+" "+text, wall, now.Location())
 		first := at
 		if e, odd := errors.AsType[wallError](err); odd {
 			first = e.meant
 		}
-		if !first.After(now) {
+		if fits(first) {
 			break
 		}
 	}
 	return at, err
+}
+
+func timeOfDay(text string) (clock time.Time, ok bool) {
+	for _, layout := range []string{"15:04", "15:04:05"} {
+		if clock, err := time.Parse(layout, text); err == nil {
+			return clock, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // A moment is an instant that somebody meant by a text, and how it was read.

@@ -138,6 +138,8 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 			"3 running; 500 waiting; 7 to backfill"},
 		{"paused", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "no", PausedAt: now.Add(-time.Hour), PauseNote: "the disk\nis full", Held: near, Registered: true}, true,
 			"held", "paused 1h ago: the disk; no"},
+		{"paused for a while", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now, PauseNote: "why", PausedUntil: near, Held: near, Registered: true}, true,
+			"held", "paused until " + near.Local().Format("15:04:05") + " (in 5s): why"},
 		{"leaked", pawl.FlowInfo{Status: pawl.StatusIdle, Leaked: 2, Registered: true, Kind: "manual"}, true, "on demand", "2 jobs go on although their runs are closed"},
 		{"retry", pawl.FlowInfo{ID: "again", Status: pawl.StatusIdle, Waiting: 2, Registered: true}, true,
 			"in 5s", "run 3 tries again at " + near.Local().Format("15:04:05") + " (exit status 3: no); 1 waiting"},

@@ -248,6 +248,8 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"reset", "trips", "", "done", "-"},
 			{"pause", "hourly", "", "done", "-"},
 			{"pause", "hourly", "", "unchanged", "-"},
+			{"pause", "hourly", `{"until": "2000-01-09T00:00:00Z"}`, "done", "-"},
+			{"pause", "hourly", `{"until": "2000-01-09T00:00:00.000Z"}`, "unchanged", "-"},
 			{"backfill", "hourly", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T05:00:00Z"}`, "5", "-"},
 			{"backfill", "hourly", `{"drop": true}`, "done", "-"},
 			{"resume", "hourly", `{"from": "2000-01-01T20:00:00Z"}`, "done", "-"},
@@ -274,6 +276,8 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"backfill", "queue", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T05:00:00Z"}`, "-", `invalid range: the schedule of flow "queue" has no instants of its own`},
 			{"forget", "queue", "", "-", `flow is registered: flow "queue"; take it out of the program first`},
 			{"forget", "gone", "", "-", `no such flow: "gone"`},
+			{"pause", "hourly", `{"until": "2000-01-01T00:00:00Z"}`, "-", "invalid range: a pause until 2000-01-01T00:00:00.000Z, which is not after now"},
+			{"pause", "hourly", `{"until": "soon"}`, "-", `args: parsing time "soon" as "2006-01-02T15:04:05Z07:00": cannot parse "soon" as "2006"`},
 			{"pause", "nobody", "", "-", `no such flow: "nobody"`},
 		} {
 			assert.Equal(t, answered{test.verb, test.flow, test.result, test.err}, ask(test.verb, test.flow, test.args, "because"), "%+v", test)

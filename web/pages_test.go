@@ -166,7 +166,7 @@ func TestFlowPageTellsEverything(t *testing.T) {
 		text := page(t, web.Handler(r, web.WithLocation(time.UTC)), "/flow?id=nightly")
 		has(t, text, "0 3 * * *", "Europe/Berlin", "backoff", "In backoff until 00:01:06", "no such host",
 			"3 runs, 1 failed", "of the last 3 runs", "half took up to 2.0s, 95 percent up to 3.0s",
-			"Waits after failures in a row: 1m, 2m, 4m, then it trips. The streak is 1.", "trips at 4", "1 failure in a row now",
+			"Waits after failures in a row: 1m, 2m, 4m, then it trips, at 4. The streak is 1.", "trips at 4", "1 failure in a row now",
 			"02:00:00", "2 Jan 02:00:00", "1m0s x2 up to 5m0s, trips at 4", "66.6%", "outcome", "reserve", "adopt", "manual",
 			"run?id=nightly&amp;number=3", "do-trigger", "do-reset", "do-pause")
 		lacks(t, text, "do-resume", "do-probe")

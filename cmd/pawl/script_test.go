@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	screen ...         runs a command on a terminal, on Linux
 //	listen NAME...     serves $WEBHOOK, and $NOTIFY_SOCKET of a service manager
 //	heard PATTERN      waits until one of them was told such a thing
+//	unheard A PATTERN  the same, and that they were not told A before
 //
 // and $PLAIN, a prefix in shell lines that takes root's right to any file away.
 func TestScripts(t *testing.T) {

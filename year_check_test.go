@@ -319,6 +319,7 @@ func (w *watcher) leaveWindow() {
 
 // happens follows what the test did.
 func (w *watcher) happens(h happening, first bool) error {
+	w.lapse(h.at)
 	back := w.shift - h.shift
 	w.shift = h.shift
 	now := h.at.Add(h.shift)
@@ -340,6 +341,7 @@ func (w *watcher) happens(h happening, first bool) error {
 		w.up = false
 	case h.what == "start":
 		w.up, w.since = true, now
+		w.lapse(h.at)
 		switch {
 		case first && w.interval > 0:
 			w.target = now
@@ -352,6 +354,14 @@ func (w *watcher) happens(h happening, first bool) error {
 		}
 	}
 	return nil
+}
+
+// lapse forgets a pause that is over, also for a clock that is set back afterwards: while
+// nobody ran it was not over for anybody.
+func (w *watcher) lapse(at time.Time) {
+	if w.up && !w.pausedTo.After(at.Add(w.shift)) {
+		w.pausedTo = time.Time{}
+	}
 }
 
 // recover is for a run that had no outcome.

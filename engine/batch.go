@@ -229,7 +229,8 @@ func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, 
 		if !s.NextRun.IsZero() && !t.Before(s.NextRun) { // the schedule is about to run it
 			return true
 		}
-		return ran[t.UnixMilli()]
+		_, has := ran[t.UnixMilli()]
+		return has
 	})
 	if len(b.Instants) == 0 {
 		return nil, fmt.Errorf("%w: every instant has a run", errUnchanged)
@@ -242,7 +243,8 @@ func (b *batch) addRan(ran map[int64]bool, f *flow) {
 	for i := range b.Changes {
 		for _, r := range b.Changes[i].Runs {
 			if b.flows[i] == f && (r.Trigger == TriggerSchedule || r.Trigger == TriggerBackfill) && r.Status != RunCancelled {
-				ran[r.ScheduledAt.UnixMilli()] = true
+				at := r.ScheduledAt.UnixMilli()
+				ran[at] = ran[at] || r.Trigger == TriggerBackfill
 			}
 		}
 	}

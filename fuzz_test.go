@@ -29,6 +29,14 @@ func FuzzInbox(f *testing.F) {
 	f.Add("trigger", "work", "blob", []byte{4, 4, 4}, uint16(2))
 	f.Add("trigger", "work", "id", []byte{1, 1, 2, 2, 2, 2, 2, 2, 5}, uint16(0))
 	f.Add("trigger", "work", "id", []byte{1, 1, 2, 2, 2, 2, 2, 2, 6}, uint16(0))
+	for verb, args := range map[string]string{
+		"cancel": `{"run":-1}`, "probe": `{"run":1e99}`, "forget": `[]`, "pause": "\x00\xff", "resume": `{"from":"0001-01-01T00:00:00Z"}`,
+		"backfill": `{"from":"0001-01-01T00:00:00Z","to":"9999-12-31T23:59:59Z","again":true}`,
+		"trigger":  `{"start_at":"9999-12-31T23:59:59.999999999Z","key":"\u0000","input":{"a":[]}}`, "reset": `{"overlap":"allow 99999999999999999999"}`,
+	} {
+		f.Add(verb, "work", args, []byte{1, 1, 1}, uint16(1))
+		f.Add("trigger", "work", args, []byte{1, 1, 1}, uint16(1))
+	}
 	f.Fuzz(func(t *testing.T, verb, flow, text string, kinds []byte, times uint16) {
 		db := filepath.Join(t.TempDir(), "jobs.db")
 		row := inboxRow([]string{verb, flow, text}, kinds, int(times))

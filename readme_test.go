@@ -131,3 +131,36 @@ func TestPromisesLinkToTestsThatExist(t *testing.T) {
 		}
 	}
 }
+
+// Nor does any other link lead nowhere.
+func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)|(?:src|srcset)="([^"]+)"`)
+	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+	for _, page := range []string{"README.md", "docs/robustness.md", "docs/speed.md", "docs/hot-path.md", "CHANGELOG.md"} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, match := range link.FindAllStringSubmatch(code.ReplaceAllString(string(text), ""), -1) {
+			if target := match[1] + match[2]; !strings.Contains(target, "://") {
+				_, err := os.Stat(filepath.Join(filepath.Dir(page), target))
+				assert.NoError(t, err, "%s links to %s", page, target)
+			}
+		}
+	}
+}
+
+// Each row that says what holds says by what that is shown.
+func TestEveryPromiseOfRobustnessHasATest(t *testing.T) {
+	text, err := os.ReadFile("docs/robustness.md")
+	require.NoError(t, err)
+	faults, _, found := strings.Cut(string(text), "## The long sizes")
+	require.True(t, found)
+	_, faults, found = strings.Cut(faults, "## Faults, and the tests")
+	require.True(t, found)
+	rows := regexp.MustCompile(`(?m)^\| .*\|$`).FindAllString(faults, -1)
+	assert.Greater(t, len(rows), 80)
+	for _, row := range rows {
+		if !strings.Contains(row, "| shown by |") {
+			assert.Regexp(t, `\]\([^)]*(_test\.go|\.txtar)\)`, row)
+		}
+	}
+}

@@ -26,7 +26,7 @@ text { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-se
 .title { font-size: 15px; font-weight: 600 } .tick { fill: #59636e; font-size: 12px }
 .page { fill: #ffffff; stroke: #d1d9e0 } .grid { stroke: #e6eaef } .line { fill: none; stroke-width: 1.6; stroke-linejoin: round }
 .c0 { stroke: #0969da } .c1 { stroke: #bc4c00; stroke-dasharray: 5 2 }
-.f0 { fill: #8250df } .f1 { fill: #cf222e } .f2 { fill: #9a6700 } .f3 { fill: #57606a } .band { opacity: 0.16 }
+.f0 { fill: #8250df } .f1 { fill: #cf222e } .f2 { fill: #9a6700 } .f3 { fill: #57606a } .f4 { fill: #0969da } .f5 { fill: #1a7f37 } .band { opacity: 0.16 }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 } .tick { fill: #9198a1 } .page { fill: #0d1117; stroke: #3d444d } .grid { stroke: #21262d }
   .c0 { stroke: #58a6ff } .c1 { stroke: #f0883e } .band { opacity: 0.3 }
@@ -41,27 +41,24 @@ func (s *soak) plot() string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img">`, width, height, width, height)
 	fmt.Fprintf(&b, "\n<title>Soak</title>\n<style>%s</style>\n", plotStyle)
 	fmt.Fprintf(&b, `<rect class="page" x="0.5" y="0.5" width="%.0f" height="%.0f" rx="8"/>`+"\n", width-1, height-1)
-	fmt.Fprintf(&b, `<text class="title" x="%.0f" y="30">A soak of %s: %d runs, %d faults</text>`+"\n",
+	fmt.Fprintf(&b, `<text class="title" x="%.0f" y="30">A soak of %s: %d jobs, %d faults</text>`+"\n",
 		panelLeft, time.Since(s.began).Round(time.Second), s.total.Load(), len(s.faults))
 	for i, name := range faultNames {
-		x := panelLeft + 170*float64(i)
+		x := panelLeft + 150*float64(i)
 		fmt.Fprintf(&b, `<rect class="band f%d" x="%.0f" y="44" width="22" height="14"/><text x="%.0f" y="56">%s</text>`+"\n", i, x, x+28, name)
 	}
 	s.panel(&b, 0, 0, "Memory, MB", curve{"resident", func(p sample) float64 { return p.resident / mega }}, curve{"heap, live", func(p sample) float64 { return p.heap / mega }})
 	s.panel(&b, 1, 0, "Goroutines and open files", curve{"goroutines", func(p sample) float64 { return p.goroutines }}, curve{"open files", func(p sample) float64 { return p.files }})
 	s.panel(&b, 0, 1, "Database, MB", curve{"file", func(p sample) float64 { return p.database / mega }}, curve{"log", func(p sample) float64 { return p.log / mega }})
-	s.panel(&b, 1, 1, "Runs so far, thousands", curve{"runs", func(p sample) float64 { return p.runs / 1000 }})
+	s.panel(&b, 1, 1, "Jobs so far, thousands", curve{"jobs", func(p sample) float64 { return p.jobs / 1000 }})
 	b.WriteString("</svg>\n")
 	return b.String()
 }
 
-// faultNames are in the order of their colours.
-var faultNames = []string{"database locked", "I/O errors", "file moved away", "other processes killed"}
-
 // panel draws curves over time, at a place in the grid of panels.
 func (s *soak) panel(b *strings.Builder, column, row int, title string, curves ...curve) {
 	width, height := panelWidth-panelLeft-panelRight, panelHeight-panelTop-panelFoot
-	length := s.samples[len(s.samples)-1].at
+	length := max(s.samples[len(s.samples)-1].at, s.faults[len(s.faults)-1].to)
 	high := 0.0
 	for _, c := range curves {
 		for _, p := range s.samples {

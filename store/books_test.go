@@ -22,9 +22,11 @@ func plan(seed uint64, commits, checkpoints int) (steps []step, err error) {
 	steps = append(steps, commitStep("start", b.start()))
 	for n := range commits {
 		steps = append(steps, commitStep(fmt.Sprintf("commit %d", n+1), b.next()))
-		switch what := chance.IntN(6); {
+		switch what := chance.IntN(7); {
 		case what == 0 && n < checkpoints:
 			steps = append(steps, step{"checkpoint", checkpointNow})
+		case what == 2:
+			steps = append(steps, b.prune(), step{"tidy", tidyAll})
 		case what == 1:
 			b.posted++
 			steps = append(steps, step{"post", func(ctx context.Context, s *Store) error {
@@ -34,6 +36,27 @@ func plan(seed uint64, commits, checkpoints int) (steps []step, err error) {
 		}
 	}
 	return append(steps, commitStep("stop", b.stop())), nil
+}
+
+// prune deletes all but the newest run of each flow, and what has to stay, and knows of no
+// deletion before: its commit may have been in doubt.
+func (b *books) prune() step {
+	cuts := make([]engine.Cut, len(b.ids))
+	for i, id := range b.ids {
+		s := b.states[id]
+		cuts[i] = engine.Cut{Flow: s.Key, Through: s.LastNumber - 1, Keys: b.now, All: true,
+			LastKey: s.LastKey, LastSeq: s.LastSeq, ErrorKey: s.ErrorKey, StreakFrom: s.StreakFrom}
+	}
+	return step{"prune", func(ctx context.Context, s *Store) error {
+		_, err := s.Prune(ctx, cuts, 10_000)
+		return err
+	}}
+}
+
+// tidyAll deletes the commands that were answered.
+func tidyAll(ctx context.Context, s *Store) error {
+	_, err := s.Tidy(ctx, epoch.AddDate(1, 0, 0))
+	return err
 }
 
 func commitStep(name string, b engine.Batch) step {
@@ -83,8 +106,10 @@ func newBooks(chance *rand.Rand) (*books, error) {
 		"every": {Schedule: every, Backoff: policy}, "cron": {Schedule: cron},
 		"manual": {Schedule: engine.Manual()}, "trips": {Schedule: engine.Manual(), Backoff: policy},
 		"order": {Schedule: engine.Manual(), Resumes: true},
+		"queue": {Schedule: engine.Manual(), Overlap: engine.OverlapBuffer(6), Retry: &engine.Retry{Max: 1}},
+		"ticks": {Schedule: cron, Overlap: engine.OverlapBuffer(3), CatchUp: engine.CatchUpAll(2)},
 	}}
-	b.ids = []string{"every", "cron", "manual", "trips", "order"}
+	b.ids = []string{"every", "cron", "manual", "trips", "order", "queue", "ticks"}
 	b.owner = engine.Owner{Host: "test", PID: 1, BootID: "boot", Version: "test", StartedAt: epoch}
 	return b, nil
 }
@@ -108,6 +133,7 @@ func (b *books) next() engine.Batch {
 		b.now = b.now.Add(time.Duration(b.chance.IntN(1500)) * time.Millisecond)
 		id := b.ids[b.chance.IntN(len(b.ids))]
 		b.apply(id, b.event(b.states[id]))
+		b.apply(id, b.asked(b.states[id]))
 	}
 	if b.answered < b.posted {
 		b.answered++
@@ -116,8 +142,31 @@ func (b *books) next() engine.Batch {
 	return b.batch(false)
 }
 
+// asked is what is asked of the flows that let starts wait, or of their schedule; of others
+// it is something that is refused.
+func (b *books) asked(s engine.State) engine.Event {
+	switch s.ID {
+	case "queue":
+		ask := engine.Ask{Input: `{"n":1}`, Token: fmt.Sprint("key ", b.counters.Seq)}
+		return []engine.Event{
+			engine.Enqueue{Key: b.counters.Run + 1, Asks: []engine.Ask{ask, {Input: "2"}}}, engine.Reserve{Trigger: engine.TriggerManual, Ask: ask},
+			engine.Abort{Run: s.LastNumber, Reason: "not any more"},
+		}[b.chance.IntN(3)]
+	case "ticks":
+		past := b.now.Truncate(time.Second).Add(-time.Minute)
+		return []engine.Event{
+			engine.Pause{Note: "why"}, engine.Resume{}, engine.Resume{From: past}, engine.Reserve{Trigger: engine.TriggerSchedule},
+			engine.Backfill{Key: b.counters.Run + 1, Instants: []time.Time{past, past.Add(time.Second)}}, engine.Drop{},
+		}[b.chance.IntN(6)]
+	}
+	return engine.Abort{}
+}
+
 func (b *books) event(s engine.State) engine.Event {
 	n := s.LastNumber
+	if len(s.Open) > 0 {
+		n = s.Open[0].Number
+	}
 	if s.InFlight == 0 {
 		return []engine.Event{engine.Reserve{Trigger: engine.TriggerManual}, engine.Reserve{Trigger: engine.TriggerSchedule}, engine.Reset{}}[b.chance.IntN(3)]
 	}
@@ -141,7 +190,11 @@ func (b *books) stop() engine.Batch {
 
 // apply makes a transition, unless it is refused.
 func (b *books) apply(id string, e engine.Event) {
-	if r, ok := e.(engine.Reserve); ok {
+	switch r := e.(type) {
+	case engine.Reserve:
+		r.Key = b.counters.Run + 1
+		e = r
+	case engine.Cancel:
 		r.Key = b.counters.Run + 1
 		e = r
 	}

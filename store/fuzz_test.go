@@ -22,7 +22,7 @@ import (
 // returns a value or an error, soon, and a start too. The input is a list of edits
 // of a file in which all is well, and a text for some of them.
 func FuzzRows(f *testing.F) {
-	file := withoutTypes(f, history(f))
+	file := withoutTypes(f, withRareRows(f, history(f)))
 	f.Add([]byte{}, "")
 	f.Add(edit(1, 2, 1, 1, -7), "")                                       // the status of a flow
 	f.Add(edit(2, 1, 16, 1, 17), "")                                      // a run whose run before is itself
@@ -32,6 +32,12 @@ func FuzzRows(f *testing.F) {
 	f.Add(edit(0, 4, 0, 2, 0), "\xff\x00'\n\x1b[31m")                     // a schedule
 	f.Add(append(edit(4, 2, 0, 3, 0), edit(5, 6, 0, 2, 0)...), "no time") // a blob in the inbox, a text in a time
 	f.Add(edit(6, 2, 0, 4, int64(math.Float64bits(math.Inf(1)))), "")     // an infinite generation
+	f.Add(append(edit(2, 5, 11, 1, 5), edit(2, 12, 11, 1, -1)...), "")    // a run that waits, though the flow says that none does
+	f.Add(append(edit(1, 17, 2, 1, 1<<40), edit(1, 21, 0, 1, 1)...), "")  // as many that wait as there are numbers, a streak from the first run
+	f.Add(append(edit(7, 2, 0, 1, 9), edit(7, 4, 0, 1, -1)...), "")       // a verdict on fewer than no instants, the last before the first
+	f.Add(append(edit(8, 2, 0, 2, 0), edit(9, 3, 0, 2, 0)...), "\x00")    // a text for a run, and for an instant
+	f.Add(append(edit(10, 5, 0, 2, 0), edit(10, 4, 0, 2, 0)...), "{")     // a checkpoint that is no JSON, of a kind nobody knows
+	f.Add(append(edit(10, 1, 0, 1, 7), edit(0, 12, 0, 2, 0)...), "")      // one that others are missing before
 	f.Fuzz(func(t *testing.T, edits []byte, text string) {
 		path := filepath.Join(t.TempDir(), "jobs.db")
 		require.NoError(t, os.WriteFile(path, file, 0o600))
@@ -52,16 +58,24 @@ const fuzzLimit = 5 * time.Second
 var tables = []struct {
 	name    string
 	columns []string
+	keyed   bool // it has no rowid: an edit is one of all its rows
 }{
-	{"pawl_flow_plan", []string{"key", "id", "position", "kind", "schedule", "time_zone", "backoff", "streak_limit", "registered", "created_at"}},
+	{"pawl_flow_plan", []string{"key", "id", "position", "kind", "schedule", "time_zone", "backoff", "streak_limit", "registered", "created_at",
+		"policy", "run_group", "anchor", "paused_at", "pause_note", "retention", "pruned"}, false},
 	{"pawl_flow_state", []string{"key", "version", "status", "run_count", "last_number", "in_flight", "failure_streak", "attempt", "last_run",
-		"last_scheduled", "last_end", "next_eligible", "next_run", "suspect", "last_key", "error_key", "updated_at"}},
-	{"pawl_run_log", []string{"key", "prev", "flow", "number", "trigger", "status", "attempt", "scheduled_at", "started_at", "finished_at", "error"}},
+		"last_scheduled", "last_end", "next_eligible", "next_run", "suspect", "last_key", "error_key", "updated_at",
+		"waiting", "backfill", "fired", "held", "streak_from", "last_seq"}, false},
+	{"pawl_run_log", []string{"key", "prev", "flow", "number", "trigger", "status", "attempt", "scheduled_at", "started_at", "finished_at", "error",
+		"due_at", "rank", "deadline", "ending", "input", "output"}, false},
 	{"pawl_transition_log", []string{"seq", "at", "flow", "run_number", "event", "from_status", "to_status", "run_count", "in_flight", "failure_streak",
-		"last_run", "next_eligible", "next_run", "version", "note"}},
-	{"pawl_commands", []string{"id", "created_at", "command", "flow_id", "args", "requested_by", "reason", "handled_at", "result", "error"}},
-	{"pawl_runners", []string{"id", "host", "pid", "boot_id", "version", "generation", "started_at", "stopping_at", "stopped_at"}},
-	{"pawl_database", []string{"id", "created_at", "generation", "passive"}},
+		"last_run", "next_eligible", "next_run", "version", "note", "waiting", "prev"}, false},
+	{"pawl_commands", []string{"id", "created_at", "command", "flow_id", "args", "requested_by", "reason", "handled_at", "result", "error"}, false},
+	{"pawl_runners", []string{"id", "host", "pid", "boot_id", "version", "generation", "started_at", "stopping_at", "stopped_at"}, false},
+	{"pawl_database", []string{"id", "created_at", "generation", "passive", "last_run", "last_seq"}, false},
+	{"pawl_verdict_log", []string{"key", "flow", "first_at", "last_at", "count", "verdict", "run_number", "reason", "seq"}, false},
+	{"pawl_keys", []string{"flow", "key", "number", "at", "run"}, true},
+	{"pawl_leaks", []string{"flow_id", "run_number", "generation", "closed_at", "returned_at", "error"}, true},
+	{"pawl_checkpoint_log", []string{"run", "seq", "at", "state", "kind", "payload"}, true},
 }
 
 const editSize = 12
@@ -87,10 +101,36 @@ func apply(t *testing.T, path string, edits []byte, text string) {
 		column := table.columns[int(edits[1])%len(table.columns)]
 		n := int64(binary.LittleEndian.Uint64(edits[4:]))
 		value := []any{nil, n, text, []byte(text), math.Float64frombits(uint64(n)), n % 256}[int(edits[3])%6]
-		_, _ = db.Exec(fmt.Sprintf(`UPDATE %s SET %s = ? WHERE rowid = (SELECT rowid FROM %[1]s LIMIT 1
-OFFSET ? %% max(1, (SELECT count(*) FROM %[1]s)))`, table.name, column), value, int(edits[2]))
+		query := fmt.Sprintf("UPDATE %s SET %s = ?1", table.name, column)
+		if !table.keyed {
+			query += fmt.Sprintf(" WHERE rowid = (SELECT rowid FROM %s LIMIT 1 OFFSET ?2 %% max(1, (SELECT count(*) FROM %[1]s)))", table.name)
+		}
+		_, _ = db.Exec(query, value, int(edits[2]))
 		edits = edits[editSize:]
 	}
+}
+
+// withRareRows is the file with a row in each of the tables that most files have none in,
+// about the run of import that was in flight: it goes on.
+func withRareRows(t testing.TB, file []byte) []byte {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	require.NoError(t, os.WriteFile(path, file, 0o600))
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	for _, query := range []string{
+		`INSERT INTO pawl_verdict_log SELECT 1000, flow, at, at, 1, 2, run_number, 'it ran', seq FROM pawl_transition_log WHERE seq = 7`,
+		`INSERT INTO pawl_keys SELECT flow, 'key', number, scheduled_at, key FROM pawl_run_log WHERE key = 12`,
+		`INSERT INTO pawl_leaks VALUES ('import', 1, 1, '2026-11-22T09:00:00.000Z', NULL, NULL)`,
+		`INSERT INTO pawl_checkpoint_log SELECT key, 1, scheduled_at, 'new', 'enter', '{"n":1}' FROM pawl_run_log WHERE key = 12`,
+		`UPDATE pawl_run_log SET input = '{}', deadline = scheduled_at + 1000 WHERE key = 12`,
+	} {
+		_, err := db.Exec(query)
+		require.NoError(t, err, query)
+	}
+	require.NoError(t, db.Close())
+	file, err = os.ReadFile(path)
+	require.NoError(t, err)
+	return file
 }
 
 // withoutTypes is the file with tables that take anything.
@@ -131,7 +171,14 @@ func readAll(ctx context.Context, path string) {
 	for _, id := range []string{"sync", "report", "import", "spare"} {
 		_, _, _ = r.Flow(ctx, id)
 		_, _, _ = r.Run(ctx, id, 3)
+		_, _, _ = r.CheckpointsOf(ctx, id, 2)
+		_, _, _ = r.Facts(ctx, id, epoch.Add(time.Minute), now)
+		_, _ = r.FlowTransitions(ctx, store.TransitionsQuery{Flow: id})
 	}
+	all := []string{"sync", "report", "import", "spare"}
+	_, _ = r.Window(ctx, store.WindowQuery{Flows: all, From: epoch, To: now})
+	_, _ = r.Occurrences(ctx, all, epoch, now, 100)
+	_, _ = r.Transitions(ctx, 0, 100)
 	_, _ = r.Verify(ctx)
 	_, _ = r.Examine(ctx, func() time.Time { return now })
 	_, _ = r.At(ctx, now)
@@ -147,19 +194,37 @@ func startAndStop(ctx context.Context, path string) {
 		return
 	}
 	defer s.Close()
-	var flows []engine.Flow
 	minutely, _ := engine.Every(time.Minute)
-	for id, schedule := range map[string]engine.Schedule{"sync": minutely, "import": engine.Manual()} {
-		flows = append(flows, engine.Flow{ID: id, Plan: &engine.Plan{Schedule: schedule, Backoff: &engine.BackoffPolicy{StreakLimit: 3}},
-			Job: func(context.Context) error { return nil }})
+	secondly, _ := engine.Cron("* * * * * *")
+	backoff, retry := &engine.BackoffPolicy{StreakLimit: 3}, &engine.Retry{Max: 2}
+	done := func(context.Context) error { return nil }
+	flows := []engine.Flow{
+		{ID: "sync", Job: done, Plan: &engine.Plan{Schedule: minutely, Backoff: backoff, Keep: engine.Retention{Runs: 1, For: time.Hour}}},
+		{ID: "report", Job: done, Plan: &engine.Plan{Schedule: secondly, CatchUp: engine.CatchUpAll(3), Overlap: engine.OverlapBuffer(5)}},
+		{ID: "import", Job: goesOn, Plan: &engine.Plan{Schedule: engine.Manual(), Overlap: engine.OverlapAllow(2, 5), Retry: retry, Resumes: true}},
 	}
 	e, err := engine.Start(ctx, engine.Config{Store: s, Owner: store.Self(time.Now()), Logger: slog.New(slog.DiscardHandler)}, flows)
 	if err != nil {
 		return
 	}
-	_, _ = e.Trigger(ctx, "import")
+	_, _ = e.TriggerWith(ctx, "import", engine.Ask{Token: "key", Input: "1"})
+	_ = e.Cancel(ctx, "import", 2, "")
 	_ = e.Reset(ctx, "sync")
+	_ = e.Pause(ctx, "report", engine.Pause{Until: time.Now().Add(time.Millisecond)})
+	_, _ = e.Backfill(ctx, "report", []time.Time{epoch.Add(time.Second)}, false)
+	_ = e.Resume(ctx, "report", epoch)
+	_ = e.Forget(ctx, "spare")
+	_, _ = s.Prune(ctx, []engine.Cut{{Flow: 1, Through: 5, All: true, Before: epoch.Add(time.Hour), Keys: epoch.Add(time.Hour)}}, 1000)
 	_, _ = s.Inbox(ctx, true)
 	e.Stop()
 	_ = e.Wait()
+}
+
+// goesOn is a job that looks at what it did before, and does one thing more.
+func goesOn(ctx context.Context) error {
+	list, err := engine.Recorded(ctx)
+	if err != nil {
+		return err
+	}
+	return engine.Record(ctx, []engine.Checkpoint{{Seq: int64(len(list) + 1), State: "old", Kind: "enter"}}, nil)
 }

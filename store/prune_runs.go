@@ -30,7 +30,7 @@ FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key LIMIT ?3`
 
 	dropRuns  = `DELETE FROM pawl_run_log WHERE key IN (SELECT value FROM json_each(?1))`
 	relink    = `UPDATE pawl_run_log SET prev = ?2 WHERE key = ?1`
-	setPruned = `UPDATE pawl_flow_plan SET pruned = ?2 WHERE key = ?1`
+	setPruned = `UPDATE pawl_flow_plan SET pruned = max(pruned, ?2) WHERE key = ?1`
 
 	anyLeak  = `SELECT 1 FROM pawl_leaks LIMIT 1`
 	dropLeak = `DELETE FROM pawl_leaks WHERE flow_id = (SELECT id FROM pawl_flow_plan WHERE key = ?1) AND run_number = ?2`

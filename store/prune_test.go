@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -140,4 +141,31 @@ func TestKeyOfARunThatIsNotOverIsKept(t *testing.T) {
 	assert.Equal(t, []int64{2}, keys)
 	require.NoError(t, db.Close())
 	require.NoError(t, s.Close())
+}
+
+// Who does not know that a deletion took effect, since its commit was in doubt, does not
+// take back which run was deleted when the next one deletes one before it. K1, I2.
+func TestDeletionInDoubtIsNotTakenBack(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
+	b, err := newBooks(rand.New(rand.NewPCG(1, 1)))
+	require.NoError(t, err)
+	require.NoError(t, s.Commit(t.Context(), b.start()))
+	for range 4 { // one is in flight, the others wait
+		b.apply("queue", engine.Reserve{Trigger: engine.TriggerManual})
+	}
+	b.apply("queue", engine.Abort{Run: 2})
+	require.NoError(t, s.Commit(t.Context(), b.batch(false)))
+	prune := func(through int64) engine.Pruned {
+		q := b.states["queue"]
+		results, err := s.Prune(t.Context(), []engine.Cut{{Flow: q.Key, Through: through, All: true, LastKey: q.LastKey, LastSeq: q.LastSeq}}, 1000)
+		require.NoError(t, err)
+		return results[0]
+	}
+	require.EqualValues(t, 2, prune(2).Pruned, "run 1 is not over")
+	b.apply("queue", engine.Outcome{Run: 1})
+	require.NoError(t, s.Commit(t.Context(), b.batch(false)))
+	prune(2)
+	found, err := s.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, found)
 }

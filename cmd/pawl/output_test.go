@@ -128,6 +128,8 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 		{"due", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now, Registered: true}, true, "now", "due"},
 		{"due, nobody there", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Hour), Registered: true}, false, "due", "due, but no daemon runs"},
 		{"failed", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "exit status 3: no\nmore", Registered: true}, true, "none", "exit status 3: no"},
+		{"no room", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute), Group: "smtp", Registered: true}, true, "now",
+			"due 1m ago, and has no room yet (group smtp)"},
 		{"backoff", pawl.FlowInfo{Status: pawl.StatusBackoff, NextEligible: near, NextRun: near, LastError: "no", Registered: true}, true,
 			"in 5s", "until " + near.Local().Format("15:04:05") + ": no"},
 		{"tripped", pawl.FlowInfo{ID: "it's", Status: pawl.StatusTripped, LastError: "no", Registered: true, Held: near}, true, "held",

@@ -43,6 +43,8 @@ func TestMain(m *testing.M) {
 //	listen NAME...     serves $WEBHOOK, and $NOTIFY_SOCKET of a service manager
 //	heard PATTERN      waits until one of them was told such a thing
 //	unheard A PATTERN  the same, and that they were not told A before
+//	disk FOLDER SIZE   mounts a file system of that size, if [mount] says that one may be
+//	fill FOLDER        writes until its disk takes no more
 //
 // and $PLAIN, a prefix in shell lines that takes root's right to any file away.
 func TestScripts(t *testing.T) {
@@ -66,8 +68,17 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: scriptCommands,
+		Condition: func(name string) (bool, error) {
+			if holds := scriptConditions[name]; holds != nil {
+				return holds(), nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
 	})
 }
+
+// scriptConditions are those besides the usual ones.
+var scriptConditions = map[string]func() bool{}
 
 var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"code":   runsWithCode,

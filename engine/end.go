@@ -143,7 +143,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	c.spare(run, RunCancelled, e.Error, now, p)
 	switch {
 	case c.owed(): // another run of the flow was cancelled before
-	case !scheduled || run.ScheduledAt.After(now): // its instant is ahead since the clock was corrected
+	case !scheduled || run.ScheduledAt.After(c.LastScheduled): // the clock was corrected since
 		c.planNext(blocked, now, p)
 	case c.Status != StatusTripped && c.PausedAt.IsZero() && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
 		c.Held = c.undecided()

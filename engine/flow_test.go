@@ -607,6 +607,18 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 		c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(-3*3600), p)
 		assert.Equal(t, at(-2*3600), c.NextRun)
 	})
+	t.Run("a run that a stop cancels then: its instant is due again, unless the clock was wrong", func(t *testing.T) {
+		p := Plan{Schedule: hourly}
+		s := stateIn(StatusRunning, p) // for 09:00
+		s.NextEligible = time.Time{}
+		c := apply(t, s, Cancel{Run: 4}, at(-2*3600), p)
+		assert.Equal(t, at(0), c.NextRun)
+		assert.True(t, c.owed())
+		c = apply(t, s, Correct{}, at(-4*3600+60), p)
+		c = apply(t, *c.State, Cancel{Run: 4}, at(-4*3600+120), p)
+		assert.Equal(t, at(-3*3600), c.NextRun)
+		assert.False(t, c.owed())
+	})
 	t.Run("forward: what is due fires once", func(t *testing.T) {
 		p := Plan{Schedule: hourly}
 		c := apply(t, stateIn(StatusCompleted, p), Reserve{Trigger: TriggerSchedule, Key: 41}, at(86400*30+5), p)

@@ -19,7 +19,9 @@ func TestScheduleWithoutWhatHasRunHasTheRest(t *testing.T) {
 		}
 		for _, n := range rapid.SliceOfN(rapid.IntRange(0, 12), 0, 3).Draw(t, "ran by the schedule") {
 			at := epoch.Add(time.Duration(n) * time.Minute).UnixMilli()
-			ran[at] = ran[at] // by a clock that was ahead: they come again
+			if !ran[at] {
+				ran[at] = false // by a clock that was ahead: it comes again
+			}
 		}
 		s := leaving(every, ran)
 		var want []time.Time

@@ -93,4 +93,4 @@ man: build ## The manual page, dist/pawl.1, and the schema of the config
 
 .PHONY: clean
 clean: ## What make build and make dist made and what the demo left
-	rm -rf bin dist pawl.db.output pawl.db pawl.db-wal pawl.db-shm pawl.db.lock
+	rm -rf bin dist pawl.db.output pawl.db pawl.db-wal pawl.db-shm pawl.db.lock pawl.db.notify

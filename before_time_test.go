@@ -92,7 +92,7 @@ func TestDatabaseOfTheVersionBeforeCarriesOn(t *testing.T) {
 		}
 		require.NoError(t, c.Close())
 	})
-	left, err := filepath.Glob("store/testdata/*")
+	left, err := filepath.Glob("store/testdata/*.sqlite*")
 	require.NoError(t, err)
-	assert.Equal(t, []string{"store/testdata/before_time.sqlite", "store/testdata/before_workflow.sqlite"}, left)
+	assert.Equal(t, []string{"store/testdata/before_pause.sqlite", "store/testdata/before_time.sqlite", "store/testdata/before_workflow.sqlite"}, left)
 }

@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/pawl-go/pawl/engine"
@@ -44,7 +45,7 @@ type drawer interface{ Mermaid(path ...string) string }
 // way that a run of it took; run 0: none. It is empty for other jobs. Errors:
 // [ErrFlowNotFound], as of [Runner.Checkpoints].
 func (r *Runner) Diagram(ctx context.Context, id string, run int64) (string, error) {
-	f := r.scheduler.Load().byID[id] // nobody changes one that was started
+	f := r.scheduler.Load().registered(id) // nobody changes one that was started
 	if f == nil {
 		return "", fmt.Errorf("diagram: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
 	}
@@ -56,13 +57,27 @@ func (r *Runner) Diagram(ctx context.Context, id string, run int64) (string, err
 	if err != nil {
 		return "", err
 	}
-	var path []string
+	return draw(machine, pathOf(done)...), nil
+}
+
+// pathOf are the states that a run entered, with "" before each further attempt.
+func pathOf(done []Checkpoint) (path []string) {
 	for _, c := range done {
-		if c.Kind == workflow.KindEnter {
-			path = append(path, c.State)
+		if c.Kind != workflow.KindEnter {
+			continue
 		}
+		if len(path) > 0 && begins(c) {
+			path = append(path, "")
+		}
+		path = append(path, c.State)
 	}
-	return draw(machine, path...), nil
+	return path
+}
+
+// begins says whether a state is the first of an attempt, as package workflow notes it.
+func begins(c Checkpoint) bool {
+	var load struct{ Begin json.RawMessage }
+	return json.Unmarshal([]byte(c.Payload), &load) == nil && load.Begin != nil
 }
 
 func draw(machine drawer, path ...string) string {

@@ -118,8 +118,12 @@ func (c *Client) Cancel(ctx context.Context, id string, run int64, reason ...str
 }
 
 // Pause: see [Client.Reset].
-func (c *Client) Pause(ctx context.Context, id, note string) error {
-	return c.operate(ctx, "pause", id, engine.Args{}, note)
+func (c *Client) Pause(ctx context.Context, id, note string, opts ...PauseOption) error {
+	pause, err := pauseOf(note, time.Now(), opts)
+	if err != nil {
+		return fmt.Errorf("pause: %w", err)
+	}
+	return c.operate(ctx, "pause", id, engine.Args{Until: pause.Until}, note)
 }
 
 // Resume: see [Client.Reset].
@@ -257,10 +261,11 @@ func (c *Client) WaitRun(ctx context.Context, id string, run int64) (info RunInf
 }
 
 func (c *Client) notFound(ctx context.Context, id string, run int64) error {
-	if _, ok, err := c.reader.Flow(ctx, id); err != nil || !ok {
+	flow, ok, err := c.reader.Flow(ctx, id)
+	if err != nil || !ok {
 		return errors.Join(err, fmt.Errorf("%w: %q", ErrFlowNotFound, id))
 	}
-	return fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, run, id)
+	return engine.NoRun(flow, run)
 }
 
 // ask posts a command and waits for the answer on its row.

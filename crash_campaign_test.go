@@ -533,21 +533,30 @@ func (c *campaign) resetsSince(flow string, before file) (n int) {
 	return n
 }
 
+// written is what a line tells of a state.
+func (c *campaign) written(s engine.State) (told engine.State) {
+	text, err := json.Marshal(s)
+	require.NoError(c.t, err)
+	require.NoError(c.t, json.Unmarshal(text, &told))
+	return told
+}
+
 // checkStart compares the states right after the first commit of a start with
 // what the core makes of those before, and by hand with what T7 says of them.
 func (c *campaign) checkStart(l line, before file) {
 	want := c.settled(before, l.At)
 	require.Len(c.t, l.States, len(want))
 	for _, got := range l.States {
-		due := want[got.ID]
-		due.Queue, got.Queue = nil, nil // in memory alone; a run in it may have gone on since
-		due.Fill, got.Fill = nil, nil
-		due.LastSeq = got.LastSeq // in whichever order the flows had their turn
+		due := c.written(want[got.ID]) // runs that wait are in memory alone; one may have gone on since
+		due.LastSeq = got.LastSeq      // in whichever order the flows had their turn
 		require.Equal(c.t, due, got)
 		was, known := before.states[got.ID]
 		waited := slices.ContainsFunc(before.Waiting, func(w engine.Command) bool { return w.Flow == got.ID })
 		switch {
 		case !known, waited, !c.registers(was):
+		case was.Info().PauseOver(l.At):
+			require.Zero(c.t, got.PausedAt)
+			require.Greater(c.t, got.Version, was.Version)
 		case was.InFlight == 0:
 			require.Equal(c.t, was, got)
 		default:
@@ -615,10 +624,13 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 	for _, f := range c.flows {
 		if _, known := states[f.ID]; !known {
 			keys.Flow++
-			states[f.ID] = engine.State{FlowInfo: engine.FlowInfo{ID: f.ID, Status: pawl.StatusIdle}, Key: keys.Flow}
+			states[f.ID] = engine.NewState(f.ID, keys.Flow)
 		}
 		if !c.registers(states[f.ID]) {
 			require.NoError(c.t, apply(f.ID, engine.Adopt{}))
+		}
+		if s := states[f.ID]; s.Info().PauseOver(at) {
+			require.NoError(c.t, apply(f.ID, engine.Lapse{}))
 		}
 	}
 	for _, command := range before.Waiting {

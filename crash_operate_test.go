@@ -66,10 +66,14 @@ func (w *world) operate() error {
 	return nil
 }
 
-// control pauses a flow, backfills it, and lets it go on.
+// control pauses a flow for a moment, and another until it lets it go on, which it
+// backfills meanwhile.
 func (w *world) control() error {
 	ctx, r := context.Background(), w.runner
 	now := time.Now().Add(w.Shift).Truncate(time.Millisecond)
+	if err := w.lapse(); err != nil {
+		return err
+	}
 	for _, do := range []struct {
 		event string
 		call  func() error
@@ -88,6 +92,30 @@ func (w *world) control() error {
 		if do.event != "drop" { // nothing may be left to drop
 			w.tell(line{What: "did", Flow: "ticks", Event: do.event})
 		}
+	}
+	return nil
+}
+
+// lapse pauses a flow until the pause ends by itself.
+func (w *world) lapse() error {
+	ctx, r := context.Background(), w.runner
+	newest, err := r.View().Transitions(ctx, pawl.TransitionsQuery{Flow: "queue", Limit: 1})
+	if err != nil {
+		return err
+	}
+	if err := r.Pause(ctx, "queue", "a moment", pawl.PauseFor(50*time.Millisecond)); err != nil {
+		return fmt.Errorf("pause: %w", err)
+	}
+	for t, err := range r.Transitions(ctx, newest[0].Seq) {
+		if err != nil {
+			return err
+		}
+		if t.FlowID == "queue" && t.Event == "resume" {
+			break
+		}
+	}
+	if info, _ := r.Status("queue"); !info.PausedAt.IsZero() || !info.PausedUntil.IsZero() {
+		return fmt.Errorf("it is paused still, since %s until %s", info.PausedAt, info.PausedUntil)
 	}
 	return nil
 }

@@ -27,6 +27,21 @@ func ExampleRunner_Pause() {
 	// completed false
 }
 
+// A pause with an end holds back what lies before it, and ends by itself.
+func ExamplePauseUntil() {
+	ctx := context.Background()
+	r, end := begin(func(s *pawl.Scheduler) { s.Cron("nightly", "0 3 * * *", idle) })
+	defer end()
+	r.Pause(ctx, "nightly", "holidays", pawl.PauseUntil(time.Date(2040, 6, 15, 12, 0, 0, 0, time.UTC)))
+	for _, day := range []int{15, 16} {
+		reason, _ := r.Why(ctx, "nightly", time.Date(2040, 6, day, 3, 0, 0, 0, time.UTC))
+		fmt.Println(reason)
+	}
+	// Output:
+	// nightly will not run at 2040-06-15 03:00:00 UTC as things are: paused until 2040-06-15T12:00:00.000Z: holidays.
+	// nightly will run at 2040-06-16 03:00:00 UTC.
+}
+
 // Instants of the past are run, in order; the schedule goes on beside.
 func ExampleRunner_Backfill() {
 	ctx := context.Background()

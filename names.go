@@ -35,6 +35,7 @@ import (
 //	Held          time.Time // first instant that a window, a pause or a trip holds back
 //	PausedAt      time.Time // zero: not paused
 //	PauseNote     string    // why it is
+//	PausedUntil   time.Time // when the pause ends by itself; zero: when somebody resumes it
 //	Anchor        time.Time // of a fixed rate: its instants are whole intervals from it
 //	Policy        string    // overlap, catch-up and the like as text; empty: the defaults
 //	Group         string    // whose limit on runs in flight it shares

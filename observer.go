@@ -46,7 +46,12 @@ func WithOnTrip(tripped func(FlowInfo)) Option {
 			return errors.New("WithOnTrip(nil)")
 		}
 		o.observers = append(o.observers, func(l *slog.Logger) watcher {
-			return newObserver(l, 0, tripped, func(c *engine.Change) (FlowInfo, bool) { return c.FlowInfo, c.Trips() })
+			return newObserver(l, 0, tripped, func(c *engine.Change) (info FlowInfo, tripped bool) {
+				if tripped = c.Trips(); tripped {
+					info = c.Info()
+				}
+				return info, tripped
+			})
 		})
 		return nil
 	}

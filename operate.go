@@ -40,10 +40,19 @@ func (r *Runner) Cancel(ctx context.Context, id string, run int64, reason ...str
 // flight go on, starts that wait in its buffer and triggers are carried out, and a trip
 // is not forgotten. An instant that has come and has not started, for its jitter, a
 // limit or because it is yet to be caught up on, is held back too: the ledger says so,
-// and a ResumeFrom from before it runs it. The note is shown in its status; that of a
-// second call replaces it. Errors as of Reset.
-func (r *Runner) Pause(ctx context.Context, id, note string) error {
-	return operate(ctx, "pause", func() error { return r.engine.Pause(ctx, id, note) })
+// and a ResumeFrom from before it runs it. The note is shown in its status.
+//
+// With [PauseFor] or [PauseUntil] the flow goes on by itself, as if somebody resumed it
+// at that instant; nothing has to run then. What passed between the end of the pause and
+// the next start of the program was missed, and is caught up on as the flow's catch-up
+// policy says. Note and end of a second call replace those of the first. Errors:
+// [ErrInvalidRange], for an end that is not ahead; as of Reset.
+func (r *Runner) Pause(ctx context.Context, id, note string, opts ...PauseOption) error {
+	pause, err := pauseOf(note, r.engine.Now(), opts)
+	if err != nil {
+		return fmt.Errorf("pause: %w", err)
+	}
+	return operate(ctx, "pause", func() error { return r.engine.Pause(ctx, id, pause) })
 }
 
 // Resume lets the schedule of a paused flow go on from now: what passed meanwhile was

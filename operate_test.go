@@ -248,6 +248,8 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"reset", "trips", "", "done", "-"},
 			{"pause", "hourly", "", "done", "-"},
 			{"pause", "hourly", "", "unchanged", "-"},
+			{"pause", "hourly", `{"until": "2000-01-09T00:00:00Z"}`, "done", "-"},
+			{"pause", "hourly", `{"until": "2000-01-09T00:00:00.000Z"}`, "unchanged", "-"},
 			{"backfill", "hourly", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T05:00:00Z"}`, "5", "-"},
 			{"backfill", "hourly", `{"drop": true}`, "done", "-"},
 			{"resume", "hourly", `{"from": "2000-01-01T20:00:00Z"}`, "done", "-"},
@@ -257,7 +259,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 
 			{"trigger", "queue", `{"input": `, "-", "args: unexpected EOF"},
 			{"trigger", "queue", `{"start-at": "2000-01-03T00:00:00Z"}`, "-", `args: unknown argument "start-at": trigger takes input, start_at, key, overlap`},
-			{"pause", "hourly", `{"from": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "from": pause takes none`},
+			{"pause", "hourly", `{"from": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "from": pause takes until`},
 			{"resume", "hourly", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "to": resume takes from`},
 			{"backfill", "hourly", `{"run": 2}`, "-", `args: unknown argument "run": backfill takes from, to, again, drop`},
 			{"forget", "gone", `{"run": 0}`, "-", `args: unknown argument "run": forget takes none`},
@@ -274,6 +276,8 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"backfill", "queue", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T05:00:00Z"}`, "-", `invalid range: the schedule of flow "queue" has no instants of its own`},
 			{"forget", "queue", "", "-", `flow is registered: flow "queue"; take it out of the program first`},
 			{"forget", "gone", "", "-", `no such flow: "gone"`},
+			{"pause", "hourly", `{"until": "2000-01-01T00:00:00Z"}`, "-", "invalid range: a pause until 2000-01-01T00:00:00.000Z, which is not after now"},
+			{"pause", "hourly", `{"until": "soon"}`, "-", `args: parsing time "soon" as "2006-01-02T15:04:05Z07:00": cannot parse "soon" as "2006"`},
 			{"pause", "nobody", "", "-", `no such flow: "nobody"`},
 		} {
 			assert.Equal(t, answered{test.verb, test.flow, test.result, test.err}, ask(test.verb, test.flow, test.args, "because"), "%+v", test)

@@ -75,9 +75,10 @@ func (f *policyFlow) trip(now time.Duration) {
 	if f.paused == never || f.held == never || f.next != never {
 		return
 	}
-	f.decide(f.held, now, "suppressed_paused")
-	if f.held <= now {
-		f.held = f.after(now)
+	end := f.pausedTo(now)
+	f.decide(f.held, end, "suppressed_paused")
+	if f.held <= end {
+		f.held = f.after(end)
 	}
 }
 
@@ -293,8 +294,9 @@ func (f *policyFlow) reset(now time.Duration) {
 	}
 }
 
-// pause is M1.
-func (f *policyFlow) pause(now time.Duration) {
+// pause is M1; until is never if it does not end by itself.
+func (f *policyFlow) pause(now, until time.Duration) {
+	f.until = until
 	if f.paused != never {
 		return
 	}
@@ -314,12 +316,16 @@ func (f *policyFlow) unpause(from, now time.Duration) {
 	if f.paused == never {
 		return
 	}
-	f.paused = never
+	end := f.pausedTo(now)
+	f.paused, f.until = never, never
 	if f.status == pawl.StatusTripped || f.probing() || f.held == never {
 		return
 	}
 	held := f.held
-	f.held, f.next = never, f.resume(now)
+	f.held, f.next = never, f.resume(end)
+	if end < now && f.next != never { // a trip that ended decided on what was before
+		f.next = max(f.next, held)
+	}
 	if from != never {
 		f.since = now
 	}
@@ -328,6 +334,20 @@ func (f *policyFlow) unpause(from, now time.Duration) {
 			f.next = f.after(f.next)
 		}
 	}
-	f.decide(held, min(f.next-1, now), "suppressed_paused")
+	f.decide(held, min(f.next-1, end), "suppressed_paused")
 	f.hold(now)
+}
+
+// pausedTo is up to when a pause holds instants back.
+func (f *policyFlow) pausedTo(now time.Duration) time.Duration {
+	if f.until == never {
+		return now
+	}
+	return min(now, f.until)
+}
+
+// lapses says whether the pause ends before something else happens.
+func (f *policyFlow) lapses(now, due time.Duration, ending *policyRun, to time.Duration) bool {
+	at := max(f.until, now)
+	return f.until != never && at <= to && (due == never || at <= max(due, now)) && (ending == nil || at <= max(ending.ends, now))
 }

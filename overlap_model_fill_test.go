@@ -25,7 +25,6 @@ func (f *policyFlow) backfill(from, to, now time.Duration) (n int64, err error) 
 		f.fill = append(f.fill, r)
 	}
 	slices.SortStableFunc(f.fill, func(a, b *policyRun) int { return int(a.at - b.at) })
-	println("BACKFILL", len(instants), f.paused != never)
 	return int64(len(instants)), nil
 }
 

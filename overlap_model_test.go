@@ -27,6 +27,7 @@ type policyFlow struct {
 	streak                       int
 	trips                        bool // it tripped, and nothing has ended that yet
 	next, held, eligible, paused time.Duration
+	until                        time.Duration // when the pause ends by itself
 	since, end                   time.Duration // of the process; of the last run
 	fired                        time.Duration // the newest instant that was run
 	attempt                      int           // of its run
@@ -185,6 +186,11 @@ func (f *policyFlow) first(now time.Duration) (first *policyRun, at time.Duratio
 func (f *policyFlow) advance(from, to time.Duration) {
 	for now := from; ; {
 		at, ending := f.due(now), f.ending()
+		if f.lapses(now, at, ending, to) {
+			now = max(now, f.until)
+			f.unpause(never, now)
+			continue
+		}
 		if ending != nil && ending.ends <= to && (at == never || ending.ends < max(at, now)) {
 			now = max(now, ending.ends)
 			f.finish(ending, true, now.Truncate(time.Millisecond))

@@ -36,7 +36,7 @@ var overlaps = []pawl.Overlap{pawl.OverlapSkip, pawl.OverlapBufferOne, pawl.Over
 var policyActs = rapid.Custom(func(t *rapid.T) policyAct {
 	return policyAct{
 		what: rapid.SampledFrom([]string{"wait", "wait", "wait", "wait", "succeed", "succeed", "fail", "fail", "trigger", "trigger",
-			"trigger later", "trigger with key", "trigger once", "probe", "cancel", "pause", "resume", "resume from", "backfill", "reset", "stop", "crash"}).Draw(t, "what"),
+			"trigger later", "trigger with key", "trigger once", "probe", "cancel", "pause", "pause for", "pause for", "resume", "resume from", "backfill", "reset", "stop", "crash"}).Draw(t, "what"),
 		wait: time.Duration(rapid.SampledFrom([]int{1, 999, 1000, 5000, 7001, 20000, 61000}).Draw(t, "wait")) * time.Millisecond,
 		pick: rapid.IntRange(0, 3).Draw(t, "pick"),
 		once: rapid.SampledFrom(overlaps).Draw(t, "once"),
@@ -91,7 +91,7 @@ func (p policyPlan) model() *policyFlow {
 	f := &policyFlow{
 		overlap: p.overlap, mode: p.mode, most: 3, within: p.within, limit: p.limit, every: policyInterval,
 		grid:   p.kind == "cron" || p.kind == "rate",
-		status: pawl.StatusIdle, held: never, eligible: never, paused: never, end: never, fired: never,
+		status: pawl.StatusIdle, held: never, eligible: never, paused: never, until: never, end: never, fired: never,
 		verdicts: map[time.Duration][]string{},
 	}
 	switch p.kind {
@@ -305,8 +305,12 @@ func (s *policyStage) do(a policyAct) error {
 		number := max(len(f.runs)+1-a.pick, 1)
 		return wanted(s.runner.Cancel(ctx, "f", int64(number)), f.cancel(number, now))
 	case "pause":
-		f.pause(now)
+		f.pause(now, never)
 		return s.runner.Pause(ctx, "f", "")
+	case "pause for":
+		until := now.Truncate(time.Millisecond) + a.wait
+		f.pause(now, until)
+		return s.runner.Pause(ctx, "f", "", pawl.PauseUntil(s.began.Add(until)))
 	case "resume":
 		f.unpause(never, now)
 		return s.runner.Resume(ctx, "f")
@@ -446,11 +450,11 @@ func (s *policyStage) compare(newest int) error {
 		}
 		return t.Sub(s.began)
 	}
-	fmt.Fprintf(&got, "%s, streak %d, %d in flight, %d and %d wait, next %s, held %s, paused %s", info.Status, info.FailureStreak,
-		info.InFlight, info.Waiting, info.Backfill, since(info.NextRun), since(info.Held), since(info.PausedAt))
+	fmt.Fprintf(&got, "%s, streak %d, %d in flight, %d and %d wait, next %s, held %s, paused %s until %s", info.Status, info.FailureStreak,
+		info.InFlight, info.Waiting, info.Backfill, since(info.NextRun), since(info.Held), since(info.PausedAt), since(info.PausedUntil))
 	f := s.model
-	fmt.Fprintf(&want, "%s, streak %d, %d in flight, %d and %d wait, next %s, held %s, paused %s", f.status, f.streak,
-		len(f.open), len(f.waits), len(f.fill), f.next, f.held, f.paused)
+	fmt.Fprintf(&want, "%s, streak %d, %d in flight, %d and %d wait, next %s, held %s, paused %s until %s", f.status, f.streak,
+		len(f.open), len(f.waits), len(f.fill), f.next, f.held, f.paused, f.until)
 	const line = "\n  run %d: %s, %s, attempt %d, at %s, began %s, due %s"
 	for _, r := range runs {
 		fmt.Fprintf(&got, line, r.Number, r.Trigger, r.Status, r.Attempt, since(r.ScheduledAt), since(r.StartedAt), since(r.DueAt))

@@ -14,10 +14,15 @@ import (
 // registration is a flow as it was registered.
 type registration struct {
 	engine.Flow
-	timing    *timing // until it is registered: the plan has the schedule
-	job       Job     // as it was given; what runs is wrapped in the middleware
+	job       Job // as it was given; what runs is wrapped in the middleware
 	resources []Resource
-	wraps     []func(Job) Job // of this flow
+	*draft    // until it is registered
+}
+
+// draft is what the plan and the job of a flow are made of.
+type draft struct {
+	timing timing
+	wraps  []func(Job) Job
 }
 
 // Every registers a flow that runs at once when it is new, and then interval
@@ -89,13 +94,13 @@ func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption)
 	if s.started {
 		return fmt.Errorf("register %s: %w", show(id), ErrStarted)
 	}
-	r := &registration{job: job, timing: &when, Flow: engine.Flow{ID: id, Plan: &engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
+	r := &registration{job: job, draft: &draft{timing: when}, Flow: engine.Flow{ID: id, Plan: &engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
 	if err := s.check(r, opts); err != nil {
 		err = fmt.Errorf("register %s: %w", show(id), err)
 		s.errs = append(s.errs, err)
 		return err
 	}
-	r.timing = nil
+	r.draft = nil
 	s.flows = append(s.flows, r)
 	s.byID[id] = r
 	return nil

@@ -114,7 +114,8 @@ func (r *Runner) WaitRun(ctx context.Context, id string, run int64) (RunInfo, er
 func (r *Runner) stored(ctx context.Context, id string, run int64) (RunInfo, error) {
 	info, ok, err := r.store.Run(ctx, id, run)
 	if err == nil && !ok {
-		err = fmt.Errorf("%w: run %d of flow %q is not kept any more", ErrRunNotFound, run, id)
+		flow, _ := r.engine.Status(id)
+		err = engine.NoRun(flow, run)
 	}
 	return info, err
 }

@@ -17,10 +17,10 @@ type Scheduler struct {
 
 	mu        sync.Mutex
 	flows     []*registration
-	byID      map[string]*registration
-	shared    *shared    // by flows that are alike
-	resources []Resource // shared by all flows
-	errs      []error    // of registrations, for Start
+	byID      map[string]*registration // until it is started
+	shared    *shared                  // by flows that are alike
+	resources []Resource               // shared by all flows
+	errs      []error                  // of registrations, for Start
 	started   bool
 }
 
@@ -79,5 +79,19 @@ func (s *Scheduler) Len() int {
 func (s *Scheduler) Contains(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.byID[id] != nil
+	return s.registered(id) != nil
+}
+
+// registered finds a flow; nil: there is none. A million of them are not worth a map once
+// they run.
+func (s *Scheduler) registered(id string) *registration {
+	if s.byID != nil {
+		return s.byID[id]
+	}
+	for _, f := range s.flows {
+		if f.ID == id {
+			return f
+		}
+	}
+	return nil
 }

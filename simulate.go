@@ -64,7 +64,7 @@ func (s *Scheduler) Simulate(ctx context.Context, play Simulation) error {
 		if play.Each == nil {
 			return nil
 		}
-		step := SimulationStep{Flow: c.FlowInfo, At: c.UpdatedAt, Event: c.Event, Verdicts: c.Verdicts}
+		step := SimulationStep{Flow: c.Info(), At: c.UpdatedAt, Event: c.Event, Verdicts: c.Verdicts}
 		for _, r := range c.Runs {
 			step.Runs = append(step.Runs, r.RunInfo)
 		}

@@ -53,8 +53,12 @@ func (s *Scheduler) setupNew(ctx context.Context, r *Runner, old *Scheduler) err
 			return err
 		}
 	}
+	known := make(map[*registration]bool, len(old.flows))
+	for _, f := range old.flows {
+		known[f] = true
+	}
 	for _, f := range s.flows {
-		if old.byID[f.ID] == f {
+		if known[f] {
 			continue
 		}
 		if err := f.setup(ctx, r); err != nil {

@@ -32,10 +32,11 @@ type Prune struct {
 }
 
 // PruneHistory deletes what a Prune says of the history of a database that nobody owns,
-// for good, and returns how many rows that were; while a scheduler runs, its flows'
-// retention does that ([WithRetention]), with the same exceptions. Told, if there is one,
-// is called now and then with the rows so far. Errors as of [Migrate], and that of ctx,
-// which ends it early. The options are those of Migrate.
+// for good, gives all space that is free back to the file system, and returns how many
+// rows that were; while a scheduler runs, its flows' retention does that
+// ([WithRetention]), with the same exceptions. Told, if there is one, is called now and
+// then with the rows so far. Errors as of [Migrate], and that of ctx, which ends it early.
+// The options are those of Migrate.
 func PruneHistory(ctx context.Context, database string, p Prune, opts ...Option) (rows int, err error) {
 	db, err := own(ctx, database, opts)
 	if err != nil {
@@ -51,6 +52,9 @@ func PruneHistory(ctx context.Context, database string, p Prune, opts ...Option)
 	rows, err = engine.PruneNow(ctx, db, time.Now(), func(id string) (engine.Retention, bool) {
 		return engine.Retention{Runs: p.Runs, For: p.Age}, p.Flows == nil || meant[id]
 	}, p.Told)
+	if err == nil {
+		err = db.Shrink(ctx)
+	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return rows, fmt.Errorf("prune: %w", err)
 	}

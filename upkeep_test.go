@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"context"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -29,12 +30,18 @@ func TestHistoryIsPrunedWhileNobodyRuns(t *testing.T) {
 		assert.ErrorIs(t, err, pawl.ErrDatabaseOwned)
 		stop(t, r, db)
 
+		before, err := os.Stat(db)
+		require.NoError(t, err)
 		told := 0
 		rows, err := pawl.PruneHistory(t.Context(), db, pawl.Prune{Runs: 5, Flows: []string{"a"}, Told: func(n int) { told = n }})
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, rows, 3*895)
 		assert.Greater(t, told, 0)
 		verify(t, db)
+		after, err := os.Stat(db)
+		require.NoError(t, err)
+		assert.Less(t, after.Size(), before.Size()/2, "a small file gives its space back, too")
+		assert.Zero(t, query[int](t, db, `PRAGMA freelist_count`))
 		c, err := pawl.Open(db)
 		require.NoError(t, err)
 		count := func(id string) int {

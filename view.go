@@ -102,6 +102,17 @@ func (v View) Window(ctx context.Context, q WindowQuery) (runs map[string][]RunI
 	return runs, err
 }
 
+// Recent reads what became of the newest n runs of every flow that has some, by flow and
+// newest first: for a glance at all of them, for which it is several times as fast as
+// [View.Window].
+func (v View) Recent(ctx context.Context, n int) (runs map[string][]RunStatus, err error) {
+	err = v.read(ctx, "recent", func() error {
+		runs, err = v.reader.Recent(ctx, n)
+		return err
+	})
+	return runs, err
+}
+
 // Occurrences reads at most n ranges of instants that were not run and reach into
 // from..to, of several flows, the newest first. What is held back still, by a pause, a
 // trip or a backoff, is not among them: its end decides, see FlowInfo.Held.

@@ -39,6 +39,13 @@ func within(runs []pawl.RunInfo, q pawl.WindowQuery) (list []pawl.RunInfo) {
 	return list[:min(len(list), limit)]
 }
 
+func statusesOf(runs []pawl.RunInfo) (list []pawl.RunStatus) {
+	for _, r := range runs {
+		list = append(list, r.Status)
+	}
+	return list
+}
+
 // program.md, dashboard: strips and timelines of many flows at once.
 func TestWindowHasTheRunsOfEachFlowWithinIt(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -66,10 +73,13 @@ func TestWindowHasTheRunsOfEachFlowWithinIt(t *testing.T) {
 				q.Flows = flows
 				got, err := v.Window(t.Context(), q)
 				require.NoError(t, err)
+				recent, err := v.Recent(t.Context(), max(q.Limit, 1))
+				require.NoError(t, err)
 				for _, flow := range flows {
 					all, err := v.Runs(t.Context(), pawl.RunsQuery{Flow: flow, Limit: 1000})
 					require.NoError(t, err)
 					assert.Equal(t, within(all, q), got[flow], "%s of %s: %+v", flow, name, q)
+					assert.Equal(t, statusesOf(all[:min(len(all), max(q.Limit, 1))]), recent[flow], "%s of %s", flow, name)
 				}
 			}
 		}

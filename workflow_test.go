@@ -311,6 +311,13 @@ func TestFurtherAttemptGoesOnOrBeginsAnew(t *testing.T) {
 			assert.Equal(t, pawl.RunCompleted, info.Status, info.Error)
 			assert.Equal(t, 2, info.Attempt)
 			assert.Equal(t, want, d.read())
+			way := []string{"first", "second", "end"}
+			if undone {
+				way = []string{"first", "second", "", "first", "second", "end"}
+			}
+			drawn, err := r.Diagram(t.Context(), "order", run)
+			require.NoError(t, err)
+			assert.Equal(t, w.Job("first").Mermaid(way...), drawn)
 			stop(t, r, db)
 		})
 	}

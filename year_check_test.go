@@ -55,8 +55,9 @@ type happening struct {
 	what  string // start, stop (nothing begins any more), down (nothing ends any more), jump, reset, trigger
 	at    time.Time
 	shift time.Duration
-	flow  string // of a reset or trigger
-	n     int    // inputs of a feed
+	flow  string    // of a reset or trigger
+	n     int       // inputs of a feed
+	until time.Time // of a pause; zero: until it is resumed
 }
 
 // expand finds the instants of a year, minute by minute, and some more for a clock
@@ -136,6 +137,7 @@ type watcher struct {
 	streak           int
 	tripped, owed    bool
 	paused           bool
+	pausedTo         time.Time // when the last pause that has an end is over
 	since            time.Time // of the process, or the clock if that shows less
 	retry            *entry    // that is tried again, at retryAt
 	retryAt          time.Time
@@ -317,6 +319,7 @@ func (w *watcher) leaveWindow() {
 
 // happens follows what the test did.
 func (w *watcher) happens(h happening, first bool) error {
+	w.lapse(h.at)
 	back := w.shift - h.shift
 	w.shift = h.shift
 	now := h.at.Add(h.shift)
@@ -327,14 +330,18 @@ func (w *watcher) happens(h happening, first bool) error {
 		w.reset(now)
 	case h.what == "pause" && h.flow == w.id:
 		w.paused, w.target = true, time.Time{}
-	case h.what == "resume" && h.flow == w.id && w.paused:
-		w.paused, w.target = false, w.following(now)
+		if !h.until.IsZero() { // it goes on by itself
+			w.paused, w.target, w.pausedTo = false, w.after(h.until), h.until
+		}
+	case h.what == "resume" && h.flow == w.id && (w.paused || w.pausedTo.After(now)):
+		w.paused, w.target, w.pausedTo = false, w.following(now), time.Time{}
 	case h.what == "jump" && back > 0:
 		w.setBack(now, back)
 	case h.what == "stop", h.what == "down":
 		w.up = false
 	case h.what == "start":
 		w.up, w.since = true, now
+		w.lapse(h.at)
 		switch {
 		case first && w.interval > 0:
 			w.target = now
@@ -347,6 +354,14 @@ func (w *watcher) happens(h happening, first bool) error {
 		}
 	}
 	return nil
+}
+
+// lapse forgets a pause that is over, also for a clock that is set back afterwards: while
+// nobody ran it was not over for anybody.
+func (w *watcher) lapse(at time.Time) {
+	if w.up && !w.pausedTo.After(at.Add(w.shift)) {
+		w.pausedTo = time.Time{}
+	}
 }
 
 // recover is for a run that had no outcome.
@@ -383,6 +398,8 @@ func (w *watcher) setBack(now time.Time, by time.Duration) {
 	}
 	switch {
 	case w.tripped || w.target.IsZero():
+	case w.instants != nil && wrong && w.pausedTo.After(now):
+		w.target, w.owed = w.after(w.pausedTo), false
 	case w.instants != nil && wrong:
 		w.target, w.owed = w.after(now), false
 	case w.instants != nil:

@@ -283,12 +283,17 @@ func (y *year) reset(id string) {
 	synctest.Wait()
 }
 
-// pause holds a flow back, or lets it go on.
+// pause holds a flow back, every other time for up to three days, or lets it go on.
 func (y *year) pause() {
 	info, _ := y.runner.Status("paused")
 	if info.PausedAt.IsZero() {
 		y.happen("pause", "paused")
-		require.NoError(y.t, y.runner.Pause(context.Background(), "paused", "for a while"))
+		until := time.Time{}
+		if y.random.IntN(2) == 0 {
+			until = y.wall().Add(time.Duration(1+y.random.IntN(72)) * time.Hour).Truncate(time.Millisecond)
+		}
+		y.happenings[len(y.happenings)-1].until = until
+		require.NoError(y.t, y.runner.Pause(context.Background(), "paused", "for a while", pawl.PauseUntil(until)))
 	} else {
 		y.happen("resume", "paused")
 		require.NoError(y.t, y.runner.Resume(context.Background(), "paused"))

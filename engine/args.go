@@ -22,6 +22,7 @@ type Args struct {
 	To      time.Time `json:"to,omitzero"`       // backfill
 	Again   bool      `json:"again,omitempty"`   // backfill: also instants that have a run
 	Drop    bool      `json:"drop,omitempty"`    // backfill: cancel what waits of it
+	Until   time.Time `json:"until,omitzero"`    // pause: when it ends by itself
 }
 
 // String is the arguments as a row has them; empty for none.
@@ -38,7 +39,7 @@ func (a Args) String() string {
 
 // takes are the arguments of each verb, as they are called in JSON.
 var takes = map[string][]string{
-	"trigger": {"input", "start_at", "key", "overlap"}, "probe": nil, "reset": nil, "cancel": {"run"}, "pause": nil,
+	"trigger": {"input", "start_at", "key", "overlap"}, "probe": nil, "reset": nil, "cancel": {"run"}, "pause": {"until"},
 	"resume": {"from"}, "backfill": {"from", "to", "again", "drop"}, "forget": nil, "claim": nil,
 }
 

@@ -117,7 +117,7 @@ func (b *batch) add(c command, before *State, change Change) {
 	if change.onTrial() {
 		b.trials++
 	}
-	for _, l := range c.flow.limits {
+	for _, l := range c.flow.limits() {
 		l.next += change.InFlight - before.InFlight
 	}
 	if change.Token != nil {
@@ -170,8 +170,8 @@ func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, e
 		return e.missing(b, event, c, s)
 	case Abort:
 		return e.locate(b, event, c.flow, s)
-	case Resume:
-		c.flow.ran = nil // it may reconsider others
+	case Resume, Lapse, Pause:
+		c.flow.ran = nil // others may be overdue now
 	}
 	return c.event, nil
 }
@@ -188,7 +188,7 @@ func (e *Engine) known(b *batch, t token, s *State) (*RunKey, error) {
 
 // locate reads a run that is to be cancelled and may wait in the store alone.
 func (e *Engine) locate(b *batch, a Abort, f *flow, s *State) (Event, error) {
-	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.Queue)+len(s.Fill) {
+	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.queue())+len(s.fill()) {
 		return a, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
@@ -229,7 +229,8 @@ func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, 
 		if !s.NextRun.IsZero() && !t.Before(s.NextRun) { // the schedule is about to run it
 			return true
 		}
-		return ran[t.UnixMilli()]
+		_, has := ran[t.UnixMilli()]
+		return has
 	})
 	if len(b.Instants) == 0 {
 		return nil, fmt.Errorf("%w: every instant has a run", errUnchanged)
@@ -242,7 +243,8 @@ func (b *batch) addRan(ran map[int64]bool, f *flow) {
 	for i := range b.Changes {
 		for _, r := range b.Changes[i].Runs {
 			if b.flows[i] == f && (r.Trigger == TriggerSchedule || r.Trigger == TriggerBackfill) && r.Status != RunCancelled {
-				ran[r.ScheduledAt.UnixMilli()] = true
+				at := r.ScheduledAt.UnixMilli()
+				ran[at] = ran[at] || r.Trigger == TriggerBackfill
 			}
 		}
 	}

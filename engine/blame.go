@@ -74,7 +74,7 @@ func (e *Engine) replace(f *flow, s *State) {
 		before = &State{}
 	}
 	e.inFlight += s.InFlight - before.InFlight
-	for _, l := range f.limits {
+	for _, l := range f.limits() {
 		l.running += s.InFlight - before.InFlight
 	}
 	if before.onTrial() {

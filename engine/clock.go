@@ -25,7 +25,7 @@ func (e *Engine) watchClock(batch []command) []command {
 	for _, f := range e.all().ordered {
 		e.runsSince(f, e.now())
 		batch = append(batch, e.afterJump(f, -jump)...)
-		if s := f.state.Load(); s.Waiting+s.Backfill > 0 || len(f.limits) > 0 {
+		if s := f.state.Load(); s.Waiting+s.Backfill > 0 || len(f.limits()) > 0 {
 			batch = append(batch, command{flow: f, look: true}) // it may wait for an instant that is ahead now
 		}
 	}
@@ -36,7 +36,7 @@ func (e *Engine) watchClock(batch []command) []command {
 // pass while nobody ran.
 func (e *Engine) runsSince(f *flow, now time.Time) {
 	t := *f.terms.Load()
-	if plan := *t.shared; plan.Schedule != nil && plan.Since.After(now) {
+	if plan := t.shared.Plan; plan.Schedule != nil && plan.Since.After(now) {
 		plan.Since = now
 		t.shared = e.share(plan)
 		f.terms.Store(&t)

@@ -67,8 +67,8 @@ func (e *Engine) Cancel(ctx context.Context, id string, run int64, reason string
 }
 
 // Pause holds the schedule of a flow back, and returns when that is committed.
-func (e *Engine) Pause(ctx context.Context, id, note string) error {
-	return e.change(ctx, id, Pause{Note: note})
+func (e *Engine) Pause(ctx context.Context, id string, pause Pause) error {
+	return e.change(ctx, id, pause)
 }
 
 // Resume ends a pause; from is as of the event.
@@ -126,7 +126,7 @@ func (e *Engine) Instants(id string, from, to time.Time) ([]time.Time, error) {
 	if err != nil {
 		return nil, err
 	}
-	return InstantsOf(f.state.Load().FlowInfo, f.plan().Schedule, from, to, e.now())
+	return InstantsOf(f.info(), f.plan().Schedule, from, to, e.now())
 }
 
 // Backfill accepts a run for each of the instants, those left out that have one

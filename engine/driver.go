@@ -20,6 +20,7 @@ type driver struct {
 	ownerNew bool      // the owner's row is not as it stands in the store
 	loops    loops
 	suspects loops // of suspects
+	pauses   pauseEnds
 	trials   trials
 	pruner   pruner
 	inFlight int
@@ -158,6 +159,7 @@ func (e *Engine) takeDue(batch []command) ([]command, bool) {
 		return batch, false
 	}
 	batch = e.trials.takeOver(e.watchClock(batch))
+	batch = e.pauses.takeDue(batch, e.now(), maxBatch)
 	batch = e.takeFreed(batch, e.now())
 	if e.trials.running == 0 {
 		batch, _ = e.suspects.takeDue(batch, e.now(), 1)
@@ -194,6 +196,9 @@ func (e *Engine) arm() {
 	sooner := func(t time.Time) { wait = min(wait, time.Until(t)) }
 	if due := e.firstDue(); !due.IsZero() && !e.draining {
 		wait = min(wait, due.Sub(e.Now()))
+	}
+	if end := e.pauses.first(); !end.IsZero() && !e.draining {
+		wait = min(wait, end.Sub(e.Now()))
 	}
 	if since := e.firstFreed(); !since.IsZero() && !e.draining {
 		wait = min(wait, since.Sub(e.Now()))

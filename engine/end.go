@@ -143,7 +143,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	c.spare(run, RunCancelled, e.Error, now, p)
 	switch {
 	case c.owed(): // another run of the flow was cancelled before
-	case !scheduled || run.ScheduledAt.After(now): // its instant is ahead since the clock was corrected
+	case !scheduled || run.ScheduledAt.After(c.LastScheduled): // the clock was corrected since
 		c.planNext(blocked, now, p)
 	case c.Status != StatusTripped && c.PausedAt.IsZero() && run.ScheduledAt.Equal(c.LastScheduled) && p.Overlap.limit() == 1:
 		c.Held = c.undecided()
@@ -196,7 +196,7 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 	case err != nil && e.Run >= 1 && e.Run <= c.LastNumber:
 		return fmt.Errorf("%w: run %d of flow %q", ErrRunOver, e.Run, c.ID)
 	case err != nil:
-		return fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, e.Run, c.ID)
+		return NoRun(c.Info(), e.Run)
 	case run.Ending:
 		return fmt.Errorf("%w: run %d of flow %q is being cancelled", errUnchanged, e.Run, c.ID)
 	}

@@ -10,7 +10,7 @@ import (
 // T9: a lower limit acts at the next failure, not at the end of a run that is none.
 func TestALowerLimitDoesNotTripWithoutAFailure(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: &BackoffPolicy{StreakLimit: 3}}
-	s := State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}
+	s := NewState("f", 1)
 	for _, e := range []Event{Adopt{}, Reserve{Trigger: TriggerManual, Key: 1}, Outcome{Run: 1, Error: "boom"}, Reserve{Trigger: TriggerManual, Key: 2}} {
 		c, err := Apply(s, e, epoch, p)
 		require.NoError(t, err)

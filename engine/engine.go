@@ -59,9 +59,9 @@ type Engine struct {
 	groups map[string]*limit
 	total  *limit
 
-	database string         // its id
-	plans    map[Plan]*Plan // by themselves: many flows share one, and its memory
-	lastKey  int64          // of a flow, given away
+	database string           // its id
+	plans    map[Plan]*common // many flows share one, and its memory
+	lastKey  int64            // of a flow, given away
 
 	// The driver receives from both and nobody closes them. Resets travel in
 	// urgent, which is emptied first. Triggers do not wait for room in commands;
@@ -110,29 +110,35 @@ type flow struct {
 	next     *State         // within a batch, what the changes before left
 	jobs     []*execution   // that run, and whose runs are in flight
 	leaked   map[int64]bool // runs that were closed while their jobs go on
-	limits   []*limit       // that it shares with others
 	queue    *loops         // where it waits, or did last
 	wake     int64          // key in the queue's heap, in milliseconds; 0: not in it
 	turn     int64          // in the queue of a limit, key of the run that waits; 0: of the schedule, or in another
-	place    int            // index in the heap
-	position int            // in the order of registration
-	renamed  bool           // the store knows it by another id
-	pruning  pruning
+	place    int32          // index in the heap
+	position int32          // in the order of registration
+	pruning  *pruning       // see known
 	ran      map[int64]bool // of the overdue instants, those that have a run; nil: not asked
 	leaks    atomic.Int32   // len(leaked), for others
+	renamed  bool           // the store knows it by another id
 }
 
 // terms are what the program says of a flow.
 type terms struct {
-	shared   *Plan // but for its place; equal plans are one, never changed
+	shared   *common // by flows whose plans are equal, but for their places; never changed
 	position int
 	job      func(context.Context) error
 }
 
+type common struct {
+	Plan
+	limits []*limit // that the flow shares with others
+}
+
+func (f *flow) limits() []*limit { return f.terms.Load().shared.limits }
+
 // plan is what the program says of the flow now.
 func (f *flow) plan() Plan {
 	t := f.terms.Load()
-	p := *t.shared
+	p := t.shared.Plan
 	p.Position = t.position
 	return p
 }
@@ -145,9 +151,9 @@ func (f *flow) reconsider(e Event, now time.Time) {
 		return
 	}
 	t := *f.terms.Load()
-	plan := *t.shared
-	plan.Since = now
-	t.shared = &plan
+	shared := *t.shared
+	shared.Since = now
+	t.shared = &shared
 	f.terms.Store(&t)
 }
 
@@ -203,7 +209,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		driver:   driver{doubtful: map[*flow]bool{}},
 	}
 	e.newLimits()
-	e.plans = map[Plan]*Plan{}
+	e.plans = map[Plan]*common{}
 	e.registry.Store(&registry{})
 	e.work, e.cancelWork = context.WithCancelCause(context.WithoutCancel(ctx))
 	return e
@@ -294,7 +300,7 @@ func (e *Engine) Status(id string) (FlowInfo, bool) {
 
 // info is the flow as it was last committed, with the jobs that outlast their runs.
 func (f *flow) info() FlowInfo {
-	info := f.state.Load().FlowInfo
+	info := f.state.Load().Info()
 	info.Leaked = int(f.leaks.Load())
 	return info
 }

@@ -62,12 +62,20 @@ type (
 	// deadline passed or it was cancelled.
 	Timeout struct{ Run int64 }
 
-	// Pause holds the schedule back until Resume. Its note replaces an older one.
-	Pause struct{ Note string }
+	// Pause holds the schedule back until Resume, or until an instant that is ahead. Its
+	// note and its end replace those of an older one.
+	Pause struct {
+		Note  string
+		Until time.Time // zero: until somebody resumes
+	}
 
 	// Resume ends a pause. From is the instant from which on what was held back is
 	// made up for as if nobody had run; zero: time spent paused is not missed.
 	Resume struct{ From time.Time }
+
+	// Lapse ends a pause whose end has come, as Resume would have at that instant.
+	// Without one it is refused.
+	Lapse struct{}
 
 	// Backfill accepts runs for instants of the past. Key is as of Enqueue.
 	Backfill struct {
@@ -157,6 +165,7 @@ func (Abort) name() string     { return "abort" }
 func (Timeout) name() string   { return "timeout" }
 func (Pause) name() string     { return "pause" }
 func (Resume) name() string    { return "resume" }
+func (Lapse) name() string     { return "resume" }
 func (Backfill) name() string  { return "backfill" }
 func (Drop) name() string      { return "drop" }
 func (Progress) name() string  { return "checkpoint" }

@@ -16,7 +16,7 @@ type Instant struct {
 
 // Upcoming is the next n instants of a flow.
 func Upcoming(f FlowInfo, s Schedule, now time.Time, n int) (list []Instant) {
-	c := Change{State: &State{FlowInfo: f}}
+	c := Change{State: f.state()}
 	s = c.schedule(Plan{Schedule: s})
 	at := c.undecided()
 	if !f.Held.IsZero() && f.Held.Before(now) {
@@ -29,6 +29,10 @@ func Upcoming(f FlowInfo, s Schedule, now time.Time, n int) (list []Instant) {
 		list = append(list, Instant{At: f.NextRun, Held: f.inTheWayAt(f.NextRun)})
 	}
 	floats := c.floats(s, now)
+	if !f.PausedUntil.IsZero() && !f.Held.IsZero() && (floats || f.PauseOver(now)) { // it goes on from the end of the pause
+		at = later(s.Resume(f.PausedUntil, f.LastEnd, f.LastScheduled), f.Held)
+		f.PausedAt = time.Time{}
+	}
 	for ; !at.IsZero() && len(list) < n; at = s.After(at) {
 		list = append(list, Instant{At: at, Held: f.inTheWayAt(at), Estimate: floats && (len(list) > 0 || f.InFlight > 0)})
 	}
@@ -52,7 +56,7 @@ const maxBackfill = 10_000
 // InstantsOf lists the instants of a flow's schedule in from..to, both included. More
 // than a backfill may have are an [ErrInvalidRange], as are some in the future.
 func InstantsOf(f FlowInfo, s Schedule, from, to, now time.Time) ([]time.Time, error) {
-	c := Change{State: &State{FlowInfo: f}}
+	c := Change{State: f.state()}
 	s = c.schedule(Plan{Schedule: s})
 	switch {
 	case from.IsZero() || to.IsZero():
@@ -81,14 +85,23 @@ func (f FlowInfo) inTheWayAt(at time.Time) string {
 		return "not registered"
 	case f.Status == StatusTripped:
 		return fmt.Sprintf("tripped: it failed %d times in a row; reset it first", f.FailureStreak)
-	case !f.PausedAt.IsZero() && f.PauseNote != "":
-		return "paused: " + f.PauseNote
-	case !f.PausedAt.IsZero():
-		return "paused since " + stamp(f.PausedAt)
+	case !f.PausedAt.IsZero() && (f.PausedUntil.IsZero() || !at.After(f.PausedUntil)):
+		return f.paused()
 	case at.Before(f.NextEligible):
 		return "backoff until " + stamp(f.NextEligible)
 	}
 	return ""
+}
+
+// paused says that the flow is, with what is known of why and until when.
+func (f FlowInfo) paused() string {
+	switch {
+	case !f.PausedUntil.IsZero():
+		return "paused " + PauseText(f.PauseNote, f.PausedUntil)
+	case f.PauseNote != "":
+		return "paused: " + f.PauseNote
+	}
+	return "paused since " + stamp(f.PausedAt)
 }
 
 // Facts are what is known of an instant.
@@ -105,7 +118,7 @@ type Facts struct {
 // Meant is the instant of a schedule that somebody means by t: the first one within
 // the second that begins then, or t itself if it is none.
 func Meant(f FlowInfo, s Schedule, t time.Time) time.Time {
-	c := Change{State: &State{FlowInfo: f}}
+	c := Change{State: f.state()}
 	s = c.schedule(Plan{Schedule: s})
 	at := s.After(t.Add(-time.Millisecond))
 	if c.floats(s, t) || at.IsZero() || at.Sub(t) >= time.Second {
@@ -117,7 +130,7 @@ func Meant(f FlowInfo, s Schedule, t time.Time) time.Time {
 // Floats says whether the instants of a schedule depend on when runs end, so that only
 // runs tell which there were.
 func Floats(f FlowInfo, s Schedule, t time.Time) bool {
-	c := Change{State: &State{FlowInfo: f}}
+	c := Change{State: f.state()}
 	return c.floats(c.schedule(Plan{Schedule: s}), t)
 }
 
@@ -135,7 +148,7 @@ func (r Reason) String() string { return r.Text }
 
 // Explain says in one sentence what became of an instant.
 func (f Facts) Explain() Reason {
-	c := Change{State: &State{FlowInfo: f.Flow}}
+	c := Change{State: f.Flow.state()}
 	s := c.schedule(Plan{Schedule: f.Schedule})
 	r := Reason{Flow: f.Flow.ID, At: f.At}
 	fixed := f.Flow.Kind != KindManual && !c.floats(s, f.Now)
@@ -257,6 +270,8 @@ func (f Facts) floating() string {
 	}
 	if held := f.Flow.inTheWayAt(f.At); held != "" {
 		next = "it is " + held
+	} else if !f.Flow.PausedAt.IsZero() {
+		next = "it is " + f.Flow.paused()
 	}
 	return fmt.Sprintf("%s runs %s after the end of each run and was not due at %s; %s.", f.Flow.ID, f.Flow.Schedule, f.local(f.At), next)
 }
@@ -275,7 +290,7 @@ func (f Facts) none(s Schedule) string {
 
 // open answers for an instant without a verdict.
 func (f Facts) open(r *Reason) {
-	undecided := (&State{FlowInfo: f.Flow}).undecided()
+	undecided := f.Flow.state().undecided()
 	held := f.Flow.inTheWayAt(f.At)
 	when := f.local(f.At)
 	switch {
@@ -298,7 +313,7 @@ func (f Facts) open(r *Reason) {
 	case undecided.IsZero() || f.At.Before(undecided):
 		r.Text = fmt.Sprintf("The schedule of %s was another one at %s, or nothing is kept about it.", f.Flow.ID, when)
 	case held != "":
-		v, _ := (&State{FlowInfo: f.Flow}).hold()
+		v, _ := f.Flow.state().hold()
 		r.Verdict = v
 		if v == VerdictPaused && !f.At.After(f.Flow.PausedAt) {
 			held = "was due and had not started when the flow was " + held

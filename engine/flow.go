@@ -71,6 +71,8 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.pause(e, now, p)
 	case Resume:
 		return c.unpause(e, now, p)
+	case Lapse:
+		return c.lapse(now, p)
 	case Backfill:
 		return c.backfill(e, now, p)
 	case Adjust:
@@ -103,8 +105,8 @@ func (s *State) schedule(p Plan) Schedule {
 // the next run anew; a plan without a policy forgets the streak, but a trip
 // stays until it is reset.
 func (c *Change) adopt(now time.Time, p Plan) error {
-	before, undecided := c.FlowInfo, c.undecided()
-	c.FlowInfo = planned(c.FlowInfo, p)
+	before, undecided := c.Definition, c.undecided()
+	c.Registered, c.Position, c.Definition = true, p.Position, p.defined()
 	if c.Version == 0 {
 		c.CreatedAt = now
 	}
@@ -144,16 +146,9 @@ func (c *Change) anchor(now time.Time, p Plan) {
 	}
 }
 
-// planned is a flow with what the plan says of it.
-func planned(f FlowInfo, p Plan) FlowInfo {
-	f.Registered, f.Position = true, p.Position
-	t := p.written()
-	f.Kind, f.Schedule, f.TimeZone, f.Backoff, f.StreakLimit = t.kind, t.schedule, t.zone, t.backoff, 0
-	if p.Backoff != nil {
-		f.StreakLimit = p.Backoff.StreakLimit
-	}
-	f.Policy, f.Group, f.Retention = t.policy, p.Group, t.retention
-	return f
+// adopted says whether a flow is what the plan says of it.
+func (s *State) adopted(p Plan) bool {
+	return s.Version > 0 && s.Registered && s.Position == p.Position && *s.Definition == *p.defined()
 }
 
 // adjust cuts waits that no interval and no backoff of the plan accounts for.
@@ -262,8 +257,8 @@ func (c *Change) backlog(p Plan) bool {
 // busySchedule says whether a run of the schedule is in flight, or waits.
 func (s *State) busySchedule() bool {
 	scheduled := func(r *Run) bool { return r.Trigger == TriggerSchedule }
-	return slices.ContainsFunc(s.Open, scheduled) || slices.ContainsFunc(s.Queue, scheduled) ||
-		len(s.Queue) < s.Waiting // one may be among those in the store
+	return slices.ContainsFunc(s.Open, scheduled) || slices.ContainsFunc(s.queue(), scheduled) ||
+		len(s.queue()) < s.Waiting // one may be among those in the store
 }
 
 // resume plans the next run of a flow that waited for a reset or whose schedule

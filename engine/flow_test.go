@@ -41,10 +41,10 @@ func at(seconds float64) time.Time { return epoch.Add(time.Duration(seconds * fl
 // stateIn is a flow of a plan in a status, as earlier transitions left it: its
 // fourth run began at 0 s and, unless it is running, ended at 5 s.
 func stateIn(status Status, p Plan) State {
-	s := State{Key: 1, LastKey: 40, Attempt: 1, FlowInfo: planned(FlowInfo{
-		ID: "f", Status: status, RunCount: 4, LastNumber: 4, Version: 9, CreatedAt: at(-3600),
-		LastRun: at(0), LastScheduled: at(0), LastEnd: at(5), NextRun: p.Schedule.Next(at(5), at(0)),
-	}, p)}
+	s := State{
+		ID: "f", Key: 1, Definition: p.defined(), Paused: NotPaused, Registered: true, Position: p.Position, Status: status, RunCount: 4, LastNumber: 4, LastKey: 40, Attempt: 1,
+		Version: 9, CreatedAt: at(-3600), LastRun: at(0), LastScheduled: at(0), LastEnd: at(5), NextRun: p.Schedule.Next(at(5), at(0)),
+	}
 	switch status {
 	case StatusIdle:
 		s.RunCount, s.LastNumber, s.LastKey, s.Attempt = 0, 0, 0, 0
@@ -181,6 +181,12 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 			[6]string{"- no such run", "running", "- is over", "- is over", "- is over", "- is over"}},
 		{"pause", Pause{Note: "why"}, withPolicy,
 			[6]string{"idle", "running", "completed", "failed", "backoff", "tripped"}},
+		{"pause for a while", Pause{Note: "why", Until: at(3600)}, withPolicy,
+			[6]string{"idle", "running", "completed", "failed", "backoff", "tripped"}},
+		{"pause until now", Pause{Until: at(70)}, withPolicy,
+			[6]string{"- not after now", "- not after now", "- not after now", "- not after now", "- not after now", "- not after now"}},
+		{"end of a pause that is none", Lapse{}, withPolicy,
+			[6]string{"- goes on", "- goes on", "- goes on", "- goes on", "- goes on", "- goes on"}},
 		{"resume without a pause", Resume{}, withPolicy,
 			[6]string{"- nothing", "- nothing", "- nothing", "- nothing", "- nothing", "- nothing"}},
 		{"backfill", Backfill{Key: 41, Instants: []time.Time{at(-7200), at(-3600)}}, grid,
@@ -513,7 +519,7 @@ func TestNewFlowIsAdoptedAtVersionOne(t *testing.T) {
 		schedule Schedule
 		want     time.Time
 	}{{minute, at(10)}, {hourly, at(3600)}, {Manual(), time.Time{}}} {
-		c := apply(t, State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}, Adopt{}, at(10), Plan{Schedule: test.schedule, Position: 3})
+		c := apply(t, NewState("f", 1), Adopt{}, at(10), Plan{Schedule: test.schedule, Position: 3})
 		assert.Equal(t, int64(1), c.Version)
 		assert.Equal(t, StatusIdle, c.Status)
 		assert.Equal(t, at(10), c.CreatedAt)
@@ -600,6 +606,18 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 		assert.Equal(t, now, c.LastScheduled, "what fired then holds nothing back")
 		c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(-3*3600), p)
 		assert.Equal(t, at(-2*3600), c.NextRun)
+	})
+	t.Run("a run that a stop cancels then: its instant is due again, unless the clock was wrong", func(t *testing.T) {
+		p := Plan{Schedule: hourly}
+		s := stateIn(StatusRunning, p) // for 09:00
+		s.NextEligible = time.Time{}
+		c := apply(t, s, Cancel{Run: 4}, at(-2*3600), p)
+		assert.Equal(t, at(0), c.NextRun)
+		assert.True(t, c.owed())
+		c = apply(t, s, Correct{}, at(-4*3600+60), p)
+		c = apply(t, *c.State, Cancel{Run: 4}, at(-4*3600+120), p)
+		assert.Equal(t, at(-3*3600), c.NextRun)
+		assert.False(t, c.owed())
 	})
 	t.Run("forward: what is due fires once", func(t *testing.T) {
 		p := Plan{Schedule: hourly}

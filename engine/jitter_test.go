@@ -47,7 +47,7 @@ func TestOverlapIsJudgedAtTheJitteredStart(t *testing.T) {
 	}
 	start, second := delayed("f", p.Schedule, first, p), first.Add(time.Minute)
 	begin := func() State {
-		s := State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}
+		s := NewState("f", 1)
 		for _, e := range []Event{Adopt{}, Reserve{Trigger: TriggerManual, Key: 1}} {
 			c, err := Apply(s, e, epoch, p)
 			require.NoError(t, err)

@@ -46,7 +46,7 @@ func (e *Engine) newLimits() {
 // inTheWay is a limit of the flow that leaves no room for a start, for one that was not
 // asked for before also because others have waited for it longer; nil: none does.
 func (f *flow) inTheWay(waiting bool) *limit {
-	for _, l := range f.limits {
+	for _, l := range f.limits() {
 		if l.full() || !waiting && (l.crowd || len(l.queue.heap) > 0) {
 			return l
 		}
@@ -57,21 +57,21 @@ func (f *flow) inTheWay(waiting bool) *limit {
 // crowd lets starts that are asked for later in a batch wait behind a run of the flow
 // that could start, as the batch leaves the flow.
 func (f *flow) crowd(s *State, now time.Time) {
-	if len(f.limits) == 0 || s.Waiting == 0 {
+	if len(f.limits()) == 0 || s.Waiting == 0 {
 		return
 	}
 	if run, at := s.head(now, f.plan()); run == nil || at.After(now) {
 		return
 	}
-	full := slices.ContainsFunc(f.limits, (*limit).full)
-	for _, l := range f.limits {
+	full := slices.ContainsFunc(f.limits(), (*limit).full)
+	for _, l := range f.limits() {
 		l.crowd = l.crowd || l.full() || !full
 	}
 }
 
 // crowded is the limit that a flow which is due has to wait for; nil: none.
 func (f *flow) crowded() *limit {
-	for _, l := range f.limits {
+	for _, l := range f.limits() {
 		if l.running >= l.max {
 			return l
 		}
@@ -81,7 +81,7 @@ func (f *flow) crowded() *limit {
 
 // behind is a limit that has room, for which others wait; nil: there is none.
 func (f *flow) behind() *limit {
-	for _, l := range f.limits {
+	for _, l := range f.limits() {
 		if len(l.queue.heap) > 0 {
 			return l
 		}
@@ -134,10 +134,10 @@ func (l *limit) take(turns []turn, now time.Time) []turn {
 // none.
 func (f *flow) waiting(n int, now time.Time) *Run {
 	s := f.state.Load()
-	if n >= len(s.Queue) || s.InFlight+n >= f.terms.Load().shared.Overlap.limit() || s.Queue[n].startsAt(now).After(now) {
+	if n >= len(s.queue()) || s.InFlight+n >= f.terms.Load().shared.Overlap.limit() || s.queue()[n].startsAt(now).After(now) {
 		return nil
 	}
-	return s.Queue[n]
+	return s.queue()[n]
 }
 
 // firstFreed is since when the first flow waits for a limit that has room; zero: none

@@ -15,6 +15,7 @@ func (e *Engine) look(f *flow) {
 	if e.draining || e.passive() {
 		return
 	}
+	e.pauses.set(f, f.pauseEnd())
 	e.refill(f)
 	e.wait(f, f.due(e.now()))
 }
@@ -47,7 +48,7 @@ func (e *Engine) fill(ctx context.Context, f *flow) error {
 		r.FlowID = f.id
 	}
 	full := *s
-	full.Queue, full.Fill = queue, fill
+	full.await(queue, fill)
 	f.state.Store(&full)
 	return nil
 }
@@ -73,9 +74,9 @@ func (l *loops) set(f *flow, due time.Time) {
 	}
 	switch {
 	case waits && due.IsZero():
-		heap.Remove(&l.heap, f.place)
+		heap.Remove(&l.heap, int(f.place))
 	case waits:
-		heap.Fix(&l.heap, f.place)
+		heap.Fix(&l.heap, int(f.place))
 	case !due.IsZero():
 		heap.Push(&l.heap, f)
 	}
@@ -105,7 +106,7 @@ type dueHeap []*flow
 func (h dueHeap) Len() int { return len(h) }
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+	h[i].place, h[j].place = int32(i), int32(j)
 }
 
 // Less orders flows that are due at once as what waits of them was asked for, where
@@ -122,7 +123,7 @@ func (h dueHeap) Less(i, j int) bool {
 }
 func (h *dueHeap) Push(x any) {
 	f := x.(*flow)
-	f.place = len(*h)
+	f.place = int32(len(*h))
 	*h = append(*h, f)
 }
 

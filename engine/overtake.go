@@ -15,7 +15,7 @@ func (s *State) overtaker(now time.Time, p Plan) (place int, at time.Time) {
 		return place, at
 	}
 	ahead := false // somebody waits before it whom nobody has cancelled
-	for i, r := range s.Queue {
+	for i, r := range s.queue() {
 		free := !ahead && !s.busyBefore(r.DueAt)
 		ahead = ahead || !r.Ending
 		switch {
@@ -46,8 +46,8 @@ func (f *flow) overtakes(now time.Time) bool {
 
 // overtake cancels what is before a run whose time has come. The run waits for its end.
 func (c *Change) overtake(place int, now time.Time, p Plan) {
-	run := *c.Queue[place]
-	c.cancelOthers(run, c.Queue[:place], now, p)
+	run := *c.queue()[place]
+	c.cancelOthers(run, c.queue()[:place], now, p)
 	c.Event = "abort"
 }
 

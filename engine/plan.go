@@ -26,23 +26,19 @@ func (p Plan) policy() string {
 	return strings.Join(parts, ", ")
 }
 
-// texts are what a plan says as text. Flows that share a plan share its texts too:
-// they would be a tenth of the memory of an idle flow.
-type texts struct{ kind, schedule, zone, backoff, policy, retention string }
-
-// written are the texts of a plan.
-func (p Plan) written() *texts {
-	if p.texts != nil {
-		return p.texts
+// defined is what the plan says as text. Flows that share a plan share it too.
+func (p Plan) defined() *Definition {
+	if p.definition != nil {
+		return p.definition
 	}
-	t := &texts{
-		kind: p.Schedule.Kind(), schedule: p.Schedule.String(), zone: p.Schedule.Zone(),
-		policy: p.policy(), retention: p.Keep.String(),
+	d := &Definition{
+		Kind: p.Schedule.Kind(), Schedule: p.Schedule.String(), TimeZone: p.Schedule.Zone(),
+		Policy: p.policy(), Group: p.Group, Retention: p.Keep.String(),
 	}
 	if p.Backoff != nil {
-		t.backoff = p.Backoff.String()
+		d.Backoff, d.StreakLimit = p.Backoff.String(), p.Backoff.StreakLimit
 	}
-	return t
+	return d
 }
 
 // Validate returns an [ErrInvalidFlow] that names what makes no sense together.

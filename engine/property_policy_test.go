@@ -32,7 +32,7 @@ func TestEveryInstantHasOneVerdictUnderAnyPolicy(t *testing.T) {
 		s := &story{t: t, now: epoch, fired: map[int64]bool{}}
 		s.plan = Plan{Database: "db", Schedule: rapid.SampledFrom(schedules).Draw(t, "schedule"), Since: epoch}
 		s.replan()
-		s.state = State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}
+		s.state = NewState("f", 1)
 		s.happen("adopt", Adopt{})
 		s.from = s.state.undecided()
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
@@ -75,6 +75,7 @@ func (s *story) step() {
 		"skipped": Outcome{Run: run, Error: "nothing", As: RunSkipped}, "timed out": Timeout{Run: run},
 		"crash": Interrupt{Run: run, Error: "interrupted"}, "spared": Interrupt{Run: run, Error: "interrupted", Spared: true},
 		"stop": Cancel{Run: run, Error: "cancelled"}, "abort": Abort{Run: run}, "reset": Reset{}, "pause": Pause{Note: "why"},
+		"pause for a minute": Pause{Until: s.now.Add(time.Minute)}, "pause for an hour": Pause{Until: s.now.Add(time.Hour)}, "end": Lapse{},
 		"resume": Resume{}, "resume from": Resume{From: s.now.Add(-10 * time.Minute)}, "adopt": Adopt{},
 		"backfill": Backfill{Instants: []time.Time{epoch.Add(-time.Hour), epoch.Add(-time.Minute)}}, "drop": Drop{},
 	}
@@ -83,7 +84,7 @@ func (s *story) step() {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	name := rapid.SampledFrom(append(names, "tick", "tick", "tick", "success", "failure")).Draw(s.t, "event")
+	name := rapid.SampledFrom(append(names, "tick", "tick", "tick", "success", "failure", "pause for a minute", "end")).Draw(s.t, "event")
 	switch name {
 	case "adopt": // by another start: what was in flight is settled
 		for len(s.state.Open) > 0 {
@@ -91,12 +92,29 @@ func (s *story) step() {
 		}
 		s.plan.Since = s.now
 		s.replan()
+	case "end":
+		s.lapse()
 	case "tick", "full tick":
 		if due := s.state.dueAt(s.now, s.plan); due.IsZero() || due.After(s.now) {
 			return
 		}
 	}
 	s.happen(name, events[name])
+}
+
+// lapse compares the end of a pause that nobody saw with a resume at that instant: they
+// lead to the same, if nothing happened in between.
+func (s *story) lapse() {
+	end := s.state.PausedUntil
+	late, err := Apply(s.state, Lapse{}, s.now, s.plan)
+	require.Equal(s.t, s.state.over(s.now), err == nil, "a pause ends by itself at its end alone")
+	if err != nil || s.state.UpdatedAt.After(end) {
+		return
+	}
+	resumed, err := Apply(s.state, Resume{}, end, s.plan)
+	require.NoError(s.t, err)
+	resumed.UpdatedAt = late.UpdatedAt
+	require.Equal(s.t, resumed, late)
 }
 
 // happen applies an event and checks what it leads to.
@@ -138,6 +156,9 @@ func (s *story) check(before State, c Change) error {
 		if v.Kind != VerdictGap && v.Kind != VerdictFold {
 			s.decided += v.Count
 		}
+		if end := before.PausedUntil; v.Kind == VerdictPaused && !end.IsZero() && v.Last.After(end) {
+			return fmt.Errorf("paused until %s, but %+v", end, v)
+		}
 		if v.Count < 1 || v.Last.Before(v.First) || v.First.Before(s.from) || !s.from.IsZero() && v.Last.After(s.now) {
 			return fmt.Errorf("verdict %+v", v)
 		}
@@ -149,10 +170,12 @@ func (s *story) check(before State, c Change) error {
 		return fmt.Errorf("%s with %d in flight and %d open", f.Status, f.InFlight, len(f.Open))
 	case f.InFlight > max(before.InFlight, s.plan.Overlap.limit()):
 		return fmt.Errorf("%d in flight", f.InFlight)
-	case f.Waiting != len(f.Queue) || f.Backfill != len(f.Fill):
-		return fmt.Errorf("%d and %d wait, but %d and %d are known", f.Waiting, f.Backfill, len(f.Queue), len(f.Fill))
-	case !slices.IsSortedFunc(f.Queue, byRank) || !slices.IsSortedFunc(f.Fill, byRank):
+	case f.Waiting != len(f.queue()) || f.Backfill != len(f.fill()):
+		return fmt.Errorf("%d and %d wait, but %d and %d are known", f.Waiting, f.Backfill, len(f.queue()), len(f.fill()))
+	case !slices.IsSortedFunc(f.queue(), byRank) || !slices.IsSortedFunc(f.fill(), byRank):
 		return fmt.Errorf("what waits is out of order")
+	case f.PausedAt.IsZero() && (f.PauseNote != "" || !f.PausedUntil.IsZero()):
+		return fmt.Errorf("not paused, %q until %s", f.PauseNote, f.PausedUntil)
 	case (f.Status == StatusTripped || !f.PausedAt.IsZero()) && !f.NextRun.IsZero():
 		return fmt.Errorf("it is held, but has a next run")
 	case f.Status == StatusTripped && (f.FailureStreak == 0 || !f.NextEligible.IsZero()):

@@ -24,7 +24,7 @@ func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 		}
 		replan()
 		now := epoch
-		s := State{FlowInfo: FlowInfo{ID: "f", Status: StatusIdle}, Key: 1}
+		s := NewState("f", 1)
 		c, err := Apply(s, Adopt{}, now, plan)
 		require.NoError(t, err)
 		s = *c.State
@@ -76,7 +76,7 @@ func invariant(s State, c Change, e Event, now time.Time, p Plan) error {
 	case s.Status == StatusTripped && c.Status != StatusTripped && !reset:
 		return breaks("%T ended a trip", e)
 	case c.Status == StatusTripped && (!c.NextRun.IsZero() || !c.NextEligible.IsZero() || c.FailureStreak == 0):
-		return breaks("a tripped flow waits for something: %+v", c.FlowInfo)
+		return breaks("a tripped flow waits for something: %+v", c.Info())
 	case c.Status == StatusBackoff && (c.NextEligible.IsZero() || p.Backoff == nil):
 		return breaks("backoff without a window")
 	case c.Status == StatusCompleted && (c.FailureStreak != 0 || c.LastError != "" || !c.NextEligible.IsZero()):

@@ -47,9 +47,27 @@ type pruning struct {
 	spared bool // there may be runs below that stayed
 }
 
-// begin remembers a flow as the store has it.
-func (p *pruning) begin(s *State, pruned int64) {
-	p.pruned, p.looked, p.spared, p.oldest, p.key = pruned, pruned, pruned > 0, s.CreatedAt.UnixMilli(), s.CreatedAt.UnixMilli()
+// begun is what is known of a flow when a start has read it.
+func begun(s *State, pruned int64) pruning {
+	created := s.CreatedAt.UnixMilli()
+	return pruning{pruned: pruned, looked: pruned, spared: pruned > 0, oldest: created, key: created}
+}
+
+// history is what is known of that of the flow, to be changed.
+func (f *flow) history() *pruning {
+	if f.pruning == nil {
+		p := f.known()
+		f.pruning = &p
+	}
+	return f.pruning
+}
+
+// known is the same, to be read: most flows of many have none that is worth remembering.
+func (f *flow) known() pruning {
+	if f.pruning == nil {
+		return begun(f.state.Load(), 0)
+	}
+	return *f.pruning
 }
 
 // start lets a start be over before anything is looked at.
@@ -59,11 +77,11 @@ func (p *pruner) start(now time.Time) {
 
 // grow notes what a change adds to the history of a flow.
 func (p *pruner) grow(f *flow, c *Change) {
-	if c.Token != nil && f.pruning.key == 0 {
-		f.pruning.key = c.Token.At.UnixMilli()
+	if c.Token != nil && f.known().key == 0 {
+		f.history().key = c.Token.At.UnixMilli()
 	}
 	if len(c.Runs) > 0 { // the newest run before is not spared any more, and may be old
-		f.pruning.oldest = 0
+		f.history().oldest = 0
 	}
 	p.note(f, c.State)
 	if len(p.ready) > 0 {
@@ -73,20 +91,20 @@ func (p *pruner) grow(f *flow, c *Change) {
 
 // note puts a flow into the list where it belongs.
 func (p *pruner) note(f *flow, s *State) {
-	switch n := s.excess(f.plan(), f.pruning.looked); {
+	switch n := s.excess(f.plan(), f.known().looked); {
 	case n == 0:
 	case n >= pruneBatch:
 		p.enlist(f)
-	case !f.pruning.few:
+	case !f.known().few:
 		p.few = append(p.few, f)
-		f.pruning.few = true
+		f.history().few = true
 	}
 }
 
 func (p *pruner) enlist(f *flow) {
-	if !f.pruning.ready {
+	if !f.known().ready {
 		p.ready = append(p.ready, f)
-		f.pruning.ready = true
+		f.history().ready = true
 	}
 }
 
@@ -141,7 +159,7 @@ func (p *pruner) wake(now time.Time, flows int) {
 	if !now.Before(p.next) {
 		p.next = now.Add(pruneRest)
 		for _, f := range p.few {
-			f.pruning.few = false
+			f.history().few = false
 			p.enlist(f)
 		}
 		p.few = p.few[:0]
@@ -176,13 +194,13 @@ func (e *Engine) scanOld() {
 	for range min(pruneScan, p.scan) {
 		p.scan--
 		f := all[p.scan]
-		plan, s := f.plan(), f.state.Load()
+		plan, s, known := f.plan(), f.state.Load(), f.known()
 		age := plan.keep().For
-		old := age > 0 && max(f.pruning.oldest, s.CreatedAt.UnixMilli()) < now.Add(-age).UnixMilli()
-		stale := f.pruning.key != 0 && f.pruning.key < now.Add(-plan.keepKeys()).UnixMilli()
+		old := age > 0 && max(known.oldest, s.CreatedAt.UnixMilli()) < now.Add(-age).UnixMilli()
+		stale := known.key != 0 && known.key < now.Add(-plan.keepKeys()).UnixMilli()
 		p.note(f, s)
-		if s.Version > 0 && (old || stale || f.pruning.spared) {
-			f.pruning.all = true
+		if s.Version > 0 && (old || stale || known.spared) {
+			f.history().all = true
 			p.enlist(f)
 		}
 	}
@@ -198,7 +216,7 @@ func (e *Engine) pruneSome(busy bool) error {
 	cuts := make([]Cut, len(flows))
 	for i, f := range flows {
 		cuts[i] = f.state.Load().cut(f.plan(), now)
-		f.pruning.goOn(&cuts[i])
+		f.history().goOn(&cuts[i])
 	}
 	results, err := e.Store.Prune(e.work, cuts, rows)
 	if err != nil {
@@ -243,7 +261,7 @@ func fromMillis(millis int64) time.Time {
 
 // follow takes over what became of a cut.
 func (e *Engine) follow(f *flow, r Pruned, now time.Time) {
-	k := &f.pruning
+	k := f.history()
 	k.pruned, k.looked, k.resume, k.keysOn, k.ready = r.Pruned, r.Looked, r.Resume, toMillis(r.KeysOn), false
 	k.spared = k.spared || r.Spared
 	if r.More {

@@ -18,6 +18,34 @@ const BackfillRank = 1 << 52
 // window is queueWindow, or what is needed to fill all slots of the flow.
 func window(p Plan) int { return max(queueWindow, 2*p.Overlap.limit()) }
 
+// line are the first of the runs that wait, in their order. Nobody changes one.
+type line struct {
+	queue []*Run
+	fill  []*Run // of a backfill
+}
+
+func (s *State) queue() []*Run {
+	if s.line == nil {
+		return nil
+	}
+	return s.line.queue
+}
+
+func (s *State) fill() []*Run {
+	if s.line == nil {
+		return nil
+	}
+	return s.line.fill
+}
+
+// await says which of the runs that wait are in memory.
+func (s *State) await(queue, fill []*Run) {
+	s.line = nil
+	if len(queue)+len(fill) > 0 {
+		s.line = &line{queue, fill}
+	}
+}
+
 func byRank(a, b *Run) int {
 	if c := cmp.Compare(a.Rank, b.Rank); c != 0 {
 		return c
@@ -29,11 +57,11 @@ func byRank(a, b *Run) int {
 // one in memory, when not all are, stays in the store.
 func (c *Change) wait(run Run, p Plan) {
 	if run.Trigger == TriggerBackfill {
-		c.Fill = enqueue(c.Fill, &run, c.Backfill, queueWindow)
+		c.await(c.queue(), enqueue(c.fill(), &run, c.Backfill, queueWindow))
 		c.Backfill++
 		return
 	}
-	c.Queue = enqueue(c.Queue, &run, c.Waiting, window(p))
+	c.await(enqueue(c.queue(), &run, c.Waiting, window(p)), c.fill())
 	c.Waiting++
 }
 
@@ -61,17 +89,17 @@ func (c *Change) unqueue(run *Run) {
 		return slices.DeleteFunc(slices.Clone(q), func(r *Run) bool { return r.Number == run.Number })
 	}
 	if run.Trigger == TriggerBackfill {
-		c.Fill = drop(c.Fill)
+		c.await(c.queue(), drop(c.fill()))
 		c.Backfill--
 		return
 	}
-	c.Queue = drop(c.Queue)
+	c.await(drop(c.queue()), c.fill())
 	c.Waiting--
 }
 
 // waitingRun finds a run that waits and is in memory; nil: it does not, or is not.
 func (s *State) waitingRun(number int64) *Run {
-	for _, q := range [][]*Run{s.Queue, s.Fill} {
+	for _, q := range [][]*Run{s.queue(), s.fill()} {
 		for _, r := range q {
 			if r.Number == number {
 				return r
@@ -83,8 +111,8 @@ func (s *State) waitingRun(number int64) *Run {
 
 // thin says whether runs that wait have to be read from the store.
 func (s *State) thin(p Plan) bool {
-	return len(s.Queue) < s.Waiting && len(s.Queue) <= window(p)/4 ||
-		len(s.Fill) < s.Backfill && len(s.Fill) <= queueWindow/4
+	return len(s.queue()) < s.Waiting && len(s.queue()) <= window(p)/4 ||
+		len(s.fill()) < s.Backfill && len(s.fill()) <= queueWindow/4
 }
 
 // head is the run that waits and starts next, and when it may: of a backfill only
@@ -94,11 +122,11 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	case s.InFlight >= p.Overlap.limit() || !s.Registered:
 		return nil, time.Time{}
 	case s.tripping(p) && s.InFlight == 0 && s.probeWaits():
-		return s.Queue[0], s.Queue[0].DueAt
+		return s.queue()[0], s.queue()[0].DueAt
 	case s.tripping(p):
 		return s.begun(p)
 	}
-	for _, r := range s.Queue { // one of the schedule waits for the end of a window, others do not
+	for _, r := range s.queue() { // one of the schedule waits for the end of a window, others do not
 		start := r.startsAt(now)
 		if r.Trigger == TriggerSchedule && r.StartedAt.IsZero() {
 			start = later(start, s.NextEligible)
@@ -113,8 +141,8 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 			break // it goes first, or those behind it are for later too
 		}
 	}
-	if len(s.Fill) > 0 && (run == nil || s.Fill[0].startsAt(now).Before(at)) {
-		return s.Fill[0], s.Fill[0].startsAt(now)
+	if len(s.fill()) > 0 && (run == nil || s.fill()[0].startsAt(now).Before(at)) {
+		return s.fill()[0], s.fill()[0].startsAt(now)
 	}
 	return run, at
 }
@@ -122,7 +150,7 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 // begun is a run that waits to go on, which a trip does not keep from it: what was in
 // flight finishes.
 func (s *State) begun(p Plan) (run *Run, at time.Time) {
-	for _, r := range s.Queue {
+	for _, r := range s.queue() {
 		if r.goesOnLater(p) {
 			return r, r.DueAt
 		}
@@ -149,15 +177,15 @@ func (r *Run) ready(now time.Time) bool { return r.Rank == 0 || !r.startsAt(now)
 // ready is how many of the runs that wait are. Those in the store come after those in
 // memory.
 func (s *State) ready(now time.Time) int {
-	n := sort.Search(len(s.Queue), func(i int) bool { return !s.Queue[i].ready(now) })
-	if n < len(s.Queue) {
+	n := sort.Search(len(s.queue()), func(i int) bool { return !s.queue()[i].ready(now) })
+	if n < len(s.queue()) {
 		return n
 	}
 	return s.Waiting
 }
 
 // retrying says whether a run waits for its next attempt before all others.
-func (s *State) retrying() bool { return len(s.Queue) > 0 && s.Queue[0].Rank == 0 }
+func (s *State) retrying() bool { return len(s.queue()) > 0 && s.queue()[0].Rank == 0 }
 
 // probeWaits says whether a probe of the flow waits before all others.
-func (s *State) probeWaits() bool { return s.retrying() && s.Queue[0].Trigger == TriggerProbe }
+func (s *State) probeWaits() bool { return s.retrying() && s.queue()[0].Trigger == TriggerProbe }

@@ -14,13 +14,13 @@ type but struct {
 	ran []time.Time // in order
 }
 
-// leaving is a schedule of fixed instants without those that have been run, given in
-// milliseconds.
+// leaving is a schedule of fixed instants without those that a backfill has run, as of
+// [Store.Ran]. A run of the schedule itself is from a clock that was ahead, and wrong.
 func leaving(s Schedule, ran map[int64]bool) Schedule {
 	b := but{Schedule: s}
-	for at := range ran {
+	for at, backfilled := range ran {
 		t := time.UnixMilli(at).UTC()
-		if n, _ := s.Count(t, t); n > 0 {
+		if n, _ := s.Count(t, t); backfilled && n > 0 {
 			b.ran = append(b.ran, t)
 		}
 	}

@@ -43,6 +43,9 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	}
 	for _, f := range e.all().ordered {
 		commands = append(commands, e.takeOver(f)...)
+		if f.state.Load().over(e.owner.StartedAt) && !e.passive() && f.plan().Schedule != nil {
+			commands = append(commands, command{flow: f, event: Lapse{}})
+		}
 		if back >= jumpLimit {
 			commands = append(commands, e.afterJump(f, back)...)
 		}
@@ -133,7 +136,10 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 		}
 		s.ID = f.id // the same text, kept once
 		e.replace(f, s)
-		f.pruning.begin(s, snapshot.Pruned[s.Key])
+		if pruned := snapshot.Pruned[s.Key]; pruned > 0 {
+			p := begun(s, pruned)
+			f.pruning = &p
+		}
 	}
 	e.lastKey = snapshot.Counters.Flow
 	for _, f := range all.ordered[:len(flows)] {
@@ -145,7 +151,8 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 func (e *Engine) found(f *flow) {
 	if f.state.Load() == nil {
 		e.lastKey++
-		f.state.Store(&State{FlowInfo: FlowInfo{ID: f.id, Status: StatusIdle}, Key: e.lastKey})
+		s := NewState(f.id, e.lastKey)
+		f.state.Store(&s)
 	}
 }
 
@@ -157,14 +164,13 @@ func (e *Engine) termsOf(r Flow, position int, since time.Time) *terms {
 }
 
 // share is a plan that all flows share which have an equal one.
-func (e *Engine) share(p Plan) *Plan {
-	p.texts = nil
+func (e *Engine) share(p Plan) *common {
+	p.definition = nil
 	shared := e.plans[p]
 	if shared == nil {
-		shared = new(Plan)
-		*shared = p
+		shared = &common{p, e.limitsOf(p)}
 		if p.Schedule != nil {
-			shared.texts = p.written()
+			shared.definition = p.defined()
 		}
 		e.plans[p] = shared
 	}
@@ -173,7 +179,7 @@ func (e *Engine) share(p Plan) *Plan {
 
 // define takes it over.
 func (e *Engine) define(f *flow, t *terms) {
-	f.position, f.limits = t.position, e.limitsOf(*t.shared)
+	f.position = int32(t.position)
 	f.terms.Store(t)
 }
 
@@ -186,7 +192,7 @@ func (r *registry) add(id string) *flow {
 }
 
 // noTerms are those of a flow that the program does not register.
-var noTerms = terms{shared: &Plan{}}
+var noTerms = terms{shared: &common{}}
 
 // crash is what is known of the end of the last process, for each run that it left.
 func (e *Engine) crash(snapshot Snapshot) Interrupt {
@@ -253,10 +259,9 @@ func (e *Engine) takeOver(f *flow) []command {
 		}
 		return nil
 	}
-	want := planned(s.FlowInfo, p)
-	if s.Version == 0 || f.renamed || want != s.FlowInfo {
+	if f.renamed || !s.adopted(p) {
 		return []command{{flow: f, event: Adopt{}}}
 	}
-	s.FlowInfo = want // the same, with the texts of the plan; nobody has seen the state yet
+	s.Definition = p.defined() // the same, kept once; nobody has seen the state yet
 	return nil
 }

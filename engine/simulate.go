@@ -75,8 +75,8 @@ func newPlay(s Simulation) *play {
 	for i, f := range s.Flows {
 		plan := *f.Plan
 		plan.Position, plan.Database, plan.Since = i, s.Database, p.now
-		p.flows = append(p.flows, &actor{state: &State{FlowInfo: FlowInfo{ID: f.ID, Status: StatusIdle}, Key: int64(i + 1)},
-			plan: plan, place: i, started: map[int64]bool{}, waiting: map[int64]*Run{}})
+		state := NewState(f.ID, int64(i+1))
+		p.flows = append(p.flows, &actor{state: &state, plan: plan, place: i, started: map[int64]bool{}, waiting: map[int64]*Run{}})
 	}
 	return p
 }
@@ -194,7 +194,7 @@ func (a *actor) refill() {
 	}
 	slices.SortFunc(queue, byRank)
 	full := *a.state
-	full.Queue = queue[:min(len(queue), window(a.plan))]
+	full.await(queue[:min(len(queue), window(a.plan))], full.fill())
 	a.state = &full
 }
 

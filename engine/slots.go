@@ -22,10 +22,10 @@ func (e *Engine) fillSlots(b *batch) {
 		if f.next == nil || !f.ready(now) {
 			continue
 		}
-		if len(f.limits) > 0 {
+		if len(f.limits()) > 0 {
 			e.turns = append(e.turns, f.nextTurn(now))
 		}
-		for len(f.limits) == 0 && f.ready(now) && e.fillOne(b, f, now) {
+		for len(f.limits()) == 0 && f.ready(now) && e.fillOne(b, f, now) {
 			continue
 		}
 		f.next = nil
@@ -92,5 +92,5 @@ func (f *flow) ready(now time.Time) bool {
 	if run == nil || at.After(now) || f.next.Suspect {
 		return false
 	}
-	return !slices.ContainsFunc(f.limits, func(l *limit) bool { return l.full() || len(l.queue.heap) > 0 })
+	return !slices.ContainsFunc(f.limits(), func(l *limit) bool { return l.full() || len(l.queue.heap) > 0 })
 }

@@ -102,7 +102,7 @@ func (s *State) ahead(now time.Time, p Plan) bool {
 		return false
 	}
 	run, at := s.head(now, p)
-	return len(s.Queue) == 0 || s.retrying() || run != nil && run.Trigger != TriggerBackfill && !at.After(now)
+	return len(s.queue()) == 0 || s.retrying() || run != nil && run.Trigger != TriggerBackfill && !at.After(now)
 }
 
 // laterStarts is how many starts with a time of their own may wait, whatever the
@@ -113,10 +113,10 @@ const laterStarts = 10_000
 func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	o := p.Overlap
 	switch {
-	case o.Cancel && len(c.Queue) < c.Waiting: // those in the store alone would stay, before it
+	case o.Cancel && len(c.queue()) < c.Waiting: // those in the store alone would stay, before it
 		return c.tooMany()
 	case o.Cancel:
-		c.cancelOthers(run, c.Queue, now, p)
+		c.cancelOthers(run, c.queue(), now, p)
 	case !overlaps && c.ready(now) == 0: // only a limit that it shares is in the way
 	case o.Buffer == 0 && o.Parallel == 0 && c.InFlight == 0:
 		return fmt.Errorf("%w: a start of flow %q waits", ErrAlreadyRunning, c.ID)
@@ -249,10 +249,10 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 		run.Input, run.HasInput = a.Input, a.Input != ""
 		run.DueAt = later(now, a.StartAt.UTC().Truncate(time.Millisecond))
 		if p.Overlap.Cancel && !run.DueAt.After(now) {
-			if len(c.Queue) < c.Waiting {
+			if len(c.queue()) < c.Waiting {
 				return c.tooMany()
 			}
-			c.cancelOthers(run, c.Queue, now, p)
+			c.cancelOthers(run, c.queue(), now, p)
 		}
 		c.accept(run, run.DueAt.UnixMilli(), p)
 	}

@@ -54,64 +54,6 @@ const (
 	KindManual = "manual"
 )
 
-// FlowInfo is what is known of a flow. All times are UTC with millisecond
-// precision; the zero time means never, or nothing. It marshals to JSON with
-// the names of the columns of the view pawl_flows.
-type FlowInfo struct {
-	ID            string    `json:"id"`
-	Position      int       `json:"position"`               // place in the order of registration, from 0
-	Kind          string    `json:"kind"`                   // every, cron, once or manual
-	Schedule      string    `json:"schedule"`               // as text: "5m0s", "5m0s aligned", "0 0 9 * * *", ""
-	TimeZone      string    `json:"time_zone,omitempty"`    // of a cron schedule: "UTC", "Europe/Berlin"
-	Backoff       string    `json:"backoff,omitempty"`      // the backoff policy as text, empty for none
-	StreakLimit   int       `json:"streak_limit,omitempty"` // failures in a row that trip the flow; 0: it never trips
-	Status        Status    `json:"status"`
-	RunCount      int64     `json:"run_count"`               // runs ever started
-	LastNumber    int64     `json:"last_number"`             // number of the newest run; numbers never repeat
-	InFlight      int       `json:"in_flight"`               // runs that are running
-	FailureStreak int       `json:"failure_streak"`          // failures in a row since the last success or reset
-	LastRun       time.Time `json:"last_run,omitzero"`       // start of the newest run
-	LastScheduled time.Time `json:"last_scheduled,omitzero"` // newest instant of the schedule that was run
-	LastEnd       time.Time `json:"last_end,omitzero"`       // when a run was last over
-	LastError     string    `json:"last_error,omitempty"`    // at most 1 KiB; the run's row has it whole, up to 8 KiB
-	NextEligible  time.Time `json:"next_eligible,omitzero"`  // end of the backoff window
-	NextRun       time.Time `json:"next_run,omitzero"`       // nominal instant; zero: nothing scheduled
-	Waiting       int       `json:"waiting,omitempty"`       // starts that were accepted and wait, those of a backfill apart
-	Backfill      int       `json:"backfill,omitempty"`      // starts of a backfill that wait
-	Fired         int64     `json:"fired,omitempty"`         // instants of the schedule that were run
-	Held          time.Time `json:"held,omitzero"`           // first instant that a window, a pause or a trip holds back
-	PausedAt      time.Time `json:"paused_at,omitzero"`      // zero: not paused
-	PauseNote     string    `json:"pause_note,omitempty"`    // why
-	Anchor        time.Time `json:"anchor,omitzero"`         // of a fixed rate: its instants are whole intervals from it
-	Policy        string    `json:"policy,omitempty"`        // overlap, catch-up and the like as text; empty: the defaults
-	Group         string    `json:"run_group,omitempty"`     // whose limit on runs in flight it shares
-	Leaked        int       `json:"leaked,omitempty"`        // jobs that go on although their runs were closed
-	Retention     string    `json:"retention,omitempty"`     // how much of its history is kept
-	Suspect       bool      `json:"suspect,omitempty"`       // was in flight, among others, when the process died
-	Registered    bool      `json:"registered"`              // false: kept from a program that had it, never run
-	Version       int64     `json:"version"`                 // transitions so far
-	CreatedAt     time.Time `json:"created_at"`
-	UpdatedAt     time.Time `json:"updated_at"`
-}
-
-// RunInfo is one run of a flow. Times as in [FlowInfo]. It marshals to JSON
-// with the names of the columns of the view pawl_runs.
-type RunInfo struct {
-	FlowID      string    `json:"flow_id"`
-	Number      int64     `json:"number"`  // from 1, per flow
-	Trigger     string    `json:"trigger"` // schedule, manual, probe or backfill
-	Status      RunStatus `json:"status"`
-	Attempt     int       `json:"attempt"`           // above 1: it was tried before, or an earlier run for its instant was cancelled
-	ScheduledAt time.Time `json:"scheduled_at"`      // the instant the schedule asked for; for a manual run, when it was asked for
-	DueAt       time.Time `json:"due_at,omitzero"`   // while waiting: it starts then or later
-	Deadline    time.Time `json:"deadline,omitzero"` // its context is cancelled then
-	StartedAt   time.Time `json:"started_at,omitzero"`
-	FinishedAt  time.Time `json:"finished_at,omitzero"` // zero while running, and for an interrupted run
-	Error       string    `json:"error,omitempty"`      // at most 8 KiB; of a skipped run, why
-	Input       JSON      `json:"input,omitempty"`
-	Output      JSON      `json:"output,omitempty"`
-}
-
 // Run is a run as the store keeps it: append-only rows, each pointing at the
 // flow's run before, so that nothing on the hot path is ordered by flow.
 type Run struct {
@@ -126,21 +68,73 @@ type Run struct {
 	HasInput bool      // also if Input was left in the store
 }
 
-// State is all that decides what may happen to a flow.
+// State is all that decides what may happen to a flow. What [FlowInfo] has too is as of
+// there. It is laid out so that a million of them fit into memory: what the plan says is
+// shared, and what few flows have is behind a pointer.
 type State struct {
-	FlowInfo
-	Key      int64  // of the flow's rows
-	LastKey  int64  // of the newest run's row; 0: never run
-	ErrorKey int64  // of the row of the run that LastError is from; 0: none
-	Attempt  int    // of the newest run of the schedule
-	Open     []*Run // in flight, oldest first; nobody changes one
+	ID  string
+	Key int64 // of the flow's rows
+	*Definition
+	*Paused
 
-	LastSeq    int64 // of the newest transition's row
-	StreakFrom int64 // lowest run of the failures in a row; 0: there are none
+	Position      int
+	Registered    bool
+	Suspect       bool
+	Status        Status
+	RunCount      int64
+	LastNumber    int64
+	LastKey       int64 // of the newest run's row; 0: never run
+	ErrorKey      int64 // of the row of the run that LastError is from; 0: none
+	StreakFrom    int64 // lowest run of the failures in a row; 0: there are none
+	LastSeq       int64 // of the newest transition's row
+	InFlight      int
+	FailureStreak int
+	Attempt       int // of the newest run of the schedule
+	Waiting       int
+	Backfill      int
+	Fired         int64
+	Leaked        int
+	Version       int64
+	LastError     string
 
-	// The first of those that wait, in their order; the others stay in the store.
-	Queue []*Run
-	Fill  []*Run // of a backfill
+	LastRun, LastScheduled, LastEnd time.Time
+	NextEligible, NextRun           time.Time
+	Held, Anchor                    time.Time
+	CreatedAt, UpdatedAt            time.Time
+
+	Open []*Run // in flight, oldest first; nobody changes one
+
+	line *line // nil: no run that waits is in memory
+}
+
+// Definition is what the plan says of a flow, as text, as of [FlowInfo]. Nobody changes
+// one: flows that are alike share it.
+type Definition struct {
+	Kind        string
+	Schedule    string
+	TimeZone    string
+	Backoff     string
+	StreakLimit int
+	Policy      string
+	Group       string
+	Retention   string
+}
+
+// Paused is a pause, as of [FlowInfo]. Nobody changes one.
+type Paused struct {
+	PausedAt    time.Time
+	PauseNote   string
+	PausedUntil time.Time
+}
+
+// NotPaused is what a flow has in the place of a pause.
+var NotPaused = &Paused{}
+
+var undefined = &Definition{}
+
+// NewState is that of a flow that has no history, nor a definition, yet.
+func NewState(id string, key int64) State {
+	return State{ID: id, Key: key, Definition: undefined, Paused: NotPaused, Status: StatusIdle}
 }
 
 // run finds a run in flight.
@@ -206,7 +200,7 @@ type Plan struct {
 	Keep     Retention
 	Since    time.Time // when the process started, or a resume that reconsiders the past: instants before it were missed
 
-	texts *texts // what it says as text, if that is known
+	definition *Definition // what it says as text, if that is known
 }
 
 // RunKey is an idempotency key with the run that it stands for.

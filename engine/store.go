@@ -43,7 +43,8 @@ type Store interface {
 	// RunKey reads what an idempotency key of a flow stands for; nil: nothing.
 	RunKey(ctx context.Context, flow int64, key string) (*RunKey, error)
 
-	// Ran tells which of the instants in from..to, in milliseconds, have a run.
+	// Ran has those of the instants in from..to, in milliseconds, that have a run; true:
+	// one that a backfill asked for.
 	Ran(ctx context.Context, flow int64, from, to time.Time) (map[int64]bool, error)
 
 	// Prune deletes a slice of what the cuts say, in one transaction, and returns

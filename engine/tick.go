@@ -53,7 +53,7 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 		return nil
 	}
 	if p.Overlap.Cancel {
-		c.cancelOthers(run, c.Queue, now, p)
+		c.cancelOthers(run, c.queue(), now, p)
 	}
 	c.accept(run, run.DueAt.UnixMilli(), p)
 	return nil

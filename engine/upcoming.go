@@ -10,7 +10,7 @@ func UpcomingFrom(f FlowInfo, s Schedule, now, from time.Time, n int) (list []In
 	if len(next) == 0 || !next[0].At.Before(from) {
 		return Upcoming(f, s, now, n)
 	}
-	c := Change{State: &State{FlowInfo: f}}
+	c := Change{State: f.state()}
 	s = c.schedule(Plan{Schedule: s})
 	floats := c.floats(s, now)
 	at := next[0].At

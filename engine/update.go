@@ -46,6 +46,7 @@ func (e *Engine) update(flows []Flow) error {
 		return err
 	}
 	for _, f := range renamed {
+		e.pauses.set(f, time.Time{})
 		f.leave()
 	}
 	return nil
@@ -90,7 +91,7 @@ func (f *flow) rename(id string) (*flow, error) {
 		return nil, fmt.Errorf("%w: flow %q is to be renamed; wait for its end", ErrAlreadyRunning, f.id)
 	}
 	s.ID = id
-	s.Queue, s.Fill = nil, nil // is read again, with the new id
+	s.line = nil // is read again, with the new id
 	next := &flow{id: id, renamed: true}
 	next.terms.Store(&noTerms)
 	next.state.Store(&s)
@@ -108,14 +109,14 @@ func (f *flow) leave() {
 // redefine changes the terms of a flow whose runs may be in flight.
 func (e *Engine) redefine(f *flow, t *terms) {
 	inFlight := f.state.Load().InFlight
-	for _, l := range f.limits {
+	for _, l := range f.limits() {
 		l.running -= inFlight
 	}
 	if f.queue != nil {
 		f.queue.set(f, time.Time{})
 	}
 	e.define(f, t)
-	for _, l := range f.limits {
+	for _, l := range f.limits() {
 		l.running += inFlight
 	}
 }
@@ -124,12 +125,12 @@ func (e *Engine) redefine(f *flow, t *terms) {
 func (e *Engine) adoptAll(all *registry, registered int) error {
 	var commands []command
 	for i, f := range all.ordered {
-		info := f.state.Load().FlowInfo
+		s := f.state.Load()
 		c := command{flow: f, reply: make(chan reply, 1)}
 		switch {
-		case i >= registered && info.Registered:
+		case i >= registered && s.Registered:
 			c.event = Retire{}
-		case i < registered && (info.Version == 0 || f.renamed || planned(info, f.plan()) != info):
+		case i < registered && (f.renamed || !s.adopted(f.plan())):
 			c.event = Adopt{}
 		default:
 			e.look(f)

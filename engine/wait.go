@@ -58,6 +58,20 @@ func (w *waiter) result() (run RunInfo, stored bool, err error) {
 	return *w.run, false, nil
 }
 
+// NoRun is the [ErrRunNotFound] of a number that no run of a flow has: not yet, not any
+// more, or never.
+func NoRun(f FlowInfo, number int64) error {
+	switch {
+	case number < 1:
+		return fmt.Errorf("%w: runs are numbered from 1 on, and %d is none of flow %q", ErrRunNotFound, number, f.ID)
+	case f.LastNumber == 0:
+		return fmt.Errorf("%w: flow %q has not run yet", ErrRunNotFound, f.ID)
+	case number > f.LastNumber:
+		return fmt.Errorf("%w: flow %q has no run %d yet, its newest is %d", ErrRunNotFound, f.ID, number, f.LastNumber)
+	}
+	return fmt.Errorf("%w: run %d of flow %q is not kept any more", ErrRunNotFound, number, f.ID)
+}
+
 // isOver is the channel of those who come when the run is over already.
 var isOver = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
@@ -71,7 +85,7 @@ func (f *flow) subscribe(number int64) (w *waiter, sure bool, err error) {
 	s := f.state.Load() // under the lock: the end of the run is announced after it is published
 	switch {
 	case number < 1 || number > s.LastNumber:
-		return nil, false, fmt.Errorf("%w: run %d of flow %q", ErrRunNotFound, number, f.id)
+		return nil, false, NoRun(s.Info(), number)
 	case s.has(number) || s.waitingRun(number) != nil:
 		return f.join(number), true, nil
 	case f.ended != nil && f.ended.Number == number:

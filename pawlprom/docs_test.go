@@ -2,6 +2,7 @@ package pawlprom_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -188,6 +189,67 @@ func TestDashboardIsAboutMetricsThatAreExported(t *testing.T) {
 	for name := range names {
 		if !strings.Contains(name, "_seconds_") && !strings.HasPrefix(name, "pawl_build") && !strings.HasPrefix(name, "pawl_commit_batch_size_b") {
 			assert.True(t, used[name], "%s is nowhere to be seen", name)
+		}
+	}
+}
+
+// Observability: Grafana takes the file: a dashboard has what its classic schema asks for,
+// each panel a kind that Grafana brings along and a data source, each query a name, and each
+// variable that is used is one of the dashboard or of Grafana.
+func TestDashboardHasTheShapeThatGrafanaAsksFor(t *testing.T) {
+	text, err := os.ReadFile("../docs/grafana.json")
+	require.NoError(t, err)
+	type source struct{ Type, UID string }
+	var dashboard struct {
+		UID, Title string
+		Time       map[string]string
+		Templating struct{ List []struct{ Name string } }
+		Panels     []struct {
+			ID          int
+			Type, Title string
+			Datasource  source
+			GridPos     map[string]int
+			FieldConfig map[string]any
+			Targets     []struct {
+				RefID, LegendFormat string
+				Datasource          source
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &dashboard))
+	assert.Regexp(t, `^[\w-]{1,40}$`, dashboard.UID)
+	assert.NotEmpty(t, dashboard.Title)
+	assert.Contains(t, dashboard.Time, "from")
+	assert.Contains(t, dashboard.Time, "to")
+	variables := []string{"__rate_interval", "__range", "__interval"}
+	for _, v := range dashboard.Templating.List {
+		variables = append(variables, v.Name)
+	}
+	for _, v := range regexp.MustCompile(`\$\{?(\w+)`).FindAllStringSubmatch(string(text), -1) {
+		if v[1] != "__all" { // the value of a variable that is not narrowed down
+			assert.Contains(t, variables, v[1])
+		}
+	}
+	require.NotEmpty(t, dashboard.Panels)
+	prometheus, names := source{"prometheus", "${datasource}"}, exported(t)
+	for _, p := range dashboard.Panels {
+		assert.Contains(t, []string{"stat", "timeseries", "table"}, p.Type, p.Title)
+		assert.Positive(t, p.ID, p.Title)
+		assert.Equal(t, prometheus, p.Datasource, p.Title)
+		for _, side := range []string{"x", "y", "w", "h"} {
+			assert.Contains(t, p.GridPos, side, p.Title)
+		}
+		assert.Contains(t, p.FieldConfig, "defaults", p.Title)
+		assert.Contains(t, p.FieldConfig, "overrides", p.Title)
+		refs := map[string]bool{}
+		for _, target := range p.Targets {
+			assert.Regexp(t, `^[A-Z]$`, target.RefID, p.Title)
+			assert.False(t, refs[target.RefID], p.Title)
+			refs[target.RefID] = true
+			assert.Equal(t, prometheus, target.Datasource, p.Title)
+			for _, label := range regexp.MustCompile(`{{ *(\w+) *}}`).FindAllStringSubmatch(target.LegendFormat, -1) {
+				assert.True(t, slices.ContainsFunc(slices.Collect(maps.Values(names)), func(l []string) bool { return slices.Contains(l, label[1]) }), label[1])
+			}
 		}
 	}
 }

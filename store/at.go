@@ -50,6 +50,11 @@ func (r *Reader) At(ctx context.Context, at time.Time) ([]engine.FlowInfo, error
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("at %s: %w", iso(at), explain(r.path, err))
 	}
+	for _, f := range flows {
+		if f.PauseOver(at) { // which nobody has noted yet
+			f.PausedAt, f.PauseNote, f.PausedUntil = time.Time{}, "", time.Time{}
+		}
+	}
 	return r.inOrder(ctx, flows, failed)
 }
 
@@ -59,10 +64,10 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 	if was == nil {
 		was = &engine.FlowInfo{Registered: true} // its adoption is not kept any more, or comes now
 	}
-	now := t.state().FlowInfo
+	now := t.info()
 	now.UpdatedAt = instant(t.At)
 	now.Registered, now.LastNumber, now.LastEnd = was.Registered, was.LastNumber, was.LastEnd
-	now.PausedAt, now.PauseNote = was.PausedAt, was.PauseNote
+	now.PausedAt, now.PauseNote, now.PausedUntil = was.PausedAt, was.PauseNote, was.PausedUntil
 	switch events.word(t.Event) {
 	case "adopt":
 		now.Registered = true
@@ -73,9 +78,12 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 	case "reset":
 		delete(failed, t.Key)
 	case "pause":
-		now.PausedAt, now.PauseNote = now.UpdatedAt, t.Note
+		if was.PausedAt.IsZero() || was.PauseOver(now.UpdatedAt) { // else it goes on, with another note
+			now.PausedAt = now.UpdatedAt
+		}
+		now.PauseNote, now.PausedUntil = engine.ParsePause(t.Note)
 	case "resume":
-		now.PausedAt, now.PauseNote = time.Time{}, ""
+		now.PausedAt, now.PauseNote, now.PausedUntil = time.Time{}, "", time.Time{}
 	case "cancel":
 		now.LastEnd = now.UpdatedAt
 	case "outcome", "interrupt", "timeout":

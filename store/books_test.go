@@ -121,7 +121,7 @@ func (b *books) start() engine.Batch {
 		p.Position, p.Database = i, "test"
 		b.plans[id] = p
 		b.counters.Flow++
-		b.states[id] = engine.State{FlowInfo: engine.FlowInfo{ID: id, Status: engine.StatusIdle}, Key: b.counters.Flow}
+		b.states[id] = engine.NewState(id, b.counters.Flow)
 		b.apply(id, engine.Adopt{})
 	}
 	return b.batch(true)

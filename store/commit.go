@@ -157,13 +157,14 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 }
 
 const (
-	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, anchor, paused_at, created_at,
+	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, anchor, paused_at, created_at, paused_until,
     id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	updatePlan = `UPDATE pawl_flow_plan
 SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = ?6, created_at = ?7,
-    id = ?8, kind = ?9, schedule = ?10, time_zone = ?11, backoff = ?12, policy = ?13, run_group = ?14, retention = ?15, pause_note = ?16
+    paused_until = ?8, id = ?9, kind = ?10, schedule = ?11, time_zone = ?12, backoff = ?13, policy = ?14, run_group = ?15, retention = ?16,
+    pause_note = ?17
 WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
@@ -205,10 +206,10 @@ func (w *writer) writeFlow(c *engine.Change) error {
 
 // writePlan writes what is rarely written of a flow.
 func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
-	bindTexts(stmt, 8, c.ID, c.Kind, c.Schedule, c.TimeZone, c.Backoff, c.Policy, c.Group, c.Retention)
-	bindNullable(stmt, 16, c.PauseNote)
+	bindTexts(stmt, 9, c.ID, c.Kind, c.Schedule, c.TimeZone, c.Backoff, c.Policy, c.Group, c.Retention)
+	bindNullable(stmt, 17, c.PauseNote)
 	_, err := w.exec(stmt, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered), millis(c.Anchor),
-		millis(c.PausedAt), c.CreatedAt.UnixMilli())
+		millis(c.PausedAt), c.CreatedAt.UnixMilli(), millis(c.PausedUntil))
 	return err
 }
 

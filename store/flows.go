@@ -47,6 +47,7 @@ type flowRow struct {
 	Anchor        int64
 	PausedAt      int64  `db:"paused_at"`
 	PauseNote     string `db:"pause_note"`
+	PausedUntil   int64  `db:"paused_until"`
 	Retention     string
 	Leaked        int
 	LastSeq       int64 `db:"last_seq"`
@@ -54,22 +55,37 @@ type flowRow struct {
 	Pruned        int64
 }
 
-func (r flowRow) state() engine.State {
-	return engine.State{
-		Key: r.Key, LastKey: r.LastKey, ErrorKey: r.ErrorKey, Attempt: r.Attempt,
-		LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
-		FlowInfo: engine.FlowInfo{
-			ID: r.ID, Position: r.Position, Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone,
-			Backoff: r.Backoff, StreakLimit: r.StreakLimit, Status: statuses.word(r.Status),
-			RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak,
-			LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
-			LastError: engine.ClipLastError(r.LastError), NextEligible: instant(r.NextEligible),
-			NextRun: instant(r.NextRun), Suspect: r.Suspect, Registered: r.Registered, Version: r.Version,
-			CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
-			Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Held: instant(r.Held), Policy: r.Policy, Group: r.Group,
-			Anchor: instant(r.Anchor), PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, Retention: r.Retention, Leaked: r.Leaked,
-		},
+func (r flowRow) definition() engine.Definition {
+	return engine.Definition{
+		Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone, Backoff: r.Backoff, StreakLimit: r.StreakLimit,
+		Policy: r.Policy, Group: r.Group, Retention: r.Retention,
 	}
+}
+
+func (r flowRow) state(d *engine.Definition) engine.State {
+	return engine.State{
+		ID: r.ID, Key: r.Key, Definition: d, LastKey: r.LastKey, ErrorKey: r.ErrorKey, LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
+		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect, Status: statuses.word(r.Status),
+		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
+		Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Leaked: r.Leaked, Version: r.Version,
+		LastError: engine.ClipLastError(r.LastError), Paused: r.paused(),
+		LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
+		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Held: instant(r.Held),
+		Anchor: instant(r.Anchor), CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
+	}
+}
+
+func (r flowRow) paused() *engine.Paused {
+	if r.PausedAt == 0 {
+		return engine.NotPaused
+	}
+	return &engine.Paused{PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, PausedUntil: instant(r.PausedUntil)}
+}
+
+func (r flowRow) info() engine.FlowInfo {
+	d := r.definition()
+	s := r.state(&d)
+	return s.Info()
 }
 
 const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered <> 0 AS registered,
@@ -79,7 +95,8 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(s.error_key, 0) AS error_key, s.version, s.updated_at, COALESCE(e.error, '') AS last_error,
     s.waiting, s.backfill, s.fired, COALESCE(s.held, 0) AS held, p.policy, p.run_group, COALESCE(p.anchor, 0) AS anchor,
     COALESCE(p.paused_at, 0) AS paused_at, COALESCE(p.pause_note, '') AS pause_note, p.retention,
-    COALESCE(s.last_seq, 0) AS last_seq, COALESCE(s.streak_from, 0) AS streak_from, p.pruned
+    COALESCE(s.last_seq, 0) AS last_seq, COALESCE(s.streak_from, 0) AS streak_from, p.pruned,
+    COALESCE(p.paused_until, 0) AS paused_until
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -131,6 +148,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		Waiting: s.ColumnInt(27), Backfill: s.ColumnInt(28), Fired: s.ColumnInt64(29), Held: s.ColumnInt64(30),
 		Policy: w.column(s, 31), Group: w.column(s, 32), Anchor: s.ColumnInt64(33), PausedAt: s.ColumnInt64(34),
 		PauseNote: s.ColumnText(35), Retention: w.column(s, 36), LastSeq: s.ColumnInt64(37), StreakFrom: s.ColumnInt64(38), Pruned: s.ColumnInt64(39),
+		PausedUntil: s.ColumnInt64(40),
 	}
 }
 

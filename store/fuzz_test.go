@@ -210,7 +210,7 @@ func startAndStop(ctx context.Context, path string) {
 	_, _ = e.TriggerWith(ctx, "import", engine.Ask{Token: "key", Input: "1"})
 	_ = e.Cancel(ctx, "import", 2, "")
 	_ = e.Reset(ctx, "sync")
-	_ = e.Pause(ctx, "report", "")
+	_ = e.Pause(ctx, "report", engine.Pause{Until: time.Now().Add(time.Millisecond)})
 	_, _ = e.Backfill(ctx, "report", []time.Time{epoch.Add(time.Second)}, false)
 	_ = e.Resume(ctx, "report", epoch)
 	_ = e.Forget(ctx, "spare")

@@ -99,11 +99,16 @@ func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error)
 // states reads flows with their runs in flight, and up to where history was deleted.
 func (s *Store) states(ctx context.Context, where string, key int64) (states []*engine.State, pruned map[int64]int64, err error) {
 	pruned = map[int64]int64{}
+	last := &engine.Definition{} // most flows are as the one before
 	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
 		if !statuses.has(row.Status) {
 			return fmt.Errorf("flow %q has the unknown status %d: was its row edited? pawl verify names what does not fit", row.ID, row.Status)
 		}
-		state := row.state()
+		if d := row.definition(); d != *last {
+			other := d
+			last = &other
+		}
+		state := row.state(last)
 		if row.InFlight != 0 {
 			if state.Open, err = s.openRuns(ctx, row); err != nil {
 				return fmt.Errorf("flow %q has %d runs in flight that cannot be found; was its row edited? pawl verify names what does not fit: %w", row.ID, row.InFlight, err)

@@ -59,7 +59,7 @@ func TestMigrationsKeepTheRows(t *testing.T) {
 	for _, c := range []struct {
 		file   string
 		before int64
-	}{{"before_time.sqlite", 1}, {"before_workflow.sqlite", 2}} {
+	}{{"before_time.sqlite", 1}, {"before_workflow.sqlite", 2}, {"before_pause.sqlite", 3}} {
 		t.Run(c.file, func(t *testing.T) {
 			file, err := os.ReadFile(filepath.Join("testdata", c.file))
 			require.NoError(t, err)

@@ -227,6 +227,16 @@ func (w *writer) shrink() (bool, error) {
 	if err != nil || free < pages/spareShare {
 		return false, err
 	}
+	return w.giveBack()
+}
+
+// giveBack gives 64 free pages back, and says whether that did something: a file that an
+// app made may not let go of any.
+func (w *writer) giveBack() (bool, error) {
+	free, err := w.number(w.cuts.freePages)
+	if err != nil || free == 0 {
+		return false, err
+	}
 	for more := true; more && err == nil; { // a row for each page
 		more, err = w.cuts.vacuum.Step()
 	}
@@ -236,6 +246,37 @@ func (w *writer) shrink() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	left, err := w.number(w.cuts.freePages) // a file that an app made may not give back any
+	left, err := w.number(w.cuts.freePages)
 	return left < free, err
+}
+
+// Shrink gives all free pages back, bit by bit: for when nobody is about to need them
+// again. If another program writes it leaves the rest.
+func (s *Store) Shrink(ctx context.Context) error {
+	for more := true; more; {
+		if err := s.shrinkSome(ctx, &more); err != nil {
+			return fmt.Errorf("shrink: %w", err)
+		}
+	}
+	return nil
+}
+
+// shrinkSome gives up to 1,024 pages back, in a transaction.
+func (s *Store) shrinkSome(ctx context.Context, more *bool) error {
+	*more = false
+	w := s.writer
+	w.mu.Lock()
+	err := w.aside(ctx, func() (err error) {
+		for range 16 {
+			if *more, err = w.giveBack(); err != nil || !*more {
+				return err
+			}
+		}
+		return nil
+	})
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.Checkpoint(false)
 }

@@ -68,7 +68,7 @@ INSERT INTO pawl_commands (id, command, handled_at, args) SELECT i, 'reset', '20
 func manual(t *testing.T, s *Store, runs int) (state engine.State, now time.Time) {
 	t.Helper()
 	now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	state = engine.State{FlowInfo: engine.FlowInfo{ID: "import", Status: engine.StatusIdle}, Key: 1}
+	state = engine.NewState("import", 1)
 	plan := engine.Plan{Schedule: engine.Manual()}
 	seq, b := int64(0), engine.Batch{}
 	apply := func(e engine.Event) {

@@ -111,15 +111,18 @@ func (s *Store) Ran(ctx context.Context, flow int64, from, to time.Time) (map[in
     SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key
     WHERE w.prev < w.key AND (w.started_at IS NULL OR w.started_at >= ?2)
 )
-SELECT r.scheduled_at FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
+SELECT r.scheduled_at AS at, r.trigger = 3 AS backfilled FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
 WHERE r.scheduled_at BETWEEN ?2 AND ?3 AND r.trigger IN (0, 3) AND r.status <> 4`
-	var instants []int64
-	if err := s.db.SelectContext(ctx, &instants, query, flow, from.UnixMilli(), to.UnixMilli()); err != nil {
+	var runs []struct {
+		At         int64
+		Backfilled bool
+	}
+	if err := s.db.SelectContext(ctx, &runs, query, flow, from.UnixMilli(), to.UnixMilli()); err != nil {
 		return nil, fmt.Errorf("runs of %s to %s: %w", iso(from), iso(to), err)
 	}
-	ran := make(map[int64]bool, len(instants))
-	for _, at := range instants {
-		ran[at] = true
+	ran := make(map[int64]bool, len(runs))
+	for _, r := range runs {
+		ran[r.At] = ran[r.At] || r.Backfilled
 	}
 	return ran, nil
 }

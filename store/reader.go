@@ -125,7 +125,7 @@ func (r *Reader) Flow(ctx context.Context, id string) (engine.FlowInfo, bool, er
 		leaked, err = r.leaked(ctx)
 		row.Leaked = leaked[id]
 	}
-	return row.state().FlowInfo, err == nil, err
+	return row.info(), err == nil, err
 }
 
 // leaked counts, by flow, the jobs of the last owner that go on although their runs
@@ -161,7 +161,7 @@ func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
 	flows := make([]engine.FlowInfo, len(rows))
 	for i, row := range rows {
 		row.Leaked = leaked[row.ID]
-		flows[i] = row.state().FlowInfo
+		flows[i] = row.info()
 	}
 	return flows, nil
 }

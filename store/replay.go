@@ -13,13 +13,14 @@ import (
 // readTransitions replays the log.
 func (v *verifier) readTransitions(ctx context.Context) error {
 	const query = `SELECT flow, seq, at, COALESCE(run_number, 0), event, from_status, to_status, run_count, in_flight, failure_streak,
-    COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version, COALESCE(waiting, 0), COALESCE(prev, 0)
+    COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version, COALESCE(waiting, 0), COALESCE(prev, 0),
+    CASE event WHEN 14 THEN COALESCE(note, '') ELSE '' END
 FROM pawl_transition_log ORDER BY seq`
 	var flow, event int64
 	var t transition
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		if err := scan(&flow, &t.seq, &t.at, &t.run, &event, &t.from, &t.status, &t.runCount, &t.inFlight, &t.streak,
-			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version, &t.waiting, &t.prev); err != nil {
+			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version, &t.waiting, &t.prev, &t.note); err != nil {
 			return err
 		}
 		t.event = events.word(event)
@@ -73,7 +74,11 @@ func (a *account) step(t *transition) {
 		a.replayed.suspect = 0
 	case "miss": // of a flow that runs once its instant counts as run
 		a.replayed.scheduled = unknown
-	case "retire", "adjust", "abort", "pause", "resume", "drop", "checkpoint":
+	case "pause":
+		a.pauses(t)
+	case "resume":
+		a.replayed.paused, a.pause.told = 0, ""
+	case "retire", "adjust", "abort", "drop", "checkpoint":
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
 	}
@@ -82,7 +87,7 @@ func (a *account) step(t *transition) {
 
 // forget drops what followed from transitions, after a gap in them.
 func (a *account) forget() {
-	a.replayed = newest{number: unknown, scheduled: unknown, end: unknown, errorKey: unknown, suspect: unknown}
+	a.replayed = newest{number: unknown, scheduled: unknown, end: unknown, errorKey: unknown, suspect: unknown, paused: unknown}
 }
 
 var (

@@ -90,7 +90,7 @@ func TestBadFilesAreRefusedUntouched(t *testing.T) {
 		{"a newer schema", func(t *testing.T, path string) {
 			require.NoError(t, openStore(t, path, Options{}).Close())
 			sqlite("INSERT INTO pawl_migrations (version_id, is_applied) VALUES (999, 1)")(t, path)
-		}, Options{}, ErrSchemaTooNew, "schema 999, this program knows 3"},
+		}, Options{}, ErrSchemaTooNew, "schema 999, this program knows 4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "jobs.db")
@@ -323,7 +323,7 @@ func seed(t *testing.T, s *Store, flows []string, n int) {
 		b.Changes = append(b.Changes, c)
 	}
 	for i, id := range flows {
-		states[i] = engine.State{Key: int64(i + 1), FlowInfo: engine.FlowInfo{ID: id, Status: engine.StatusIdle}}
+		states[i] = engine.NewState(id, int64(i+1))
 		step(i, engine.Adopt{}, epoch)
 	}
 	key := int64(0)
@@ -395,17 +395,17 @@ func TestLoadReturnsWhatWasCommitted(t *testing.T) {
 		ID: "a", Retention: "all", Kind: "manual", Status: "failed", RunCount: 3, LastNumber: 3, LastRun: epoch.Add(2 * time.Minute),
 		LastEnd: epoch.Add(2*time.Minute + 1234*time.Millisecond), LastError: "boom\nand more", Registered: true, Version: 7,
 		CreatedAt: epoch, UpdatedAt: epoch.Add(2*time.Minute + 1234*time.Millisecond),
-	}, a.FlowInfo)
+	}, a.Info())
 	assert.Equal(t, int64(5), a.LastKey)
 	assert.Equal(t, int64(5), a.ErrorKey)
 	assert.Empty(t, a.Open)
 	flows, err := s.Flows(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, a.FlowInfo, flows[0])
+	assert.Equal(t, a.Info(), flows[0])
 	flow, ok, err := s.Flow(t.Context(), "a")
 	require.NoError(t, err)
 	assert.True(t, ok)
-	assert.Equal(t, a.FlowInfo, flow)
+	assert.Equal(t, a.Info(), flow)
 	_, ok, err = s.Flow(t.Context(), "nobody")
 	require.NoError(t, err)
 	assert.False(t, ok)

@@ -106,6 +106,7 @@ type account struct {
 	fired    runFacts // the newest run of the schedule
 	refired  []string // since the plan was adopted
 	early    []early
+	pause    pauseFacts
 }
 
 // position is what the row of a flow and every transition tell. Times are in
@@ -116,7 +117,7 @@ type position struct {
 }
 
 // newest is what the row of a flow tells of its newest runs.
-type newest struct{ number, key, attempt, scheduled, end, errorKey, suspect int64 }
+type newest struct{ number, key, attempt, scheduled, end, errorKey, suspect, paused int64 }
 
 // unknown stands for what came from a transition that is not kept.
 const unknown = math.MinInt64
@@ -139,6 +140,7 @@ type transition struct {
 	position
 	seq, prev, run, from int64
 	event                string
+	note                 string // of a pause
 }
 
 func (a *account) report(format string, args ...any) {
@@ -153,7 +155,7 @@ func (v *verifier) readFlows(ctx context.Context) error {
     COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
     COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect, 0),
     COALESCE(s.waiting + s.backfill, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, ''),
-    COALESCE(p.pruned, 0), COALESCE(s.last_seq, 0)
+    COALESCE(p.pruned, 0), COALESCE(s.last_seq, 0), COALESCE(p.paused_at, 0), COALESCE(p.paused_until, 0), COALESCE(p.pause_note, '')
 FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		var key int64
@@ -163,7 +165,7 @@ FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 		if err := scan(&key, &plan, &state, &a.id, &a.kind, &a.backoff, &a.registered,
 			&p.status, &p.runCount, &p.inFlight, &p.streak, &p.lastRun, &p.nextEligible, &p.nextRun, &p.version, &p.at,
 			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey, &n.suspect,
-			&p.waiting, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq); err != nil {
+			&p.waiting, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq, &n.paused, &a.pause.until, &a.pause.note); err != nil {
 			return err
 		}
 		v.accounts[key] = a
@@ -292,12 +294,14 @@ func (a *account) compareRow() {
 		{"last_end", a.newest.end, a.replayed.end, when},
 		{"error_key", a.newest.errorKey, a.replayed.errorKey, number},
 		{"suspect", a.newest.suspect, a.replayed.suspect, number},
+		{"paused_at", a.newest.paused, a.replayed.paused, when},
 		{"last_seq", a.lastSeq, a.seq, number},
 	} {
 		if c.replay != unknown && c.row != c.replay {
 			a.report("its row has %s %v, the replay of its transitions gives %v", c.column, c.show(c.row), c.show(c.replay))
 		}
 	}
+	a.comparePause()
 }
 
 // compareRuns compares the row of the flow with the runs that are kept.

@@ -41,7 +41,7 @@ func (b *book) flow(id string, schedule engine.Schedule, err error, backoff *eng
 	require.NoError(b.t, err)
 	b.counters.Flow++
 	b.plans[id] = engine.Plan{Schedule: schedule, Backoff: backoff, Position: len(b.plans), Database: "test"}
-	b.states[id] = engine.State{FlowInfo: engine.FlowInfo{ID: id, Status: engine.StatusIdle}, Key: b.counters.Flow}
+	b.states[id] = engine.NewState(id, b.counters.Flow)
 	b.apply(id, engine.Adopt{})
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // deed is something that a button does.
@@ -23,6 +24,7 @@ type deed struct {
 	Done     string // what is said afterwards
 	Input    bool   // it takes an input
 	Reason   string // what is asked for besides; empty: nothing
+	Lasts    bool   // it may have an end
 	Careful  bool
 	do       func(ctx context.Context, s Source, a asked) (run int64, err error)
 }
@@ -33,6 +35,7 @@ type asked struct {
 	number int64
 	reason string
 	input  string
+	lasts  string // how long; empty: until somebody ends it
 }
 
 var deeds = []deed{
@@ -47,14 +50,26 @@ var deeds = []deed{
 		do: func(ctx context.Context, s Source, a asked) (int64, error) { return s.Probe(ctx, a.id) }},
 	{Verb: "reset", Word: "Reset", Question: "Reset %s?", Effect: "Its streak, its backoff and a trip are cleared, and its schedule goes on.", Done: "It was reset.", Reason: "Reason, kept with the transition",
 		do: func(ctx context.Context, s Source, a asked) (int64, error) { return 0, s.Reset(ctx, a.id, a.reason) }},
-	{Verb: "pause", Word: "Pause", Question: "Pause %s?", Effect: "Its schedule is held back until somebody resumes it, also over restarts. Runs in flight go on.", Done: "It was paused.", Reason: "Why, for those who find it paused",
-		do: func(ctx context.Context, s Source, a asked) (int64, error) { return 0, s.Pause(ctx, a.id, a.reason) }},
+	{Verb: "pause", Word: "Pause", Question: "Pause %s?", Effect: "Its schedule is held back until somebody resumes it, or for as long as you say, also over restarts. Runs in flight go on.", Done: "It was paused.", Reason: "Why, for those who find it paused", Lasts: true,
+		do: func(ctx context.Context, s Source, a asked) (int64, error) { return 0, pause(ctx, s, a) }},
 	{Verb: "resume", Word: "Resume", Question: "Resume %s?", Effect: "Its schedule goes on from now. What passed meanwhile was not missed.", Done: "It was resumed.",
 		do: func(ctx context.Context, s Source, a asked) (int64, error) { return 0, s.Resume(ctx, a.id) }},
 	{Verb: "cancel", Word: "Cancel", Question: "Cancel run %d of %s?", Effect: "A run that waits is over at once. One at work is told to stop, and is over when it does, or 10 seconds later.", Done: "was cancelled.", Reason: "Reason, kept with the transition", Careful: true,
 		do: func(ctx context.Context, s Source, a asked) (int64, error) {
 			return a.number, s.Cancel(ctx, a.id, a.number, a.reason)
 		}},
+}
+
+// pause pauses a flow, for as long as was asked.
+func pause(ctx context.Context, s Source, a asked) error {
+	if a.lasts == "" {
+		return s.Pause(ctx, a.id, a.reason)
+	}
+	d, err := lengths.Parse(a.lasts)
+	if err != nil {
+		return fmt.Errorf("%w: %w", pawl.ErrInvalidRange, err)
+	}
+	return s.Pause(ctx, a.id, a.reason, pawl.PauseFor(d))
 }
 
 func deedOf(verb string) (deed, error) {
@@ -107,6 +122,7 @@ type confirmPage struct {
 	Question string
 	Back     string
 	Text     string // that was given for reason or input
+	For      string // that was given for how long
 	Error    string
 }
 
@@ -130,7 +146,7 @@ func (d *dashboard) confirm(w http.ResponseWriter, r *http.Request) error {
 // ask shows the question, with what became of an answer to it.
 func (d *dashboard) ask(w http.ResponseWriter, status int, deed deed, a asked, failed string) error {
 	p := confirmPage{page: d.bare(deed.Word), deed: deed, ID: a.id, Number: a.number, Error: sentence(failed), Back: "flow?" + url.Values{"id": {a.id}}.Encode()}
-	p.Tab, p.Text = "flows", a.reason+a.input
+	p.Tab, p.Text, p.For = "flows", a.reason+a.input, a.lasts
 	p.Question = strings.Replace(deed.Question, "%s", printable(a.id), 1)
 	if a.number != 0 {
 		p.Question = strings.Replace(p.Question, "%d", strconv.FormatInt(a.number, 10), 1)
@@ -190,7 +206,8 @@ func (d *dashboard) posted(w http.ResponseWriter, r *http.Request) (deed deed, a
 			return deed, a, err
 		}
 	}
-	a = asked{id: r.PostForm.Get("id"), reason: strings.TrimSpace(r.PostForm.Get("reason")), input: strings.TrimSpace(r.PostForm.Get("input"))}
+	text := func(field string) string { return strings.TrimSpace(r.PostForm.Get(field)) }
+	a = asked{id: r.PostForm.Get("id"), reason: text("reason"), input: text("input"), lasts: text("for")}
 	a.number, _ = strconv.ParseInt(r.PostForm.Get("number"), 10, 64) // 0 fits no run
 	_, err = d.known(r.Context(), a.id)
 	return deed, a, err

@@ -68,10 +68,13 @@ func (d *dashboard) apiFlows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if search := searchOf(r.URL.Query()); search != "" {
-		flows = slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool { return !matches(f, search) })
+	q, now := r.URL.Query(), time.Now()
+	search := searchOf(q)
+	chosen, err := filterOf(q)
+	if err != nil {
+		return err
 	}
-	return list(w, flows)
+	return list(w, slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool { return !matches(f, search) || !chosen.has(&f, now) }))
 }
 
 func (d *dashboard) apiFlow(w http.ResponseWriter, r *http.Request) error {
@@ -120,12 +123,16 @@ func (d *dashboard) apiRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	run, ok, err := d.view.Run(r.Context(), q.Get("id"), n)
+	f, err := d.known(r.Context(), q.Get("id"))
+	if err != nil {
+		return err
+	}
+	run, ok, err := d.view.Run(r.Context(), f.ID, n)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return refuse(http.StatusNotFound, "There is no such run.")
+		return noRun(f, n)
 	}
 	return answer(w, run)
 }

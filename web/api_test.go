@@ -37,6 +37,7 @@ func TestAPIAnswersWithThePublicObjects(t *testing.T) {
 		f, _ := r.Status("a/b")
 		same("/api/flow?id=a%2Fb", f, nil)
 		same("/api/flows?q=30", r.List()[1:2], nil)
+		same("/api/flows?state=failing", []pawl.FlowInfo{}, nil)
 		runs, err := r.Runs(ctx, pawl.RunsQuery{})
 		same("/api/runs", runs, err)
 		runs, err = r.Runs(ctx, pawl.RunsQuery{Flow: "a/b", Before: 7, Limit: 2})

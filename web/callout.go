@@ -20,10 +20,13 @@ func (c clock) callout(f pawl.FlowInfo) callout {
 			"It is not run until somebody resets it. A probe runs it once and resets it if that succeeds.", f.LastError}
 	case !f.PausedAt.IsZero():
 		text := "Its schedule is held back until it is resumed."
+		if !f.PausedUntil.IsZero() {
+			text = "Then its schedule goes on by itself."
+		}
 		if f.PauseNote != "" {
 			text = printable(f.PauseNote)
 		}
-		return callout{"paused", "Paused " + c.relative(f.PausedAt), text, ""}
+		return callout{"paused", "Paused " + c.pausedWords(f), text, ""}
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
 		return callout{"backoff", "In backoff until " + c.near(f.NextEligible),
 			counted(int64(f.FailureStreak), "failure") + " in a row. A trigger runs it at once.", f.LastError}

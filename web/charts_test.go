@@ -131,7 +131,7 @@ func TestLaneDrawsWhatIsThereAndNoMore(t *testing.T) {
 	assert.Equal(t, "75.00%", l.Ticks[2].X)
 	assert.Equal(t, "3 runs completed, 30 Jan 23:00:00 to 00:00:37", l.Ticks[4].Text, "what cannot be told apart is one")
 	assert.Equal(t, tick{X: "45.83%", W: "4.17%", Y: 10, H: 16, Kind: "running", Text: "run 9, running 11:00:00, 1h", URL: "run?id=a&number=9"}, l.Ticks[5])
-	assert.Equal(t, "4 runs, 1 failed, 19 not run, 2 to come", l.Label)
+	assert.Equal(t, "4 runs, 1 failed, 19 not run, 1 to come, 1 held back", l.Label)
 	assert.Equal(t, "50.00%", s.NowX())
 }
 
@@ -195,4 +195,28 @@ func TestLateIsOnlyWhatNothingHoldsBack(t *testing.T) {
 		change(&g)
 		assert.False(t, late(g, noon))
 	}
+}
+
+// program.md: ghost ticks for what will not be run, as things are, and why.
+func TestInstantsThatAreHeldBackAreGhosts(t *testing.T) {
+	s := stretch{utc(noon), noon.Add(-12 * time.Hour), noon.Add(12 * time.Hour)}
+	held := func(why string) (list []pawl.Instant) {
+		for i := range 3 {
+			list = append(list, pawl.Instant{At: noon.Add(time.Duration(i+1) * time.Hour), Held: why})
+		}
+		return list
+	}
+	l := s.lane(known{Next: held("paused: the disk is full"), More: true})
+	require.Len(t, l.Ticks, 4)
+	for _, tick := range l.Ticks {
+		assert.Contains(t, tick.Kind, "ghost")
+		assert.Contains(t, tick.Text, "paused: the disk is full")
+	}
+	assert.Contains(t, l.Label, "0 to come, 3 held back")
+	l = s.lane(known{Next: held(""), More: true})
+	require.Len(t, l.Ticks, 4)
+	for _, tick := range l.Ticks {
+		assert.Equal(t, "next", tick.Kind)
+	}
+	assert.Contains(t, l.Label, "3 to come")
 }

@@ -29,7 +29,7 @@
 //
 // It answers with the objects of package pawl, as JSON; the same as the program's -o json.
 //
-//	api/flows?q=                                     [pawl.FlowInfo], an array
+//	api/flows?q=&state=                              [pawl.FlowInfo], an array
 //	api/flow?id=                                     one of them
 //	api/runs?id=&status=&before=&since=&limit=       [pawl.RunInfo], an array
 //	api/run?id=&number=                              one of them, with all of its payload

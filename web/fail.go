@@ -21,6 +21,7 @@ func statusOf(err error) int {
 	for status, list := range map[int][]error{
 		http.StatusNotFound:              {pawl.ErrFlowNotFound, pawl.ErrRunNotFound},
 		http.StatusConflict:              {pawl.ErrAlreadyRunning, pawl.ErrTripped, pawl.ErrBufferFull, pawl.ErrRunOver, pawl.ErrPassive},
+		http.StatusUnprocessableEntity:   {pawl.ErrInvalidRange},
 		http.StatusRequestEntityTooLarge: {pawl.ErrTooLarge},
 		http.StatusServiceUnavailable:    {pawl.ErrStopped, pawl.ErrNoOwner, pawl.ErrQueueFull, context.DeadlineExceeded},
 	} {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -37,6 +38,7 @@ type flowRow struct {
 	Waits    string // in place of a next run
 	Last     moment
 	Streak   string
+	Calm     string // in place of a streak
 	Why      string
 	Trouble  bool // why is about something that went wrong
 	Runs     int64
@@ -83,7 +85,10 @@ func (d *dashboard) flows(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := flowsPage{page: base, Total: len(all)}
-	found := p.choose(all, r.URL.Query())
+	found, err := p.choose(all, r.URL.Query())
+	if err != nil {
+		return err
+	}
 	p.pager = paged(r.URL.Query(), "./", len(found), flowsPerPage)
 	found = found[p.From:p.To]
 	runs, err := d.view.Window(r.Context(), pawl.WindowQuery{Flows: ids(found), Limit: stripRuns})
@@ -98,10 +103,17 @@ func (d *dashboard) flows(w http.ResponseWriter, r *http.Request) error {
 
 // choose is the flows that a query asks for, in the order that it asks for, and how
 // else it could be asked.
-func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) []pawl.FlowInfo {
+func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) ([]pawl.FlowInfo, error) {
 	p.Search, p.State, p.Sort = searchOf(q), q.Get("state"), q.Get("sort")
 	counts := make([]int, len(filters))
-	chosen := slices.IndexFunc(filters, func(f filter) bool { return f.key == p.State })
+	chosen, err := filterOf(q)
+	if err != nil {
+		return nil, err
+	}
+	compare := orders[strings.TrimPrefix(p.Sort, "-")]
+	if compare == nil && p.Sort != "" {
+		return nil, refuse(http.StatusBadRequest, "Flows cannot be sorted by %q; there is %s, also with a - before it.", printable(p.Sort), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
+	}
 	found := slices.DeleteFunc(all, func(f pawl.FlowInfo) bool {
 		if !matches(f, p.Search) {
 			return true
@@ -111,7 +123,7 @@ func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) []pawl.FlowInfo {
 				counts[i]++
 			}
 		}
-		return chosen >= 0 && !filters[chosen].has(&f, p.Clock.Now)
+		return !chosen.has(&f, p.Clock.Now)
 	})
 	for i, f := range filters {
 		if counts[i] > 0 || f.key == "" || f.key == p.State {
@@ -120,7 +132,7 @@ func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) []pawl.FlowInfo {
 	}
 	p.Found = len(found)
 	p.Sorts = sortLinks(q, p.Sort)
-	if compare := orders[strings.TrimPrefix(p.Sort, "-")]; compare != nil {
+	if compare != nil {
 		slices.SortStableFunc(found, func(a, b pawl.FlowInfo) int {
 			if strings.HasPrefix(p.Sort, "-") {
 				a, b = b, a
@@ -128,7 +140,19 @@ func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) []pawl.FlowInfo {
 			return compare(a, b)
 		})
 	}
-	return found
+	return found, nil
+}
+
+// filterOf is the filter that a query asks for.
+func filterOf(q url.Values) (filter, error) {
+	var keys []string
+	for _, f := range filters {
+		if f.key == q.Get("state") {
+			return f, nil
+		}
+		keys = append(keys, f.key)
+	}
+	return filter{}, refuse(http.StatusBadRequest, "There is no state %q; there is %s.", printable(q.Get("state")), strings.Join(keys[1:], ", "))
 }
 
 const longestSearch = 200 // bytes
@@ -244,7 +268,7 @@ func ids(flows []pawl.FlowInfo) []string {
 func (c clock) row(f pawl.FlowInfo, runs []pawl.RunInfo) flowRow {
 	row := flowRow{
 		ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: printable(schedule(f)), Zone: zoneOf(f),
-		Last: c.At(f.LastRun), Streak: streak(f), Why: c.why(f), Runs: f.RunCount, Strip: c.stripOf(runs), Spark: c.sparkOf(runs),
+		Last: c.At(f.LastRun), Streak: streak(f), Calm: calm(f), Why: c.why(f), Runs: f.RunCount, Strip: c.stripOf(runs), Spark: c.sparkOf(runs),
 	}
 	row.Trouble = f.FailureStreak > 0 || f.Status == pawl.StatusFailed || f.Status == pawl.StatusTripped || late(f, c.Now)
 	row.Next, row.Waits = c.next(f)

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -150,40 +151,42 @@ func (c clock) holding(f pawl.FlowInfo) string {
 	switch {
 	case f.Status == pawl.StatusTripped:
 		return fmt.Sprintf("tripped, it failed %d times in a row", f.FailureStreak)
-	case !f.PausedAt.IsZero() && f.PauseNote != "":
-		return "paused: " + firstLine(f.PauseNote)
 	case !f.PausedAt.IsZero():
-		return "paused"
+		text := "paused"
+		if !f.PausedUntil.IsZero() {
+			text += " until " + c.near(f.PausedUntil)
+		}
+		return strings.TrimSuffix(text+": "+firstLine(f.PauseNote), ": ")
 	}
 	return "backoff until " + c.near(f.NextEligible)
 }
 
-// coming is the instants ahead.
+// coming is the instants ahead: ghosts, if something stands in their way.
 func (s stretch) coming(k known) (list []tick) {
-	last := s.Now
+	last, kind, held := s.Now, "next", ""
 	for _, i := range k.Next {
 		if !i.At.Before(s.To) {
 			return list
 		}
-		kind, text := "next", s.near(i.At)
+		text := s.near(i.At)
 		if i.Estimate {
 			text = "about " + text
 		}
-		if i.Held != "" {
-			kind, text = "ghost", text+", "+printable(i.Held)
+		if kind, held = "next", ""; i.Held != "" {
+			kind, held = "ghost", ", "+printable(i.Held)
 		}
 		if last = i.At; !last.Before(s.From) {
-			list = append(list, s.tick(kind, i.At, i.At, 9, text))
+			list = append(list, s.tick(kind, i.At, i.At, 9, text+held))
 		}
 	}
 	if k.More && last.Before(s.To) {
-		list = append(list, s.tick("next", last, s.To, 3, "and so on"))
+		list = append(list, s.tick(kind, last, s.To, 3, "and so on"+held))
 	}
 	return list
 }
 
 // counts is how much a lane shows.
-type counts struct{ Ran, Failed, Skipped, Next int64 }
+type counts struct{ Ran, Failed, Skipped, Next, Held int64 }
 
 func (k known) counts(s stretch) (n counts) {
 	for _, r := range k.Runs {
@@ -199,7 +202,11 @@ func (k known) counts(s stretch) (n counts) {
 		n.Skipped += o.Count
 	}
 	for _, i := range k.Next {
-		if i.At.Before(s.To) && !i.At.Before(s.From) {
+		switch {
+		case !i.At.Before(s.To) || i.At.Before(s.From):
+		case i.Held != "":
+			n.Held++
+		default:
 			n.Next++
 		}
 	}
@@ -208,5 +215,9 @@ func (k known) counts(s stretch) (n counts) {
 
 func (k known) summary(s stretch) string {
 	n := k.counts(s)
-	return fmt.Sprintf("%s, %d failed, %d not run, %d to come", counted(n.Ran, "run"), n.Failed, n.Skipped, n.Next)
+	text := fmt.Sprintf("%s, %d failed, %d not run, %d to come", counted(n.Ran, "run"), n.Failed, n.Skipped, n.Next)
+	if n.Held > 0 {
+		text += fmt.Sprintf(", %d held back", n.Held)
+	}
+	return text
 }

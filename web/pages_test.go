@@ -62,14 +62,64 @@ func TestFlowsAreSearchedFilteredAndSorted(t *testing.T) {
 		shows("/?state=tripped", "zip")
 		shows("/?state=failing", "export orders", "zip")
 		shows("/?state=failing&q=zip", "zip")
-		shows("/?state=unknown", "import orders", "export orders", "zip")
+		for target, want := range map[string]string{
+			"/?state=bogus":              "There is no state &#34;bogus&#34;; there is running, failing, tripped, late, paused, waiting, gone.",
+			"/?sort=bogus":               "Flows cannot be sorted by &#34;bogus&#34;; there is flow, last, next, streak, also with a - before it.",
+			"/?state=%3Cb%3E&q=x&page=2": "There is no state &#34;&lt;b&gt;&#34;",
+			"/api/flows?state=bogus":     `{"error":"There is no state \"bogus\"; there is running, failing, tripped, late, paused, waiting, gone."}`,
+		} {
+			w := get(h, target)
+			assert.Equal(t, http.StatusBadRequest, w.Code, target)
+			has(t, w.Body.String(), want)
+		}
 		shows("/?sort=flow", "export orders", "import orders", "zip")
 		shows("/?sort=-flow", "zip", "import orders", "export orders")
 		shows("/?sort=streak", "zip", "import orders", "export orders")
 		shows("/?sort=next", "export orders", "import orders", "zip")
 		shows("/?page=999", "import orders", "export orders", "zip")
+		has(t, page(t, h, "/?q=zip"), `<span class="hot">2/2</span>`)
+		has(t, page(t, h, "/?q=export"), `title="Not counted: the flow has no backoff policy">off</span>`)
 		has(t, page(t, h, "/?q=orders&sort=flow"), `href="./?q=orders&amp;sort=flow&amp;state=paused"`)
 		has(t, page(t, h, "/?q=nothing+like+it"), "No flow fits", "Show all 3")
+	})
+}
+
+// A run that never was is told from one that was deleted.
+func TestRunThatIsNotThereSaysWhetherItWas(t *testing.T) {
+	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
+		require.NoError(t, s.Manual("work", pawl.JobFunc(nothing), pawl.WithRetention(2, 0)))
+		require.NoError(t, s.Manual("idle", pawl.JobFunc(nothing)))
+		r := start(t, s)
+		for range 300 {
+			run, err := r.Trigger(t.Context(), "work")
+			require.NoError(t, err)
+			_, err = r.WaitRun(t.Context(), "work", run)
+			require.NoError(t, err)
+		}
+		time.Sleep(3 * time.Minute) // deleted in small batches
+		h := web.Handler(r)
+		for query, want := range map[string]string{
+			"id=work&number=1":   "Run 1 of flow %swork%[1]s is not kept any more.",
+			"id=work&number=301": "Flow %swork%[1]s has no run 301 yet: its newest is 300.",
+			"id=idle&number=1":   "Flow %sidle%[1]s has not run yet.",
+			"id=work&number=0":   "Flow %swork%[1]s has no such run: they are numbered from 1 on.",
+		} {
+			w := get(h, "/run?"+query)
+			assert.Equal(t, http.StatusNotFound, w.Code, query)
+			has(t, w.Body.String(), fmt.Sprintf(want, "&#34;"))
+			if w = get(h, "/api/run?"+query); strings.HasSuffix(query, "=0") {
+				assert.Equal(t, http.StatusBadRequest, w.Code, "a number is from 1 on")
+				continue
+			}
+			assert.Equal(t, http.StatusNotFound, w.Code, query)
+			has(t, w.Body.String(), fmt.Sprintf(want, `\"`))
+		}
+		_, err := r.WaitRun(t.Context(), "work", 1)
+		require.ErrorIs(t, err, pawl.ErrRunNotFound)
+		has(t, err.Error(), `run 1 of flow "work" is not kept any more`)
+		_, err = r.WaitRun(t.Context(), "work", 301)
+		require.ErrorIs(t, err, pawl.ErrRunNotFound)
+		has(t, err.Error(), `flow "work" has no run 301 yet, its newest is 300`)
 	})
 }
 
@@ -116,7 +166,7 @@ func TestFlowPageTellsEverything(t *testing.T) {
 		text := page(t, web.Handler(r, web.WithLocation(time.UTC)), "/flow?id=nightly")
 		has(t, text, "0 3 * * *", "Europe/Berlin", "backoff", "In backoff until 00:01:06", "no such host",
 			"3 runs, 1 failed", "of the last 3 runs", "half took up to 2.0s, 95 percent up to 3.0s",
-			"Waits after failures in a row: 1m, 2m, 4m, then it trips. The streak is 1.", "trips at 4", "1 failure in a row now",
+			"Waits after failures in a row: 1m, 2m, 4m, then it trips, at 4. The streak is 1.", "trips at 4", "1 failure in a row now",
 			"02:00:00", "2 Jan 02:00:00", "1m0s x2 up to 5m0s, trips at 4", "66.6%", "outcome", "reserve", "adopt", "manual",
 			"run?id=nightly&amp;number=3", "do-trigger", "do-reset", "do-pause")
 		lacks(t, text, "do-resume", "do-probe")
@@ -286,6 +336,18 @@ func TestButtonsAskAndAct(t *testing.T) {
 		has(t, page(t, h, "/flow?id=a"), "do-resume", "not now")
 		act("flow?did=resume&id=a", url.Values{"do": {"resume"}})
 		assert.True(t, info().PausedAt.IsZero())
+		act("flow?did=pause&id=a", url.Values{"do": {"pause"}, "for": {" 1d2h "}, "reason": {"moving"}})
+		assert.Equal(t, 26*time.Hour, info().PausedUntil.Sub(info().PausedAt))
+		for _, where := range []string{"/flow?id=a", "/"} {
+			has(t, page(t, h, where), "aused until 2 Jan 02:00:00 (in 1d 2h)", "moving")
+		}
+		for text, says := range map[string]string{"soon": "is no length of time", "0s": "A pause for 0s", "-1h": "is no length of time"} {
+			w := post(h, url.Values{"do": {"pause"}, "id": {"a"}, "for": {text}, "reason": {"why"}})
+			assert.Equal(t, http.StatusUnprocessableEntity, w.Code, text)
+			has(t, w.Body.String(), `name="for" value="`+text+`"`, `name="reason" value="why"`)
+			assert.Contains(t, strings.ToLower(w.Body.String()), strings.ToLower(says))
+		}
+		act("flow?did=resume&id=a", url.Values{"do": {"resume"}})
 		act("flow?did=reset&id=a", url.Values{"do": {"reset"}, "reason": {"it was the network"}})
 		has(t, page(t, h, "/flow?id=a"), "it was the network")
 

@@ -85,7 +85,7 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return refuse(http.StatusNotFound, "Flow %q has no run %d, or it is not kept any more.", printable(f.ID), number)
+		return noRun(f, number)
 	}
 	base.Title, base.About = fmt.Sprintf("Run %d of %s", number, f.ID), f.ID
 	p := runPage{page: base, ID: f.ID, Number: number, State: runState(run.Status), Error: printable(run.Error),
@@ -111,6 +111,20 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 		p.Steps = append(p.Steps, p.Clock.step(steps[i]))
 	}
 	return d.render(w, "run", http.StatusOK, p)
+}
+
+// noRun says of a number that no run has whether one had it.
+func noRun(f pawl.FlowInfo, number int64) error {
+	id := printable(f.ID)
+	switch {
+	case number < 1:
+		return refuse(http.StatusNotFound, "Flow %q has no such run: they are numbered from 1 on.", id)
+	case f.LastNumber == 0:
+		return refuse(http.StatusNotFound, "Flow %q has not run yet.", id)
+	case number > f.LastNumber:
+		return refuse(http.StatusNotFound, "Flow %q has no run %d yet: its newest is %d.", id, number, f.LastNumber)
+	}
+	return refuse(http.StatusNotFound, "Run %d of flow %q is not kept any more.", number, id)
 }
 
 // detailsOf is the facts of a run that are there.

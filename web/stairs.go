@@ -15,6 +15,7 @@ type stairs struct {
 	Steps  []stair
 	Height int
 	Trip   string // X of the line at which the flow trips; empty: it never does
+	Slot   string // how wide the place behind that is
 	Limit  int
 	Streak int
 	Jitter string
@@ -67,7 +68,7 @@ func stairsOf(f pawl.FlowInfo) *stairs {
 		before = y
 	}
 	if columns > n {
-		s.Trip = percent(width * float64(n))
+		s.Trip, s.Slot = percent(width*float64(n)), percent(width)
 	}
 	return &s
 }

@@ -20,7 +20,7 @@ type Source interface {
 	Trigger(ctx context.Context, id string, opts ...pawl.TriggerOption) (run int64, err error)
 	Probe(ctx context.Context, id string) (run int64, err error)
 	Reset(ctx context.Context, id string, reason ...string) error
-	Pause(ctx context.Context, id, note string) error
+	Pause(ctx context.Context, id, note string, opts ...pawl.PauseOption) error
 	Resume(ctx context.Context, id string) error
 	Cancel(ctx context.Context, id string, run int64, reason ...string) error
 }

@@ -82,6 +82,18 @@ func streak(f pawl.FlowInfo) string {
 	return fmt.Sprintf("%d/%d", f.FailureStreak, f.StreakLimit)
 }
 
+// calm is what stands in place of a streak where there is none: nought, of those that
+// trip the flow, or that nothing counts them.
+func calm(f pawl.FlowInfo) string {
+	switch {
+	case f.Backoff == "":
+		return "off"
+	case f.StreakLimit == 0:
+		return "0"
+	}
+	return fmt.Sprintf("0/%d", f.StreakLimit)
+}
+
 // lateness is how long a start may take to come before it is late.
 const lateness = 10 * time.Second
 
@@ -91,11 +103,19 @@ func late(f pawl.FlowInfo, now time.Time) bool {
 		!f.NextRun.IsZero() && f.NextRun.Add(lateness).Before(now) && f.NextEligible.Add(lateness).Before(now)
 }
 
+// pausedWords is until when a flow is paused, or since when.
+func (c clock) pausedWords(f pawl.FlowInfo) string {
+	if f.PausedUntil.IsZero() {
+		return c.relative(f.PausedAt)
+	}
+	return "until " + c.near(f.PausedUntil) + " (" + c.relative(f.PausedUntil) + ")"
+}
+
 // why is what keeps a flow from running, what it is at, or what went wrong last.
 func (c clock) why(f pawl.FlowInfo) string {
 	var parts []string
 	if !f.PausedAt.IsZero() {
-		parts = append(parts, strings.TrimSuffix("paused "+c.relative(f.PausedAt)+": "+firstLine(f.PauseNote), ": "))
+		parts = append(parts, strings.TrimSuffix("paused "+c.pausedWords(f)+": "+firstLine(f.PauseNote), ": "))
 	}
 	if at := c.at(f); at != "" {
 		parts = append(parts, at)

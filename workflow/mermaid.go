@@ -11,8 +11,9 @@ const drawnBranches = 8
 
 // Mermaid draws the machine as a stateDiagram-v2: the initial state, the exits, splits with
 // their join, and the paths that are declared, see [To]. With the states of a run, in text
-// form and in their order, its path is drawn, too; the last is where it is now. The same
-// machine is always drawn in the same way.
+// form and in their order, its path is drawn, too; the last is where it is now. A text of
+// no state, such as "", begins the path anew, as a further attempt does. The same machine
+// is always drawn in the same way.
 func (w *Workflow[S]) Mermaid(path ...string) string { return w.mermaid(w.initial, path) }
 
 func (w *Workflow[S]) mermaid(initial *S, path []string) string {
@@ -102,18 +103,19 @@ func (d *drawing) fork(id string, branches int) {
 // path marks the states of a run, and draws what it went and nobody declared.
 func (d *drawing) path(states []string) {
 	var ids []string
+	before := ""
 	for _, text := range states {
-		if id := d.ids[text]; id != "" {
+		id := d.ids[text]
+		if id != "" {
 			ids = append(ids, id)
 		}
+		if id != "" && before != "" && !slices.Contains(d.drawn, before+" "+id) {
+			d.leads(before, id, before, "")
+		}
+		before = id
 	}
 	if len(ids) == 0 {
 		return
-	}
-	for i := range ids[1:] {
-		if !slices.Contains(d.drawn, ids[i]+" "+ids[i+1]) {
-			d.leads(ids[i], ids[i+1], ids[i], "")
-		}
 	}
 	d.line("    classDef passed fill:#dcefdc,stroke:#2e7d32")
 	d.line("    classDef here fill:#2e7d32,stroke:#2e7d32,color:#fff")

@@ -71,6 +71,16 @@ func TestMermaidDrawsManyBranchesAsOne(t *testing.T) {
 	assert.NotContains(t, w.Mermaid(), "branch1")
 }
 
+// F12
+func TestMermaidJoinsNoTwoAttempts(t *testing.T) {
+	w := workflow.New[string]()
+	w.Exit("a", "b", "c")
+	text := w.Mermaid("a", "b", "", "a", "c")
+	assert.Contains(t, text, "s0 --> s1\n")
+	assert.Contains(t, text, "s0 --> s2\n")
+	assert.NotContains(t, text, "s1 --> s0")
+}
+
 // F12: whatever the states are called, each line is one that Mermaid knows.
 func TestMermaidIsLegalForAnyText(t *testing.T) {
 	line := regexp.MustCompile(`^(stateDiagram-v2|    state "([^"#;<>&\\%{}:\x00-\x1f` + "`" + `]|#\d+;)*" as s\d+|    (\[\*\]|s\d+) --> (\[\*\]|s\d+)|    class(Def)? [a-z0-9 :#,;-]+)$`)

@@ -49,58 +49,6 @@ SCHEDULE is that of today.`,
 	return cmd
 }
 
-// parseTime reads an instant: RFC 3339, or a local date and time, which has to be
-// there once: the night that clocks are changed has some twice and lacks others.
-func parseTime(text string, zone *time.Location) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return t, nil
-	}
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
-		if wall, err := time.Parse(layout, text); err == nil {
-			return localTime(text, wall, zone)
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is no time: write it as 2026-11-22T09:00:00Z, or as \"2026-11-22 09:00\" in %s", text, zoneWords(zone))
-}
-
-// localTime is the one instant at which clocks in zone show what wall shows in UTC.
-func localTime(text string, wall time.Time, zone *time.Location) (t time.Time, err error) {
-	const layout = "2006-01-02 15:04:05"
-	for _, near := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
-		_, east := wall.Add(near).In(zone).Zone()
-		switch at := wall.Add(-time.Duration(east) * time.Second).In(zone); {
-		case at.Format(layout) != wall.Format(layout) || at.Equal(t):
-		case !t.IsZero():
-			return time.Time{}, wallError{text: fmt.Sprintf("%q comes twice in %s: write it as %s or %s", text, zoneWords(zone), t.Format(time.RFC3339), at.Format(time.RFC3339))}
-		default:
-			t = at
-		}
-	}
-	if t.IsZero() {
-		_, east := wall.Add(-24 * time.Hour).In(zone).Zone()
-		after, _ := wall.Add(-time.Duration(east) * time.Second).In(zone).ZoneBounds()
-		return time.Time{}, wallError{after: after,
-			text: fmt.Sprintf("%q does not come in %s, where clocks are put forward over it: write it as 2026-11-22T09:00:00Z", text, zoneWords(zone))}
-	}
-	return t, nil
-}
-
-// A wallError is a local time that clocks show twice, or not at all.
-type wallError struct {
-	text  string
-	after time.Time // when clocks are put forward over it; zero: it comes twice
-}
-
-func (e wallError) Error() string { return e.text }
-
-// zoneWords names a zone in a sentence.
-func zoneWords(zone *time.Location) string {
-	if name := zone.String(); name != "Local" {
-		return name
-	}
-	return "the local zone"
-}
-
 // An atReport is the flows as they stood at an instant.
 type atReport struct {
 	at    time.Time
@@ -124,18 +72,28 @@ func (r atReport) table() table {
 		f.Suspect = false
 		state := state(f)
 		if !f.Registered {
-			state = "- not in the config"
+			state = "○ not in the config"
 		}
 		t.rows = append(t.rows, []string{printable(f.ID), state, schedule(f),
-			r.clock(f.NextRun), r.clock(f.LastRun), streak(f), fmt.Sprint(f.RunCount), firstLine(f.LastError)})
+			r.next(f), r.last(f), streak(f), fmt.Sprint(f.RunCount), firstLine(f.LastError)})
 	}
 	return t
 }
 
-// clock is empty for no instant.
-func (r atReport) clock(t time.Time) string {
-	if t.IsZero() {
-		return ""
+// next is the instant that was to come, or why there was none.
+func (r atReport) next(f pawl.FlowInfo) string {
+	switch {
+	case f.Registered && f.NextRun.IsZero() && !f.PausedUntil.IsZero():
+		return "paused until " + clock(f.PausedUntil, r.at)
+	case f.NextRun.IsZero() || !f.Registered:
+		return statusReport{now: r.at, owned: true}.next(f)
 	}
-	return clock(t, r.at)
+	return clock(f.NextRun, r.at)
+}
+
+func (r atReport) last(f pawl.FlowInfo) string {
+	if f.LastRun.IsZero() {
+		return "never"
+	}
+	return clock(f.LastRun, r.at)
 }

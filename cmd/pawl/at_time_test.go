@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
 )
 
 // A local time that clocks show twice, or not at all, is refused with what to write
@@ -34,13 +36,46 @@ func TestParseTimeRefusesWhatIsNotThereOnce(t *testing.T) {
 	}
 }
 
-// W2: a time that clocks leave out is meant as the instant at which they do.
-func TestATimeInAGapIsMeantAsItsEnd(t *testing.T) {
+// W2: a time that clocks leave out is meant as the instant at which they do, of one that
+// they show twice the first is meant, with a date and without one, and it is told.
+func TestATimeThatClocksMakeOddIsMeantAsTheScheduleTakesIt(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
-	at, err := meantMoment("2027-03-28 02:30", time.Now().In(berlin))
+	spring := time.Date(2027, 3, 28, 9, 0, 0, 0, berlin)
+	autumn := time.Date(2027, 10, 31, 9, 0, 0, 0, berlin)
+	between := time.Date(2027, 10, 31, 0, 45, 0, 0, time.UTC).In(berlin) // the clocks show 02:45 for the first time
+	again := time.Date(2027, 10, 31, 1, 15, 0, 0, time.UTC).In(berlin)   // and 02:15 for the second
+	const gap, fold = pawl.VerdictGap, pawl.VerdictFold
+	for _, test := range []struct {
+		text  string
+		now   time.Time
+		want  string
+		clock pawl.VerdictKind
+	}{
+		{"2027-03-28 02:30", spring, "2027-03-28T03:00:00+02:00", gap},
+		{"02:30", spring, "2027-03-28T03:00:00+02:00", gap},
+		{"01:59:59", spring, "2027-03-28T01:59:59+01:00", ""},
+		{"03:00", spring, "2027-03-28T03:00:00+02:00", ""},
+		{"02:30", spring.AddDate(0, 0, 1), "2027-03-29T02:30:00+02:00", ""},
+		{"10:00", spring, "2027-03-27T10:00:00+01:00", ""},
+		{"2027-10-31 02:30", autumn, "2027-10-31T02:30:00+02:00", fold},
+		{"02:30", autumn, "2027-10-31T02:30:00+02:00", fold},
+		{"02:30", between, "2027-10-31T02:30:00+02:00", fold},
+		{"02:30", again, "2027-10-31T02:30:00+02:00", fold},
+		{"02:50", between, "2027-10-30T02:50:00+02:00", ""},
+		{"2027-10-31T02:30:00+01:00", autumn, "2027-10-31T02:30:00+01:00", ""},
+	} {
+		at, err := meantMoment(test.text, test.now)
+		require.NoError(t, err, test.text)
+		assert.Equal(t, test.want, at.Format(time.RFC3339), "%s at %s", test.text, test.now)
+		assert.Equal(t, test.clock, at.clock, "%s at %s", test.text, test.now)
+		assert.Equal(t, test.clock == "", at.odd == "", test.text)
+	}
+	at, err := meantMoment("02:30", autumn)
 	require.NoError(t, err)
-	assert.Equal(t, "2027-03-28T03:00:00+02:00", at.Format(time.RFC3339))
-	_, err = meantMoment("2027-10-31 02:30", time.Now().In(berlin))
-	assert.Equal(t, exitUsage, exitStatus(failure{err}))
+	assert.Equal(t, `"2027-10-31 02:30" comes twice in Europe/Berlin; the first is meant, the second is 2027-10-31T02:30:00+01:00`, at.odd)
+	for text, now := range map[string]time.Time{"02:30": spring, "02:30:00": autumn} {
+		_, err = parseMoment(text, now)
+		assert.Equal(t, exitUsage, exitStatus(failure{err}), "it is refused where nothing stands for it")
+	}
 }

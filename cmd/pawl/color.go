@@ -41,14 +41,24 @@ func (m colorMode) decide(file *os.File) bool {
 	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// inks are the colours of symbols, by the numbers of ANSI, which a terminal shows so
-// that they can be read on its background. What a symbol says it says without, too.
+// The colours, of the 256 of ANSI: unlike the first 16, which each terminal has its own
+// of, they can be read on a white background and on a black one.
+const (
+	green  = "38;5;28"
+	red    = "38;5;160"
+	amber  = "38;5;130"
+	blue   = "38;5;32"
+	violet = "38;5;133"
+	faint  = "2"
+)
+
+// inks are the colours of symbols. What a symbol says it says without, too.
 var inks = map[rune]string{
-	'✓': "32", '·': "32",
-	'✗': "31", '⊗': "31", '■': "1;31", '!': "1;31",
-	'↻': "33", '◷': "33", '◐': "33",
-	'▶': "36", '↯': "35",
-	'○': "2", '◌': "2", '⊘': "2", '-': "2",
+	'✓': green, '·': green,
+	'✗': red, '⊗': red, '■': "1;" + red, '!': "1;" + red,
+	'↻': amber, '◷': amber, '◐': amber,
+	'▶': blue, '↯': violet,
+	'○': faint, '◌': faint, '⊘': faint,
 }
 
 // inked colours a cell as its first symbol says.

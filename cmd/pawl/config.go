@@ -65,6 +65,7 @@ var errConfig = errors.New("invalid config")
 // A plan is what a config says.
 type plan struct {
 	flows        []*flow        // in the order of the file
+	db           string         // as it is written; empty: it is not
 	restoreGuard bool           // run nothing on a copy of the database until it is claimed
 	maxRunning   int            // commands that run at once; 0: no bound
 	groups       map[string]int // the same for those of a group
@@ -159,7 +160,7 @@ func (r *reader) config(top *yaml.Node) (p plan) {
 		case "flows":
 			entries = f
 		case "db": // read by takeDatabase, for every verb
-			r.filled(f)
+			p.db, _ = r.filled(f)
 		case "notify":
 			p.notify = r.notify(f)
 		case "restore_guard":

@@ -93,24 +93,6 @@ func given(reason string) []string {
 	return []string{reason}
 }
 
-func pauseVerb(database *string) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "pause FLOW",
-		Short: "Hold a flow's schedule back until it is resumed",
-		Long: `Hold a flow's schedule back until pawl resume, over restarts too. Runs in flight go
-on, and what is triggered runs. A reason given anew replaces the old one.`,
-		Args: cobra.ExactArgs(1),
-	}
-	reason := reasonFlag(cmd)
-	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
-		done := "paused, until pawl resume " + quoted(printable(flow.ID))
-		if !flow.PausedAt.IsZero() {
-			done = "was paused already, since " + clock(flow.PausedAt, time.Now())
-		}
-		return done, c.Pause(ctx, flow.ID, *reason)
-	})
-}
-
 func resumeVerb(database *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume FLOW",

@@ -9,6 +9,7 @@ import (
 // fields; what it wraps has those of the parser.
 type cronMistake struct {
 	expr, text string
+	field      int // which of its fields, from 0
 	err        error
 }
 
@@ -26,18 +27,23 @@ func inCronWords(expr string, err error) error {
 		_, fields, _ = strings.Cut(rest, " ")
 	}
 	texts := strings.Fields(fields)
-	if len(texts) == 5 {
-		texts = append([]string{"0"}, texts...)
-	}
-	if err == nil || len(texts) != 6 {
+	if err == nil || len(texts) != 5 && len(texts) != 6 {
 		return err
 	}
-	for i, f := range newCronFields() {
-		if text := f.mistake(texts[i]); text != "" {
-			return cronMistake{expr, text, err}
-		}
+	if field, text := mistakeIn(texts, newCronFields()[6-len(texts):]); text != "" {
+		return cronMistake{expr, text, field, err}
 	}
 	return err
+}
+
+// mistakeIn is the first of some texts that is no such field, and why; an empty why: all are.
+func mistakeIn(texts []string, fields []cronField) (field int, why string) {
+	for i := range min(len(texts), len(fields)) {
+		if why := fields[i].mistake(texts[i]); why != "" {
+			return i, why
+		}
+	}
+	return 0, ""
 }
 
 // mistake is why a text is no such field, and what may stand there; empty: it is one.

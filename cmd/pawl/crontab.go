@@ -52,8 +52,8 @@ func parseCrontab(file, text string, system bool) *crontab {
 		switch {
 		case trimmed == "":
 			comment = nil
-		case !isText(line):
-			c.fail(now.line, 1, "the line holds control characters, or is no UTF-8")
+		case noText(line) >= 0:
+			c.fail(now.line, noText(line)+1, "the line holds control characters, or is no UTF-8")
 		case strings.HasPrefix(trimmed, "#"):
 			comment = append(comment, strings.TrimSpace(strings.TrimLeft(trimmed, "#")))
 		case cronAssignment.MatchString(line):
@@ -80,26 +80,32 @@ func (c *crontab) fail(line, column int, text string) {
 	c.errors = append(c.errors, fault{c.file, line, column, text})
 }
 
-// isText says whether a line has nothing that a config cannot hold.
-func isText(line string) bool {
-	return utf8.ValidString(line) && !strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) && r != '\t' })
+// noText is where a line has what a config cannot hold; -1: nowhere.
+func noText(line string) int {
+	for i, r := range line {
+		_, size := utf8.DecodeRuneInString(line[i:])
+		if r == utf8.RuneError && size == 1 || unicode.IsControl(r) && r != '\t' {
+			return i
+		}
+	}
+	return -1
 }
 
 // assign takes a line NAME=value, which holds for all entries below.
 func (c *crontab) assign(now *cronEntry, line string) {
 	parts := cronAssignment.FindStringSubmatch(line)
 	name, value := parts[1]+parts[2]+parts[3], unquoted(parts[4])
-	column := strings.Index(line, name) + 1
+	column, valued := strings.Index(line, name)+1, len(strings.TrimRight(line, " \t\r"))-len(parts[4])+1
 	switch {
 	case strings.HasPrefix(name, "PAWL_"):
 		c.fail(now.line, column, name+": the names that begin with PAWL_ are set by pawl")
 		return
 	case name == "CRON_TZ" && !isZone(value):
 		now.lost = now.line
-		c.fail(now.line, column, fmt.Sprintf("CRON_TZ: %q is no time zone", value))
+		c.fail(now.line, valued, fmt.Sprintf("CRON_TZ: %q is no time zone", value))
 		return
 	case name == "RANDOM_DELAY" && strings.Trim(value, "0123456789") != "":
-		c.fail(now.line, column, fmt.Sprintf("RANDOM_DELAY: %q is no number of minutes", value))
+		c.fail(now.line, valued, fmt.Sprintf("RANDOM_DELAY: %q is no number of minutes", value))
 		return
 	}
 	switch name {
@@ -154,7 +160,7 @@ func (c *crontab) entry(e *cronEntry, line string) bool {
 		return false
 	}
 	if e.lost > 0 && !e.reboot {
-		c.fail(e.line, 1, fmt.Sprintf("left out: CRON_TZ in line %d, whose zone its times are in, names none", e.lost))
+		c.fail(e.line, len(line)-len(strings.TrimLeft(line, " \t"))+1, fmt.Sprintf("left out: CRON_TZ in line %d, whose zone its times are in, names none", e.lost))
 		return false
 	}
 	if c.system {

@@ -45,8 +45,47 @@ func TestEntriesOfAZoneThatIsNoneAreLeftOut(t *testing.T) {
 	assert.Equal(t, []string{"a", "c", "d"}, []string{c.entries[0].command, c.entries[1].command, c.entries[2].command})
 	assert.Equal(t, []string{"Asia/Tokyo", "UTC"}, []string{c.entries[0].zone, c.entries[2].zone})
 	require.Len(t, c.errors, 2)
-	assert.Equal(t, `crontab:3:1: CRON_TZ: "Nowhere" is no time zone`, c.errors[0].Error())
+	assert.Equal(t, `crontab:3:9: CRON_TZ: "Nowhere" is no time zone`, c.errors[0].Error())
 	assert.Equal(t, "crontab:4:1: left out: CRON_TZ in line 3, whose zone its times are in, names none", c.errors[1].Error())
+}
+
+// What is wrong with a crontab is told with the column of the word that is.
+func TestMistakesOfACrontabAreToldWhereTheyAre(t *testing.T) {
+	for line, want := range map[string]string{
+		"61 * * * * x":        `c:1:1: invalid schedule: .* the minute "61"`,
+		"  0  24 * * * x":     `c:1:6: invalid schedule: .* the hour "24"`,
+		"0\t0 32 * * x":       `c:1:5: invalid schedule: .* the day "32"`,
+		"0 0 1 13 * x":        `c:1:7: invalid schedule: .* the month "13"`,
+		"0 0 1,2 1 8 x":       `c:1:11: invalid schedule: .* the day of the week "8"`,
+		"0 0 * * x.sh":        `c:1:9: invalid schedule: .* the day of the week "x.sh"`,
+		"0 0 30 2 * x":        `c:1:5: invalid schedule`,
+		"0 0 * *":             `c:1:8: no line of a crontab`,
+		"* *":                 `c:1:4: no line of a crontab`,
+		"0 0 x.sh":            `c:1:5: no line of a crontab`,
+		"one two":             `c:1:1: no line of a crontab`,
+		"  @dayly x":          `c:1:3: unknown word`,
+		"0 0 * * *":           `c:1:10: there is no command`,
+		"CRON_TZ = Nowhere":   `c:1:11: CRON_TZ`,
+		`RANDOM_DELAY="soon"`: `c:1:14: RANDOM_DELAY`,
+		" PAWL_DB=x":          `c:1:2: PAWL_DB`,
+		"0 0 * * * a\x07b":    `c:1:12: the line holds control characters`,
+		"0 0 * * * a\xff":     `c:1:12: the line holds control characters`,
+		"0 0~30 * * * x":      "c:1:3: invalid schedule",
+		"30~0 0 * * * x":      "c:1:1: invalid schedule",
+	} {
+		c := parseCrontab("c", line, false)
+		require.Len(t, c.errors, 1, line)
+		assert.Regexp(t, "^"+want, c.errors[0].Error(), line)
+	}
+	for line, want := range map[string]string{
+		"0 0~5 * * * x": "c:1:3: 0~5 was drawn once",
+		"0 0 1 * */2 x": "c:1:9: cron runs it on days that are both",
+		"0 0 */2 * 1 x": "c:1:5: cron runs it on days that are both",
+	} {
+		c := parseCrontab("c", line, false)
+		require.Len(t, c.notes, 1, line)
+		assert.Regexp(t, "^"+want, c.notes[0].Error(), line)
+	}
 }
 
 func TestFlowsOfACrontabAreNamedForWhatTheyRun(t *testing.T) {

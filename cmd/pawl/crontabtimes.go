@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,34 +33,54 @@ func (c *crontab) times(e *cronEntry, next func() string) bool {
 		e.times = word
 		return true
 	}
-	fields := []string{first}
+	fields, columns := []string{first}, []int{column}
 	for len(fields) < 5 {
 		fields = append(fields, next())
+		columns = append(columns, e.column)
 	}
 	if fields[4] == "" {
-		c.fail(e.line, column, "no line of a crontab: want five fields of times and a command, or NAME=value")
+		c.fail(e.line, lacking(fields, columns), "no line of a crontab: want five fields of times and a command, or NAME=value")
 		return false
 	}
-	c.days(e, column, fields)
+	c.days(e, columns, fields)
 	for i, f := range fields {
-		fields[i] = c.random(e, column, f, i)
+		fields[i] = c.random(e, columns[i], f, i)
 	}
 	fields[4] = sunday(fields[4])
 	e.times = strings.Join(fields, " ")
 	if _, err := pawl.CronInstants(e.times, time.Now(), 1); err != nil {
-		c.fail(e.line, column, inCronWords(e.times, err).Error())
+		err, culprit := inCronWords(e.times, err), 2 // fields that are right can only ask for days that there never are
+		if m, ok := errors.AsType[cronMistake](err); ok {
+			culprit = m.field
+		}
+		c.fail(e.line, columns[culprit], err.Error())
 		return false
 	}
 	return true
+}
+
+// lacking is the column of the first word that is no field, or of the field that is not
+// there.
+func lacking(fields []string, columns []int) int {
+	fields = fields[:slices.Index(fields, "")]
+	if wrong, why := mistakeIn(fields, newCronFields()[1:]); why != "" || len(fields) == 0 {
+		return columns[wrong]
+	}
+	last := len(fields) - 1
+	return columns[last] + len(fields[last])
 }
 
 var cronNicknames = []string{"@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
 
 // days tells of fields of days that cron wants both to match: one of them begins with a
 // star, which has a step. In Pawl one has to match.
-func (c *crontab) days(e *cronEntry, column int, fields []string) {
+func (c *crontab) days(e *cronEntry, columns []int, fields []string) {
 	stepped := func(f string) bool { return strings.HasPrefix(f, "*/") && f != "*/1" }
 	if day, weekday := fields[2], fields[4]; stepped(day) && weekday != "*" || stepped(weekday) && day != "*" {
+		column := columns[2]
+		if stepped(weekday) {
+			column = columns[4]
+		}
 		c.note(e.line, column, fmt.Sprintf("cron runs it on days that are both %s and %s; here it runs on days that are one of them: let the command look at the other", day, weekday))
 	}
 }
@@ -82,7 +104,11 @@ func (c *crontab) random(e *cronEntry, column int, field string, i int) string {
 	if n, err := strconv.Atoi(parts[2]); err == nil {
 		high = n
 	}
-	if low > high {
+	most := fieldBounds[i][1]
+	if i == 4 {
+		most = 7 // Sunday again
+	}
+	if low > high || low < fieldBounds[i][0] || high > most {
 		return field // which is refused
 	}
 	h := fnv.New32a()

@@ -33,8 +33,8 @@ func TestCSVHasTheNamesAndValuesOfJSON(t *testing.T) {
 
 func TestMarkdownKeepsCellsAsTheyAre(t *testing.T) {
 	var b strings.Builder
-	table{columns: []column{{title: "A"}, {title: "B"}}, rows: [][]string{{"a|b", ""}, {"*", "<i>"}}}.markdown(&b)
-	assert.Equal(t, "| A | B |\n| --- | --- |\n| a\\|b | - |\n| \\* | &lt;i> |\n", b.String())
+	table{columns: []column{{title: "A"}, {title: "B"}}, rows: [][]string{{"a|b", ""}, {"*", "<i>"}}}.markdown(&b, true)
+	assert.Equal(t, "| A | B |\n| --- | --- |\n| a\\|b | none |\n| \\* | &lt;i> |\n", b.String())
 }
 
 // What is unhealthy is failing, tripped or late; what waits for a person, or runs, is not.
@@ -52,6 +52,9 @@ func TestHealthIsFailingTrippedOrLate(t *testing.T) {
 		{"due", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute)}, ""},
 		{"late", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-2 * time.Minute)}, "is late by 2m"},
 		{"paused", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-2 * time.Minute), PausedAt: now}, ""},
+		{"paused for a while", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now, PausedUntil: now.Add(time.Hour)}, ""},
+		{"pause that is over", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now.Add(-time.Hour), PausedUntil: now.Add(-time.Minute)},
+			"was paused until " + now.Add(-time.Minute).Local().Format("15:04:05") + ", and nobody lets it go on"},
 		{"overlapped", pawl.FlowInfo{Status: pawl.StatusRunning, NextRun: now.Add(-2 * time.Minute)}, ""},
 	} {
 		assert.Equal(t, c.want, statusReport{now: now, owned: true}.ails(c.flow), c.name)

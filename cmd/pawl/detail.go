@@ -47,7 +47,10 @@ func (s statusReport) held(f pawl.FlowInfo) []string {
 }
 
 func (s statusReport) paused(f pawl.FlowInfo) string {
-	text := "paused " + ago(s.now.Sub(f.PausedAt))
+	text := "paused " + s.ago(f.PausedAt)
+	if !f.PausedUntil.IsZero() {
+		text = "paused " + untilWords(f.PausedUntil, s.now)
+	}
 	if f.PauseNote != "" {
 		text += ": " + firstLine(f.PauseNote)
 	}

@@ -12,8 +12,9 @@ import (
 type done struct {
 	Verb     string `json:"verb"`
 	Database string `json:"database"`
-	Bytes    int64  `json:"bytes,omitempty"`
-	Rows     int    `json:"rows,omitempty"`
+	Bytes    int64  `json:"bytes,omitempty"`       // of the file
+	Rows     int    `json:"rows,omitempty"`        // that were deleted
+	Freed    int64  `json:"freed_bytes,omitempty"` // by which the database became smaller
 	Doubt    string `json:"doubt,omitempty"`
 	Queued   bool   `json:"queued,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +19,8 @@ func exportVerb(database *string) *cobra.Command {
 		Use:   "export flows|runs|transitions",
 		Short: "Print everything that the database has, for other programs",
 		Long: `Print every flow, run or transition that the database has, a line for each: as JSON, or
-with -o csv with a line of titles. Runs are in the order of flows, the newest first;
-transitions in theirs. No daemon need run.`,
+in another form with -o. Runs are in the order of flows, the newest first; transitions
+in theirs. No more than a page of them is in memory. No daemon need run.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fmt.Errorf("export what? There is flows, runs and transitions")
@@ -31,15 +32,8 @@ transitions in theirs. No daemon need run.`,
 		},
 		ValidArgs: exportable,
 	}
-	out := format("jsonl")
-	cmd.Flags().VarP(&out, "output", "o", "jsonl or csv")
+	out := formatFlagOr(cmd, "jsonl")
 	cmd.Flags().StringVar(&flow, "flow", "", "only of this `FLOW`")
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if out != "jsonl" && out != "csv" {
-			return fmt.Errorf("-o %s is for what fits into memory: take jsonl or csv", out)
-		}
-		return nil
-	}
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
 			var ids []string
@@ -50,43 +44,44 @@ transitions in theirs. No daemon need run.`,
 			if err != nil {
 				return err
 			}
+			now := time.Now()
 			switch args[0] {
 			case "flows":
-				return newPages[pawl.FlowInfo](out).print(flows...)
+				return exportFlows(cmd.Context(), c, flows, *database, *out)
 			case "runs":
-				return exportRuns(cmd.Context(), c, flows, newPages[pawl.RunInfo](out))
+				return exportRuns(cmd.Context(), c, flows, &pages[pawl.RunInfo]{out: *out, table: func(l []pawl.RunInfo) table { return historyTable(l, now) }})
 			}
-			return exportTransitions(cmd.Context(), c, flow, newPages[pawl.Transition](out))
+			return exportTransitions(cmd.Context(), c, flow, &pages[pawl.Transition]{out: *out, table: func(l []pawl.Transition) table { return transitionsTable(l, now) }})
 		})
 	})
 	return cmd
 }
 
-// pages prints a list bit by bit.
-type pages[T any] struct {
-	out   format
-	begun bool
-}
-
-func newPages[T any](out format) *pages[T] { return &pages[T]{out: out} }
-
-func (p *pages[T]) print(list ...T) error {
-	defer func() { p.begun = true }()
-	if p.out == "csv" {
-		return printCSVRows(stdout, list, !p.begun)
+// exportFlows prints flows, in a table as pawl status shows them.
+func exportFlows(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, database string, out format) error {
+	s := statusReport{flows: flows, now: time.Now(), database: database}
+	width := 0
+	if out == "table" {
+		width = outputWidth()
 	}
-	return printJSONLines(stdout, list)
+	if out == "table" || out == "md" {
+		all, err := c.List(ctx)
+		if err == nil {
+			err = s.surround(ctx, c, all)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return show(out, flows, func() table { return s.table(width) }, nil)
 }
 
 func exportRuns(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, p *pages[pawl.RunInfo]) error {
-	if err := p.print(); err != nil {
-		return err
-	}
 	for _, f := range flows {
 		query := pawl.RunsQuery{Flow: f.ID, Limit: 1000}
 		for {
 			runs, err := c.Runs(ctx, query)
-			if err == nil {
+			if err == nil && len(runs) > 0 {
 				err = p.print(runs...)
 			}
 			if err != nil {
@@ -98,25 +93,49 @@ func exportRuns(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, p *p
 			query.Before = runs[len(runs)-1].Number
 		}
 	}
-	return nil
+	return p.end()
 }
 
 // exportTransitions prints those that there are now.
 func exportTransitions(ctx context.Context, c *pawl.Client, flow string, p *pages[pawl.Transition]) error {
 	last, err := c.NewestTransition(ctx)
-	if err == nil {
-		err = p.print()
-	}
-	if err != nil || last == 0 {
+	if err != nil {
 		return err
 	}
+	if last == 0 {
+		return p.end()
+	}
+	var page []pawl.Transition
 	for t, err := range c.Transitions(ctx, 0) {
-		if err == nil && (flow == "" || t.FlowID == flow) {
-			err = p.print(t)
-		}
-		if err != nil || t.Seq >= last {
+		if err != nil {
 			return err
 		}
+		if flow == "" || t.FlowID == flow {
+			page = append(page, t)
+		}
+		if len(page) == 1000 || t.Seq >= last && len(page) > 0 {
+			if err := p.print(page...); err != nil {
+				return err
+			}
+			page = page[:0]
+		}
+		if t.Seq >= last {
+			break
+		}
 	}
-	return nil
+	return p.end()
+}
+
+func transitionsTable(list []pawl.Transition, now time.Time) table {
+	zone, _ := now.Local().Zone()
+	t := table{rest: 16, columns: []column{{title: "SEQ", rank: 1, least: 6}, {title: "AT (" + zone + ")", least: 19}, {title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4},
+		{title: "EVENT", least: 9}, {title: "FLOW WAS", rank: 2, least: 9}, {title: "FLOW IS", least: 9}, {title: "NOTE"}}}
+	for _, s := range list {
+		run := "none"
+		if s.RunNumber > 0 {
+			run = fmt.Sprint(s.RunNumber)
+		}
+		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), printable(s.FlowID), run, s.Event, string(s.FromStatus), string(s.ToStatus), firstLine(s.Note)})
+	}
+	return t
 }

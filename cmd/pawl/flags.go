@@ -67,7 +67,7 @@ func takeZone(name string) error {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return fmt.Errorf("--tz %s is no time zone: write it as Europe/Berlin, UTC or Local", name)
+		return fmt.Errorf("%q is no time zone: write --tz, or PAWL_TZ, as Europe/Berlin, UTC or Local", name)
 	}
 	time.Local = zone
 	return nil

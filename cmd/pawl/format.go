@@ -33,8 +33,10 @@ func (f *format) String() string { return string(*f) }
 func (f *format) Type() string { return "format" }
 
 // formatFlag gives a verb the flag -o.
-func formatFlag(cmd *cobra.Command) *format {
-	f := format("table")
+func formatFlag(cmd *cobra.Command) *format { return formatFlagOr(cmd, "table") }
+
+// formatFlagOr gives it one that is another unless it is given.
+func formatFlagOr(cmd *cobra.Command, f format) *format {
 	cmd.Flags().VarP(&f, "output", "o", "table, json, jsonl, csv or md")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return &f
@@ -51,7 +53,7 @@ func show[T any](out format, list []T, t func() table, people func()) error {
 	case out == "csv":
 		return printCSV(stdout, list)
 	case out == "md":
-		t().markdown(stdout)
+		t().markdown(stdout, true)
 	case people != nil:
 		people()
 	default:

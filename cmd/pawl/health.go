@@ -54,6 +54,8 @@ func (s statusReport) ails(f pawl.FlowInfo) string {
 		return fmt.Sprintf("failed %d times in a row: %s", f.FailureStreak, firstLine(f.LastError))
 	case f.Status == pawl.StatusRunning && !s.owned:
 		return "was running when its daemon died"
+	case f.PauseOver(s.now.Add(-tolerance)):
+		return "was paused until " + clock(f.PausedUntil, s.now) + ", and nobody lets it go on"
 	case late > 0:
 		return "is late by " + lengths.Coarse(late)
 	}

@@ -149,10 +149,13 @@ func historyTable(runs []pawl.RunInfo, now time.Time) table {
 
 // began is when a run started, if it has.
 func began(r pawl.RunInfo, now time.Time) string {
-	if r.StartedAt.IsZero() {
-		return ""
+	switch {
+	case !r.StartedAt.IsZero():
+		return clock(r.StartedAt, now)
+	case r.Status == pawl.RunWaiting:
+		return "not yet"
 	}
-	return clock(r.StartedAt, now)
+	return "never"
 }
 
 // outcome is what went wrong with a run, or what it waits for.
@@ -175,8 +178,12 @@ func length(r pawl.RunInfo, now time.Time) string {
 	switch {
 	case r.Status == pawl.RunRunning:
 		return lengths.Span(now.Sub(r.StartedAt)) + "…"
+	case r.Status == pawl.RunInterrupted:
+		return "unknown"
+	case r.Status == pawl.RunWaiting:
+		return "not yet"
 	case r.FinishedAt.IsZero() || r.StartedAt.IsZero():
-		return ""
+		return "none"
 	}
 	return lengths.Span(r.FinishedAt.Sub(r.StartedAt))
 }

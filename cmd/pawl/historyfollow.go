@@ -21,7 +21,8 @@ func followHistory(ctx context.Context, c *pawl.Client, q historyQuery, out form
 	}
 	slices.Reverse(runs)
 	runs = slices.DeleteFunc(runs, func(r pawl.RunInfo) bool { return !r.Status.Over() })
-	p := runPrinter{out: out, shown: recent{keys: map[runKey]bool{}}}
+	p := runPrinter{shown: recent{keys: map[runKey]bool{}}}
+	p.out, p.table = out, func(runs []pawl.RunInfo) table { return historyTable(runs, time.Now()) }
 	if err := p.print(runs...); err != nil {
 		return err
 	}
@@ -46,10 +47,8 @@ type runKey struct {
 
 // A runPrinter shows runs, each once, below one line of titles.
 type runPrinter struct {
-	out    format
-	widths []int // of the columns, from the first rows on
-	begun  bool
-	shown  recent // a run may have transitions after that which ended it, or be read late
+	pages[pawl.RunInfo]
+	shown recent // a run may have transitions after that which ended it, or be read late
 }
 
 // recent remembers the last of many runs.
@@ -85,20 +84,11 @@ func (p *runPrinter) ended(ctx context.Context, c *pawl.Client, q historyQuery, 
 	return p.print(run)
 }
 
-func (p *runPrinter) print(runs ...pawl.RunInfo) (err error) {
+func (p *runPrinter) print(runs ...pawl.RunInfo) error {
 	for _, r := range runs {
 		p.shown.add(runKey{r.FlowID, r.Number})
 	}
-	switch p.out {
-	case "jsonl":
-		err = printJSONLines(stdout, runs)
-	case "csv":
-		err = printCSVRows(stdout, runs, !p.begun)
-	default:
-		p.widths = historyTable(runs, time.Now()).more(stdout, outputWidth(), p.widths)
-	}
-	p.begun = true
-	if err != nil {
+	if err := p.pages.print(runs...); err != nil {
 		return err
 	}
 	return stdout.Flush()

@@ -17,7 +17,7 @@ import (
 
 func init() {
 	scriptCommands["listen"] = listen
-	scriptCommands["heard"] = heard
+	scriptCommands["heard"], scriptCommands["unheard"] = heard, unheard
 }
 
 type ears struct{ heard chan string } // from the server and the socket; more than any script says
@@ -64,12 +64,24 @@ func listen(ts *testscript.TestScript, _ bool, _ []string) {
 var listeners = map[*testscript.TestScript]*ears{}
 
 func heard(ts *testscript.TestScript, _ bool, args []string) {
-	pattern := regexp.MustCompile(args[0])
+	hears(ts, regexp.MustCompile(args[0]), nil)
+}
+
+// unheard waits as heard does for the second of two things, before which nobody says the
+// first.
+func unheard(ts *testscript.TestScript, _ bool, args []string) {
+	hears(ts, regexp.MustCompile(args[1]), regexp.MustCompile(args[0]))
+}
+
+func hears(ts *testscript.TestScript, pattern, unwanted *regexp.Regexp) {
 	limit := time.After(time.Minute)
 	for {
 		select {
 		case text := <-listeners[ts].heard:
 			ts.Logf("[heard] %s", text)
+			if unwanted != nil && unwanted.MatchString(text) {
+				ts.Fatalf("somebody said %s", text)
+			}
 			if pattern.MatchString(text) {
 				return
 			}

@@ -51,7 +51,7 @@ func (h *lineHandler) WithGroup(name string) slog.Handler {
 // Handle implements slog.Handler.
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s", h.ink(r.Time.Local().Format("15:04:05"), "2"), h.symbol(r.Level), printable(strings.TrimPrefix(r.Message, "pawl: ")))
+	fmt.Fprintf(&b, "%s %s %s", h.ink(r.Time.Local().Format("15:04:05"), faint), h.symbol(r.Level), printable(strings.TrimPrefix(r.Message, "pawl: ")))
 	for _, a := range h.attrs {
 		h.attr(&b, a)
 	}
@@ -75,20 +75,20 @@ func (h *lineHandler) attr(b *strings.Builder, a slog.Attr) {
 	if text = printable(strings.ReplaceAll(text, "\n", " ⏎ ")); text == "" || strings.ContainsAny(text, " =\"") {
 		text = `"` + text + `"`
 	}
-	fmt.Fprintf(b, "  %s%s", h.ink(a.Key+"=", "2"), text)
+	fmt.Fprintf(b, "  %s%s", h.ink(a.Key+"=", faint), text)
 }
 
 // symbol tells of a level.
 func (h *lineHandler) symbol(level slog.Level) string {
 	switch {
 	case level >= slog.LevelError:
-		return h.ink("✗", "1;31")
+		return h.ink("✗", "1;"+red)
 	case level >= slog.LevelWarn:
-		return h.ink("!", "33")
+		return h.ink("!", amber)
 	case level >= slog.LevelInfo:
-		return h.ink("·", "32")
+		return h.ink("·", green)
 	}
-	return h.ink(" ", "2")
+	return h.ink(" ", faint)
 }
 
 func (h *lineHandler) ink(text, code string) string {

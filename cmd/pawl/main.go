@@ -8,7 +8,7 @@
 //	pawl history                what ran; pawl logs backup, what it printed
 //	pawl trigger backup --wait  run one now, and see what it prints
 //	pawl reset backup           let one run again that failed too often
-//	pawl pause backup           hold its schedule back, until pawl resume backup
+//	pawl pause backup           hold its schedule back, until pawl resume backup, or --for 2h
 //	pawl cancel backup 17       end a run, or one that waits
 //	pawl backfill backup ...    run instants that are past
 //	pawl next                   what is to run next

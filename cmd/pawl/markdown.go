@@ -9,15 +9,17 @@ import (
 // inMarkdown keeps a cell in its cell, and as it is written.
 var inMarkdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "\n", " ")
 
-// markdown writes the table whole, whatever the width of the terminal.
-func (t table) markdown(w io.Writer) {
+// markdown writes the table whole, whatever the width of the terminal, or only its rows.
+func (t table) markdown(w io.Writer, titled bool) {
 	line := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
 	titles, rule := make([]string, len(t.columns)), make([]string, len(t.columns))
 	for i, c := range t.columns {
 		titles[i], rule[i] = inMarkdown.Replace(c.title), "---"
 	}
-	line(titles)
-	line(rule)
+	if titled {
+		line(titles)
+		line(rule)
+	}
 	for _, row := range t.rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -90,7 +91,7 @@ func agendaTable(entries []entry, now time.Time) table {
 		if e.Estimate {
 			in = "~" + in
 		}
-		t.rows = append(t.rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), in, printable(e.Flow), firstLine(e.Held)})
+		t.rows = append(t.rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), in, printable(e.Flow), cmp.Or(firstLine(e.Held), "nothing")})
 	}
 	return t
 }

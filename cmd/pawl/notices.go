@@ -27,11 +27,28 @@ var failing = []pawl.Status{pawl.StatusFailed, pawl.StatusBackoff, pawl.StatusTr
 // ends are the transitions that can end a run.
 var ends = []string{"outcome", "timeout", "interrupt"}
 
-// observe makes messages of a transition, which ask tells more of.
-func (n *notifier) observe(t pawl.Transition, ask func(flow string, run int64) (pawl.RunInfo, error)) {
-	if !slices.Contains(ends, t.Event) {
+// askRun reads a run.
+type askRun func(flow string, run int64) (pawl.RunInfo, error)
+
+// observe takes note of a transition, once. It is seen when its messages wait, so that no
+// kill is in between.
+func (n *notifier) observe(t pawl.Transition, ask askRun) {
+	n.mu.Lock()
+	old := t.Seq <= n.seen
+	n.mu.Unlock()
+	if old {
 		return
 	}
+	if slices.Contains(ends, t.Event) {
+		n.announce(t, ask)
+	}
+	n.mu.Lock()
+	n.seen = t.Seq
+	n.mu.Unlock()
+}
+
+// announce makes messages of the end of a run, which ask tells more of.
+func (n *notifier) announce(t pawl.Transition, ask askRun) {
 	well := t.FailureStreak == 0 && !slices.Contains(failing, t.ToStatus)
 	n.mu.Lock()
 	was := n.failing[t.FlowID]
@@ -47,7 +64,6 @@ func (n *notifier) observe(t pawl.Transition, ask func(flow string, run int64) (
 	m := message{Flow: t.FlowID, Run: t.RunNumber, At: t.At, Streak: t.FailureStreak}
 	switch {
 	case slices.Contains(failures, run.Status):
-		n.mark(t.FlowID, true)
 		m.Event, m.Error = "failed", printable(run.Error)
 		m.Text = fmt.Sprintf("%s failed: %s", t.FlowID, firstLine(run.Error))
 		n.add(m)
@@ -55,10 +71,11 @@ func (n *notifier) observe(t pawl.Transition, ask func(flow string, run int64) (
 			m.Event, m.Text = "tripped", fmt.Sprintf("%s tripped after %d failures in a row, and runs no more until it is reset: %s", t.FlowID, t.FailureStreak, firstLine(run.Error))
 			n.add(m)
 		}
+		n.mark(t.FlowID, true)
 	case run.Status == pawl.RunCompleted && was:
-		n.mark(t.FlowID, false)
 		m.Event, m.Text = "recovered", fmt.Sprintf("%s runs again: run %d completed", t.FlowID, t.RunNumber)
 		n.add(m)
+		n.mark(t.FlowID, false)
 	}
 }
 
@@ -80,6 +97,7 @@ func (n *notifier) patrol(ctx context.Context, list func() []pawl.FlowInfo) {
 			return
 		case now := <-again.C:
 			n.lookFor(list(), now)
+			n.remember()
 		}
 	}
 }

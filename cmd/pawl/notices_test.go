@@ -12,7 +12,7 @@ import (
 
 // A flow that is late is told once, until it was in time again.
 func TestLateFlowIsToldOnce(t *testing.T) {
-	n := newNotifier(notify{webhook: "https://example.org", on: []string{"late"}}, slog.New(slog.DiscardHandler))
+	n := newNotifier(notify{webhook: "https://example.org", on: []string{"late"}}, "", slog.New(slog.DiscardHandler))
 	due := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	flow := []pawl.FlowInfo{{ID: "a", Status: pawl.StatusIdle, NextRun: due, Registered: true}}
 	var told int
@@ -33,7 +33,7 @@ func TestLateFlowIsToldOnce(t *testing.T) {
 }
 
 func TestMessagesThatFindNoRoomAreDropped(t *testing.T) {
-	n := newNotifier(notify{webhook: "https://example.org", on: noticeable}, slog.New(slog.DiscardHandler))
+	n := newNotifier(notify{webhook: "https://example.org", on: noticeable}, "", slog.New(slog.DiscardHandler))
 	for range mostMessages + 2 {
 		n.add(message{Event: "failed"})
 	}

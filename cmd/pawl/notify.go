@@ -16,12 +16,15 @@ import (
 )
 
 // A notifier posts what happens to flows to a webhook: one after another, from a queue in
-// memory. What cannot be delivered in some tries is logged, and dropped.
+// memory. What cannot be delivered in some tries is logged, and dropped; what waits when
+// the daemon ends is told by the next, see notified.
 type notifier struct {
 	log    *slog.Logger
 	host   string
 	client *http.Client
 	queue  chan message // from notices; closed by the stop
+	file   string       // of what is told
+	born   time.Time    // what happened before is told late
 
 	mu      sync.Mutex
 	to      notify
@@ -29,6 +32,10 @@ type notifier struct {
 	late    map[string]bool
 	full    bool // that a message was dropped is logged already
 	closed  bool
+	pending int   // messages that wait or are being delivered
+	seen    int64 // the last transition that was observed
+	kept    int64 // and the last that the file knows of
+	unkept  bool  // that it cannot be written is logged already
 }
 
 // A message is what a webhook gets. Text is a sentence, so that chats show it.
@@ -41,6 +48,7 @@ type message struct {
 	Error  string    `json:"error,omitempty"`
 	Host   string    `json:"host"`
 	Text   string    `json:"text"`
+	Late   bool      `json:"told_late,omitempty"` // it happened while no daemon could tell of it
 }
 
 const (
@@ -52,27 +60,30 @@ const (
 // postDelays are the waits between the tries to deliver a message.
 var postDelays = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second}
 
-func newNotifier(to notify, log *slog.Logger) *notifier {
+func newNotifier(to notify, file string, log *slog.Logger) *notifier {
 	host, _ := os.Hostname() // it may have none
-	n := &notifier{log: log, host: host, to: to, queue: make(chan message, mostMessages),
+	n := &notifier{log: log, host: host, to: to, file: file, born: time.Now().UTC().Truncate(time.Millisecond), queue: make(chan message, mostMessages),
 		failing: map[string]bool{}, late: map[string]bool{},
 		client: &http.Client{Timeout: postTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	return n
 }
 
-// start begins to deliver, and to look for flows that are late. Stop ends both, when what
-// waits is delivered, but does not wait for long.
-func (n *notifier) start(list func() []pawl.FlowInfo) (stop func()) {
-	n.begin(list())
+// start begins to deliver, first what the last daemon did not, and to look for flows that
+// are late. Stop ends both, when what waits is delivered, but does not wait for long.
+func (n *notifier) start(r *pawl.Runner, ask askRun) (stop func()) {
 	posting, endPosts := context.WithCancel(context.Background())
 	looking, endLooks := context.WithCancel(context.Background())
 	var both sync.WaitGroup
 	both.Go(func() {
 		for m := range n.queue {
-			n.deliver(posting, m)
+			if n.deliver(posting, m) {
+				n.settle()
+			}
 		}
 	})
-	both.Go(func() { n.patrol(looking, list) })
+	n.catchUp(r, ask)
+	n.begin(r.List())
+	both.Go(func() { n.patrol(looking, r.List) })
 	return func() {
 		endLooks()
 		n.mu.Lock()
@@ -83,7 +94,16 @@ func (n *notifier) start(list func() []pawl.FlowInfo) (stop func()) {
 		both.Wait()
 		limit.Stop()
 		endPosts()
+		n.remember()
 	}
+}
+
+// settle says that a message is done with.
+func (n *notifier) settle() {
+	n.mu.Lock()
+	n.pending--
+	n.mu.Unlock()
+	n.remember()
 }
 
 // configure takes over what a new config says.
@@ -101,9 +121,13 @@ func (n *notifier) add(m message) {
 		return
 	}
 	m.Host = n.host
+	if m.Late = m.At.Before(n.born); m.Late {
+		m.Text += " (told late: it was at " + stampOf(m.At) + ")"
+	}
 	select {
 	case n.queue <- m:
 		n.full = false
+		n.pending++
 	default:
 		if !n.full {
 			n.log.Error("the webhook is too slow: messages are dropped", "waiting", mostMessages)
@@ -112,17 +136,19 @@ func (n *notifier) add(m message) {
 	}
 }
 
-func (n *notifier) deliver(ctx context.Context, m message) {
+// deliver says whether a message is done with: it was taken, or never will be.
+func (n *notifier) deliver(ctx context.Context, m message) bool {
 	var err error
 	for _, delay := range append(postDelays, 0) {
 		if err = n.post(ctx, m); err == nil {
-			return
+			return true
 		}
 		if _, permanent := errors.AsType[refused](err); permanent || delay == 0 || !pause(ctx, delay) {
 			break
 		}
 	}
-	n.log.Error("a message could not be delivered to the webhook", "event", m.Event, "flow", m.Flow, "error", err)
+	n.log.Error("a message could not be delivered to the webhook", "event", m.Event, "flow", m.Flow, "again_at_next_start", ctx.Err() != nil, "error", err)
+	return ctx.Err() == nil
 }
 
 // pause waits. False: ctx ended before.

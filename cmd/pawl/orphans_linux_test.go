@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
@@ -261,9 +262,10 @@ func TestProcessOfAnotherUserIsNoOrphan(t *testing.T) {
 	}
 }
 
+// newOrphanage is that of a database that no other test has, nor another run of this one.
 func newOrphanage(t *testing.T) *orphanage {
 	t.Helper()
-	return &orphanage{id: t.Name(), waiting: map[string]int64{}, log: slog.New(slog.DiscardHandler)}
+	return &orphanage{id: rand.Text(), waiting: map[string]int64{}, log: slog.New(slog.DiscardHandler)}
 }
 
 // leave runs a shell in a group of its own, with a mark, until its end.

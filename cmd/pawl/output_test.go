@@ -62,7 +62,7 @@ func TestTablesFitAndHaveNoEmptyCell(t *testing.T) {
 	})
 	var b strings.Builder
 	table{columns: []column{{title: "A"}, {title: "B"}, {title: "C"}}, rows: [][]string{{"", "表", ""}}}.print(&b, 80)
-	assert.Equal(t, "A  B   C\n-  表  -\n", b.String())
+	assert.Equal(t, "A     B   C\nnone  表  none\n", b.String())
 }
 
 func TestNothingThatDrivesATerminalIsPrinted(t *testing.T) {
@@ -124,26 +124,30 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 		next  string
 		why   string
 	}{
-		{"idle", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(220 * time.Second), Registered: true}, true, "in 3m 40s", ""},
-		{"due", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now, Registered: true}, true, "now", ""},
-		{"due, nobody there", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Hour), Registered: true}, false, "due", ""},
+		{"idle", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(220 * time.Second), Registered: true}, true, "in 3m 40s", "not due"},
+		{"due", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now, Registered: true}, true, "now", "due"},
+		{"due, nobody there", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Hour), Registered: true}, false, "due", "due, but no daemon runs"},
+		{"failed", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "exit status 3: no\nmore", Registered: true}, true, "none", "exit status 3: no"},
 		{"no room", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute), Group: "smtp", Registered: true}, true, "now",
 			"due 1m ago, and has no room yet (group smtp)"},
-		{"failed", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "exit status 3: no\nmore", Registered: true}, true, "", "exit status 3: no"},
 		{"backoff", pawl.FlowInfo{Status: pawl.StatusBackoff, NextEligible: near, NextRun: near, LastError: "no", Registered: true}, true,
 			"in 5s", "until " + near.Local().Format("15:04:05") + ": no"},
-		{"tripped", pawl.FlowInfo{ID: "it's", Status: pawl.StatusTripped, LastError: "no", Registered: true}, true, "",
+		{"tripped", pawl.FlowInfo{ID: "it's", Status: pawl.StatusTripped, LastError: "no", Registered: true, Held: near}, true, "held",
 			`reset needed: pawl reset 'it'\''s' --db my.db (no)`},
-		{"running", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 7, Registered: true}, true, "", "run 7"},
-		{"running, daemon dead", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 7, Registered: true}, false, "", "its daemon died; settled at the next start"},
-		{"several", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 900, InFlight: 3, Waiting: 500, Backfill: 7, Registered: true}, true, "",
+		{"running", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 7, InFlight: 1, Registered: true}, true, "after run", "run 7"},
+		{"running, daemon dead", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 7, InFlight: 1, Registered: true}, false, "after run", "its daemon died; settled at the next start"},
+		{"several", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 900, InFlight: 3, Waiting: 500, Backfill: 7, Registered: true}, true, "after run",
 			"3 running; 500 waiting; 7 to backfill"},
 		{"paused", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "no", PausedAt: now.Add(-time.Hour), PauseNote: "the disk\nis full", Held: near, Registered: true}, true,
 			"held", "paused 1h ago: the disk; no"},
-		{"leaked", pawl.FlowInfo{Status: pawl.StatusIdle, Leaked: 2, Registered: true}, true, "", "2 jobs go on although their runs are closed"},
+		{"paused for a while", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now, PauseNote: "why", PausedUntil: near, Held: near, Registered: true}, true,
+			"held", "paused until " + near.Local().Format("15:04:05") + " (in 5s): why"},
+		{"leaked", pawl.FlowInfo{Status: pawl.StatusIdle, Leaked: 2, Registered: true, Kind: "manual"}, true, "on demand", "2 jobs go on although their runs are closed"},
 		{"retry", pawl.FlowInfo{ID: "again", Status: pawl.StatusIdle, Waiting: 2, Registered: true}, true,
 			"in 5s", "run 3 tries again at " + near.Local().Format("15:04:05") + " (exit status 3: no); 1 waiting"},
-		{"unregistered", pawl.FlowInfo{Status: pawl.StatusCompleted, NextRun: near}, true, "", "not in the config of the last daemon"},
+		{"by hand", pawl.FlowInfo{Status: pawl.StatusCompleted, Kind: "manual", Registered: true}, true, "on demand", "runs on demand"},
+		{"over", pawl.FlowInfo{Status: pawl.StatusCompleted, Kind: "once", Registered: true}, true, "none", "its schedule is over"},
+		{"unregistered", pawl.FlowInfo{Status: pawl.StatusCompleted, NextRun: near}, true, "never", "not in the config of the last daemon"},
 	} {
 		s := statusReport{owned: c.owned, now: now, database: "my.db", queues: map[string][]pawl.RunInfo{"again": {
 			{Number: 3, Status: pawl.RunWaiting, Attempt: 2, DueAt: near, Error: "exit status 3: no\nmore"},
@@ -151,6 +155,31 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 		}}}
 		assert.Equal(t, c.next, s.next(c.flow), c.name)
 		assert.Equal(t, c.why, s.why(c.flow), c.name)
+	}
+}
+
+// No cell is empty, and a streak that nothing counts is not one of nought.
+func TestStreakSaysWhenItIsNotCounted(t *testing.T) {
+	for want, f := range map[string]pawl.FlowInfo{
+		"off": {}, "0/5": {Backoff: "1s", StreakLimit: 5}, "2/5": {Backoff: "1s", StreakLimit: 5, FailureStreak: 2},
+		"0": {Backoff: "1s"}, "3": {Backoff: "1s", FailureStreak: 3},
+	} {
+		assert.Equal(t, want, streak(f))
+	}
+}
+
+// program.md: tables fit the terminal. At the 80 columns of old there is the end of the
+// strip of runs, and wherever there is room all of it.
+func TestStatusShowsTheLastRunsAtAnyWidth(t *testing.T) {
+	s := sampleStatus()
+	for width, want := range map[int]string{80: "  ····✗✗  ", 100: "  ···✗····✗✗  ", 120: "  ···✗····✗✗  ", 200: "  ········✗····✗····✗✗  "} {
+		var b strings.Builder
+		s.table(width).print(&b, width)
+		assert.Contains(t, b.String(), want, width)
+		assert.NotContains(t, b.String(), " - ")
+		for line := range strings.Lines(b.String()) {
+			assert.LessOrEqual(t, columns(strings.TrimSuffix(line, "\n")), width)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func pathTable(path []pawl.Checkpoint, now time.Time) table {
 	zone, _ := now.Local().Zone()
 	t := table{rest: 24, columns: []column{{title: "SEQ"}, {title: "AT (" + zone + ")"}, {title: "WHAT"}, {title: "STATE", limit: 32}, {title: "AFTER", rank: 2}, {title: "DATA", rank: 1}}}
 	for i, p := range path {
-		after := ""
+		after := "first"
 		if i > 0 {
 			after = lengths.Span(p.At.Sub(path[i-1].At))
 		}

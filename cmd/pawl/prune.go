@@ -41,7 +41,7 @@ that wait, the newest of a flow, and failures in a row stay.`,
 		if err := allKnown(cmd, *database, flows); err != nil {
 			return err
 		}
-		before := sizeOf(*database)
+		before := sizeOf(*database) + sizeOf(*database+"-wal")
 		line := newTicker()
 		p := pawl.Prune{Runs: keep, Age: time.Duration(age), Told: func(rows int) { line.tell(fmt.Sprintf("%d rows deleted", rows)) }}
 		if len(flows) > 0 {
@@ -58,8 +58,9 @@ that wait, the newest of a flow, and failures in a row stay.`,
 			return err
 		}
 		after := sizeOf(*database)
-		return showDone(*out, done{Verb: "prune", Database: *database, Rows: rows, Bytes: after},
-			fmt.Sprintf("%s deleted; %s is %s, it was %s", counted(int64(rows), "row"), *database, size(after), size(before)))
+		freed := max(before-after, 0)
+		return showDone(*out, done{Verb: "prune", Database: *database, Rows: rows, Bytes: after, Freed: freed},
+			fmt.Sprintf("%s deleted, %s given back; %s is %s, it was %s", counted(int64(rows), "row"), size(freed), *database, size(after), size(before)))
 	})
 	return cmd
 }

@@ -22,6 +22,10 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Error("the config is not taken over; all goes on as before", "error", err)
 		return
 	}
+	if err := d.plan.lacks(next); err != nil {
+		d.log.Error("the config is not taken over; all goes on as before", "error", err)
+		return
+	}
 	change := compare(d.plan, next)
 	if !change.any() {
 		d.log.Info("reloaded: nothing has changed", "config", d.config)
@@ -35,7 +39,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	d.tell(change, next)
-	next.maxRunning, next.groups, next.restoreGuard = d.plan.maxRunning, d.plan.groups, d.plan.restoreGuard // as they are in force
+	next.maxRunning, next.groups, next.restoreGuard, next.db = d.plan.maxRunning, d.plan.groups, d.plan.restoreGuard, d.plan.db // as they are in force
 	d.plan = next
 	d.notifier.configure(next.notify)
 }
@@ -93,16 +97,38 @@ func compare(before, after plan) change {
 			c.removed = append(c.removed, f.id)
 		}
 	}
-	if before.maxRunning != after.maxRunning {
-		c.later = append(c.later, fmt.Sprintf("max_running: %d, it is %d", after.maxRunning, before.maxRunning))
-	}
-	if fmt.Sprint(before.groups) != fmt.Sprint(after.groups) {
-		c.later = append(c.later, "groups")
-	}
-	if before.restoreGuard != after.restoreGuard {
-		c.later = append(c.later, "restore_guard")
-	}
+	c.later = differences(before.fixed(), after.fixed())
 	return c
+}
+
+// lacks is an error about a flow of the next config whose group is new, and has no limit
+// before the next start.
+func (p plan) lacks(next plan) error {
+	for _, f := range next.flows {
+		group := textOf(f.at["group"])
+		if _, known := p.groups[group]; group != "" && !known {
+			return fmt.Errorf("flow %q is in group %q, which is new, and its limit takes effect at the next start: start pawl run anew", f.id, group)
+		}
+	}
+	return nil
+}
+
+// fixed are the facts of a config that a scheduler cannot change while it runs.
+func (p plan) fixed() map[string]string {
+	facts := map[string]string{}
+	if p.maxRunning > 0 {
+		facts["max_running"] = fmt.Sprint(p.maxRunning)
+	}
+	for name, n := range p.groups {
+		facts["the limit of group "+name] = fmt.Sprint(n)
+	}
+	if p.restoreGuard {
+		facts["restore_guard"] = "true"
+	}
+	if p.db != "" {
+		facts["db"] = p.db
+	}
+	return facts
 }
 
 func (c change) any() bool {

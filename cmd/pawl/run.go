@@ -144,7 +144,7 @@ func newDaemon(config, database string, window time.Duration, log *slog.Logger, 
 	if r, ok := displaced("", database); ok {
 		return nil, r.refuse()
 	}
-	d := &daemon{log: log, crew: newCrew(), plan: plan, config: path, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, log)}
+	d := &daemon{log: log, crew: newCrew(), plan: plan, config: path, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, database+".notify", log)}
 	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database)), pawl.WithObserver(d.observe, 0)}
 	if measured {
 		d.metrics = pawlprom.New()
@@ -171,13 +171,16 @@ func (d *daemon) job(f *flow) pawl.Job {
 // none.
 func (d *daemon) observe(t pawl.Transition) {
 	<-d.started
-	d.notifier.observe(t, func(flow string, run int64) (pawl.RunInfo, error) {
-		runs, err := d.runner.Load().Runs(context.Background(), pawl.RunsQuery{Flow: flow, Before: run + 1, Limit: 1})
-		if err != nil || len(runs) == 0 {
-			return pawl.RunInfo{}, errors.Join(err, pawl.ErrRunNotFound)
-		}
-		return runs[0], nil
-	})
+	d.notifier.observe(t, d.ask)
+}
+
+// ask reads a run for the notifier.
+func (d *daemon) ask(flow string, run int64) (pawl.RunInfo, error) {
+	runs, err := d.runner.Load().Runs(context.Background(), pawl.RunsQuery{Flow: flow, Before: run + 1, Limit: 1})
+	if err != nil || len(runs) == 0 {
+		return pawl.RunInfo{}, errors.Join(err, pawl.ErrRunNotFound)
+	}
+	return runs[0], nil
 }
 
 // serve runs the scheduler until ctx is over and the last command has ended.
@@ -190,7 +193,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stop := d.notifier.start(r.List)
+	stop := d.notifier.start(r, d.ask)
 	defer stop()
 	close(d.started)
 	showing, hide := context.WithCancel(ctx)

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	screen ...         runs a command on a terminal, on Linux
 //	listen NAME...     serves $WEBHOOK, and $NOTIFY_SOCKET of a service manager
 //	heard PATTERN      waits until one of them was told such a thing
+//	unheard A PATTERN  the same, and that they were not told A before
 //	disk FOLDER SIZE   mounts a file system of that size, if [mount] says that one may be
 //	fill FOLDER        writes until its disk takes no more
 //

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"maps"
-	"math"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -137,7 +134,7 @@ func (r *reader) duration(e field) (time.Duration, bool) {
 	if !ok {
 		return 0, false
 	}
-	d, err := parseDuration(text)
+	d, err := lengths.Parse(text)
 	if err != nil {
 		r.fail(e.value, "%s: %v", e.name, err)
 	}
@@ -203,7 +200,7 @@ type duration time.Duration
 
 // Set makes a duration a flag's value.
 func (d *duration) Set(text string) error {
-	parsed, err := parseDuration(text)
+	parsed, err := lengths.Parse(text)
 	*d = duration(parsed)
 	return err
 }
@@ -218,31 +215,3 @@ func (d *duration) String() string {
 
 // Type names the value in a flag's help.
 func (d *duration) Type() string { return "duration" }
-
-var longUnits = regexp.MustCompile(`^(?:(\d+(?:\.\d+)?)w)?(?:(\d+(?:\.\d+)?)d)?([\d.].*)?$`)
-
-func parseDuration(text string) (time.Duration, error) {
-	const day = 24 * time.Hour
-	parts := longUnits.FindStringSubmatch(text)
-	if text == "" || parts == nil {
-		return 0, notDuration(text)
-	}
-	weeks, _ := strconv.ParseFloat("0"+parts[1], 64)
-	days, _ := strconv.ParseFloat("0"+parts[2], 64)
-	var rest time.Duration
-	if parts[3] != "" {
-		var err error
-		if rest, err = time.ParseDuration(parts[3]); err != nil {
-			return 0, notDuration(text)
-		}
-	}
-	whole := (weeks*7 + days) * float64(day)
-	if whole+float64(rest) >= math.MaxInt64 {
-		return 0, fmt.Errorf("%q is longer than 292 years", text)
-	}
-	return time.Duration(whole) + rest, nil
-}
-
-func notDuration(text string) error {
-	return fmt.Errorf("%q is no length of time: write it as 90s, 10m, 1h30m, 2d or 1w", text)
-}

@@ -77,9 +77,9 @@ func picture(command, text string) string {
 
 const pictureStyle = `<style>
 rect { fill: #fff; stroke: #d0d7de } text { fill: #1f2328; font: 14px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace }
-.c1 { font-weight: 700 } .c2 { fill: #6e7781 } .c31 { fill: #cf222e } .c32 { fill: #1a7f37 } .c33 { fill: #9a6700 } .c35 { fill: #8250df } .c36 { fill: #0969da }
+.c1 { font-weight: 700 } .c2 { fill: #6e7781 } .c160 { fill: #cf222e } .c28 { fill: #1a7f37 } .c130 { fill: #9a6700 } .c133 { fill: #8250df } .c32 { fill: #0969da }
 @media (prefers-color-scheme: dark) { rect { fill: #0d1117; stroke: #30363d } text { fill: #e6edf3 }
-.c2 { fill: #8d96a0 } .c31 { fill: #ff7b72 } .c32 { fill: #3fb950 } .c33 { fill: #d29922 } .c35 { fill: #bc8cff } .c36 { fill: #58a6ff } }
+.c2 { fill: #8d96a0 } .c160 { fill: #ff7b72 } .c28 { fill: #3fb950 } .c130 { fill: #d29922 } .c133 { fill: #bc8cff } .c32 { fill: #58a6ff } }
 </style><rect x="0.5" y="0.5" width="99.9%" height="99.5%" rx="8"/>
 `
 
@@ -98,7 +98,7 @@ func spans(line string) string {
 		write(line[from:m[0]])
 		class = ""
 		if code := line[m[2]:m[3]]; code != "0" {
-			class = "c" + strings.ReplaceAll(code, ";", " c")
+			class = "c" + strings.ReplaceAll(strings.ReplaceAll(code, "38;5;", ""), ";", " c")
 		}
 		from = m[1]
 	}

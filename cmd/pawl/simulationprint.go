@@ -15,15 +15,11 @@ func (r *simulation) table() table {
 	t := table{rest: 20, columns: []column{{title: "FLOW", limit: 24}, {title: "RUNS"}, {title: "PASSED OVER"}, {title: "TOOK", rank: 2},
 		{title: "BUSY", rank: 1}, {title: "LATE, AT MOST", rank: 3}, {title: "WHY"}}}
 	for _, f := range r.Flows {
-		passed := ""
-		if f.Passed > 0 {
-			passed = fmt.Sprint(f.Passed)
-		}
 		took, busy, late := "", "", ""
 		if f.Runs > 0 {
 			took, busy, late = lengths.Span(seconds(f.Took)), fmt.Sprintf("%.1f %%", 100*f.Busy), lengths.Span(seconds(f.Late))
 		}
-		t.rows = append(t.rows, []string{printable(f.ID), fmt.Sprint(f.Runs), passed, took, busy, late, firstLine(f.Reason)})
+		t.rows = append(t.rows, []string{printable(f.ID), fmt.Sprint(f.Runs), fmt.Sprint(f.Passed), took, busy, late, firstLine(f.Reason)})
 	}
 	return t
 }

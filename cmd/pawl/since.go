@@ -2,6 +2,8 @@ package main
 
 import (
 	"time"
+
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // since is the value of a flag that takes an instant of the past: a length of time
@@ -13,7 +15,7 @@ the local time zone, or 09:00.`
 
 // resolve reads the text, in the local zone.
 func (s *since) resolve() (err error) {
-	if d, wrong := parseDuration(s.text); wrong == nil {
+	if d, wrong := lengths.Parse(s.text); wrong == nil {
 		s.Time = time.Now().Add(-d)
 		return nil
 	}

@@ -20,7 +20,8 @@ func statusVerb(database *string) *cobra.Command {
 		Short: "Show how every flow is, and what it waits for",
 		Long: `Show how every flow is, and what it waits for. No daemon need run.
 
-STREAK counts failures in a row, of those that trip the flow. RUNS are the last ones,
+STREAK counts failures in a row, of those that trip the flow; it is off without a
+backoff policy, for which they are counted. RUNS are the last ones,
 the newest at the right: · completed, ✗ failed, ⊗ timed out, ↯ interrupted, ◌ cancelled,
 ⊘ skipped, ◷ waiting, ▶ running. Of flows that are named it tells everything: what runs
 and what waits, the policies, what is held back, the last runs and the next.
@@ -76,10 +77,14 @@ late, or when the database takes no writes: for monitoring.`,
 // look reads what a report is made of.
 func look(ctx context.Context, c *pawl.Client, ids []string, database string) (s statusReport, err error) {
 	s = statusReport{now: time.Now(), database: database}
-	if s.flows, err = list(ctx, c, ids); err != nil {
+	all, err := c.List(ctx)
+	if s.flows = all; err == nil && len(ids) > 0 {
+		s.flows, err = list(ctx, c, ids)
+	}
+	if err != nil {
 		return s, err
 	}
-	return s, s.surround(ctx, c)
+	return s, s.surround(ctx, c, all)
 }
 
 // all writes the report, with details if flows were named.
@@ -103,10 +108,11 @@ type statusReport struct {
 	strips    map[string]string         // the last runs of each flow, a symbol for each
 	now       time.Time
 	database  string
+	narrow    bool // times are told in short
 }
 
 // surround reads what is not of one flow.
-func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error) {
+func (s *statusReport) surround(ctx context.Context, c *pawl.Client, all []pawl.FlowInfo) (err error) {
 	if s.owner, s.owned, err = c.Owner(ctx); err != nil {
 		return err
 	}
@@ -116,14 +122,10 @@ func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error)
 	if r, ok := displaced(c.Database(), s.database); ok && !s.owned {
 		s.displaced = printable(r.displacement() + "; " + r.remedy())
 	}
-	all, err := c.List(ctx)
 	for _, f := range all {
 		if s.owned && f.Suspect && f.Status == pawl.StatusRunning {
 			s.trial = f.ID
 		}
-	}
-	if err != nil {
-		return err
 	}
 	if err := s.strip(ctx, c); err != nil {
 		return err
@@ -137,16 +139,20 @@ func (s statusReport) waits(f pawl.FlowInfo) bool {
 	return s.trial != "" && f.Suspect && due && f.Status != pawl.StatusRunning && f.Status != pawl.StatusTripped
 }
 
-// table is a row for each flow; width 0 is any.
+// table is a row for each flow; width 0 is any. The less room there is, the shorter is
+// what stands in it: of the last runs a few are better than none.
 func (s statusReport) table(width int) table {
 	zone, _ := s.now.Local().Zone()
-	few := stripLength
-	if width > 0 && width < 100 {
-		few /= 2
+	few, rest := stripLength, 20
+	switch s.narrow = width > 0 && width < 140; {
+	case s.narrow && width < 100:
+		few, rest = 6, 16
+	case s.narrow:
+		few = 10
 	}
-	t := table{rest: 20, columns: []column{{title: "FLOW", limit: flowLimit(width)}, {title: "STATE", paint: inked}, {title: "SCHEDULE", limit: 24, rank: 2},
-		{title: "NEXT", rank: 6}, {title: "AT (" + zone + ")", rank: 1}, {title: "LAST", rank: 5}, {title: "STREAK", rank: 4},
-		{title: "RUNS", rank: 3, paint: inkedEach}, {title: "WHY"}}}
+	t := table{rest: rest, columns: []column{{title: "FLOW", limit: flowLimit(width)}, {title: "STATE", paint: inked}, {title: "SCHEDULE", limit: 24, rank: 2},
+		{title: "NEXT", rank: 6}, {title: "AT (" + zone + ")", rank: 1}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 3},
+		{title: "RUNS", rank: 5, paint: inkedEach}, {title: "WHY"}}}
 	for _, f := range s.flows {
 		strip := []rune(s.strips[f.ID])
 		t.rows = append(t.rows, []string{printable(f.ID), state(f), schedule(f), s.next(f), s.instant(f), s.last(f), streak(f),

@@ -10,6 +10,7 @@ import (
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
+// next is how far off the next start is, or why there is none to wait for.
 func (s statusReport) next(f pawl.FlowInfo) string {
 	if f.NextRun.IsZero() && len(s.queues[f.ID]) > 0 {
 		if f.NextRun = s.queues[f.ID][0].DueAt; !f.NextRun.After(s.now) {
@@ -18,15 +19,19 @@ func (s statusReport) next(f pawl.FlowInfo) string {
 	}
 	switch wait := f.NextRun.Sub(s.now).Round(time.Second); {
 	case !f.Registered:
-		return ""
+		return "never"
 	case f.NextRun.IsZero() && !f.Held.IsZero():
 		return "held"
+	case f.NextRun.IsZero() && f.Kind == "manual":
+		return "on demand"
+	case f.NextRun.IsZero() && f.InFlight > 0:
+		return "after run"
 	case f.NextRun.IsZero():
-		return ""
+		return "none"
 	case s.waits(f):
 		return "waits"
 	case wait > 0:
-		return "in " + lengths.Coarse(wait)
+		return "in " + s.length(wait)
 	case s.owned:
 		return "now"
 	}
@@ -45,7 +50,24 @@ func (s statusReport) last(f pawl.FlowInfo) string {
 	if f.LastRun.IsZero() {
 		return "never"
 	}
-	return ago(s.now.Sub(f.LastRun))
+	return s.ago(f.LastRun)
+}
+
+func (s statusReport) ago(t time.Time) string {
+	since := s.now.Sub(t)
+	if since < time.Second {
+		return "now"
+	}
+	return s.length(since) + " ago"
+}
+
+// length is a length of time, where there is little room in its largest unit alone.
+func (s statusReport) length(d time.Duration) string {
+	text := lengths.Coarse(d)
+	if s.narrow {
+		text, _, _ = strings.Cut(text, " ")
+	}
+	return text
 }
 
 // why is what keeps a flow from running, what it is at, or what went wrong with it last.
@@ -54,7 +76,25 @@ func (s statusReport) why(f pawl.FlowInfo) string {
 	if at := s.at(f); at != "" {
 		parts = append(parts, at)
 	}
-	return strings.Join(append(parts, s.waiting(f)...), "; ")
+	if parts = append(parts, s.waiting(f)...); len(parts) == 0 {
+		return s.rests(f)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// rests is why a flow does not run that nothing keeps from it.
+func (s statusReport) rests(f pawl.FlowInfo) string {
+	switch {
+	case f.NextRun.IsZero() && f.Kind == "manual":
+		return "runs on demand"
+	case f.NextRun.IsZero():
+		return "its schedule is over"
+	case f.NextRun.After(s.now):
+		return "not due"
+	case s.owned:
+		return "due"
+	}
+	return "due, but no daemon runs"
 }
 
 // at is what a flow is at, by its status.

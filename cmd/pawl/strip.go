@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"github.com/pawl-go/pawl"
 )
@@ -12,13 +13,7 @@ const stripLength = 20
 // strip reads the last runs of each flow, the newest at the end.
 func (s *statusReport) strip(ctx context.Context, c *pawl.Client) error {
 	s.strips = make(map[string]string, len(s.flows))
-	var ran []string
-	for _, f := range s.flows {
-		if f.LastNumber != 0 {
-			ran = append(ran, f.ID)
-		}
-	}
-	runs, err := c.View().Window(ctx, pawl.WindowQuery{Flows: ran, Limit: stripLength})
+	runs, err := c.View().Recent(ctx, stripLength)
 	for id, some := range runs {
 		s.strips[id] = stripOf(some)
 	}
@@ -27,12 +22,15 @@ func (s *statusReport) strip(ctx context.Context, c *pawl.Client) error {
 
 // stripOf is a symbol for each run of a list that begins with the newest. One that
 // ended well is a dot, so that the others stand out.
-func stripOf(runs []pawl.RunInfo) string {
+func stripOf(runs []pawl.RunStatus) string {
 	symbols := make([]rune, len(runs))
-	for i, r := range runs {
-		symbol := []rune(runStates[r.Status])[0]
-		if r.Status == pawl.RunCompleted {
+	for i, status := range runs {
+		symbol, _ := utf8.DecodeRuneInString(runStates[status])
+		switch {
+		case status == pawl.RunCompleted:
 			symbol = '·'
+		case runStates[status] == "": // the row was edited
+			symbol = '?'
 		}
 		symbols[len(runs)-1-i] = symbol
 	}

@@ -26,8 +26,8 @@ type column struct {
 	paint func(string) string // gives a cell its colour; nil: none
 }
 
-// print writes the table, at most width wide. No cell is empty: there is a
-// hyphen where nothing is to be said.
+// print writes the table, at most width wide. No cell is empty: where a verb has nothing
+// to say, none is said.
 func (t table) print(w io.Writer, width int) {
 	widths := t.fit(width)
 	fmt.Fprintln(w, t.line(t.titles(), widths, func(column) func(string) string { return bold }))
@@ -122,7 +122,7 @@ func (t table) fit(width int) []int {
 
 func nonEmpty(cell string) string {
 	if cell == "" {
-		return "-"
+		return "none"
 	}
 	return cell
 }

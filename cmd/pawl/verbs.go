@@ -27,6 +27,7 @@ func addVerbs(root *cobra.Command, database *string) {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, v := range g.verbs {
 			v.GroupID = g.id
+			tellUse(v)
 			root.AddCommand(v)
 		}
 	}
@@ -37,6 +38,27 @@ func addVerbs(root *cobra.Command, database *string) {
 	root.SetCompletionCommandGroupID("more")
 	root.AddCommand(configHelp, exitHelp, environmentHelp)
 	completionVerb(root)
+}
+
+// tellUse lets a verb that got too few arguments, or too many, say which it takes, where
+// cobra only counts them, or takes them for verbs.
+func tellUse(v *cobra.Command) {
+	check := v.Args
+	if check == nil {
+		return
+	}
+	v.Args = func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		switch {
+		case err == nil:
+			return nil
+		case strings.Contains(err.Error(), "arg(s)"):
+			return fmt.Errorf("%s: it is called as in pawl %s", counted(int64(len(args)), "argument"), cmd.Use)
+		case strings.HasPrefix(err.Error(), "unknown command") && !cmd.HasSubCommands():
+			return fmt.Errorf("%q is one argument too many: pawl %s takes none", args[0], cmd.Name())
+		}
+		return err
+	}
 }
 
 // completionVerb makes the verb that cobra has refuse shells that it does not know.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,9 +16,11 @@ func whyVerb(database *string) *cobra.Command {
 		Long: `Say in one sentence why a flow ran, or did not run, at an instant of its schedule, or
 what will become of one that is still to come. No daemon need run.
 
-A time is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the time zone of the
-flow, or of here if it has none; 09:00 is the last time that it was nine o'clock there.
-One that clocks are put forward over is meant as the instant at which they are.`,
+A time is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the zone that --tz names;
+without it in that of the flow, or of here if it has none. 09:00 is the last time that
+it was nine o'clock there. Of one that clocks are put forward over (dst_gap) the instant
+at which they are is meant, of one that they show twice (dst_fold) the first. How a time
+was read stands below the answer.`,
 		Args: cobra.ExactArgs(2),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			_, err := parseMoment(args[1], time.Now().UTC()) // the zone is that of the flow
@@ -33,55 +34,66 @@ One that clocks are put forward over is meant as the instant at which they are.`
 			if err != nil {
 				return err
 			}
-			at, err := meantMoment(args[1], time.Now().In(zoneOf(flow)))
+			zone, whose := zoneOf(flow)
+			if name := cmd.Flag("tz").Value.String(); name != "" {
+				zone, whose = time.Local, "as --tz says"
+			}
+			at, err := meantMoment(args[1], time.Now().In(zone))
 			if err != nil {
 				return err
 			}
-			reason, err := c.Why(cmd.Context(), flow.ID, at)
+			reason, err := c.Why(cmd.Context(), flow.ID, at.Time)
 			if err != nil {
 				return err
 			}
-			t := func() table {
-				return table{columns: []column{{title: "WHY"}}, rows: [][]string{{printable(reason.String())}}}
-			}
-			return show(*out, []pawl.Reason{reason}, t, func() { fmt.Fprintln(stdout, printable(reason.String())) })
+			a := answerOf(reason, at, whose)
+			return show(*out, []answer{a}, a.table, a.print)
 		})
 	})
 	return cmd
 }
 
-// zoneOf is the time zone of a flow's schedule.
-func zoneOf(f pawl.FlowInfo) *time.Location {
+// zoneOf is the time zone of a flow's schedule, and whose that is.
+func zoneOf(f pawl.FlowInfo) (zone *time.Location, whose string) {
 	zone, err := time.LoadLocation(f.TimeZone)
 	if err != nil || f.TimeZone == "" {
-		return time.Local
+		return time.Local, "as the flow has no zone"
 	}
-	return zone
+	return zone, "the zone of the flow"
 }
 
-// meantMoment reads a time as parseMoment does. One that clocks are put forward over is
-// the instant at which they are, where a schedule has what stands for it.
-func meantMoment(text string, now time.Time) (time.Time, error) {
-	at, err := parseMoment(text, now)
-	if wall, ok := errors.AsType[wallError](err); ok && !wall.after.IsZero() {
-		return wall.after, nil
-	}
-	return at, err
+// An answer is why, and how the time was read that was asked for.
+type answer struct {
+	pawl.Reason
+	Read  string           `json:"read,omitempty"`  // in words; empty: the time named its zone
+	Zone  string           `json:"zone,omitempty"`  // in which it was read
+	Clock pawl.VerdictKind `json:"clock,omitempty"` // dst_gap or dst_fold, if clocks leave it out there or show it twice
 }
 
-// parseMoment reads a time as parseTime does in the zone of now, or a time of day: the
-// last one up to now.
-func parseMoment(text string, now time.Time) (time.Time, error) {
-	for _, layout := range []string{"15:04", "15:04:05"} {
-		clock, err := time.Parse(layout, text)
-		if err != nil {
-			continue
-		}
-		at := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, now.Location())
-		if at.After(now) {
-			at = at.AddDate(0, 0, -1)
-		}
-		return at, nil
+func answerOf(reason pawl.Reason, at moment, whose string) answer {
+	if at.zone == nil {
+		return answer{Reason: reason}
 	}
-	return parseTime(text, now.Location())
+	a := answer{Reason: reason, Zone: at.zone.String(), Clock: at.clock}
+	a.Read = fmt.Sprintf("The time was read as %s in %s, %s", at.In(at.zone).Format("2006-01-02 15:04:05"), zoneWords(at.zone), whose)
+	if at.odd != "" {
+		a.Read += fmt.Sprintf(" (%s: %s)", at.clock, at.odd)
+	}
+	a.Read += "."
+	return a
+}
+
+func (a answer) print() {
+	fmt.Fprintln(stdout, printable(a.Text))
+	if a.Read != "" {
+		fmt.Fprintln(stdout, printable(a.Read))
+	}
+}
+
+func (a answer) table() table {
+	read := a.Read
+	if read == "" {
+		read = "The time names its zone."
+	}
+	return table{columns: []column{{title: "WHY"}, {title: "READ AS"}}, rows: [][]string{{printable(a.Text), printable(read)}}}
 }

@@ -85,11 +85,12 @@ func schedule(f pawl.FlowInfo) string {
 	return printable(strings.TrimSpace(f.Kind + " " + first + " " + rest))
 }
 
-// streak is the failures in a row, of those that trip the flow: 2/5.
+// streak is the failures in a row, of those that trip the flow: 2/5. Without a backoff
+// policy nothing counts them.
 func streak(f pawl.FlowInfo) string {
 	switch {
-	case f.FailureStreak == 0:
-		return ""
+	case f.Backoff == "" && f.FailureStreak == 0:
+		return "off"
 	case f.StreakLimit == 0:
 		return fmt.Sprint(f.FailureStreak)
 	}

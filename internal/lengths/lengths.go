@@ -1,4 +1,4 @@
-// Package lengths writes lengths of time for people, in the program and on its pages
+// Package lengths writes and reads lengths of time as people do, in the program and on its pages
 // alike.
 package lengths
 

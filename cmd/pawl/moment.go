@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// parseTime reads an instant: RFC 3339, or a local date and time, which has to be
+// there once: the night that clocks are changed has some twice and lacks others.
+func parseTime(text string, zone *time.Location) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+		if wall, err := time.Parse(layout, text); err == nil {
+			return localTime(text, wall, zone)
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: write it as 2026-11-22T09:00:00Z, or as \"2026-11-22 09:00\" in %s", text, zoneWords(zone))
+}
+
+// localTime is the one instant at which clocks in zone show what wall shows in UTC.
+func localTime(text string, wall time.Time, zone *time.Location) (time.Time, error) {
+	const layout = "2006-01-02 15:04:05"
+	var shown []time.Time
+	for _, near := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		_, east := wall.Add(near).In(zone).Zone()
+		at := wall.Add(-time.Duration(east) * time.Second).In(zone)
+		if at.Format(layout) == wall.Format(layout) && (len(shown) == 0 || !shown[0].Equal(at)) {
+			shown = append(shown, at)
+		}
+	}
+	switch len(shown) {
+	case 1:
+		return shown[0], nil
+	case 2:
+		return time.Time{}, wallError{text: fmt.Sprintf("%q comes twice in %s", text, zoneWords(zone)), meant: shown[0], second: shown[1]}
+	}
+	_, east := wall.Add(-24 * time.Hour).In(zone).Zone()
+	after, _ := wall.Add(-time.Duration(east) * time.Second).In(zone).ZoneBounds()
+	return time.Time{}, wallError{text: fmt.Sprintf("%q does not come in %s, where clocks are put forward over it", text, zoneWords(zone)), meant: after}
+}
+
+// A wallError is a local time that clocks show twice, or not at all.
+type wallError struct {
+	text   string
+	meant  time.Time // its first copy, or the instant at which clocks are put forward over it
+	second time.Time // zero: it does not come
+}
+
+func (e wallError) Error() string {
+	if e.second.IsZero() {
+		return e.text + ": write it as 2026-11-22T09:00:00Z"
+	}
+	return fmt.Sprintf("%s: write it as %s or %s", e.text, e.meant.Format(time.RFC3339), e.second.Format(time.RFC3339))
+}
+
+// parseMoment reads a time as parseTime does in the zone of now, or a time of day: the
+// last one up to now.
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	return parseNear(text, now, -1, func(at time.Time) bool { return !at.After(now) })
+}
+
+// parseAhead is parseMoment, but a time of day is the next one.
+func parseAhead(text string, now time.Time) (time.Time, error) {
+	return parseNear(text, now, 1, func(at time.Time) bool { return at.After(now) })
+}
+
+// parseNear reads a time, where one of day is that of the day of now, or a day on if it
+// does not fit.
+func parseNear(text string, now time.Time, day int, fits func(time.Time) bool) (at time.Time, err error) {
+	clock, ok := timeOfDay(text)
+	if !ok {
+		return parseTime(text, now.Location())
+	}
+	for i := range 2 {
+		wall := time.Date(now.Year(), now.Month(), now.Day()+i*day, clock.Hour(), clock.Minute(), clock.Second(), 0, time.UTC)
+		at, err = localTime(wall.Format(time.DateOnly)+" "+text, wall, now.Location())
+		first := at
+		if e, odd := errors.AsType[wallError](err); odd {
+			first = e.meant
+		}
+		if fits(first) {
+			break
+		}
+	}
+	return at, err
+}
+
+func timeOfDay(text string) (clock time.Time, ok bool) {
+	for _, layout := range []string{"15:04", "15:04:05"} {
+		if clock, err := time.Parse(layout, text); err == nil {
+			return clock, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// A moment is an instant that somebody meant by a text, and how it was read.
+type moment struct {
+	time.Time
+	zone  *time.Location   // in which the text was read; nil: it names one itself
+	clock pawl.VerdictKind // VerdictGap, VerdictFold: clocks leave it out, or show it twice
+	odd   string           // the same in words
+}
+
+// meantMoment reads a time as parseMoment does. One that clocks are put forward over is
+// the instant at which they are, where a schedule has what stands for it; one that they
+// show twice is the first, which is what a schedule takes.
+func meantMoment(text string, now time.Time) (moment, error) {
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return moment{Time: at}, nil
+	}
+	at, err := parseMoment(text, now)
+	e, odd := errors.AsType[wallError](err)
+	switch {
+	case !odd:
+		return moment{Time: at, zone: now.Location()}, err
+	case e.second.IsZero():
+		return moment{e.meant, now.Location(), pawl.VerdictGap, e.text + "; the instant at which they are is meant"}, nil
+	}
+	return moment{e.meant, now.Location(), pawl.VerdictFold, fmt.Sprintf("%s; the first is meant, the second is %s", e.text, e.second.Format(time.RFC3339))}, nil
+}
+
+// zoneWords names a zone in a sentence.
+func zoneWords(zone *time.Location) string {
+	if name := zone.String(); name != "Local" {
+		return name
+	}
+	return "the local zone"
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// A notified is how far a webhook has been told. It is kept beside the database, so that
+// the next daemon tells the rest: what waited when this one ended, and what nobody looked at.
+type notified struct {
+	Seq     int64    `json:"seq"`     // of the last transition that was dealt with
+	Failing []string `json:"failing"` // flows of which the last that was told is that they fail
+}
+
+// mostDelay is how old something may be that is told late.
+const mostDelay = 24 * time.Hour
+
+const catchUpTimeout = 10 * time.Second // during which the observer waits
+
+// catchUp tells what happened since the last daemon dealt with something.
+func (n *notifier) catchUp(r *pawl.Runner, ask askRun) {
+	ctx, cancel := context.WithTimeout(context.Background(), catchUpTimeout)
+	defer cancel()
+	last, err := r.View().LastSeq(ctx)
+	state, known := n.recall()
+	if err == nil && known && state.Seq < last {
+		for _, id := range state.Failing {
+			n.mark(id, true)
+		}
+		err = n.replay(ctx, r, state.Seq, last, ask)
+	}
+	if err != nil {
+		n.log.Error("what the webhook was not told of before is left out", "error", err)
+	}
+}
+
+// replay observes what was committed after one transition, up to another, and is not too
+// old.
+func (n *notifier) replay(ctx context.Context, r *pawl.Runner, after, last int64, ask askRun) error {
+	for t, err := range r.Transitions(ctx, after) {
+		if err != nil {
+			return err
+		}
+		if n.born.Sub(t.At) < mostDelay {
+			n.observe(t, ask)
+		}
+		if t.Seq >= last {
+			return nil
+		}
+	}
+	return nil
+}
+
+// recall reads how far the last daemon came. False: it is not known, or of no use.
+func (n *notifier) recall() (state notified, known bool) {
+	if n.to.webhook == "" {
+		if err := os.Remove(n.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			n.log.Warn("what a webhook was told of cannot be forgotten", "error", err)
+		}
+		return state, false
+	}
+	data, err := os.ReadFile(n.file)
+	if err == nil {
+		err = json.Unmarshal(data, &state)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		n.log.Warn("it is not known what the webhook was told of", "error", err)
+	}
+	return state, err == nil
+}
+
+// remember keeps how far the webhook is told, when nothing waits. What waits when the
+// process is killed is told again by the next.
+func (n *notifier) remember() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.pending > 0 || n.seen == n.kept || n.to.webhook == "" || n.file == "" {
+		return
+	}
+	state := notified{Seq: n.seen, Failing: []string{}}
+	for id, fails := range n.failing {
+		if fails {
+			state.Failing = append(state.Failing, id)
+		}
+	}
+	slices.Sort(state.Failing)
+	if err := writeWhole(n.file, state); err != nil && !n.unkept {
+		n.log.Error("it cannot be kept what the webhook was told of; a restart may tell it again", "error", err)
+		n.unkept = true
+		return
+	}
+	n.kept = n.seen
+}
+
+// writeWhole writes a file that is there as a whole or not at all, which only we can read.
+func writeWhole(path string, content any) error {
+	data, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(data, '\n'))
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		os.Remove(file.Name())
+	}
+	return err
+}

@@ -36,7 +36,7 @@ func (e *Engine) drainedAll() bool {
 	now := time.Now()
 	if e.overdue == nil && !now.Before(e.deadline) {
 		e.overdue = e.running()
-		e.cancelWork(fmt.Errorf("%w after %s", ErrStopTimeout, e.StopTimeout))
+		e.endWork(fmt.Errorf("%w after %s", ErrStopTimeout, e.StopTimeout))
 	}
 	return e.overdue != nil && (len(e.overdue)+len(e.doubtful) == 0 || !now.Before(e.deadline.Add(e.Grace)))
 }

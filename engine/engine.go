@@ -81,7 +81,8 @@ type Engine struct {
 	result   error     // read after done
 	deadline time.Time // monotonic end of the stop window, read after stopping
 
-	work       context.Context // parent of the jobs' contexts
+	values     context.Context // those of Start's context, for jobs
+	work       context.Context // ends when jobs have to; see endWork
 	cancelWork context.CancelCauseFunc
 	background sync.WaitGroup // the inbox poller
 
@@ -103,8 +104,9 @@ type flow struct {
 	state atomic.Pointer[State] // as last committed; written by the driver alone
 
 	mu      sync.Mutex
-	ended   *RunInfo // the newest run that is over; nil: none since the start
-	waiters *waiter  // for the ends of runs in flight, a list
+	ended   *RunInfo   // the newest run that is over; nil: none since the start
+	waiters *waiter    // for the ends of runs in flight, a list
+	working *execution // likewise; see enter
 
 	// Of the driver:
 	next     *State         // within a batch, what the changes before left
@@ -211,7 +213,8 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 	e.newLimits()
 	e.plans = map[Plan]*common{}
 	e.registry.Store(&registry{})
-	e.work, e.cancelWork = context.WithCancelCause(context.WithoutCancel(ctx))
+	e.values = context.WithoutCancel(ctx)
+	e.work, e.cancelWork = context.WithCancelCause(e.values)
 	return e
 }
 
@@ -360,7 +363,7 @@ func (e *Engine) Done() <-chan struct{} { return e.done }
 func (e *Engine) finish(err error) {
 	e.doneOnce.Do(func() {
 		e.result = err
-		e.cancelWork(ErrStopped)
+		e.endWork(ErrStopped)
 		close(e.done)
 		e.leave()
 	})

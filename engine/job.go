@@ -23,8 +23,11 @@ var (
 	ErrGivenUp   = errors.New("the process died too often at the same point of the run")
 )
 
-// execution is a job at work: the flow's loop while a run is in flight.
+// execution is a job at work: the flow's loop while a run is in flight. It is the parent
+// of the job's context, which it tells apart from others.
 type execution struct {
+	context.Context // of the engine, for its values: it does not end
+
 	run    *RunInfo
 	key    int64 // of the run's row
 	engine *Engine
@@ -32,6 +35,8 @@ type execution struct {
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc // of its deadline; nil: it has none
 	timer  *time.Timer        // closes the run after its deadline; nil: it has none
+
+	next, prev *execution // of the flow's that are at work; under its mutex
 
 	reached atomic.Int64 // when it last recorded a checkpoint, in Unix nanoseconds; 0: never
 	asked   bool         // somebody wants it cancelled; of the driver
@@ -45,16 +50,69 @@ type execution struct {
 
 // launch starts the job of a run.
 func (e *Engine) launch(f *flow, r *Run) {
-	x := &execution{run: &r.RunInfo, key: r.Key, engine: e, flow: f, input: r.Input, loaded: r.Input != "" || !r.HasInput}
+	x := &execution{
+		Context: e.values, run: &r.RunInfo, key: r.Key, engine: e, flow: f, input: r.Input, loaded: r.Input != "" || !r.HasInput,
+	}
 	f.jobs = append(f.jobs, x)
-	ctx, cancel := context.WithCancelCause(context.WithValue(e.work, runKey{}, x))
+	ctx, cancel := context.WithCancelCause(x)
 	x.cancel = cancel
+	f.enter(x)
+	if e.work.Err() != nil { // nobody looks for more
+		cancel(context.Cause(e.work))
+	}
 	if !r.Deadline.IsZero() {
 		left := r.Deadline.Sub(e.now())
 		ctx, x.stop = context.WithDeadlineCause(ctx, time.Now().Add(left), ErrTimedOut)
 		x.timer = x.closeAfter(max(left, 0) + f.grace())
 	}
 	go x.work(ctx, f.terms.Load().job)
+}
+
+// Value adds the execution to the values of the engine's context.
+func (x *execution) Value(key any) any {
+	if key == (runKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
+// enter adds a job to those of the flow that are at work, which endWork cancels one by
+// one. To derive them all from one context costs three times as much: each then
+// enters and leaves a map of that, under a lock that all share.
+func (f *flow) enter(x *execution) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	x.next = f.working
+	if x.next != nil {
+		x.next.prev = x
+	}
+	f.working = x
+}
+
+// exit takes off a job that has returned.
+func (f *flow) exit(x *execution) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if x.prev != nil {
+		x.prev.next = x.next
+	} else {
+		f.working = x.next
+	}
+	if x.next != nil {
+		x.next.prev = x.prev
+	}
+}
+
+// endWork cancels every job, also one whose run was closed without it.
+func (e *Engine) endWork(cause error) {
+	e.cancelWork(cause)
+	for _, f := range e.all().ordered {
+		f.mu.Lock()
+		for x := f.working; x != nil; x = x.next {
+			x.cancel(cause)
+		}
+		f.mu.Unlock()
+	}
 }
 
 // closeAfter closes the run without its job, if that has not returned then. One that
@@ -152,6 +210,7 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 		if outcome.Error != "" && outcome.As == "" && errors.Is(context.Cause(ctx), ErrTimedOut) {
 			outcome.As = RunTimedOut
 		}
+		x.flow.exit(x)
 		x.cancel(nil)
 		if x.timer != nil {
 			x.stop()

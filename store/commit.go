@@ -148,11 +148,10 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 	if err := w.writeRare(c, generation); err != nil {
 		return err
 	}
-	bindNullable(w.insertTransition, 17, c.Note)
-	_, err := w.exec(w.insertTransition, c.Seq, c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
+	_, err := w.repeat(&w.insertTransition, []int64{c.Seq, c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
 		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
-		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.Waiting+c.Backfill)),
-		nonzero(c.Before))
+		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.Waiting + c.Backfill)),
+		nonzero(c.Before)}, c.Note)
 	return err
 }
 
@@ -177,27 +176,27 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = ?, attempt = ?,
     last_run = ?, last_scheduled = ?, last_end = ?, next_eligible = ?, next_run = ?, suspect = ?,
     last_key = ?, error_key = ?, waiting = ?, backfill = ?, fired = ?, held = ?, updated_at = ?, streak_from = ?, last_seq = ?,
-    version = version + 1
-WHERE key = ? AND version = ? - 1`
+    version = ?23
+WHERE key = ?22 AND version = ?23 - 1`
 )
 
 func (w *writer) writeFlow(c *engine.Change) error {
-	stmt := w.updateState
+	stmt := &w.updateState
 	switch {
 	case c.Version == 1:
 		if err := w.writePlan(w.insertPlan, c); err != nil {
 			return err
 		}
-		stmt = w.insertState
+		stmt = &w.insertState
 	case c.Event == "adopt" || c.Event == "retire" || c.Event == "pause" || c.Event == "resume":
 		if err := w.writePlan(w.updatePlan, c); err != nil {
 			return err
 		}
 	}
-	n, err := w.exec(stmt, statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
+	n, err := w.repeat(stmt, []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
 		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
 		millis(c.NextRun), truth(c.Suspect), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
-		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq, c.Key, c.Version)
+		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq, c.Key, c.Version})
 	if err == nil && n != 1 {
 		err = errVersion
 	}
@@ -234,16 +233,13 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 	n := 1
 	switch {
 	case r.Was == "":
-		bindNullable(w.insertRun, 13, string(r.Input))
-		_, err = w.exec(w.insertRun, r.Key, nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
-			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline))
+		_, err = w.repeat(&w.insertRun, []int64{r.Key, nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
+			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline)}, string(r.Input))
 	case r.Was == engine.RunRunning && r.Status.Over() && !r.Queued:
-		bindNullable(w.closeRun, 4, r.Error, string(r.Output))
-		n, err = w.exec(w.closeRun, r.Key, runStatuses.of(r.Status), millis(r.FinishedAt))
+		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt)}, r.Error, string(r.Output))
 	default:
-		bindNullable(w.changeRun, 11, r.Error, string(r.Output))
-		n, err = w.exec(w.changeRun, r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
-			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), runStatuses.of(r.Was))
+		n, err = w.repeat(&w.changeRun, []int64{r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), runStatuses.of(r.Was)}, r.Error, string(r.Output))
 	}
 	if err == nil && n != 1 {
 		err = errNotOpen

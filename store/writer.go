@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,9 +30,10 @@ type writer struct {
 type statements struct {
 	begin, commit, rollback                   *sqlite.Stmt
 	insertPlan, updatePlan                    *sqlite.Stmt
-	insertState, updateState                  *sqlite.Stmt
-	insertRun, closeRun, insertTransition     *sqlite.Stmt
-	changeRun, insertVerdict, dropBackfill    *sqlite.Stmt
+	insertVerdict, dropBackfill               *sqlite.Stmt
+	insertState, updateState                  hot
+	insertTransition                          hot
+	insertRun, closeRun, changeRun            hot
 	writeKey, writeLeak, returnLeak           *sqlite.Stmt
 	putCheckpoint                             *sqlite.Stmt
 	readQueue, readKey                        *sqlite.Stmt
@@ -74,13 +76,13 @@ func (w *writer) open() (err error) {
 	if w.conn, err = dial(w.path, writerPragmas...); err != nil {
 		return err
 	}
-	w.cuts = prunes{} // prepared when they are needed
+	w.statements = statements{} // those of cuts are prepared when they are needed
 	return w.prepare(map[string]**sqlite.Stmt{
 		begin: &w.begin, commit: &w.statements.commit, rollback: &w.rollback,
 		insertPlan: &w.insertPlan, updatePlan: &w.updatePlan,
-		insertState: &w.insertState, updateState: &w.updateState,
-		insertRun: &w.insertRun, closeRun: &w.closeRun, insertTransition: &w.insertTransition,
-		changeRun: &w.changeRun, insertVerdict: &w.insertVerdict, dropBackfill: &w.dropBackfill,
+		insertState: &w.insertState.Stmt, updateState: &w.updateState.Stmt,
+		insertRun: &w.insertRun.Stmt, closeRun: &w.closeRun.Stmt, insertTransition: &w.insertTransition.Stmt,
+		changeRun: &w.changeRun.Stmt, insertVerdict: &w.insertVerdict, dropBackfill: &w.dropBackfill,
 		putCheckpoint: &w.putCheckpoint, writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
 		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
@@ -162,6 +164,42 @@ func (w *writer) exec(stmt *sqlite.Stmt, numbers ...int64) (changed int, err err
 		return 0, err
 	}
 	return w.conn.Changes(), stmt.Reset()
+}
+
+// hot is a statement that writes most of the rows. Its parameters keep their values from
+// row to row, and half of a row's are as the last one's: those are not bound again.
+type hot struct {
+	*sqlite.Stmt
+	numbers []int64 // that its first parameters have
+	texts   bool    // one of those after them is not NULL
+}
+
+// repeat runs a hot statement with numbers, and texts after them, of which empty ones are
+// NULL. It returns how many rows it changed.
+func (w *writer) repeat(h *hot, numbers []int64, texts ...string) (changed int, err error) {
+	if h.numbers == nil {
+		h.numbers = make([]int64, len(numbers))
+		for i := range h.numbers {
+			h.numbers[i] = null // as it was prepared
+		}
+	}
+	for i, n := range numbers {
+		if n == h.numbers[i] {
+			continue
+		}
+		h.numbers[i] = n
+		if n == null {
+			h.BindNull(i + 1)
+		} else {
+			h.BindInt64(i+1, n)
+		}
+	}
+	some := slices.ContainsFunc(texts, func(text string) bool { return text != "" })
+	if some || h.texts {
+		bindNullable(h.Stmt, len(numbers)+1, texts...)
+	}
+	h.texts = some
+	return w.exec(h.Stmt)
 }
 
 // bindTexts binds texts to a parameter and those after it.

@@ -117,8 +117,8 @@ func (t *trials) takeOver(batch []command) []command {
 // wait makes a flow wait for an instant, or rest if that is zero. Suspects wait in a
 // queue of their own, since only the first of them is dispatched. A flow that is due
 // and shares a limit waits in order with the others that do, also if there is room.
-func (e *Engine) wait(f *flow, due time.Time) {
-	queue, now, turn := &e.loops, e.now(), int64(0)
+func (e *Engine) wait(f *flow, due, now time.Time) {
+	queue, turn := &e.loops, int64(0)
 	isDue := !due.After(now)
 	if isDue && f.overtakes(now) { // which needs no room
 		queue = &e.loops

@@ -310,16 +310,16 @@ func (e *Engine) settle(b batch, err error) {
 			c.flow.returned(c.event)
 		}
 		if c.look {
-			e.look(c.flow)
+			e.look(c.flow, e.now())
 		}
 		e.reply(c, b.replies[i])
 		if c.err != nil {
 			e.later(c)
 		} else if err := b.replies[i].err; errors.Is(err, errUnread) {
 			e.Logger.Error("pawl: a flow that is due has to wait", "error", err)
-			e.wait(c.flow, e.now().Add(retryDelay))
+			e.wait(c.flow, e.now().Add(retryDelay), e.now())
 		} else if err != nil && c.flow != nil {
-			e.look(c.flow) // refused: its state is not what it was taken for
+			e.look(c.flow, e.now()) // refused: its state is not what it was taken for
 		}
 	}
 	if b.wrote() {
@@ -360,9 +360,10 @@ func (e *Engine) publish(b batch) {
 		f.forgetJobs(c.Runs)
 		f.announce(c)
 	}
+	now := e.now() // once: with many changes the clock is a good part of this
 	for i, f := range b.flows {
 		if f.state.Load() == b.Changes[i].State { // its last change
-			e.look(f)
+			e.look(f, now)
 		}
 	}
 }

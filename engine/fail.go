@@ -49,7 +49,7 @@ func (e *Engine) holdUp(commands []command, err error) {
 		e.reply(c, reply{err: fmt.Errorf("commit: %w", err), unknown: true})
 		e.keep(c, time.Time{})
 		if c.flow != nil {
-			e.look(c.flow)
+			e.look(c.flow, e.now())
 		}
 	}
 }

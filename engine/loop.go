@@ -10,14 +10,14 @@ import (
 
 // look does the one thing that the last committed state of a flow calls for:
 // start the run that was reserved, wait for the next one, or rest.
-func (e *Engine) look(f *flow) {
+func (e *Engine) look(f *flow, now time.Time) {
 	e.steer(f, f.state.Load().Open)
 	if e.draining || e.passive() {
 		return
 	}
 	e.pauses.set(f, f.pauseEnd())
 	e.refill(f)
-	e.wait(f, f.due(e.now()))
+	e.wait(f, f.due(now), now)
 }
 
 // refill reads runs that wait from the store when few of them are in memory. If it

@@ -83,6 +83,6 @@ func (e *Engine) activate() {
 	overdue, _ := e.overdueAt(e.now())
 	e.Logger.Info("pawl: claimed; flows run again", "overdue", overdue)
 	for _, f := range e.all().ordered {
-		e.look(f)
+		e.look(f, e.now())
 	}
 }

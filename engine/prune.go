@@ -70,6 +70,14 @@ func (f *flow) known() pruning {
 	return *f.pruning
 }
 
+// looked is the highest run of the flow that was looked at.
+func (f *flow) looked() int64 {
+	if f.pruning == nil {
+		return 0
+	}
+	return f.pruning.looked
+}
+
 // start lets a start be over before anything is looked at.
 func (p *pruner) start(now time.Time) {
 	p.next, p.round = now.Add(pruneRest), now.Add(pruneRest)
@@ -91,7 +99,7 @@ func (p *pruner) grow(f *flow, c *Change) {
 
 // note puts a flow into the list where it belongs.
 func (p *pruner) note(f *flow, s *State) {
-	switch n := s.excess(f.plan(), f.known().looked); {
+	switch n := s.excess(f.keep(), f.looked()); {
 	case n == 0:
 	case n >= pruneBatch:
 		p.enlist(f)

@@ -75,7 +75,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	}
 	e.batch = batch{} // it may have been a large one
 	for _, f := range e.all().ordered {
-		e.look(f)
+		e.look(f, e.now())
 	}
 	missed, caughtUp := e.tellMissed()
 	e.Logger.Info("pawl: started", "flows", len(flows), "recovered", recovered, "missed", missed, "caught_up", caughtUp,

@@ -70,7 +70,7 @@ func (e *Engine) resolveDoubts() {
 		}
 		delete(e.doubtful, f)
 		e.enlist(f)
-		e.look(f)
+		e.look(f, e.now())
 	}
 }
 
@@ -131,6 +131,6 @@ func (e *Engine) later(c command) {
 		e.pauses.set(c.flow, e.now().Add(rejectDelay))
 	}
 	if due := c.flow.due(e.now()); !due.IsZero() && !e.draining {
-		e.wait(c.flow, e.now().Add(rejectDelay))
+		e.wait(c.flow, e.now().Add(rejectDelay), e.now())
 	}
 }

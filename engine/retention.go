@@ -69,6 +69,8 @@ func (p Plan) keep() Retention {
 	return p.Keep
 }
 
+func (f *flow) keep() Retention { return f.terms.Load().shared.keep() }
+
 // keepKeys is how long keys are kept at least.
 func (p Plan) keepKeys() time.Duration {
 	if p.Schedule == nil {
@@ -78,12 +80,11 @@ func (p Plan) keepKeys() time.Duration {
 }
 
 // excess is how many runs that nobody has looked at are more than are kept.
-func (s *State) excess(p Plan, looked int64) int64 {
-	keep := int64(p.keep().Runs)
-	if keep == 0 {
+func (s *State) excess(keep Retention, looked int64) int64 {
+	if keep.Runs == 0 {
 		return 0
 	}
-	return max(s.LastNumber-keep-looked, 0)
+	return max(s.LastNumber-int64(keep.Runs)-looked, 0)
 }
 
 // cut is what may be deleted of the flow now.

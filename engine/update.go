@@ -40,7 +40,7 @@ func (e *Engine) update(flows []Flow) error {
 		for f, t := range before {
 			e.redefine(f, t)
 			if old.byID[f.id] == f {
-				e.look(f)
+				e.look(f, e.now())
 			}
 		}
 		return err
@@ -133,7 +133,7 @@ func (e *Engine) adoptAll(all *registry, registered int) error {
 		case i < registered && (f.renamed || !s.adopted(f.plan())):
 			c.event = Adopt{}
 		default:
-			e.look(f)
+			e.look(f, e.now())
 			continue
 		}
 		commands = append(commands, c)

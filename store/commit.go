@@ -148,11 +148,10 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 	if err := w.writeRare(c, generation); err != nil {
 		return err
 	}
-	_, err := w.repeat(&w.insertTransition, []int64{c.Seq, c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
+	return w.append(&w.insertTransition, w.moveTransition, c.Seq, []int64{c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
 		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
 		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.Waiting + c.Backfill)),
 		nonzero(c.Before)}, c.Note)
-	return err
 }
 
 const (
@@ -213,8 +212,11 @@ func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
 }
 
 const (
-	insertRun = `INSERT INTO pawl_run_log (key, prev, flow, number, trigger, status, attempt, scheduled_at, started_at, due_at, rank, deadline, input)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	// Without its key, since SQLite need not look for where a row goes that it numbers itself; see append.
+	insertRun = `INSERT INTO pawl_run_log (prev, flow, number, trigger, status, attempt, scheduled_at, started_at, due_at, rank, deadline, input)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	moveRun = `UPDATE pawl_run_log SET key = ?1 WHERE key = ?2`
 
 	// The end of a run that never waited, which the index of those that do is not about.
 	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = COALESCE(?5, output) WHERE key = ?1 AND status = 0`
@@ -223,9 +225,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, error = ?11, output = COALESCE(?12, output)
 WHERE key = ?1 AND status = ?10`
 
-	insertTransition = `INSERT INTO pawl_transition_log (seq, at, flow, run_number, event, from_status, to_status, run_count,
+	insertTransition = `INSERT INTO pawl_transition_log (at, flow, run_number, event, from_status, to_status, run_count,
     in_flight, failure_streak, last_run, next_eligible, next_run, version, waiting, prev, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	moveTransition = `UPDATE pawl_transition_log SET seq = ?1 WHERE seq = ?2`
 )
 
 // writeRun makes the row of a run, or changes it if it is as the change takes it to be.
@@ -233,7 +237,7 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 	n := 1
 	switch {
 	case r.Was == "":
-		_, err = w.repeat(&w.insertRun, []int64{r.Key, nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
+		err = w.append(&w.insertRun, w.moveRun, r.Key, []int64{nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
 			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline)}, string(r.Input))
 	case r.Was == engine.RunRunning && r.Status.Over() && !r.Queued:
 		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt)}, r.Error, string(r.Output))

@@ -441,6 +441,38 @@ func TestVersionThatDoesNotFollowIsRejected(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context(), b), "the writer is well")
 }
 
+// Rows have the keys that the change gives them, also when SQLite would give others:
+// the newest were deleted, as a flow that is forgotten has its own deleted. A key that is
+// taken is a rejection.
+func TestRowsHaveTheKeysOfTheChange(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	s := openStore(t, path, Options{})
+	seed(t, s, []string{"a", "b"}, 64) // its next run is the 65th, and the 64th is in an index
+	snap, err := s.Load(t.Context())
+	require.NoError(t, err)
+	reserve := func(run, seq int64) engine.Batch {
+		c, err := engine.Apply(*snap.Flows[0], engine.Reserve{Trigger: engine.TriggerManual, Key: run}, epoch.Add(time.Hour), engine.Plan{Schedule: engine.Manual()})
+		require.NoError(t, err)
+		c.Number(seq)
+		return engine.Batch{Changes: []engine.Change{c}}
+	}
+	db := plainDB(t, path)
+	execOn(t, db, "DELETE FROM pawl_run_log WHERE flow = 2 AND number > 10; DELETE FROM pawl_transition_log WHERE flow = 2 AND version > 20")
+	run, seq := snap.Counters.Run, snap.Counters.Seq
+	require.NoError(t, s.Commit(t.Context(), reserve(run+1, seq+1)))
+	assert.Equal(t, run+1, one[int64](t, db, "SELECT key FROM pawl_run_log WHERE flow = 1 AND number = 65"))
+	assert.Equal(t, seq+1, one[int64](t, db, "SELECT seq FROM pawl_transition_log WHERE flow = 1 AND run_number = 65"))
+	assert.Equal(t, "ok", one[string](t, db, "PRAGMA integrity_check"))
+	rows := one[int64](t, db, "SELECT count(*) FROM pawl_transition_log")
+	for _, taken := range []engine.Batch{reserve(run+1, seq+2), reserve(run+2, seq+1)} {
+		taken.Changes[0].Version++
+		var rejected *engine.Rejected
+		require.ErrorAs(t, s.Commit(t.Context(), taken), &rejected)
+		assert.Equal(t, int64(1), rejected.Flow)
+	}
+	assert.Equal(t, rows, one[int64](t, db, "SELECT count(*) FROM pawl_transition_log"))
+}
+
 // D7: a connection that met an I/O error is given up, and the next commit begins
 // on a new one.
 func TestWriterBeginsAnewAfterAnIOError(t *testing.T) {

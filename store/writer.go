@@ -31,6 +31,7 @@ type statements struct {
 	begin, commit, rollback                   *sqlite.Stmt
 	insertPlan, updatePlan                    *sqlite.Stmt
 	insertVerdict, dropBackfill               *sqlite.Stmt
+	moveRun, moveTransition                   *sqlite.Stmt
 	insertState, updateState                  hot
 	insertTransition                          hot
 	insertRun, closeRun, changeRun            hot
@@ -83,6 +84,7 @@ func (w *writer) open() (err error) {
 		insertState: &w.insertState.Stmt, updateState: &w.updateState.Stmt,
 		insertRun: &w.insertRun.Stmt, closeRun: &w.closeRun.Stmt, insertTransition: &w.insertTransition.Stmt,
 		changeRun: &w.changeRun.Stmt, insertVerdict: &w.insertVerdict, dropBackfill: &w.dropBackfill,
+		moveRun: &w.moveRun, moveTransition: &w.moveTransition,
 		putCheckpoint: &w.putCheckpoint, writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
 		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
@@ -200,6 +202,17 @@ func (w *writer) repeat(h *hot, numbers []int64, texts ...string) (changed int, 
 	}
 	h.texts = some
 	return w.exec(h.Stmt)
+}
+
+// append adds a row to the end of a log. SQLite gives it the key after the highest, which
+// is the wanted one unless the newest rows were deleted, or somebody else wrote: then the
+// row moves there, if nobody has it.
+func (w *writer) append(h *hot, move *sqlite.Stmt, key int64, numbers []int64, texts ...string) error {
+	_, err := w.repeat(h, numbers, texts...)
+	if got := w.conn.LastInsertRowID(); err == nil && got != key {
+		_, err = w.exec(move, key, got)
+	}
+	return err
 }
 
 // bindTexts binds texts to a parameter and those after it.

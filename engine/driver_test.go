@@ -284,7 +284,8 @@ func TestRefusalsAloneCommitNothing(t *testing.T) {
 	})
 }
 
-// Trap 2: every transition of a batch is written, not the last state alone.
+// Trap 2: every transition of a batch is written, not the last one alone. Of the states
+// that is stored which stays.
 func TestEveryTransitionOfABatchIsInTheHistory(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		finish := make(chan struct{})
@@ -307,11 +308,11 @@ func TestEveryTransitionOfABatchIsInTheHistory(t *testing.T) {
 		for _, b := range r.store.batches {
 			text := ""
 			for _, c := range b.Changes {
-				text += fmt.Sprintf("%s %s %d; ", c.ID, c.Event, c.RunNumber)
+				text += fmt.Sprintf("%s %s %d %t %d; ", c.ID, c.Event, c.RunNumber, c.Passing, c.Passed)
 			}
 			of = append(of, text)
 		}
-		assert.Contains(t, strings.Join(of, "\n"), "a outcome 1; a reserve 2; ", "in one batch")
+		assert.Contains(t, strings.Join(of, "\n"), "a outcome 1 true 0; a reserve 2 false 1; ", "in one batch")
 		info, _ := r.Status("a")
 		assert.Equal(t, int64(5), info.Version)
 		require.NoError(t, r.end(t)) // and Verify finds no hole

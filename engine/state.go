@@ -171,6 +171,9 @@ type Change struct {
 
 	Checkpoints *Checkpoints // that a run reached; nil: none
 	Drop        bool         // every run of a backfill that waits is cancelled
+
+	Passing bool  // a later change of the batch is of the same flow: the state need not be stored
+	Passed  int64 // how many changes before this one, and of the same flow, are passing
 }
 
 // Number gives the transition the key of its row.

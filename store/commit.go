@@ -170,32 +170,38 @@ WHERE key = ?1`
     streak_from, last_seq, key, version)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-	// The version is the fence against another writer: n+1 goes over n alone.
+	// The version is the fence against another writer: a change goes over the one before it alone.
 	updateState = `UPDATE pawl_flow_state
 SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = ?, attempt = ?,
     last_run = ?, last_scheduled = ?, last_end = ?, next_eligible = ?, next_run = ?, suspect = ?,
     last_key = ?, error_key = ?, waiting = ?, backfill = ?, fired = ?, held = ?, updated_at = ?, streak_from = ?, last_seq = ?,
     version = ?23
-WHERE key = ?22 AND version = ?23 - 1`
+WHERE key = ?22 AND version = ?24`
 )
 
 func (w *writer) writeFlow(c *engine.Change) error {
-	stmt := &w.updateState
 	switch {
 	case c.Version == 1:
 		if err := w.writePlan(w.insertPlan, c); err != nil {
 			return err
 		}
-		stmt = &w.insertState
 	case c.Event == "adopt" || c.Event == "retire" || c.Event == "pause" || c.Event == "resume":
 		if err := w.writePlan(w.updatePlan, c); err != nil {
 			return err
 		}
 	}
-	n, err := w.repeat(stmt, []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
+	if c.Passing {
+		return nil
+	}
+	numbers := []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
 		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
 		millis(c.NextRun), truth(c.Suspect), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
-		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq, c.Key, c.Version})
+		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq, c.Key, c.Version, c.Version - 1 - c.Passed}
+	if c.Version == 1 {
+		_, err := w.repeat(&w.insertState, numbers[:len(numbers)-1])
+		return err
+	}
+	n, err := w.repeat(&w.updateState, numbers)
 	if err == nil && n != 1 {
 		err = errVersion
 	}

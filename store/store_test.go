@@ -441,6 +441,39 @@ func TestVersionThatDoesNotFollowIsRejected(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context(), b), "the writer is well")
 }
 
+// Of the changes of a flow in a batch the last one's state alone is stored, over the one
+// that was there before all of them, or not at all.
+func TestStateOfTheLastChangeIsStored(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
+	seed(t, s, []string{"a", "b"}, 1)
+	snap, err := s.Load(t.Context())
+	require.NoError(t, err)
+	var b engine.Batch
+	state := *snap.Flows[0]
+	for i, e := range []engine.Event{
+		engine.Reserve{Trigger: engine.TriggerManual, Key: 3}, engine.Outcome{Run: 2, Error: "boom"}, engine.Reset{},
+	} {
+		c, err := engine.Apply(state, e, epoch.Add(time.Hour), engine.Plan{Schedule: engine.Manual()})
+		require.NoError(t, err)
+		c.Number(snap.Counters.Seq + int64(i) + 1)
+		c.Passing, c.Passed = i < 2, int64(i)
+		state = *c.State
+		b.Changes = append(b.Changes, c)
+	}
+	b.Changes[2].Passed = 1 // over a state that is not there
+	var rejected *engine.Rejected
+	require.ErrorAs(t, s.Commit(t.Context(), b), &rejected)
+	assert.Equal(t, int64(1), rejected.Flow)
+	b.Changes[2].Passed = 2
+	require.NoError(t, s.Commit(t.Context(), b))
+	after, err := s.Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, state.Info(), after.Flows[0].Info())
+	steps, err := s.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, steps)
+}
+
 // Rows have the keys that the change gives them, also when SQLite would give others:
 // the newest were deleted, as a flow that is forgotten has its own deleted. A key that is
 // taken is a rejection.

@@ -79,9 +79,17 @@ func TestWindowHasTheRunsOfEachFlowWithinIt(t *testing.T) {
 					all, err := v.Runs(t.Context(), pawl.RunsQuery{Flow: flow, Limit: 1000})
 					require.NoError(t, err)
 					assert.Equal(t, within(all, q), got[flow], "%s of %s: %+v", flow, name, q)
-					assert.Equal(t, statusesOf(all[:min(len(all), max(q.Limit, 1))]), recent[flow], "%s of %s", flow, name)
+					assert.Equal(t, statusesOf(all[:min(len(all), max(q.Limit, 1), 50)]), recent[flow], "%s of %s", flow, name)
 				}
 			}
+		}
+		for _, v := range views(t, r, db) {
+			recent, err := v.Recent(t.Context(), 2, "long", "never", "unknown")
+			require.NoError(t, err)
+			assert.Equal(t, map[string][]pawl.RunStatus{"long": {pawl.RunRunning, pawl.RunFailed}}, recent)
+			recent, err = v.Recent(t.Context(), 0)
+			require.NoError(t, err)
+			assert.Empty(t, recent)
 		}
 		time.Sleep(55 * time.Minute) // until the last long one is over
 		stop(t, r, db)

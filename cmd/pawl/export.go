@@ -65,11 +65,10 @@ func exportFlows(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, dat
 		width = outputWidth()
 	}
 	if out == "table" || out == "md" {
-		all, err := c.List(ctx)
-		if err == nil {
-			err = s.surround(ctx, c, all)
+		if err := s.strip(ctx, c, nil); err != nil {
+			return err
 		}
-		if err != nil {
+		if err := s.surround(ctx, c); err != nil {
 			return err
 		}
 	}

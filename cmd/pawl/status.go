@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,14 +79,18 @@ late, or when the database takes no writes: for monitoring.`,
 // look reads what a report is made of.
 func look(ctx context.Context, c *pawl.Client, ids []string, database string) (s statusReport, err error) {
 	s = statusReport{now: time.Now(), database: database}
-	all, err := c.List(ctx)
-	if s.flows = all; err == nil && len(ids) > 0 {
-		s.flows, err = list(ctx, c, ids)
+	var reading sync.WaitGroup
+	var unread error
+	reading.Go(func() { unread = s.strip(ctx, c, ids) }) // with many flows it takes as long as they do
+	s.flows, err = list(ctx, c, ids)
+	reading.Wait()
+	if err == nil {
+		err = unread
 	}
-	if err != nil {
-		return s, err
+	if err == nil {
+		err = s.surround(ctx, c)
 	}
-	return s, s.surround(ctx, c, all)
+	return s, err
 }
 
 // all writes the report, with details if flows were named.
@@ -112,7 +118,7 @@ type statusReport struct {
 }
 
 // surround reads what is not of one flow.
-func (s *statusReport) surround(ctx context.Context, c *pawl.Client, all []pawl.FlowInfo) (err error) {
+func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error) {
 	if s.owner, s.owned, err = c.Owner(ctx); err != nil {
 		return err
 	}
@@ -122,15 +128,23 @@ func (s *statusReport) surround(ctx context.Context, c *pawl.Client, all []pawl.
 	if r, ok := displaced(c.Database(), s.database); ok && !s.owned {
 		s.displaced = printable(r.displacement() + "; " + r.remedy())
 	}
-	for _, f := range all {
-		if s.owned && f.Suspect && f.Status == pawl.StatusRunning {
-			s.trial = f.ID
+	if s.owned && slices.ContainsFunc(s.flows, func(f pawl.FlowInfo) bool { return f.Suspect }) {
+		if s.trial, err = trial(ctx, c); err != nil {
+			return err
 		}
 	}
-	if err := s.strip(ctx, c); err != nil {
-		return err
-	}
 	return s.queue(ctx, c)
+}
+
+// trial is the suspect that runs; empty: none does.
+func trial(ctx context.Context, c *pawl.Client) (string, error) {
+	all, err := c.List(ctx)
+	for _, f := range all {
+		if f.Suspect && f.Status == pawl.StatusRunning {
+			return f.ID, nil
+		}
+	}
+	return "", err
 }
 
 // waits says that a flow is due but not started before the trial is over.

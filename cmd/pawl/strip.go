@@ -10,10 +10,10 @@ import (
 // stripLength is how many of a flow's runs are shown as symbols.
 const stripLength = 20
 
-// strip reads the last runs of each flow, the newest at the end.
-func (s *statusReport) strip(ctx context.Context, c *pawl.Client) error {
-	s.strips = make(map[string]string, len(s.flows))
-	runs, err := c.View().Recent(ctx, stripLength)
+// strip reads the last runs of flows, of all if none is named, the newest at the end.
+func (s *statusReport) strip(ctx context.Context, c *pawl.Client, ids []string) error {
+	s.strips = map[string]string{}
+	runs, err := c.View().Recent(ctx, stripLength, ids...)
 	for id, some := range runs {
 		s.strips[id] = stripOf(some)
 	}

@@ -30,25 +30,43 @@ const (
 	// waits, and at the latest.
 	checkpointAt  = 1000
 	checkpointMax = 8 * checkpointAt
+
+	pageSize    = 4096
+	changePages = 16 // more than a change writes
 )
+
+// logged notes what a batch adds to the log at most. What joins it may be of any size.
+func (w *writer) logged(b *engine.Batch) {
+	w.behind += changePages * (1 + len(b.Changes) + len(b.Late) + len(b.Answers))
+	for i := range b.Changes {
+		c := &b.Changes[i]
+		for j := range c.Runs {
+			w.behind += (len(c.Runs[j].Input) + len(c.Runs[j].Output)) / pageSize
+		}
+		if c.Checkpoints != nil || b.Join != nil {
+			w.behind = checkpointMax
+		}
+	}
+}
 
 // Checkpoint implements [engine.Store]: SQLite by itself would do this within the
 // COMMIT that makes the log long enough, and let its callers wait.
 func (s *Store) Checkpoint(busy bool) error {
-	limit := int64(checkpointAt)
+	limit := checkpointAt
 	if busy {
 		limit = checkpointMax
 	}
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conn == nil {
+	if w.conn == nil || w.behind < limit { // to measure it takes as long as a row
 		return nil
 	}
 	pages, moved, err := pair(w.measureLog)
 	if err == nil && pages-moved >= limit {
-		_, _, err = pair(w.statements.checkpoint)
+		pages, moved, err = pair(w.statements.checkpoint)
 	}
+	w.behind = pages - moved
 	if err != nil {
 		w.discard()
 		return fmt.Errorf("checkpoint: %w", trouble(w.path, err))
@@ -58,11 +76,11 @@ func (s *Store) Checkpoint(busy bool) error {
 
 // pair runs a checkpoint and returns what it says: pages in the log, pages of it
 // that are in the file.
-func pair(stmt *sqlite.Stmt) (pages, moved int64, err error) {
+func pair(stmt *sqlite.Stmt) (pages, moved int, err error) {
 	if _, err := stmt.Step(); err != nil {
 		return 0, 0, err
 	}
-	pages, moved = stmt.ColumnInt64(1), stmt.ColumnInt64(2)
+	pages, moved = stmt.ColumnInt(1), stmt.ColumnInt(2)
 	return pages, moved, stmt.Reset()
 }
 
@@ -91,6 +109,7 @@ func (w *writer) write(b engine.Batch) error {
 	if _, err := w.exec(w.statements.commit); err != nil {
 		return w.failed(err)
 	}
+	w.logged(&b)
 	return w.place.check() // else nobody would find again what is reported
 }
 

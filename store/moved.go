@@ -16,8 +16,8 @@ type place []landmark
 
 type landmark struct {
 	path string
-	file os.FileInfo // as it was when the database was opened
-	help string      // what to do when it is gone
+	file fileID // as it was when the database was opened
+	help string // what to do when it is gone
 }
 
 const (
@@ -30,7 +30,7 @@ func survey(path string) (place, error) {
 	var p place
 	for _, l := range []landmark{{path: path, help: helpFile}, {path: path + "-wal", help: helpFile}, {path: lockPath(path), help: helpLock}} {
 		var err error
-		if l.file, err = os.Stat(l.path); err != nil {
+		if l.file, err = fileAt(l.path); err != nil {
 			return nil, fmt.Errorf("remember where the database is: %w", err)
 		}
 		p = append(p, l)
@@ -42,11 +42,11 @@ func survey(path string) (place, error) {
 // opens none of them: closing it again would drop the locks of this process.
 func (p place) check() error {
 	for _, l := range p {
-		file, err := os.Stat(l.path)
+		file, err := fileAt(l.path)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("look for the database: %w", err)
 		}
-		if err != nil || !os.SameFile(file, l.file) {
+		if err != nil || !file.same(l.file) {
 			return fmt.Errorf("%s was %w; %s", l.path, errMoved, l.help)
 		}
 	}

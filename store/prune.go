@@ -63,6 +63,7 @@ func (w *writer) aside(ctx context.Context, do func() error) error {
 	if _, err := w.exec(w.statements.commit); err != nil {
 		return w.failed(err)
 	}
+	w.behind = checkpointMax // as far as one knows
 	return w.place.check()
 }
 

@@ -166,6 +166,7 @@ func (s *Store) Forget(ctx context.Context, flow int64, answer *engine.Answer) e
 			return w.failed(fmt.Errorf("answer command %d: %w", answer.ID, err))
 		}
 	}
+	w.behind = checkpointMax // as far as one knows
 	if _, err := w.exec(w.statements.commit); err != nil {
 		return w.failed(err)
 	}

@@ -557,7 +557,7 @@ func TestOldRunsAreFoundByMarks(t *testing.T) {
 func TestCheckpointKeepsTheLogShort(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
 	seed(t, s, []string{"a"}, 50)
-	waiting := func() int64 {
+	waiting := func() int {
 		pages, moved, err := pair(s.writer.measureLog)
 		require.NoError(t, err)
 		return pages - moved

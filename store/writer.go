@@ -24,6 +24,7 @@ type writer struct {
 	conn  *sqlite.Conn
 	statements
 	generation int64 // of the owner
+	behind     int   // pages that are in the log alone, at most; see logged
 }
 
 // statements are those of the writer, by what they do.
@@ -78,6 +79,7 @@ func (w *writer) open() (err error) {
 		return err
 	}
 	w.statements = statements{} // those of cuts are prepared when they are needed
+	w.behind = checkpointMax
 	return w.prepare(map[string]**sqlite.Stmt{
 		begin: &w.begin, commit: &w.statements.commit, rollback: &w.rollback,
 		insertPlan: &w.insertPlan, updatePlan: &w.updatePlan,

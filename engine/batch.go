@@ -127,10 +127,10 @@ func (b *batch) add(c command, before *State, change Change) {
 		b.tokens[token{c.flow, change.Token.Key}] = change.Token
 	}
 	c.flow.next = change.State
-	if last := int(c.flow.changed); last < len(b.flows) && b.flows[last] == c.flow && b.Changes[last].Version > 1 {
+	if last := int(c.flow.changed); last < len(b.Changes) && b.Changes[last].State == before && before.Version > 1 {
 		b.Changes[last].Passing, change.Passed = true, b.Changes[last].Passed+1
 	}
-	c.flow.changed = int32(len(b.flows))
+	c.flow.changed = uint16(len(b.flows))
 	if c.join != nil {
 		b.Join = c.join
 	}

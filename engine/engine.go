@@ -117,11 +117,11 @@ type flow struct {
 	turn     int64          // in the queue of a limit, key of the run that waits; 0: of the schedule, or in another
 	place    int32          // index in the heap
 	position int32          // in the order of registration
-	changed  int32          // index of its last change in the batch that had one
 	pruning  *pruning       // see known
 	ran      map[int64]bool // of the overdue instants, those that have a run; nil: not asked
 	leaks    atomic.Int32   // len(leaked), for others
 	renamed  bool           // the store knows it by another id
+	changed  uint16         // index of its last change in the batch that had one, if that is so low
 }
 
 // terms are what the program says of a flow.

@@ -142,8 +142,10 @@ func (e *Engine) gather() []command {
 	if more { // the ends of runs wait, so that flows start on time
 		room /= 8
 	}
-	batch = receive(batch, e.commands, room)
-	runtime.Gosched() // those who were just answered ask for their next runs, and share this commit
+	for range 2 { // those who were just answered ask for their next runs, and share this commit
+		batch = receive(batch, e.commands, room)
+		runtime.Gosched()
+	}
 	return receive(batch, e.commands, room)
 }
 

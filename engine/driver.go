@@ -142,11 +142,12 @@ func (e *Engine) gather() []command {
 	if more { // the ends of runs wait, so that flows start on time
 		room /= 8
 	}
+	most := len(batch) + 2*room
 	for range 2 { // those who were just answered ask for their next runs, and share this commit
-		batch = receive(batch, e.commands, room)
+		batch = receive(batch, e.commands, most-len(batch))
 		runtime.Gosched()
 	}
-	return receive(batch, e.commands, room)
+	return receive(batch, e.commands, most-len(batch))
 }
 
 // takeDue adds the flows that are due, unless the engine stops: nothing is

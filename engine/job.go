@@ -101,6 +101,7 @@ func (f *flow) exit(x *execution) {
 	if x.next != nil {
 		x.next.prev = x.prev
 	}
+	x.next, x.prev = nil, nil // else whoever keeps its context keeps those that came after it
 }
 
 // endWork cancels every job, also one whose run was closed without it.

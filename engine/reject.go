@@ -104,7 +104,13 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	}
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
 	e.replace(f, &state)
-	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool { return !state.has(x.run.Number) })
+	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool {
+		gone := !state.has(x.run.Number)
+		if gone { // nobody will look for it again
+			x.cancel(ErrCancelled)
+		}
+		return gone
+	})
 	e.refill(f)
 	f.lookAgain()
 	return nil

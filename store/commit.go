@@ -32,20 +32,27 @@ const (
 	checkpointMax = 8 * checkpointAt
 
 	pageSize    = 4096
-	changePages = 16 // more than a change writes
+	changePages = 16 // more than a change writes, but for its runs
+	runPages    = 4  // more than a run writes, but for its texts
 )
 
-// logged notes what a batch adds to the log at most. What joins it may be of any size.
+// logged notes how many pages a batch adds to the log at most. What it cannot know has to
+// be measured: what joins the batch, rows that are written whole with texts that they had
+// before, and rows that it does not name.
 func (w *writer) logged(b *engine.Batch) {
-	w.behind += changePages * (1 + len(b.Changes) + len(b.Late) + len(b.Answers))
+	known := b.Join == nil && len(b.Answers) == 0
+	w.behind += changePages * (1 + len(b.Changes) + len(b.Late))
 	for i := range b.Changes {
 		c := &b.Changes[i]
+		known = known && c.Checkpoints == nil && !c.Drop
 		for j := range c.Runs {
-			w.behind += (len(c.Runs[j].Input) + len(c.Runs[j].Output)) / pageSize
+			r := &c.Runs[j]
+			w.behind += runPages + (len(r.Input)+len(r.Output)+len(r.Error))/pageSize
+			known = known && (r.Was == "" || r.Attempt <= 1 && (!r.HasInput || r.Input != ""))
 		}
-		if c.Checkpoints != nil || b.Join != nil {
-			w.behind = checkpointMax
-		}
+	}
+	if !known {
+		w.behind = max(w.behind, checkpointMax)
 	}
 }
 
@@ -66,7 +73,9 @@ func (s *Store) Checkpoint(busy bool) error {
 	if err == nil && pages-moved >= limit {
 		pages, moved, err = pair(w.statements.checkpoint)
 	}
-	w.behind = pages - moved
+	if pages >= 0 { // else somebody else checkpoints
+		w.behind = pages - moved
+	}
 	if err != nil {
 		w.discard()
 		return fmt.Errorf("checkpoint: %w", trouble(w.path, err))
@@ -318,14 +327,15 @@ func (w *writer) writeOwner(o *engine.Owner) error {
 
 // What the database is silent about, but what no writer of this program does.
 var (
-	errVersion = errors.New("its version is not the one before this transition")
-	errNotOpen = errors.New("its row is not that of a run in flight")
+	errVersion  = errors.New("its version is not the one before this transition")
+	errNotOpen  = errors.New("its row is not that of a run in flight")
+	errNotAdded = errors.New("a trigger kept its row out of the log")
 )
 
 // rejection tells what the database has against a change from a database that
 // takes no change at all.
 func rejection(err error, c *engine.Change) error {
-	ours := errors.Is(err, errVersion) || errors.Is(err, errNotOpen)
+	ours := errors.Is(err, errVersion) || errors.Is(err, errNotOpen) || errors.Is(err, errNotAdded)
 	err = fmt.Errorf("flow %q: %w", c.ID, err)
 	switch code(err) {
 	case sqlite.ResultConstraint, sqlite.ResultMismatch, sqlite.ResultTooBig:

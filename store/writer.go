@@ -210,9 +210,12 @@ func (w *writer) repeat(h *hot, numbers []int64, texts ...string) (changed int, 
 // is the wanted one unless the newest rows were deleted, or somebody else wrote: then the
 // row moves there, if nobody has it.
 func (w *writer) append(h *hot, move *sqlite.Stmt, key int64, numbers []int64, texts ...string) error {
-	_, err := w.repeat(h, numbers, texts...)
-	if got := w.conn.LastInsertRowID(); err == nil && got != key {
-		_, err = w.exec(move, key, got)
+	n, err := w.repeat(h, numbers, texts...)
+	if got := w.conn.LastInsertRowID(); err == nil && n == 1 && got != key {
+		n, err = w.exec(move, key, got)
+	}
+	if err == nil && n != 1 { // a trigger of somebody else's has seen to that
+		err = errNotAdded
 	}
 	return err
 }

@@ -781,10 +781,15 @@ func TestStopGivesARejectedOutcomeALastChance(t *testing.T) {
 }
 
 // Trap 5: a run that ended in the database behind the driver's back is over for
-// those who wait for it, and new runs get keys behind those found.
+// those who wait for it and for its job, and new runs get keys behind those found.
 func TestReloadTellsThoseWhoWait(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		r := startRig(t, path, manual("a", blocked))
+		ended := make(chan error, 2)
+		r := startRig(t, path, manual("a", func(ctx context.Context) error {
+			<-ctx.Done()
+			ended <- context.Cause(ctx)
+			return ctx.Err()
+		}))
 		_, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		waiting := async(func() (bool, error) {
@@ -803,6 +808,7 @@ UPDATE pawl_flow_state SET status = 3, in_flight = 0, version = 5, last_number =
 		require.True(t, done)
 		require.NoError(t, err)
 		assert.True(t, stored)
+		require.ErrorIs(t, <-ended, engine.ErrCancelled, "its job need not go on")
 		r.Stop()
 		require.ErrorIs(t, r.Wait(), engine.ErrStopTimeout)
 		synctest.Wait()

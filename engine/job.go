@@ -77,8 +77,8 @@ func (x *execution) Value(key any) any {
 }
 
 // enter adds a job to those of the flow that are at work, which endWork cancels one by
-// one. To derive them all from one context costs three times as much: each then
-// enters and leaves a map of that, under a lock that all share.
+// one. Were they all derived from one context, each would enter and leave a map of that,
+// under a lock that all share.
 func (f *flow) enter(x *execution) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

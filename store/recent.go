@@ -16,7 +16,7 @@ const RecentMost = 50
 
 // recentQuery has one row for each flow, since twenty thousand rows would take ten times
 // as long to hand over as to find, and goes from run to run by joins, which takes
-// a third of the time of a recursive query.
+// less than half of the time of a recursive query.
 func recentQuery(n int) string {
 	var columns, joins strings.Builder
 	before := "s.last_key"

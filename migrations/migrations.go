@@ -1,5 +1,5 @@
-// Package migrations holds the schema of a Pawl database as goose migrations.
-// A migration that was released is never edited.
+// Package migrations holds the schema of a Pawl database: goose migrations for its tables,
+// and one file for its views. A migration that was released is never edited.
 package migrations
 
 import (
@@ -9,6 +9,15 @@ import (
 
 //go:embed sqlite/*.sql
 var files embed.FS
+
+// SQLiteViews creates the views of a database, which stand in one file.
+//
+//go:embed views/sqlite.sql
+var SQLiteViews string
+
+// ViewsVersion rises whenever a view changes. A start replaces the views of a database
+// with a lower number.
+const ViewsVersion = 1
 
 // SQLite is the migrations for SQLite.
 func SQLite() fs.FS {

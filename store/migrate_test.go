@@ -53,8 +53,8 @@ func content(t *testing.T, db *sqlx.DB) (rows []string) {
 	return rows
 }
 
-// Each migration can be taken back, and made again: schema and rows are then as they
-// were.
+// Each of the first migrations can be taken back, and made again: schema and rows are then
+// as they were.
 func TestMigrationsKeepTheRows(t *testing.T) {
 	for _, c := range []struct {
 		file   string

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/pawl-go/pawl/migrations"
 )
 
 // schema compares what a file is made of with what the migrations make of an
@@ -22,6 +24,12 @@ func (d doctor) schema(ctx context.Context) (Check, error) {
 	is, err := parts(ctx, d.db)
 	if err != nil {
 		return c, err
+	}
+	var views int
+	if err := d.db.GetContext(ctx, &views, "SELECT views FROM pawl_database"); err == nil && views > migrations.ViewsVersion {
+		isView := func(part, _ string) bool { return strings.HasPrefix(part, "view ") }
+		maps.DeleteFunc(want, isView) // a newer program made them
+		maps.DeleteFunc(is, isView)
 	}
 	for _, part := range slices.Sorted(maps.Keys(want)) {
 		switch text, ok := is[part]; {
@@ -56,6 +64,9 @@ func freshParts(ctx context.Context, now time.Time) (map[string]string, error) {
 		return nil, err
 	}
 	if err := identify(ctx, db, now); err != nil {
+		return nil, err
+	}
+	if err := createViews(ctx, db); err != nil {
 		return nil, err
 	}
 	return parts(ctx, db)

@@ -220,7 +220,10 @@ func prepare(ctx context.Context, path string, now time.Time) (err error) {
 			return err
 		}
 	}
-	return identify(ctx, db, now)
+	if err := identify(ctx, db, now); err != nil {
+		return err
+	}
+	return createViews(ctx, db)
 }
 
 // migrate runs under the owner's lock, since goose has none for SQLite.
@@ -235,4 +238,37 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// createViews replaces the views of a database whose views are older than this program's.
+func createViews(ctx context.Context, db *sqlx.DB) error {
+	tx, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	var version int
+	if err := tx.GetContext(ctx, &version, "SELECT views FROM pawl_database"); err != nil {
+		return fmt.Errorf("views: %w", err)
+	}
+	if version >= migrations.ViewsVersion {
+		return nil
+	}
+	var names []string
+	const list = `SELECT name FROM sqlite_schema WHERE type = 'view' AND name LIKE 'pawl\_%' ESCAPE '\'`
+	if err := tx.SelectContext(ctx, &names, list); err != nil {
+		return fmt.Errorf("views: %w", err)
+	}
+	for _, name := range names {
+		if _, err := tx.ExecContext(ctx, `DROP VIEW "`+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
+			return fmt.Errorf("views: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, migrations.SQLiteViews); err != nil {
+		return fmt.Errorf("views: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE pawl_database SET views = ?", migrations.ViewsVersion); err != nil {
+		return fmt.Errorf("views: %w", err)
+	}
+	return tx.Commit()
 }

@@ -270,18 +270,35 @@ func TestAppSharesTheFileWithItsOwnGoose(t *testing.T) {
 	openStore(t, path, Options{}) // no foreign table is left
 }
 
-// Every migration can be undone.
-func TestMigrationsGoDownAndUpAgain(t *testing.T) {
+// A start replaces views that are older than its own, whatever they are, and leaves newer
+// ones alone: the program that made them may start again.
+func TestViewsOfAnOlderProgramAreReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	require.NoError(t, openStore(t, path, Options{}).Close())
 	db := plainDB(t, path)
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.SQLite(), goose.WithTableName(migrations.Table))
-	require.NoError(t, err)
-	_, err = provider.DownTo(t.Context(), 0)
-	require.NoError(t, err)
-	assert.Equal(t, int64(0), one[int64](t, db, `SELECT count(*) FROM sqlite_schema WHERE name LIKE 'pawl\_%' ESCAPE '\' AND name <> 'pawl_migrations'`))
+	const text = `SELECT sql FROM sqlite_schema WHERE name = 'pawl_status'`
+	made := one[string](t, db, text)
+	execOn(t, db, `DROP VIEW pawl_status; CREATE VIEW pawl_status AS SELECT 1 AS old; CREATE VIEW pawl_gone AS SELECT 2 AS gone;
+CREATE VIEW mine AS SELECT 3 AS kept; UPDATE pawl_database SET views = views - 1`)
 	require.NoError(t, db.Close())
-	openStore(t, path, Options{})
+
+	require.NoError(t, openStore(t, path, Options{Shared: true}).Close())
+	db = plainDB(t, path)
+	assert.Equal(t, made, one[string](t, db, text))
+	assert.Equal(t, int64(0), one[int64](t, db, `SELECT count(*) FROM sqlite_schema WHERE name = 'pawl_gone'`))
+	assert.Equal(t, int64(3), one[int64](t, db, `SELECT kept FROM mine`))
+	assert.Equal(t, int64(migrations.ViewsVersion), one[int64](t, db, `SELECT views FROM pawl_database`))
+	execOn(t, db, `DROP VIEW pawl_status; CREATE VIEW pawl_status AS SELECT 1 AS newer; UPDATE pawl_database SET views = views + 1`)
+	require.NoError(t, db.Close())
+
+	s := openStore(t, path, Options{Shared: true})
+	check, err := doctor{s.Reader, time.Now}.schema(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, check.Found, "the views of a newer program are its own business")
+	require.NoError(t, s.Close())
+	db = plainDB(t, path)
+	assert.Equal(t, int64(1), one[int64](t, db, `SELECT newer FROM pawl_status`))
+	require.NoError(t, db.Close())
 }
 
 // A tool reads without an owner, and does not migrate.

@@ -1,0 +1,14 @@
+-- +goose Up
+
+-- The views stand in migrations/views/sqlite.sql from here on: a start creates them after
+-- the migrations. There is no way down any more; restore a backup instead.
+DROP VIEW pawl_status;
+DROP VIEW pawl_flows;
+DROP VIEW pawl_runs;
+DROP VIEW pawl_transitions;
+DROP VIEW pawl_history;
+DROP VIEW pawl_occurrences;
+DROP VIEW pawl_checkpoints;
+
+-- The version of the views in the file; see ViewsVersion.
+ALTER TABLE pawl_database ADD COLUMN views INTEGER NOT NULL DEFAULT 0;

@@ -275,6 +275,7 @@ func (c *Client) ask(ctx context.Context, command engine.Command) (string, error
 	} else if !ok {
 		return "", c.ownerless(ctx, command)
 	}
+	command.Args = engine.Awaited(command.Args)
 	row, err := c.post(ctx, command)
 	if err != nil {
 		return "", err

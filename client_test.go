@@ -82,10 +82,11 @@ func TestInboxAnswersEveryRow(t *testing.T) {
 			{"-", "-", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
 			{"trigger", "-", "-", `no such flow: ""`},
 			{"", "", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
-			{"trigger", "nightly", "-", `flow is tripped: flow "nightly" failed 1 times in a row; reset it first`},
+			{"trigger", "nightly", "2", "-"},
 			{"reset", "nightly", "done", "-"},
 		}, inbox(t, db))
-		assert.Equal(t, pawl.StatusIdle, status(t, r, "nightly").Status)
+		assert.Equal(t, int64(2), status(t, r, "nightly").RunCount, "found Q2: it waited for the reset, and failed again")
+		assert.Equal(t, pawl.StatusTripped, status(t, r, "nightly").Status)
 		require.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
 	})
 }

@@ -66,6 +66,11 @@ func (r *Runner) Dropped() (n int64) {
 	return n
 }
 
+// Refusals is how many committed requests were refused since the start while nobody waited
+// for the answer: rows of the inbox that [Runner.TriggerTx], [Client.Post] or plain SQL has
+// left. The reason of each is in the log, and on its row.
+func (r *Runner) Refusals() int64 { return r.engine.Refusals() }
+
 // watcher is an observer of whatever it is about.
 type watcher interface {
 	observe(changes []engine.Change)

@@ -127,7 +127,9 @@ type Execer interface {
 // TriggerTx asks for a run as part of the caller's own transaction on the same
 // database file (see [WithSharedFile]): it happens if that commits, and not otherwise.
 // It leaves a row in the inbox, pawl_commands, and returns its id; the owner handles
-// it at once after the commit and writes the number of the run, or the error, on it.
+// it at once after the commit and writes the number of the run, or the error, on it. A run
+// of a tripped flow waits for the reset, whatever the overlap policy says. Any other refusal
+// shows in the log, in [Runner.Refusals] and in what the doctor finds.
 //
 // An open transaction of the caller that has written holds up everything. And a
 // second SQLite library on the file in one process can corrupt it: the transaction

@@ -23,6 +23,7 @@ type Args struct {
 	Again   bool      `json:"again,omitempty"`   // backfill: also instants that have a run
 	Drop    bool      `json:"drop,omitempty"`    // backfill: cancel what waits of it
 	Until   time.Time `json:"until,omitzero"`    // pause: when it ends by itself
+	Waits   bool      `json:"waits,omitempty"`   // the sender waits for the answer, so a refusal reaches somebody
 }
 
 // String is the arguments as a row has them; empty for none.
@@ -35,6 +36,16 @@ func (a Args) String() string {
 		return ""
 	}
 	return string(data)
+}
+
+// Awaited is the arguments of a row whose sender waits for the answer.
+func Awaited(args string) string {
+	var a Args
+	if args != "" && json.Unmarshal([]byte(args), &a) != nil {
+		return args // which the answer will say
+	}
+	a.Waits = true
+	return a.String()
 }
 
 // takes are the arguments of each verb, as they are called in JSON.
@@ -70,7 +81,7 @@ func parseArgs(verb, text string) (a Args, err error) {
 func checkArg(verb, name string) error {
 	names, known := takes[verb]
 	same := func(other string) bool { return strings.EqualFold(name, other) } // as encoding/json has it
-	if !known || slices.ContainsFunc(names, same) {
+	if !known || same("waits") || slices.ContainsFunc(names, same) {
 		return nil
 	}
 	list := strings.Join(names, ", ")

@@ -15,9 +15,10 @@ import (
 type driver struct {
 	counters Counters
 	owner    Owner
-	batch    batch     // the last one, for its memory
-	gathered []command // likewise
-	ownerNew bool      // the owner's row is not as it stands in the store
+	batch    batch        // the last one, for its memory
+	gathered []command    // likewise
+	ownerNew bool         // the owner's row is not as it stands in the store
+	refusals atomic.Int64 // rows of the inbox that were refused while nobody waited for their answers
 	loops    loops
 	suspects loops // of suspects
 	pauses   pauseEnds
@@ -65,6 +66,7 @@ type command struct {
 	probe   bool         // it has no event: it writes the owner's row
 	inbox   bool         // it is the row in the inbox with the id row
 	row     int64
+	posted  *Command   // the row, if nobody waits for its answer; nil: somebody does, or it is no row
 	err     error      // the answer is known already
 	refused error      // likewise, and the database has nothing against the flow
 	after   time.Time  // of a kept command: not before; monotonic
@@ -308,6 +310,7 @@ func (e *Engine) settle(b batch, err error) {
 	if b.claimed {
 		e.activate()
 	}
+	e.tellRefused(b)
 	for i, c := range b.commands {
 		if errors.Is(b.replies[i].err, errNotOpen) {
 			c.flow.returned(c.event)

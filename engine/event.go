@@ -29,6 +29,7 @@ type (
 		Key     int64
 		Full    bool           // a limit that the flow shares with others leaves no room
 		Ran     map[int64]bool // instants, in milliseconds, that a backfill has run
+		Posted  bool           // a trigger that is committed in the inbox, and nobody waits for its answer
 		Ask
 	}
 
@@ -81,6 +82,7 @@ type (
 	Backfill struct {
 		Key      int64
 		Instants []time.Time
+		Posted   bool // as of Reserve
 	}
 
 	// Drop cancels what waits of a backfill.

@@ -16,8 +16,11 @@ func (e *Engine) fromInbox(row Command) command {
 	c := command{inbox: true, row: row.ID}
 	a, err := parseArgs(row.Verb, row.Args)
 	if err != nil {
-		c.err = fmt.Errorf("args: %w", err)
+		c.err, c.posted = fmt.Errorf("args: %w", err), &row
 		return c
+	}
+	if !a.Waits {
+		c.posted = &row
 	}
 	if row.Verb == "claim" {
 		c.claim = true
@@ -35,6 +38,7 @@ func (e *Engine) fromInbox(row Command) command {
 	}
 	if b, ok := c.event.(Backfill); ok {
 		c.again = a.Again
+		b.Posted = c.posted != nil
 		b.Instants, c.err = e.Instants(row.Flow, a.From, a.To)
 		c.event = b
 	}
@@ -58,7 +62,7 @@ func (a Args) event(row Command) (Event, error) {
 			}
 			ask.Overlap = &o
 		}
-		return Reserve{Trigger: TriggerManual, Ask: ask}, nil
+		return Reserve{Trigger: TriggerManual, Ask: ask, Posted: !a.Waits}, nil
 	case "reset":
 		return Reset{Reason: row.Why}, nil
 	case "cancel":
@@ -78,6 +82,27 @@ func (a Args) event(row Command) (Event, error) {
 	}
 	return nil, fmt.Errorf("unknown command %q: want %s", Clip(row.Verb, 100), verbs)
 }
+
+// tellRefused logs and counts what a batch refused although it was committed in the inbox
+// and nobody waits for the answer.
+func (e *Engine) tellRefused(b batch) {
+	answers := b.Answers
+	for _, c := range b.commands {
+		if !c.inbox {
+			continue
+		}
+		if refusal := answers[0].Error; refusal != "" && c.posted != nil {
+			e.refusals.Add(1)
+			e.Logger.Warn("pawl: a committed request was refused; its row in pawl_commands has the reason",
+				"command", c.row, "verb", Clip(c.posted.Verb, 100), "flow", Clip(c.posted.Flow, 100), "by", Clip(c.posted.By, 100), "error", refusal)
+		}
+		answers = answers[1:]
+	}
+}
+
+// Refusals is how many rows of the inbox were refused since the start while nobody waited
+// for their answers.
+func (e *Engine) Refusals() int64 { return e.refusals.Load() }
 
 // inboxRest is how long nobody has to ask for anything until the inbox is looked
 // at half as often: waking up is most of what an idle process costs.

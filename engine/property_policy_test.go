@@ -70,7 +70,8 @@ func (s *story) step() {
 	run := s.state.LastNumber - int64(rapid.IntRange(0, 3).Draw(s.t, "older"))
 	events := map[string]Event{
 		"trigger": Reserve{Trigger: TriggerManual}, "later": Reserve{Trigger: TriggerManual, Ask: Ask{StartAt: s.now.Add(time.Hour)}},
-		"probe": Reserve{Trigger: TriggerProbe}, "tick": Reserve{Trigger: TriggerSchedule}, "full tick": Reserve{Trigger: TriggerSchedule, Full: true},
+		"posted": Reserve{Trigger: TriggerManual, Posted: true},
+		"probe":  Reserve{Trigger: TriggerProbe}, "tick": Reserve{Trigger: TriggerSchedule}, "full tick": Reserve{Trigger: TriggerSchedule, Full: true},
 		"many": Enqueue{Asks: make([]Ask, 2)}, "success": Outcome{Run: run}, "failure": Outcome{Run: run, Error: "boom"},
 		"skipped": Outcome{Run: run, Error: "nothing", As: RunSkipped}, "timed out": Timeout{Run: run},
 		"crash": Interrupt{Run: run, Error: "interrupted"}, "spared": Interrupt{Run: run, Error: "interrupted", Spared: true},

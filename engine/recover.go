@@ -69,6 +69,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 		f.renamed = false
 	}
 	e.publish(b)
+	e.tellRefused(b)
 	e.observe(b)
 	if b.claimed {
 		e.activate()

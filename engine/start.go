@@ -64,7 +64,8 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 		return &known{k.Number}
 	}
 	tripped := c.tripping(p)
-	if tripped && (e.Trigger != TriggerProbe || c.InFlight > 0 || c.probeWaits()) {
+	posted := e.Posted && e.Trigger == TriggerManual // it was committed: it waits for the reset
+	if tripped && !posted && (e.Trigger != TriggerProbe || c.InFlight > 0 || c.probeWaits()) {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
 	if e.Overlap != nil {
@@ -86,6 +87,8 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 			return fmt.Errorf("%w: %d starts of flow %q wait", ErrBufferFull, c.Waiting, c.ID)
 		}
 		c.accept(run, run.DueAt.UnixMilli(), p)
+	case tripped && posted:
+		return c.keep(run, now, p)
 	case c.InFlight < p.Overlap.limit() && !ahead && !e.Full:
 		c.open(run, now, p)
 	case tripped: // a limit that it shares is in the way
@@ -105,9 +108,23 @@ func (s *State) ahead(now time.Time, p Plan) bool {
 	return len(s.queue()) == 0 || s.retrying() || run != nil && run.Trigger != TriggerBackfill && !at.After(now)
 }
 
-// laterStarts is how many starts with a time of their own may wait, whatever the
-// overlap policy says.
+// laterStarts is how many starts with a time of their own, or of a tripped flow, may wait,
+// whatever the overlap policy says.
 const laterStarts = 10_000
+
+// keep queues a run of a tripped flow, which starts after the reset.
+func (c *Change) keep(run Run, now time.Time, p Plan) error {
+	switch {
+	case p.Overlap.Cancel && len(c.queue()) < c.Waiting:
+		return c.tooMany()
+	case p.Overlap.Cancel:
+		c.cancelOthers(run, c.queue(), now, p)
+	case c.Waiting >= max(p.Overlap.Buffer, laterStarts):
+		return fmt.Errorf("%w: %d starts of flow %q wait for its reset", ErrBufferFull, c.Waiting, c.ID)
+	}
+	c.accept(run, run.DueAt.UnixMilli(), p)
+	return nil
+}
 
 // buffer accepts a run that cannot start now, if the policy lets it wait.
 func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
@@ -263,7 +280,7 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 // backfill accepts runs for instants of the past. They start, in order, when
 // nothing else of the flow waits.
 func (c *Change) backfill(e Backfill, now time.Time, p Plan) error {
-	if c.tripping(p) {
+	if c.tripping(p) && !e.Posted {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
 	first := c.LastNumber + 1

@@ -46,6 +46,7 @@
 //	pawl.recovered            {run}         counter: runs of a process that died, settled by this start
 //	pawl.degraded             1             gauge: 1 while the database takes no writes
 //	pawl.observer.dropped     {transition}  counter: what observers of the scheduler were not told
+//	pawl.requests.refused     {request}     counter: committed requests that were refused while nobody waited for the answer
 //
 // Counters and histograms are what [Metrics.Observe] was told: they begin at 0 with each
 // process. The others are read when a reader collects, from memory. A flow that the program

@@ -124,6 +124,7 @@ func TestMetricsTellWhatFlowsDo(t *testing.T) {
 				"pawl.flow.waiting{flow=trips}":                          0,
 				"pawl.degraded{}":                                        0,
 				"pawl.observer.dropped{}":                                0,
+				"pawl.requests.refused{}":                                0,
 			}
 			if life == 0 {
 				want["pawl.runs{flow=trips,status=failed,trigger=schedule}"] = 2

@@ -33,10 +33,13 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 	b.errs = append(b.errs, err)
 	w.dropped, err = m.meter.Int64ObservableCounter("pawl.observer.dropped", metric.WithUnit("{transition}"),
 		metric.WithDescription("What observers of the scheduler were not told, for want of room."))
+	b.errs = append(b.errs, err)
+	w.refused, err = m.meter.Int64ObservableCounter("pawl.requests.refused", metric.WithUnit("{request}"),
+		metric.WithDescription("Committed requests that were refused while nobody waited for the answer."))
 	if err := errors.Join(append(b.errs, err)...); err != nil {
 		return nil, err
 	}
-	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.degraded, w.dropped)
+	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.degraded, w.dropped, w.refused)
 }
 
 // watched is a runner with the instruments that show it.
@@ -46,7 +49,7 @@ type watched struct {
 	streak, degraded metric.Int64ObservableGauge
 	state, waiting   metric.Int64ObservableUpDownCounter
 	next             metric.Float64ObservableGauge
-	dropped          metric.Int64ObservableCounter
+	dropped, refused metric.Int64ObservableCounter
 }
 
 // read is what is so now.
@@ -76,6 +79,7 @@ func (w watched) read(_ context.Context, o metric.Observer) error {
 	}
 	o.ObserveInt64(w.degraded, down)
 	o.ObserveInt64(w.dropped, w.source.Dropped())
+	o.ObserveInt64(w.refused, w.source.Refusals())
 	return nil
 }
 

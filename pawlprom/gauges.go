@@ -12,6 +12,7 @@ var (
 	nextRun  = desc("pawl_flow_next_run_timestamp_seconds", "The next instant of the schedule, or the end of the backoff window if that is later.", "flow")
 	waiting  = desc("pawl_flow_waiting", "Starts that were accepted and wait.", "flow")
 	degraded = desc("pawl_degraded", "Whether the database takes no writes, so that nothing is run.")
+	refused  = desc("pawl_requests_refused_total", "Committed requests that were refused while nobody waited for the answer.")
 	dropped  = desc("pawl_observer_dropped_total", "What observers of the scheduler were not told, for want of room.")
 )
 
@@ -24,7 +25,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, part := range c.parts() {
 		part.Describe(out)
 	}
-	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, degraded, dropped} {
+	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, degraded, dropped, refused} {
 		out <- d
 	}
 }
@@ -65,4 +66,5 @@ func collect(s Source, label func(string) string, out chan<- prometheus.Metric) 
 	}
 	gauge(degraded, down)
 	out <- prometheus.MustNewConstMetric(dropped, prometheus.CounterValue, float64(s.Dropped()))
+	out <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(s.Refusals()))
 }

@@ -176,6 +176,9 @@ const patience = 10 * time.Second
 // checkInbox notices an owner that answers nobody: it is stopped, or cannot write.
 func (d doctor) inbox(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "inbox", Detail: "every command is answered"}
+	if err := d.refused(ctx, &c); err != nil {
+		return c, err
+	}
 	var waiting int
 	const query = `SELECT count(*) FROM pawl_commands WHERE handled_at IS NULL AND created_at < ?`
 	if err := d.db.GetContext(ctx, &waiting, query, iso(d.now().Add(-patience))); err != nil || waiting == 0 {
@@ -189,10 +192,37 @@ func (d doctor) inbox(ctx context.Context) (c Check, err error) {
 	c.Detail = commands + " for the next start"
 	if owned {
 		c.Detail = "the owner does not answer"
-		c.Found = []string{fmt.Sprintf("%s for more than %s", commands, patience)}
-		c.Help = "see its log; it may be stopped, or unable to write"
+		c.Found = append(c.Found, fmt.Sprintf("%s for more than %s", commands, patience))
+		c.Help = join(c.Help, "see its log; it may be stopped, or unable to write")
 	}
 	return c, err
+}
+
+// refusedFor is how long the doctor names a committed request that was refused.
+const refusedFor = 24 * time.Hour
+
+// refused finds requests that somebody committed, that were refused, and whose answers
+// nobody waits for.
+func (d doctor) refused(ctx context.Context, c *Check) error {
+	const query = `SELECT count(*), COALESCE(max(id), 0) FROM pawl_commands
+WHERE error IS NOT NULL AND handled_at >= ? AND COALESCE(CASE WHEN json_valid(args) THEN json_extract(args, '$.waits') END, 0) <> 1`
+	const newest = `SELECT COALESCE(command, ''), COALESCE(flow_id, ''), error FROM pawl_commands WHERE id = ?`
+	var count, id int64
+	if err := d.db.QueryRowxContext(ctx, query, iso(d.now().Add(-refusedFor))).Scan(&count, &id); err != nil || count == 0 {
+		return err
+	}
+	var verb, flow, refusal string
+	if err := d.db.QueryRowxContext(ctx, newest, id).Scan(&verb, &flow, &refusal); err != nil {
+		return err
+	}
+	requests := fmt.Sprintf("%d committed requests were", count)
+	if count == 1 {
+		requests = "1 committed request was"
+	}
+	c.Detail = "a committed request was refused"
+	c.Found = append(c.Found, fmt.Sprintf("%s refused within a day; command %d, %s %s: %s", requests, id, verb, flow, refusal))
+	c.Help = "ask again for what is still wanted; SELECT id, command, flow_id, error FROM pawl_commands WHERE error IS NOT NULL shows all of them"
+	return nil
 }
 
 func (d doctor) origin(ctx context.Context) (c Check, err error) {

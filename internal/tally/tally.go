@@ -13,6 +13,7 @@ type Source interface {
 	List() []pawl.FlowInfo
 	Degraded() error
 	Dropped() int64
+	Refusals() int64
 }
 
 // Group is the flows that share a label, as they are now.

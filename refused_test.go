@@ -1,0 +1,178 @@
+package pawl_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+)
+
+// found Q2: triggers that a transaction committed on a tripped flow wait for the reset, also
+// where the flow takes no queue, and over a restart. Who waits for the answer is refused.
+func TestCommittedTriggersOfATrippedFlowRunAfterTheReset(t *testing.T) {
+	all := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+	for name, c := range map[string]struct {
+		overlap pawl.Overlap
+		want    []int
+	}{
+		"skip": {pawl.OverlapSkip, all}, "buffer one": {pawl.OverlapBufferOne, all}, "allow": {pawl.OverlapAllow(3, 0), all},
+		"cancel": {pawl.OverlapCancel, []int{10}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				broken := true
+				var mu sync.Mutex
+				var seen []int
+				build := func() *pawl.Scheduler {
+					s := quiet(db, pawl.WithSharedFile(), pawl.WithInboxPoll(50*time.Millisecond))
+					require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+						mu.Lock()
+						defer mu.Unlock()
+						n, err := pawl.InputOf[int](ctx)
+						if broken || err != nil {
+							return assert.AnError
+						}
+						seen = append(seen, n)
+						return nil
+					}), pawl.WithBackoff(pawl.TripAfter(2)), pawl.WithOverlap(c.overlap)))
+					return s
+				}
+				r := start(t, build())
+				for range 2 {
+					_, err := r.Trigger(t.Context(), "work")
+					require.NoError(t, err)
+					synctest.Wait()
+				}
+				require.Equal(t, pawl.StatusTripped, status(t, r, "work").Status)
+				commitTriggers(t, r, db, "work", all)
+				time.Sleep(time.Second)
+				assert.Equal(t, len(c.want), status(t, r, "work").Waiting)
+				assert.Zero(t, r.Refusals())
+				_, err := r.Trigger(t.Context(), "work")
+				require.ErrorIs(t, err, pawl.ErrTripped)
+				client := openClient(t, db)
+				_, err = client.Trigger(t.Context(), "work")
+				require.ErrorIs(t, err, pawl.ErrTripped)
+				require.NoError(t, client.Close())
+				assert.Zero(t, r.Refusals(), "who waits for the answer has it")
+				stop(t, r, db)
+
+				broken = false
+				r = start(t, build())
+				time.Sleep(time.Hour)
+				assert.Empty(t, seen)
+				require.NoError(t, r.Reset(t.Context(), "work"))
+				time.Sleep(time.Second)
+				assert.ElementsMatch(t, c.want, seen)
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
+// commitTriggers asks for a run for each input in one transaction.
+func commitTriggers(t *testing.T, r *pawl.Runner, db, id string, inputs []int) {
+	t.Helper()
+	app, err := sql.Open("sqlite", db+"?_pragma=busy_timeout(5000)&_txlock=immediate")
+	require.NoError(t, err)
+	defer app.Close()
+	tx, err := app.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	for _, n := range inputs {
+		_, err = r.TriggerTx(t.Context(), tx, id, pawl.WithInput(n))
+		require.NoError(t, err)
+	}
+	require.NoError(t, tx.Commit())
+}
+
+// found Q2: a backfill that plain SQL asked for waits for the reset too.
+func TestCommittedBackfillOfATrippedFlowWaitsForTheReset(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		broken := true
+		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Cron("hourly", "0 * * * *", job(func(context.Context) error {
+			if broken {
+				return assert.AnError
+			}
+			return nil
+		}), pawl.WithBackoff(pawl.TripAfter(1))))
+		r := start(t, s)
+		time.Sleep(5 * time.Hour)
+		require.Equal(t, pawl.StatusTripped, status(t, r, "hourly").Status)
+		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES
+			('backfill', 'hourly', '{"from": "2000-01-01T02:00:00Z", "to": "2000-01-01T04:00:00Z"}')`)
+		time.Sleep(time.Minute)
+		assert.Equal(t, []answered{{"backfill", "hourly", "3", "-"}}, inbox(t, db))
+		assert.Equal(t, 3, status(t, r, "hourly").Backfill)
+		broken = false
+		require.NoError(t, r.Reset(t.Context(), "hourly"))
+		time.Sleep(time.Minute)
+		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: "hourly", Status: pawl.RunCompleted})
+		require.NoError(t, err)
+		assert.Len(t, runs, 3)
+		stop(t, r, db)
+	})
+}
+
+// found Q2: every other refusal of a committed request is a warning in the log, is counted,
+// and is found by the doctor for a day.
+func TestRefusedCommittedRequestIsSeen(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var log bytes.Buffer
+		build := func() *pawl.Scheduler {
+			s := pawl.NewScheduler(db, pawl.WithSharedFile(), pawl.WithInboxPoll(50*time.Millisecond), pawl.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+			require.NoError(t, s.Manual("long", job(untilCancelled)))
+			return s
+		}
+		r := start(t, build())
+		commitTriggers(t, r, db, "long", []int{1, 2})
+		time.Sleep(time.Second)
+		assert.Equal(t, int64(1), r.Refusals())
+		client := openClient(t, db)
+		_, err := client.Trigger(t.Context(), "long")
+		require.ErrorIs(t, err, pawl.ErrAlreadyRunning)
+		assert.Equal(t, int64(1), r.Refusals())
+		assert.Contains(t, log.String(), "a committed request was refused")
+		assert.Contains(t, log.String(), "command=2 verb=trigger flow=long by=TriggerTx")
+		found := doctorsInbox(t, client)
+		assert.Equal(t, []string{`1 committed request was refused within a day; command 2, trigger long: flow is running already: flow "long", run 1`}, found.Found)
+		require.NoError(t, r.Cancel(t.Context(), "long", 1))
+		synctest.Wait()
+		time.Sleep(25 * time.Hour)
+		assert.Empty(t, doctorsInbox(t, client).Found)
+		stop(t, r, db)
+
+		log.Reset()
+		_, err = client.Post(t.Context(), "reset", "nobody")
+		require.NoError(t, err)
+		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES ('trigger', 'long', 'no json')`)
+		r = start(t, build())
+		assert.Equal(t, int64(2), r.Refusals(), "at the start too")
+		assert.Contains(t, log.String(), `command=4 verb=reset flow=nobody`)
+		assert.Contains(t, doctorsInbox(t, client).Found[0], "2 committed requests were refused within a day; command 5, trigger long: args: ")
+		require.NoError(t, client.Close())
+		stop(t, r, db)
+	})
+}
+
+func doctorsInbox(t *testing.T, client *pawl.Client) pawl.Check {
+	t.Helper()
+	checks, err := client.Doctor(t.Context())
+	require.NoError(t, err)
+	for _, c := range checks {
+		if c.Name == "inbox" {
+			return c
+		}
+	}
+	require.Fail(t, "the doctor does not look at the inbox")
+	return pawl.Check{}
+}

@@ -136,6 +136,16 @@ func (r *Runner) Claim(ctx context.Context) error {
 // an error that begins with "degraded:".
 func (r *Runner) Degraded() error { return r.engine.Degraded() }
 
+// LogSize is the length of the database's write-ahead log in bytes; 0: it is not known.
+// The log grows while another program reads in a transaction that it does not end.
+func (r *Runner) LogSize() int64 {
+	log, err := r.store.WAL()
+	if err != nil {
+		return 0
+	}
+	return log.Size
+}
+
 // Status is a flow as it was last committed, also after Stop. False: there is
 // no such flow.
 func (r *Runner) Status(id string) (FlowInfo, bool) { return r.engine.Status(id) }

@@ -24,6 +24,7 @@ type driver struct {
 	pauses   pauseEnds
 	trials   trials
 	pruner   pruner
+	tending  tending
 	inFlight int
 	turns    []turn // of a moment, for their memory
 	died     error  // read after drained
@@ -111,6 +112,7 @@ func (e *Engine) drive() {
 		commands := e.gather()
 		e.commit(commands)
 		e.prune(len(commands) > 0)
+		e.tend()
 	}
 	result = e.lastCommit()
 }
@@ -214,7 +216,7 @@ func (e *Engine) arm() {
 	for _, c := range e.kept {
 		sooner(c.after)
 	}
-	wait = min(wait, e.pruneIn(time.Now()))
+	wait = min(wait, e.pruneIn(time.Now()), e.tendIn(time.Now()))
 	if time.Now().Before(e.retryAt) {
 		wait = time.Until(e.retryAt)
 	}
@@ -343,6 +345,7 @@ func (e *Engine) observe(b batch) {
 
 // checkpoint keeps the store fast, if it can while nobody waits for it.
 func (e *Engine) checkpoint() {
+	e.tending.wanted = true
 	err := e.Store.Checkpoint(e.waitedFor())
 	if err != nil && !e.piling {
 		e.Logger.Error("pawl: what was committed piles up in the log of the database", "error", err)

@@ -23,6 +23,10 @@ type Store interface {
 	// busy says that others wait already.
 	Checkpoint(busy bool) error
 
+	// Tend does what a store has to do now and then, whether anybody commits or not, and
+	// returns what became of its write-ahead log. It does not wait for others.
+	Tend() (WAL, error)
+
 	// Reload reads one flow again, with the counters, after a rejection or a failure;
 	// the zero State if it is not there.
 	Reload(ctx context.Context, flow int64) (State, Counters, error)

@@ -45,6 +45,7 @@
 //	pawl.commit.batch_size    {transition}  histogram: transitions in it
 //	pawl.recovered            {run}         counter: runs of a process that died, settled by this start
 //	pawl.degraded             1             gauge: 1 while the database takes no writes
+//	pawl.wal.size             By            gauge: length of the write-ahead log of the database
 //	pawl.observer.dropped     {transition}  counter: what observers of the scheduler were not told
 //	pawl.requests.refused     {request}     counter: committed requests that were refused while nobody waited for the answer
 //

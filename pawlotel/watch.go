@@ -26,6 +26,7 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 		state:    b.number("pawl.flow.state", "{flow}", "Flows in a state."),
 		waiting:  b.number("pawl.flow.waiting", "{run}", "Starts that were accepted and wait."),
 		degraded: b.gauge("pawl.degraded", "1", "Whether the database takes no writes, so that nothing is run."),
+		walSize:  b.gauge("pawl.wal.size", "By", "Length of the write-ahead log of the database. It grows while a program reads for long."),
 	}
 	var err error
 	w.next, err = m.meter.Float64ObservableGauge("pawl.flow.next_run", metric.WithUnit("s"),
@@ -39,7 +40,7 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 	if err := errors.Join(append(b.errs, err)...); err != nil {
 		return nil, err
 	}
-	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.degraded, w.dropped, w.refused)
+	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.degraded, w.walSize, w.dropped, w.refused)
 }
 
 // watched is a runner with the instruments that show it.
@@ -47,6 +48,7 @@ type watched struct {
 	source           Source
 	metrics          *Metrics
 	streak, degraded metric.Int64ObservableGauge
+	walSize          metric.Int64ObservableGauge
 	state, waiting   metric.Int64ObservableUpDownCounter
 	next             metric.Float64ObservableGauge
 	dropped, refused metric.Int64ObservableCounter
@@ -78,6 +80,7 @@ func (w watched) read(_ context.Context, o metric.Observer) error {
 		down = 1
 	}
 	o.ObserveInt64(w.degraded, down)
+	o.ObserveInt64(w.walSize, w.source.LogSize())
 	o.ObserveInt64(w.dropped, w.source.Dropped())
 	o.ObserveInt64(w.refused, w.source.Refusals())
 	return nil

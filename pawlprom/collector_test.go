@@ -207,6 +207,7 @@ func TestMetricsTellOfCommitsAndOfADatabaseThatTakesNone(t *testing.T) {
 		assert.Equal(t, 1.0, found["pawl_commit_duration_seconds{} count"])
 		assert.InDelta(t, .02, found["pawl_commit_duration_seconds{} sum"], 1e-9)
 		assert.Zero(t, found["pawl_degraded{}"])
+		assert.Positive(t, found["pawl_wal_bytes{}"], "found A7")
 
 		full.Store(true)
 		_, err = r.Trigger(t.Context(), "a")

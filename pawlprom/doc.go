@@ -21,6 +21,7 @@
 //	pawl_commit_batch_size                           histogram; transitions in it
 //	pawl_recovered_total                             runs of a process that died, settled by this start
 //	pawl_degraded                                    1 while the database takes no writes
+//	pawl_wal_bytes                                   length of the write-ahead log of the database
 //	pawl_observer_dropped_total                      what observers of the scheduler were not told
 //	pawl_requests_refused_total                      committed requests that were refused while nobody waited for the answer
 //	pawl_build_info{version,goversion}               1

@@ -131,7 +131,7 @@ func TestAlertsAreAboutMetricsThatAreExported(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, []string{"PawlFlowTripped", "PawlFlowOverdue", "PawlRunLate", "PawlFlowFailing", "PawlDegraded", "PawlRequestRefused", "PawlNotScraped"}, alerts)
+	assert.Equal(t, []string{"PawlFlowTripped", "PawlFlowOverdue", "PawlRunLate", "PawlFlowFailing", "PawlDegraded", "PawlRequestRefused", "PawlLogLong", "PawlNotScraped"}, alerts)
 }
 
 // Observability: a dashboard for Grafana over metrics and labels that are there.

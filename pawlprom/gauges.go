@@ -13,6 +13,7 @@ var (
 	waiting  = desc("pawl_flow_waiting", "Starts that were accepted and wait.", "flow")
 	degraded = desc("pawl_degraded", "Whether the database takes no writes, so that nothing is run.")
 	refused  = desc("pawl_requests_refused_total", "Committed requests that were refused while nobody waited for the answer.")
+	walBytes = desc("pawl_wal_bytes", "Length of the write-ahead log of the database. It grows while a program reads for long.")
 	dropped  = desc("pawl_observer_dropped_total", "What observers of the scheduler were not told, for want of room.")
 )
 
@@ -25,7 +26,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, part := range c.parts() {
 		part.Describe(out)
 	}
-	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, degraded, dropped, refused} {
+	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, degraded, walBytes, dropped, refused} {
 		out <- d
 	}
 }
@@ -65,6 +66,7 @@ func collect(s Source, label func(string) string, out chan<- prometheus.Metric) 
 		down = 1
 	}
 	gauge(degraded, down)
+	gauge(walBytes, float64(s.LogSize()))
 	out <- prometheus.MustNewConstMetric(dropped, prometheus.CounterValue, float64(s.Dropped()))
 	out <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(s.Refusals()))
 }

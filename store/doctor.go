@@ -29,7 +29,7 @@ func (r *Reader) Examine(ctx context.Context, now func() time.Time) ([]Check, er
 	d := doctor{r, now}
 	var checks []Check
 	for _, examine := range []func(context.Context) (Check, error){
-		d.schema, d.content, d.files, d.writable, d.owner, d.inbox, d.origin, d.clock,
+		d.schema, d.content, d.files, d.wal, d.writable, d.owner, d.inbox, d.origin, d.clock,
 	} {
 		c, err := examine(ctx)
 		if err != nil {

@@ -40,7 +40,7 @@ type statements struct {
 	putCheckpoint                             *sqlite.Stmt
 	readQueue, readKey                        *sqlite.Stmt
 	answerCommand, writeRunner, writeDatabase *sqlite.Stmt
-	measureLog, checkpoint                    *sqlite.Stmt
+	measureLog, checkpoint, truncateLog       *sqlite.Stmt
 	cuts                                      prunes
 }
 
@@ -56,7 +56,8 @@ const (
 // commits in 3 of 4 cases.
 var writerPragmas = []string{
 	"PRAGMA synchronous = FULL", "PRAGMA fullfsync = 1", "PRAGMA checkpoint_fullfsync = 1", "PRAGMA foreign_keys = 1",
-	"PRAGMA wal_autocheckpoint = 0", // see Checkpoint
+	"PRAGMA wal_autocheckpoint = 0",                        // see Checkpoint
+	fmt.Sprintf("PRAGMA journal_size_limit = %d", logKept), // see Tend
 }
 
 func newWriter(path string) (*writer, error) {
@@ -90,7 +91,7 @@ func (w *writer) open() (err error) {
 		putCheckpoint: &w.putCheckpoint, writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
 		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
-		measureLog: &w.measureLog, checkpoint: &w.checkpoint,
+		measureLog: &w.measureLog, checkpoint: &w.checkpoint, truncateLog: &w.truncateLog,
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 type Source interface {
 	List() []pawl.FlowInfo
 	Degraded() error
+	LogSize() int64
 	Dropped() int64
 	Refusals() int64
 }

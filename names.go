@@ -1,6 +1,8 @@
 package pawl
 
 import (
+	"slices"
+
 	"errors"
 
 	"github.com/pawl-go/pawl/engine"
@@ -137,6 +139,13 @@ const (
 	RunTimedOut    = engine.RunTimedOut
 	RunSkipped     = engine.RunSkipped
 )
+
+// RunStatuses are all statuses of a run, with what is true of each: whether the run is over,
+// and whether it counts as a failure.
+func RunStatuses() []RunStatusFact { return slices.Clone(engine.RunStatuses) }
+
+// RunStatusFact is what is true of all runs with a status.
+type RunStatusFact = engine.RunStatusFact
 
 // BackoffPolicy says what failures in a row do to a flow: after each it waits
 // longer, and after StreakLimit of them it trips and is not run until it is reset.

@@ -46,7 +46,12 @@ func TestReadmeQueriesAnswer(t *testing.T) {
 	finish := make(chan struct{})
 	require.NoError(t, s.Manual("import", job(func(context.Context) error { <-finish; return nil }), pawl.WithOverlap(pawl.OverlapBufferOne)))
 	require.NoError(t, s.Manual("order", orders(time.Hour).Job("new")))
+	require.NoError(t, s.Manual("slow", job(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), pawl.WithTimeout(time.Millisecond)))
 	r := start(t, s)
+	slow, err := r.Trigger(t.Context(), "slow")
+	require.NoError(t, err)
+	_, err = r.WaitRun(t.Context(), "slow", slow)
+	require.NoError(t, err)
 	order, err := r.Trigger(t.Context(), "order")
 	require.NoError(t, err)
 	for range 2 {
@@ -76,6 +81,9 @@ func TestReadmeQueriesAnswer(t *testing.T) {
 		n++
 		out := run(t, "", "sqlite3", "-header", "-cmd", ".timeout 5000", db, "\n"+query) // not to be taken for an option
 		assert.NotEmpty(t, out, query)
+		if strings.Contains(query, "What failed in the last day?") { // found B10
+			assert.Contains(t, out, "timed_out")
+		}
 	}
 	assert.GreaterOrEqual(t, n, 13)
 	close(finish)

@@ -309,9 +309,7 @@ func (c *Change) close(run Run, now time.Time) {
 // settled records the end of a run.
 func (c *Change) settled(run Run) {
 	run.Error = Clip(run.Error, maxRunError)
-	switch {
-	case run.Status == RunCancelled, run.Status == RunSkipped, run.Status == RunCompleted, run.Trigger == TriggerBackfill:
-	default:
+	if run.Status.Failure() && run.Trigger != TriggerBackfill {
 		c.LastError, c.ErrorKey = Clip(run.Error, maxLastError), run.Key
 	}
 	c.record(run)

@@ -52,7 +52,7 @@ func (c *Cut) Spares(r *Past) bool {
 	case c.StreakFrom == 0 || r.Number < c.StreakFrom:
 		return false
 	}
-	return r.Status == RunFailed || r.Status == RunTimedOut || r.Status == RunInterrupted
+	return r.Status.Failure()
 }
 
 // Expired says whether a run that is not spared is deleted.

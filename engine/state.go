@@ -20,24 +20,6 @@ const (
 	StatusTripped   Status = "tripped"   // failed StreakLimit times in a row; not run until it is reset
 )
 
-// RunStatus is what became of a run.
-type RunStatus string
-
-// A run is waiting, or running, until it is over in one of the other ways.
-const (
-	RunRunning     RunStatus = "running"
-	RunCompleted   RunStatus = "completed"   // the job returned nil
-	RunFailed      RunStatus = "failed"      // the job returned an error, panicked, or called Goexit
-	RunInterrupted RunStatus = "interrupted" // the process died while the job ran
-	RunCancelled   RunStatus = "cancelled"   // the stop window passed while the job ran, or somebody cancelled it
-	RunWaiting     RunStatus = "waiting"     // accepted, or between two attempts; starts when it is due and there is room
-	RunTimedOut    RunStatus = "timed_out"   // its deadline passed
-	RunSkipped     RunStatus = "skipped"     // the job returned that there was nothing to do
-)
-
-// Over says whether a run is over.
-func (s RunStatus) Over() bool { return s != RunRunning && s != RunWaiting }
-
 // What asked for a run.
 const (
 	TriggerSchedule = "schedule"

@@ -267,6 +267,14 @@ func TestAlertsAreAboutValuesThatAreExported(t *testing.T) {
 		synctest.Wait()
 		assert.Contains(t, text(m), `pawl_run_lateness_seconds_bucket{flow="a",le="300"} 1`)
 	})
+	var failures []string
+	for _, fact := range pawl.RunStatuses() {
+		if fact.Failure {
+			failures = append(failures, string(fact.Word))
+		}
+	}
+	alternatives := regexp.MustCompile(`status=~"([^"]*)"`).FindSubmatch(alerts)
+	assert.ElementsMatch(t, failures, strings.Split(string(alternatives[1]), "|"), "found B10")
 	there := []string{string(pawl.StatusTripped), string(pawl.StatusRunning), string(pawl.RunCompleted), string(pawl.RunFailed), string(pawl.RunTimedOut), string(pawl.RunInterrupted)}
 	for _, value := range regexp.MustCompile(`\b(?:state|status)=~?"([^"]*)"`).FindAllStringSubmatch(string(alerts), -1) {
 		assert.Subset(t, there, strings.Split(value[1], "|"))

@@ -171,6 +171,7 @@ func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
 type RunsQuery struct {
 	Flow   string           // of this flow; empty: of all
 	Status engine.RunStatus // with this status; empty: any
+	Failed bool             // only failures, see [engine.RunStatus.Failure]
 	Before int64            // with a number below this one; needs Flow
 	Since  time.Time        // started at or after; the search ends at the first run that was not
 	Limit  int              // at most; default 100
@@ -221,7 +222,7 @@ const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, 
 // by walking from its newest run, or from one that the index has not far above
 // the runs asked for, to the one before, which has a lower key unless somebody
 // edited it: a walk ends; those of all flows by walking the log.
-const (
+var (
 	walkFlow = `WITH RECURSIVE start (key) AS (
     SELECT COALESCE((SELECT m.key FROM pawl_run_log m
         WHERE m.flow = s.key AND m.number >= :before AND m.number % 64 = 0 AND :before > 0 ORDER BY m.number LIMIT 1), s.last_key)
@@ -233,11 +234,11 @@ const (
     SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key WHERE w.prev BETWEEN :from AND w.key - 1
 )
 ` + runColumns + `FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key CROSS JOIN pawl_flow_plan p ON p.key = r.flow
-WHERE (:status < 0 OR r.status = :status) AND (:before = 0 OR r.number < :before)
+WHERE (:status < 0 OR r.status = :status) AND (:failed = 0 OR r.status IN (` + failures + `)) AND (:before = 0 OR r.number < :before)
 LIMIT :limit`
 
 	walkLog = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow
-WHERE r.key >= :from AND (:status < 0 OR r.status = :status)
+WHERE r.key >= :from AND (:status < 0 OR r.status = :status) AND (:failed = 0 OR r.status IN (` + failures + `))
 ORDER BY r.key DESC
 LIMIT :limit`
 )
@@ -285,7 +286,7 @@ const (
 )
 
 func (r *Reader) arguments(ctx context.Context, q RunsQuery) (args map[string]any, err error) {
-	args = map[string]any{"flow": q.Flow, "before": q.Before, "status": -1, "limit": q.Limit, "from": 1, "room": listedPayload}
+	args = map[string]any{"flow": q.Flow, "before": q.Before, "status": -1, "failed": q.Failed, "limit": q.Limit, "from": 1, "room": listedPayload}
 	switch {
 	case q.Limit < 0:
 		return nil, fmt.Errorf("runs: limit %d is negative", q.Limit)

@@ -341,7 +341,7 @@ func (a *account) end(t *transition) {
 		a.replayed.errorKey = unknown
 	case is == engine.RunCompleted:
 		a.replayed.errorKey = 0
-	case is == engine.RunFailed, is == engine.RunInterrupted, is == engine.RunTimedOut:
+	case is.Failure():
 		a.replayed.errorKey = run.key
 	}
 }

@@ -76,7 +76,8 @@ const (
 	selectParts = `SELECT type || ' ' || name AS name, sql AS text FROM sqlite_schema
 WHERE tbl_name LIKE 'pawl\_%' ESCAPE '\' AND sql IS NOT NULL
 UNION ALL SELECT 'the number of rows of pawl_database', count(*) FROM pawl_database`
-	selectWords = `SELECT kind || ' ' || code || ' in pawl_words' AS name, word AS text FROM pawl_words`
+	selectWords = `SELECT kind || ' ' || code || ' in pawl_words' AS name, word AS text FROM pawl_words
+UNION ALL SELECT 'over, failure of ' || kind || ' ' || code || ' in pawl_words', over || ', ' || failure FROM pawl_words WHERE kind = 'run'`
 )
 
 // parts are our tables and views with what hangs on them, and the words behind the

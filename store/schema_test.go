@@ -21,8 +21,9 @@ func TestChangedSchemaIsNamed(t *testing.T) {
 		{"CREATE INDEX mine ON pawl_run_log (flow, number)", "index mine is none of Pawl's"},
 		{"ALTER TABLE pawl_commands ADD COLUMN mine TEXT", "table pawl_commands is not as the migrations make it"},
 		{"UPDATE pawl_words SET word = 'fine' WHERE kind = 'status' AND code = 3", `status 3 in pawl_words is "fine", but should be "failed"`},
+		{"UPDATE pawl_words SET failure = 0 WHERE kind = 'run' AND code = 6", `over, failure of run 6 in pawl_words is "1, 0", but should be "1, 1"`},
 		{"DELETE FROM pawl_words WHERE kind = 'run'", "run 0 in pawl_words is missing"},
-		{"INSERT INTO pawl_words VALUES ('run', 77, 'lost')", "run 77 in pawl_words is none of Pawl's"},
+		{"INSERT INTO pawl_words (kind, code, word) VALUES ('run', 77, 'lost')", "run 77 in pawl_words is none of Pawl's"},
 		{"INSERT INTO pawl_database (id, created_at, generation) VALUES ('another', '', 1)", `the number of rows of pawl_database is "2", but should be "1"`},
 	} {
 		t.Run(test.change, func(t *testing.T) {

@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -13,14 +15,32 @@ import (
 var (
 	statuses = newCodes(engine.StatusIdle, engine.StatusRunning, engine.StatusCompleted,
 		engine.StatusFailed, engine.StatusBackoff, engine.StatusTripped)
-	runStatuses = newCodes(engine.RunRunning, engine.RunCompleted, engine.RunFailed,
-		engine.RunInterrupted, engine.RunCancelled, engine.RunWaiting, engine.RunTimedOut, engine.RunSkipped)
-	triggers = newCodes(engine.TriggerSchedule, engine.TriggerManual, engine.TriggerProbe, engine.TriggerBackfill)
-	events   = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct", "clear",
+	runStatuses = runCodes()
+	triggers    = newCodes(engine.TriggerSchedule, engine.TriggerManual, engine.TriggerProbe, engine.TriggerBackfill)
+	events      = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct", "clear",
 		"accept", "miss", "abort", "timeout", "pause", "resume", "backfill", "drop", "checkpoint")
 	verdicts = newCodes(engine.VerdictFired, engine.VerdictCoalesced, engine.VerdictOverlap, engine.VerdictBackoff,
 		engine.VerdictTripped, engine.VerdictPaused, engine.VerdictMissed, engine.VerdictGap, engine.VerdictFold)
 )
+
+// runCodes numbers the statuses of runs as the engine's table does.
+func runCodes() (words codes[engine.RunStatus]) {
+	for _, fact := range engine.RunStatuses {
+		words = append(words, fact.Word)
+	}
+	return words
+}
+
+// failures are the numbers of the statuses that count as failures, for SQL.
+var failures = func() string {
+	var list []string
+	for code, fact := range engine.RunStatuses {
+		if fact.Failure {
+			list = append(list, strconv.Itoa(code))
+		}
+	}
+	return strings.Join(list, ", ")
+}()
 
 // codes numbers words in the order in which they are given. There are so few that
 // looking along them is faster than a map.

@@ -89,7 +89,7 @@ func (s stretch) ran(runs []pawl.RunInfo) []tick {
 		if r.StartedAt.IsZero() || !r.StartedAt.Before(s.To) {
 			continue
 		}
-		if heightOf(r.Status) == stripHeight {
+		if r.Status.Failure() {
 			bad = append(bad, s.runTick(r, over, 1))
 			continue
 		}

@@ -51,9 +51,10 @@ func (c clock) stripOf(runs []pawl.RunInfo) strip {
 }
 
 func heightOf(s pawl.RunStatus) int {
-	switch s {
-	case pawl.RunFailed, pawl.RunTimedOut, pawl.RunInterrupted:
+	if s.Failure() {
 		return stripHeight
+	}
+	switch s {
 	case pawl.RunSkipped, pawl.RunCancelled, pawl.RunWaiting:
 		return 5
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,32 +87,17 @@ type historyQuery struct {
 	limit  int
 }
 
-// runs are the newest; with failed, of those that did not end well of themselves.
+// runs are the newest; with failed, of the failures.
 func (q historyQuery) runs(ctx context.Context, c *pawl.Client) (runs []pawl.RunInfo, err error) {
 	if q.limit < 1 {
 		return nil, nil
 	}
-	query := pawl.RunsQuery{Flow: q.flow, Since: q.since.Time, Limit: q.limit}
-	if !q.failed {
-		return c.Runs(ctx, query)
-	}
-	for _, query.Status = range failures {
-		some, err := c.Runs(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, some...)
-	}
-	slices.SortStableFunc(runs, func(a, b pawl.RunInfo) int { return b.StartedAt.Compare(a.StartedAt) })
-	return runs[:min(len(runs), query.Limit)], nil
+	return c.Runs(ctx, pawl.RunsQuery{Flow: q.flow, Failed: q.failed, Since: q.since.Time, Limit: q.limit})
 }
-
-// failures are how a run ends that did not end well of itself.
-var failures = []pawl.RunStatus{pawl.RunFailed, pawl.RunTimedOut, pawl.RunInterrupted}
 
 // takes says whether a run that is over is one of those.
 func (q historyQuery) takes(r pawl.RunInfo) bool {
-	return (q.flow == "" || r.FlowID == q.flow) && (!q.failed || slices.Contains(failures, r.Status))
+	return (q.flow == "" || r.FlowID == q.flow) && (!q.failed || r.Status.Failure())
 }
 
 var runStates = map[pawl.RunStatus]string{

@@ -63,7 +63,7 @@ func (n *notifier) announce(t pawl.Transition, ask askRun) {
 	}
 	m := message{Flow: t.FlowID, Run: t.RunNumber, At: t.At, Streak: t.FailureStreak}
 	switch {
-	case slices.Contains(failures, run.Status):
+	case run.Status.Failure():
 		m.Event, m.Error = "failed", printable(run.Error)
 		m.Text = fmt.Sprintf("%s failed: %s", t.FlowID, firstLine(run.Error))
 		n.add(m)

@@ -12,3 +12,10 @@ DROP VIEW pawl_checkpoints;
 
 -- The version of the views in the file; see ViewsVersion.
 ALTER TABLE pawl_database ADD COLUMN views INTEGER NOT NULL DEFAULT 0;
+
+-- What is true of a status of a run, beside its word: the run is over; it counts as a
+-- failure. engine.RunStatuses says the same.
+ALTER TABLE pawl_words ADD COLUMN over INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pawl_words ADD COLUMN failure INTEGER NOT NULL DEFAULT 0;
+UPDATE pawl_words SET over = 1 WHERE kind = 'run' AND word IN ('completed', 'failed', 'interrupted', 'cancelled', 'timed_out', 'skipped');
+UPDATE pawl_words SET failure = 1 WHERE kind = 'run' AND word IN ('failed', 'interrupted', 'timed_out');

@@ -369,3 +369,57 @@ func TestTriggerTxOfSeveralCallersIsPromptForEach(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// found Q15: how long the oldest queued start has waited is in FlowInfo, for a client, in
+// the view and over a restart. A start that is for later has not waited yet; one that goes
+// before all others counts from when it may.
+func TestAgeOfTheOldestQueuedStartIsShown(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		build := func() *pawl.Scheduler {
+			s := quiet(db)
+			require.NoError(t, s.Manual("q", job(untilCancelled), pawl.WithOverlap(pawl.OverlapBuffer(9))))
+			require.NoError(t, s.Manual("again", job(failing), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: time.Hour, Jitter: 0}), pawl.WithOverlap(pawl.OverlapBuffer(9))))
+			return s
+		}
+		r := start(t, build())
+		client := openClient(t, db)
+		check := func(id string, want time.Time) {
+			t.Helper()
+			assert.Equal(t, want.UTC(), status(t, r, id).WaitingSince.UTC())
+			info, ok, err := client.Status(t.Context(), id)
+			require.NoError(t, err)
+			require.True(t, ok)
+			assert.Equal(t, want.UTC(), info.WaitingSince.UTC())
+			text := []string{}
+			if !want.IsZero() {
+				text = []string{want.UTC().Format("2006-01-02T15:04:05.000Z")}
+			}
+			assert.ElementsMatch(t, text, texts(t, db, "SELECT waiting_since FROM pawl_flows WHERE id = ? AND waiting_since IS NOT NULL", id))
+		}
+		trigger(t, r, "q")
+		check("q", time.Time{})
+		time.Sleep(time.Minute)
+		later := time.Now().Add(time.Hour)
+		_, err := r.Trigger(t.Context(), "q", pawl.WithStartAt(later))
+		require.NoError(t, err)
+		check("q", later)
+		since := time.Now()
+		trigger(t, r, "q")
+		time.Sleep(time.Minute)
+		trigger(t, r, "q")
+		check("q", since)
+
+		trigger(t, r, "again")
+		synctest.Wait()
+		due := runOf(t, r, "again", 1).DueAt
+		check("again", due)
+		asked := time.Now()
+		trigger(t, r, "again")
+		check("again", asked)
+		require.ErrorIs(t, r.Stop(context.Background()), pawl.ErrStopTimeout)
+		r = start(t, build())
+		assert.Equal(t, asked.UTC(), status(t, r, "again").WaitingSince)
+		require.NoError(t, client.Close())
+		require.ErrorIs(t, r.Stop(context.Background()), pawl.ErrStopTimeout)
+	})
+}

@@ -25,6 +25,7 @@ type FlowInfo struct {
 	NextEligible  time.Time `json:"next_eligible,omitzero"`  // end of the backoff window
 	NextRun       time.Time `json:"next_run,omitzero"`       // nominal instant; zero: nothing scheduled
 	Waiting       int       `json:"waiting,omitempty"`       // starts that were accepted and wait, those of a backfill apart
+	WaitingSince  time.Time `json:"waiting_since,omitzero"`  // since when the oldest of them may start; zero: none waits
 	Backfill      int       `json:"backfill,omitempty"`      // starts of a backfill that wait
 	Fired         int64     `json:"fired,omitempty"`         // instants of the schedule that were run
 	Held          time.Time `json:"held,omitzero"`           // first instant that a window, a pause or a trip holds back
@@ -67,7 +68,7 @@ func (s *State) Info() FlowInfo {
 		ID: s.ID, Position: s.Position, Kind: s.Kind, Schedule: s.Schedule, TimeZone: s.TimeZone, Backoff: s.Backoff,
 		StreakLimit: s.StreakLimit, Status: s.Status, RunCount: s.RunCount, LastNumber: s.LastNumber, InFlight: s.InFlight,
 		FailureStreak: s.FailureStreak, LastRun: s.LastRun, LastScheduled: s.LastScheduled, LastEnd: s.LastEnd,
-		LastError: s.LastError, NextEligible: s.NextEligible, NextRun: s.NextRun, Waiting: s.Waiting, Backfill: s.Backfill,
+		LastError: s.LastError, NextEligible: s.NextEligible, NextRun: s.NextRun, Waiting: s.Waiting, WaitingSince: s.waitingSince(), Backfill: s.Backfill,
 		Fired: s.Fired, Held: s.Held, PausedAt: s.PausedAt, PauseNote: s.PauseNote, PausedUntil: s.PausedUntil, Anchor: s.Anchor, Policy: s.Policy,
 		Group: s.Group, Leaked: s.Leaked, Retention: s.Retention, Suspect: s.Suspect, Registered: s.Registered,
 		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,

@@ -184,6 +184,24 @@ func (s *State) ready(now time.Time) int {
 	return s.Waiting
 }
 
+// waitingSince is since when the oldest of the runs that wait may start, those of a backfill
+// apart. Runs that go before all others stand first, the rest in the order of that instant.
+func (s *State) waitingSince() (since time.Time) {
+	for _, r := range s.queue() {
+		at := r.DueAt
+		if r.Rank != 0 {
+			at = time.UnixMilli(r.Rank).UTC()
+		}
+		if since.IsZero() || at.Before(since) {
+			since = at
+		}
+		if r.Rank != 0 {
+			break
+		}
+	}
+	return since
+}
+
 // retrying says whether a run waits for its next attempt before all others.
 func (s *State) retrying() bool { return len(s.queue()) > 0 && s.queue()[0].Rank == 0 }
 

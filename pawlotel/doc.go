@@ -41,6 +41,7 @@
 //	pawl.flow.state           {flow}        up-down counter; pawl.flow, pawl.state: 1 for the state that it is in
 //	pawl.flow.next_run        s             gauge; pawl.flow: Unix time of the next instant, or end of the backoff window
 //	pawl.flow.waiting         {run}         up-down counter; pawl.flow: starts that wait, those of a backfill apart
+//	pawl.flow.waiting.age     s             gauge; pawl.flow: how long the oldest of these could have started; nothing waits: left out
 //	pawl.commit.duration      s             histogram: a transaction, until it is on disk
 //	pawl.commit.batch_size    {transition}  histogram: transitions in it
 //	pawl.recovered            {run}         counter: runs of a process that died, settled by this start
@@ -55,7 +56,7 @@
 //
 // # Cost
 //
-// A flow has up to 4 series of what is read, and once it has run two histograms and a
+// A flow has up to 5 series of what is read, and once it has run two histograms and a
 // counter for each status and trigger. The SDK keeps 2,000 sets of attributes of an
 // instrument unless it is told otherwise, and counts the rest as one: with more flows than
 // that raise its limit (WithCardinalityLimit of go.opentelemetry.io/otel/sdk/metric), or

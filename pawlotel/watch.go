@@ -3,6 +3,7 @@ package pawlotel
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -32,6 +33,10 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 	w.next, err = m.meter.Float64ObservableGauge("pawl.flow.next_run", metric.WithUnit("s"),
 		metric.WithDescription("Unix time of the next instant of the schedule, or of the end of the backoff window if that is later."))
 	b.errs = append(b.errs, err)
+	b.errs = append(b.errs, err)
+	w.oldest, err = m.meter.Float64ObservableGauge("pawl.flow.waiting.age", metric.WithUnit("s"),
+		metric.WithDescription("How long the oldest start has waited that was accepted and could have started."))
+	b.errs = append(b.errs, err)
 	w.dropped, err = m.meter.Int64ObservableCounter("pawl.observer.dropped", metric.WithUnit("{transition}"),
 		metric.WithDescription("What observers of the scheduler were not told, for want of room."))
 	b.errs = append(b.errs, err)
@@ -40,7 +45,7 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 	if err := errors.Join(append(b.errs, err)...); err != nil {
 		return nil, err
 	}
-	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.degraded, w.walSize, w.dropped, w.refused)
+	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.oldest, w.degraded, w.walSize, w.dropped, w.refused)
 }
 
 // watched is a runner with the instruments that show it.
@@ -50,7 +55,7 @@ type watched struct {
 	streak, degraded metric.Int64ObservableGauge
 	walSize          metric.Int64ObservableGauge
 	state, waiting   metric.Int64ObservableUpDownCounter
-	next             metric.Float64ObservableGauge
+	next, oldest     metric.Float64ObservableGauge
 	dropped, refused metric.Int64ObservableCounter
 }
 
@@ -60,6 +65,7 @@ func (w watched) read(_ context.Context, o metric.Observer) error {
 	if label == nil {
 		label = func(string) string { return "" }
 	}
+	now := time.Now()
 	for _, g := range tally.Groups(w.source.List(), label) {
 		var flow []attribute.KeyValue
 		if w.metrics.label != nil {
@@ -68,6 +74,9 @@ func (w watched) read(_ context.Context, o metric.Observer) error {
 		of := metric.WithAttributes(flow...)
 		o.ObserveInt64(w.streak, int64(g.Streak), of)
 		o.ObserveInt64(w.waiting, int64(g.Waiting), of)
+		if g.Waiting > 0 {
+			o.ObserveFloat64(w.oldest, g.Age(now).Seconds(), of)
+		}
 		for state, flows := range g.States {
 			o.ObserveInt64(w.state, int64(flows), metric.WithAttributes(append(flow, attribute.String("pawl.state", string(state)))...))
 		}

@@ -143,6 +143,8 @@ func TestMetricsTellWhatFlowsDo(t *testing.T) {
 			"pawl_flow_waiting{flow=trips}": 0,
 			"pawl_flow_waiting{flow=backs}": 0,
 			"pawl_flow_waiting{flow=queue}": 2,
+
+			"pawl_flow_waiting_age_seconds{flow=queue}": 55 * 60,
 		}, flows(series(t, m)))
 		close(release)
 		require.NoError(t, r.Reset(t.Context(), "trips", "mended"))

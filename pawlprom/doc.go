@@ -17,6 +17,7 @@
 //	pawl_flow_state{flow,state}                      1 for the state that a flow is in; others are left out
 //	pawl_flow_next_run_timestamp_seconds{flow}       next instant, or end of the backoff window; none: left out
 //	pawl_flow_waiting{flow}                          starts that wait, those of a backfill apart
+//	pawl_flow_waiting_age_seconds{flow}              how long the oldest of these could have started; nothing waits: left out
 //	pawl_commit_duration_seconds                     histogram; a transaction, until it is on disk
 //	pawl_commit_batch_size                           histogram; transitions in it
 //	pawl_recovered_total                             runs of a process that died, settled by this start
@@ -34,7 +35,7 @@
 //
 // # Cost
 //
-// A flow has up to 4 series of gauges, 15 and 14 of its two histograms once it has run, and
+// A flow has up to 5 series of gauges, 15 and 14 of its two histograms once it has run, and
 // one for each status and trigger that its runs had: 34 and more. Ten thousand flows are
 // 340,000 series, and 21 MB of text for each scrape (less with gzip, which the handler
 // offers); that is more than most want. [WithFlowLabel] makes flows share series: a hundred

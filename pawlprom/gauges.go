@@ -1,6 +1,8 @@
 package pawlprom
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pawl-go/pawl/internal/tally"
@@ -11,6 +13,7 @@ var (
 	state    = desc("pawl_flow_state", "Flows in a state.", "flow", "state")
 	nextRun  = desc("pawl_flow_next_run_timestamp_seconds", "The next instant of the schedule, or the end of the backoff window if that is later.", "flow")
 	waiting  = desc("pawl_flow_waiting", "Starts that were accepted and wait.", "flow")
+	oldest   = desc("pawl_flow_waiting_age_seconds", "How long the oldest start has waited that was accepted and could have started.", "flow")
 	degraded = desc("pawl_degraded", "Whether the database takes no writes, so that nothing is run.")
 	refused  = desc("pawl_requests_refused_total", "Committed requests that were refused while nobody waited for the answer.")
 	walBytes = desc("pawl_wal_bytes", "Length of the write-ahead log of the database. It grows while a program reads for long.")
@@ -26,7 +29,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, part := range c.parts() {
 		part.Describe(out)
 	}
-	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, degraded, walBytes, dropped, refused} {
+	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, oldest, degraded, walBytes, dropped, refused} {
 		out <- d
 	}
 }
@@ -51,9 +54,13 @@ func collect(s Source, label func(string) string, out chan<- prometheus.Metric) 
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
+	now := time.Now()
 	for _, g := range tally.Groups(s.List(), label) {
 		gauge(streak, float64(g.Streak), g.Label)
 		gauge(waiting, float64(g.Waiting), g.Label)
+		if g.Waiting > 0 {
+			gauge(oldest, g.Age(now).Seconds(), g.Label)
+		}
 		for name, flows := range g.States {
 			gauge(state, float64(flows), g.Label, string(name))
 		}

@@ -53,6 +53,7 @@ type flowRow struct {
 	LastSeq       int64 `db:"last_seq"`
 	StreakFrom    int64 `db:"streak_from"`
 	Pruned        int64
+	WaitingSince  int64 `db:"waiting_since"`
 }
 
 func (r flowRow) definition() engine.Definition {
@@ -85,8 +86,16 @@ func (r flowRow) paused() *engine.Paused {
 func (r flowRow) info() engine.FlowInfo {
 	d := r.definition()
 	s := r.state(&d)
-	return s.Info()
+	info := s.Info()
+	info.WaitingSince = instant(r.WaitingSince)
+	return info
 }
+
+// waitingSince is since when the oldest run may start that waits, as engine.FlowInfo has it:
+// the ranks of runs that do not go before all others are the instants from which they may.
+const waitingSince = `(SELECT min(t) FROM (
+    SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank = 0
+    UNION ALL SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank > 0 AND rank < 1 << 52))`
 
 const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered <> 0 AS registered,
     p.created_at, s.status, s.run_count, s.last_number, s.in_flight, s.failure_streak, s.attempt,
@@ -96,7 +105,8 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     s.waiting, s.backfill, s.fired, COALESCE(s.held, 0) AS held, p.policy, p.run_group, COALESCE(p.anchor, 0) AS anchor,
     COALESCE(p.paused_at, 0) AS paused_at, COALESCE(p.pause_note, '') AS pause_note, p.retention,
     COALESCE(s.last_seq, 0) AS last_seq, COALESCE(s.streak_from, 0) AS streak_from, p.pruned,
-    COALESCE(p.paused_until, 0) AS paused_until
+    COALESCE(p.paused_until, 0) AS paused_until,
+    CASE WHEN s.waiting > 0 THEN COALESCE(` + waitingSince + `, 0) ELSE 0 END AS waiting_since
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -148,7 +158,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		Waiting: s.ColumnInt(27), Backfill: s.ColumnInt(28), Fired: s.ColumnInt64(29), Held: s.ColumnInt64(30),
 		Policy: w.column(s, 31), Group: w.column(s, 32), Anchor: s.ColumnInt64(33), PausedAt: s.ColumnInt64(34),
 		PauseNote: s.ColumnText(35), Retention: w.column(s, 36), LastSeq: s.ColumnInt64(37), StreakFrom: s.ColumnInt64(38), Pruned: s.ColumnInt64(39),
-		PausedUntil: s.ColumnInt64(40),
+		PausedUntil: s.ColumnInt64(40), WaitingSince: s.ColumnInt64(41),
 	}
 }
 

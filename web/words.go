@@ -124,7 +124,11 @@ func (c clock) why(f pawl.FlowInfo) string {
 		parts = append(parts, counted(int64(f.Leaked), "job")+" left behind")
 	}
 	if f.Waiting > 0 {
-		parts = append(parts, counted(int64(f.Waiting), "start")+" waiting")
+		waiting := counted(int64(f.Waiting), "start") + " waiting"
+		if age := c.Now.Sub(f.WaitingSince); !f.WaitingSince.IsZero() && age >= time.Second {
+			waiting += ", the oldest for " + lengths.Coarse(age)
+		}
+		parts = append(parts, waiting)
 	}
 	if f.Backfill > 0 {
 		parts = append(parts, fmt.Sprintf("%d to backfill", f.Backfill))

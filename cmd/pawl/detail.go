@@ -75,12 +75,22 @@ func (s statusReport) waiting(f pawl.FlowInfo) []string {
 		}
 	}
 	if n := f.Waiting - tries; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d waiting", n))
+		parts = append(parts, fmt.Sprintf("%d waiting", n)+s.oldest(f))
 	}
 	if f.Backfill > 0 {
 		parts = append(parts, fmt.Sprintf("%d to backfill", f.Backfill))
 	}
 	return parts
+}
+
+// oldest is how long the oldest of the runs that wait could have started; empty: it is for
+// later, or has not waited for a second.
+func (s statusReport) oldest(f pawl.FlowInfo) string {
+	age := s.now.Sub(f.WaitingSince)
+	if f.WaitingSince.IsZero() || age < time.Second {
+		return ""
+	}
+	return ", the oldest for " + s.length(age)
 }
 
 // details tells of each flow all that the table has no room for.
@@ -185,7 +195,7 @@ func (s statusReport) lines(f pawl.FlowInfo, open []pawl.RunInfo) []line {
 		add("waiting", fmt.Sprintf("run %d, %s: %s", r.Number, r.Trigger, outcome(r, s.now)))
 	}
 	if s.queues[f.ID] == nil && f.Waiting > 0 {
-		add("waiting", runs(int64(f.Waiting)))
+		add("waiting", runs(int64(f.Waiting))+s.oldest(f))
 	}
 	if f.Backfill > 0 {
 		add("backfill", runs(int64(f.Backfill)))

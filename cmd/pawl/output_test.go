@@ -138,6 +138,10 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 		{"running, daemon dead", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 7, InFlight: 1, Registered: true}, false, "after run", "its daemon died; settled at the next start"},
 		{"several", pawl.FlowInfo{Status: pawl.StatusRunning, LastNumber: 900, InFlight: 3, Waiting: 500, Backfill: 7, Registered: true}, true, "after run",
 			"3 running; 500 waiting; 7 to backfill"},
+		{"old queue", pawl.FlowInfo{Status: pawl.StatusRunning, InFlight: 1, Waiting: 5, WaitingSince: now.Add(-time.Hour), Registered: true}, true, "after run",
+			"1 running; 5 waiting, the oldest for 1h"}, // found Q15
+		{"queue for later", pawl.FlowInfo{Status: pawl.StatusRunning, InFlight: 1, Waiting: 5, WaitingSince: near, Registered: true}, true, "after run",
+			"1 running; 5 waiting"},
 		{"paused", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "no", PausedAt: now.Add(-time.Hour), PauseNote: "the disk\nis full", Held: near, Registered: true}, true,
 			"held", "paused 1h ago: the disk; no"},
 		{"paused for a while", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now, PauseNote: "why", PausedUntil: near, Held: near, Registered: true}, true,

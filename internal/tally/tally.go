@@ -23,6 +23,7 @@ type Group struct {
 	Streak  int                 // the longest
 	Next    time.Time           // the earliest; zero: nothing is scheduled
 	Waiting int                 // of all, those of a backfill apart
+	Since   time.Time           // since when the oldest of these may start; zero: none waits
 	States  map[pawl.Status]int // flows in each
 }
 
@@ -52,9 +53,20 @@ func (g *Group) add(info *pawl.FlowInfo) {
 	g.Streak = max(g.Streak, info.FailureStreak)
 	g.Waiting += info.Waiting
 	g.States[info.Status]++
+	if since := info.WaitingSince; !since.IsZero() && (g.Since.IsZero() || since.Before(g.Since)) {
+		g.Since = since
+	}
 	if next := start(info); !next.IsZero() && (g.Next.IsZero() || next.Before(g.Next)) {
 		g.Next = next
 	}
+}
+
+// Age is how long the oldest start has waited that could have started.
+func (g *Group) Age(now time.Time) time.Duration {
+	if g.Since.IsZero() {
+		return 0
+	}
+	return max(now.Sub(g.Since), 0)
 }
 
 // start is the next instant of a flow, or the end of its backoff window if that is later.

@@ -15,6 +15,9 @@ SELECT p.id, p.position, p.kind, p.schedule, p.time_zone, p.policy, p.run_group,
        strftime('%Y-%m-%dT%H:%M:%fZ', s.next_eligible / 1000.0, 'unixepoch') AS next_eligible,
        strftime('%Y-%m-%dT%H:%M:%fZ', s.next_run / 1000.0, 'unixepoch') AS next_run,
        s.waiting, s.backfill, s.fired,
+       CASE WHEN s.waiting > 0 THEN strftime('%Y-%m-%dT%H:%M:%fZ', (SELECT min(t) FROM (
+           SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank = 0
+           UNION ALL SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank > 0 AND rank < 1 << 52)) / 1000.0, 'unixepoch') END AS waiting_since,
        strftime('%Y-%m-%dT%H:%M:%fZ', s.held / 1000.0, 'unixepoch') AS held,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.paused_at / 1000.0, 'unixepoch') AS paused_at, p.pause_note,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.paused_until / 1000.0, 'unixepoch') AS paused_until,

@@ -123,7 +123,7 @@ func (c *Client) Pause(ctx context.Context, id, note string, opts ...PauseOption
 	if err != nil {
 		return fmt.Errorf("pause: %w", err)
 	}
-	return c.operate(ctx, "pause", id, engine.Args{Until: pause.Until}, note)
+	return c.operate(ctx, "pause", id, engine.Args{Until: pause.Until, For: engine.Length(pause.For)}, note)
 }
 
 // Resume: see [Client.Reset].

@@ -259,7 +259,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 
 			{"trigger", "queue", `{"input": `, "-", "args: unexpected EOF"},
 			{"trigger", "queue", `{"start-at": "2000-01-03T00:00:00Z"}`, "-", `args: unknown argument "start-at": trigger takes input, start_at, key, overlap`},
-			{"pause", "hourly", `{"from": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "from": pause takes until`},
+			{"pause", "hourly", `{"from": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "from": pause takes until, for`},
 			{"resume", "hourly", `{"from": "2000-01-01T01:00:00Z", "to": "2000-01-01T01:00:00Z"}`, "-", `args: unknown argument "to": resume takes from`},
 			{"backfill", "hourly", `{"run": 2}`, "-", `args: unknown argument "run": backfill takes from, to, again, drop`},
 			{"forget", "gone", `{"run": 0}`, "-", `args: unknown argument "run": forget takes none`},
@@ -277,6 +277,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"forget", "queue", "", "-", `flow is registered: flow "queue"; take it out of the program first`},
 			{"forget", "gone", "", "-", `no such flow: "gone"`},
 			{"pause", "hourly", `{"until": "2000-01-01T00:00:00Z"}`, "-", "invalid range: a pause until 2000-01-01T00:00:00.000Z, which is not after now"},
+			{"pause", "hourly", `{"for": "soon"}`, "-", `args: "soon" is no length of time above 0; write 2h30m`},
 			{"pause", "hourly", `{"until": "soon"}`, "-", `args: parsing time "soon" as "2006-01-02T15:04:05Z07:00": cannot parse "soon" as "2006"`},
 			{"pause", "nobody", "", "-", `no such flow: "nobody"`},
 		} {

@@ -16,14 +16,15 @@ type pausing struct {
 	now time.Time
 }
 
-// PauseFor ends a pause a while after the call, rounded up to milliseconds. A duration
-// of 0 or less is an [ErrInvalidRange].
+// PauseFor ends a pause a while after the call, rounded up to milliseconds. A wall clock
+// that is set meanwhile does not change how long that is. A duration of 0 or less is an
+// [ErrInvalidRange].
 func PauseFor(d time.Duration) PauseOption {
 	return func(p *pausing) error {
 		if d <= 0 {
 			return fmt.Errorf("%w: a pause for %s", ErrInvalidRange, d)
 		}
-		p.Until = p.now.Add(d)
+		p.Until, p.For = p.now.Add(d), d
 		return nil
 	}
 }
@@ -32,7 +33,7 @@ func PauseFor(d time.Duration) PauseOption {
 // is held back still. The zero time is none: the pause ends when somebody resumes.
 func PauseUntil(t time.Time) PauseOption {
 	return func(p *pausing) error {
-		p.Until = t
+		p.Until, p.For = t, 0
 		return nil
 	}
 }

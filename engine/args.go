@@ -24,6 +24,23 @@ type Args struct {
 	Drop    bool      `json:"drop,omitempty"`    // backfill: cancel what waits of it
 	Until   time.Time `json:"until,omitzero"`    // pause: when it ends by itself
 	Waits   bool      `json:"waits,omitempty"`   // the sender waits for the answer, so a refusal reaches somebody
+	For     Length    `json:"for,omitzero"`      // pause: how long, as in "2h"; it begins when it is handled, or ends at until
+}
+
+// Length is a duration that is text in JSON, as in "2h30m".
+type Length time.Duration
+
+// MarshalText implements [encoding.TextMarshaler].
+func (l Length) MarshalText() ([]byte, error) { return []byte(time.Duration(l).String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (l *Length) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is no length of time above 0; write 2h30m", Clip(string(text), 40))
+	}
+	*l = Length(d)
+	return nil
 }
 
 // String is the arguments as a row has them; empty for none.
@@ -50,7 +67,7 @@ func Awaited(args string) string {
 
 // takes are the arguments of each verb, as they are called in JSON.
 var takes = map[string][]string{
-	"trigger": {"input", "start_at", "key", "overlap"}, "probe": nil, "reset": nil, "cancel": {"run"}, "pause": {"until"},
+	"trigger": {"input", "start_at", "key", "overlap"}, "probe": nil, "reset": nil, "cancel": {"run"}, "pause": {"until", "for"},
 	"resume": {"from"}, "backfill": {"from", "to", "again", "drop"}, "forget": nil, "claim": nil,
 }
 

@@ -81,6 +81,9 @@ func (b *batch) again(commands []command, counters Counters) batch {
 
 // applyOne runs the core over a command, on the state that those before it left.
 func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
+	if c.moved() {
+		return reply{err: fmt.Errorf("%w: flow %q", errUnchanged, c.flow.id)}
+	}
 	state := c.flow.next
 	if state == nil {
 		state = c.flow.state.Load()

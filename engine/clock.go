@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // clock compares the wall clock with the monotonic one.
 type clock struct{ wall, mono time.Time }
@@ -8,28 +11,41 @@ type clock struct{ wall, mono time.Time }
 // jumpLimit is how far the two may drift apart between two looks.
 const jumpLimit = time.Second
 
-// watchClock notices jumps of the wall clock. After one back, flows that would
-// wait too long are adjusted; after one forward, what is due is found by itself.
-func (e *Engine) watchClock(batch []command) []command {
+// watchClock notices steps of the wall clock. Relative waits move along; after a step
+// back flows do not wait for instants that were near before.
+func (e *Engine) watchClock() (batch []command) {
 	wall, mono := e.Now().Round(0), time.Now()
 	jump := wall.Sub(e.clock.wall) - mono.Sub(e.clock.mono)
 	first := e.clock.mono.IsZero()
 	e.clock = clock{wall, mono}
 	if first || jump.Abs() < jumpLimit {
-		return batch
+		return nil
 	}
 	e.Logger.Warn("pawl: the wall clock jumped", "by", jump.Round(time.Millisecond), "now", e.now())
-	if jump > 0 {
-		return batch
-	}
+	step := jump.Milliseconds()
+	keyed := e.keyed()
 	for _, f := range e.all().ordered {
-		e.runsSince(f, e.now())
-		batch = append(batch, e.afterJump(f, -jump)...)
-		if s := f.state.Load(); s.Waiting+s.Backfill > 0 || len(f.limits()) > 0 {
+		if step < 0 {
+			e.runsSince(f, e.now())
+		}
+		batch = append(batch, e.afterStep(f, step, keyed)...)
+		if s := f.state.Load(); !e.draining && (s.Waiting+s.Backfill > 0 || len(f.limits()) > 0) {
 			batch = append(batch, command{flow: f, look: true}) // it may wait for an instant that is ahead now
 		}
 	}
 	return batch
+}
+
+// keyed is which flows have idempotency keys, by their keys; nil: nobody knows.
+func (e *Engine) keyed() map[int64]bool {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	keyed, err := e.Store.Keyed(ctx)
+	if err != nil {
+		e.Logger.Error("pawl: which flows have keys cannot be read", "error", err)
+		return nil
+	}
+	return keyed
 }
 
 // runsSince keeps the start of the process in the past: instants after now did not
@@ -43,16 +59,15 @@ func (e *Engine) runsSince(f *flow, now time.Time) {
 	}
 }
 
-// afterJump is what a flow needs after the clock went back.
-func (e *Engine) afterJump(f *flow, back time.Duration) []command {
-	if f.plan().Schedule == nil {
-		return nil
+// afterStep is what a flow needs after a step of the wall clock, in milliseconds.
+func (e *Engine) afterStep(f *flow, by int64, keyed map[int64]bool) []command {
+	s, p := f.state.Load(), f.plan()
+	adjust := Adjust{By: by, Keys: keyed == nil || keyed[s.Key]}
+	event := Event(adjust)
+	if by <= -CorrectionJump.Milliseconds() && p.Schedule != nil && s.Registered {
+		event = Correct(adjust)
 	}
-	event := Event(Adjust{})
-	if back >= CorrectionJump {
-		event = Correct{}
-	}
-	if _, err := Apply(*f.state.Load(), event, e.now(), f.plan()); err != nil {
+	if _, err := Apply(*s, event, e.now(), p); err != nil {
 		return nil
 	}
 	return []command{{flow: f, event: event}}

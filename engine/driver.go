@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,7 @@ type command struct {
 	posted  *Command   // the row, if nobody waits for its answer; nil: somebody does, or it is no row
 	err     error      // the answer is known already
 	refused error      // likewise, and the database has nothing against the flow
+	version int64      // of a kept step of the clock: of its flow before; 0: it was not kept
 	after   time.Time  // of a kept command: not before; monotonic
 	reply   chan reply // capacity 1, so that the driver never waits; nil: nobody does
 }
@@ -141,7 +143,9 @@ func (e *Engine) gather() []command {
 		return receive(batch, e.commands, maxBatch)
 	}
 	batch = e.takeKept(batch)
+	steps := e.watchClock()
 	batch, more := e.takeDue(batch)
+	batch = slices.Insert(batch, 0, steps...) // before what begins a wait by the clock as it is now
 	room := maxBatch
 	if more { // the ends of runs wait, so that flows start on time
 		room /= 8
@@ -165,7 +169,7 @@ func (e *Engine) takeDue(batch []command) ([]command, bool) {
 	if e.draining {
 		return batch, false
 	}
-	batch = e.trials.takeOver(e.watchClock(batch))
+	batch = e.trials.takeOver(batch)
 	batch = e.pauses.takeDue(batch, e.now(), maxBatch)
 	batch = e.takeFreed(batch, e.now())
 	if e.trials.running == 0 {

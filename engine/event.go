@@ -67,7 +67,8 @@ type (
 	// note and its end replace those of an older one.
 	Pause struct {
 		Note  string
-		Until time.Time // zero: until somebody resumes
+		Until time.Time     // zero: until somebody resumes
+		For   time.Duration // not 0: how long was asked for, which Until is the end of; alone it begins now
 	}
 
 	// Resume ends a pause. From is the instant from which on what was held back is
@@ -124,13 +125,15 @@ type (
 	// Reset clears the streak, the backoff window and a trip.
 	Reset struct{ Reason string }
 
-	// Adjust cuts waits that a wall clock which went back made longer than
-	// any interval or backoff of the plan.
-	Adjust struct{}
+	// Adjust moves the relative waits of a flow, which the wall clock stepped under.
+	Adjust struct {
+		By   int64 // milliseconds
+		Keys bool  // the flow has idempotency keys
+	}
 
-	// Correct plans the next run anew: the clock went back so far
+	// Correct also plans the next run anew: the clock went back so far
 	// ([CorrectionJump]) that it was wrong before.
-	Correct struct{}
+	Correct Adjust
 )
 
 // Ask is what a caller wants of a run.

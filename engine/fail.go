@@ -72,6 +72,9 @@ func (e *Engine) keep(c command, after time.Time) {
 	switch c.event.(type) {
 	case Outcome, Cancel, Timeout, Adjust, Correct:
 		c.err, c.after = nil, after
+		if isStep(c.event) {
+			c.version = c.flow.state.Load().Version
+		}
 		e.kept = append(e.kept, c)
 	}
 }

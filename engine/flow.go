@@ -41,6 +41,8 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.abort(e, now, p)
 	case Drop:
 		return c.drop(e)
+	case Adjust:
+		return c.adjust(e, now, p)
 	}
 	if p.Schedule == nil {
 		return fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, c.ID)
@@ -75,10 +77,8 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.lapse(now, p)
 	case Backfill:
 		return c.backfill(e, now, p)
-	case Adjust:
-		return c.adjust(now, p)
 	case Correct:
-		return c.correct(now, p)
+		return c.correct(e, now, p)
 	}
 	panic(fmt.Sprintf("engine: unknown event %T", e))
 }
@@ -149,44 +149,6 @@ func (c *Change) anchor(now time.Time, p Plan) {
 // adopted says whether a flow is what the plan says of it.
 func (s *State) adopted(p Plan) bool {
 	return s.Version > 0 && s.Registered && s.Position == p.Position && *s.Definition == *p.defined()
-}
-
-// adjust cuts waits that no interval and no backoff of the plan accounts for.
-func (c *Change) adjust(now time.Time, p Plan) error {
-	next, eligible := c.NextRun, c.NextEligible
-	if p.Backoff != nil {
-		c.NextEligible = earlier(c.NextEligible, now.Add(p.Backoff.cap()))
-	}
-	if limit := p.Schedule.Reach(now); !limit.IsZero() {
-		c.NextRun = earlier(c.NextRun, later(limit, c.NextEligible))
-	}
-	if c.NextRun.Equal(next) && c.NextEligible.Equal(eligible) {
-		return fmt.Errorf("%w: flow %q", errUnchanged, c.ID)
-	}
-	c.note("the clock went back")
-	return nil
-}
-
-// correct plans the next run anew from a clock that was far ahead before. What
-// happened then lies in the future now and holds nothing back.
-func (c *Change) correct(now time.Time, p Plan) error {
-	if c.NextRun.IsZero() && c.Held.IsZero() && !c.LastScheduled.After(now) && !c.LastEnd.After(now) {
-		return fmt.Errorf("%w: flow %q", errUnchanged, c.ID)
-	}
-	if c.Kind != KindOnce { // what has fired once has
-		c.LastScheduled = earlier(c.LastScheduled, now)
-	}
-	c.LastEnd = earlier(c.LastEnd, now)
-	if p.Backoff != nil {
-		c.NextEligible = earlier(c.NextEligible, now.Add(p.Backoff.cap()))
-	}
-	if !c.NextRun.IsZero() {
-		c.resume(now, p)
-	} else if c.Held.After(now) {
-		c.Held = c.schedule(p).Next(now, c.LastScheduled)
-	}
-	c.note("the clock was corrected")
-	return nil
 }
 
 // record adds the row of a run to the change.

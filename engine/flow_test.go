@@ -131,7 +131,7 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 			[6]string{"idle", "running", "completed", "failed", "backoff", "tripped"}},
 		{"adjust, nothing too far ahead", Adjust{}, withPolicy,
 			[6]string{"- nothing", "- nothing", "- nothing", "- nothing", "- nothing", "- nothing"}},
-		{"correct", Correct{}, withPolicy,
+		{"correct", Correct{By: -4 * 3600_000}, withPolicy,
 			[6]string{"idle", "- nothing", "completed", "failed", "backoff", "tripped"}},
 		{"checkpoint", Progress{Run: 4, Steps: []Checkpoint{{Seq: 1, State: "a", Kind: "enter"}}}, resuming,
 			[6]string{"- not in flight", "running", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
@@ -580,7 +580,7 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 	s.NextEligible, s.NextRun = at(25), at(65)
 
 	t.Run("waits are cut to the interval and the cap", func(t *testing.T) {
-		c := apply(t, s, Adjust{}, at(-3600), p)
+		c := apply(t, s, Adjust{By: -1}, at(-3600), p)
 		assert.Equal(t, at(-3600+60), c.NextRun)
 		assert.Equal(t, at(-3600+60), c.NextEligible)
 		_, err := Apply(*c.State, Adjust{}, at(-3600), p)
@@ -601,7 +601,7 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 		p := Plan{Schedule: hourly}
 		s := stateIn(StatusCompleted, p)
 		now := at(-4*3600 + 60)
-		c := apply(t, s, Correct{}, now, p)
+		c := apply(t, s, Correct{By: -4 * 3600_000}, now, p)
 		assert.Equal(t, at(-3*3600), c.NextRun)
 		assert.Equal(t, now, c.LastScheduled, "what fired then holds nothing back")
 		c = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(-3*3600), p)
@@ -614,7 +614,7 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 		c := apply(t, s, Cancel{Run: 4}, at(-2*3600), p)
 		assert.Equal(t, at(0), c.NextRun)
 		assert.True(t, c.owed())
-		c = apply(t, s, Correct{}, at(-4*3600+60), p)
+		c = apply(t, s, Correct{By: -4 * 3600_000}, at(-4*3600+60), p)
 		c = apply(t, *c.State, Cancel{Run: 4}, at(-4*3600+120), p)
 		assert.Equal(t, at(-3*3600), c.NextRun)
 		assert.False(t, c.owed())
@@ -634,7 +634,7 @@ func TestRetiredFlowIsNeverReserved(t *testing.T) {
 	assert.False(t, c.Registered)
 	assert.Equal(t, at(65), c.NextRun, "it carries on where it was when it is registered again")
 	assert.True(t, c.dueAt(epoch, Plan{}).IsZero())
-	for _, e := range []Event{Reserve{Trigger: TriggerManual}, Reserve{Trigger: TriggerSchedule}, Reset{}, Adjust{}} {
+	for _, e := range []Event{Reserve{Trigger: TriggerManual}, Reserve{Trigger: TriggerSchedule}, Reset{}} {
 		_, err := Apply(*c.State, e, at(100), Plan{})
 		require.ErrorIs(t, err, ErrFlowNotFound)
 	}

@@ -71,7 +71,7 @@ func (a Args) event(row Command) (Event, error) {
 		}
 		return Abort{Run: a.Run, Reason: row.Why}, nil
 	case "pause":
-		return Pause{Note: row.Why, Until: a.Until}, nil
+		return Pause{Note: row.Why, Until: a.Until, For: time.Duration(a.For)}, nil
 	case "resume":
 		return Resume{From: a.From}, nil
 	case "backfill":

@@ -12,7 +12,10 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 	if err := e.Validate(); err != nil {
 		return err
 	}
-	until := wholeMilliseconds(e.Until)
+	until, length := wholeMilliseconds(e.Until), e.For
+	if most := wholeMilliseconds(now.Add(length)); length > 0 && (until.IsZero() || until.After(most)) {
+		until = most // who asked has another clock, or none
+	}
 	if !until.IsZero() && !until.After(now) {
 		return fmt.Errorf("%w: a pause until %s, which is not after now", ErrInvalidRange, stamp(until))
 	}
@@ -30,7 +33,7 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 	if already {
 		since = c.PausedAt
 	}
-	c.Paused = &Paused{since, e.Note, until}
+	c.Paused = &Paused{since, e.Note, until, length}
 	if already || c.tripHolds() || c.NextRun.IsZero() {
 		return nil // it goes on, as a trip does, or the end of a run plans
 	}
@@ -44,6 +47,9 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 
 // Validate names an end that cannot be kept.
 func (e Pause) Validate() error {
+	if e.For < 0 {
+		return fmt.Errorf("%w: a pause for %s; want more than 0", ErrInvalidRange, e.For)
+	}
 	if year := e.Until.Year(); year > 9999 {
 		return fmt.Errorf("%w: a pause until the year %d; leave its end out", ErrInvalidRange, year)
 	}

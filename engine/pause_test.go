@@ -76,9 +76,9 @@ func TestPauseReplacesNoteAndEnd(t *testing.T) {
 			}
 			assert.Equal(t, test.note, c.Note)
 			assert.Equal(t, s.PausedAt, c.PausedAt)
-			assert.Equal(t, test.pause, Pause{c.PauseNote, c.PausedUntil})
+			assert.Equal(t, test.pause, Pause{Note: c.PauseNote, Until: c.PausedUntil})
 			note, until := ParsePause(c.Note)
-			assert.Equal(t, test.pause, Pause{note, until}, "the transition tells both")
+			assert.Equal(t, test.pause, Pause{Note: note, Until: until}, "the transition tells both")
 		})
 	}
 }

@@ -41,13 +41,17 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	if back >= jumpLimit {
 		e.Logger.Warn("pawl: the wall clock is behind the last transition", "by", back)
 	}
+	var keyed map[int64]bool
+	if back >= jumpLimit {
+		keyed = e.keyed()
+	}
 	for _, f := range e.all().ordered {
 		commands = append(commands, e.takeOver(f)...)
 		if f.state.Load().over(e.owner.StartedAt) && !e.passive() && f.plan().Schedule != nil {
 			commands = append(commands, command{flow: f, event: Lapse{}})
 		}
 		if back >= jumpLimit {
-			commands = append(commands, e.afterJump(f, back)...)
+			commands = append(commands, e.afterStep(f, -back.Milliseconds(), keyed)...)
 		}
 	}
 	for _, row := range snapshot.Waiting {

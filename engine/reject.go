@@ -74,6 +74,20 @@ func (e *Engine) resolveDoubts() {
 	}
 }
 
+// moved says whether a step of the clock whose commit failed is in the store after all: to
+// move a wait twice would be wrong.
+func (c command) moved() bool {
+	return c.version != 0 && isStep(c.event) && c.version != c.flow.state.Load().Version
+}
+
+func isStep(event Event) bool {
+	switch event.(type) {
+	case Adjust, Correct:
+		return true
+	}
+	return false
+}
+
 // resolveClaim asks whether a claim whose commit failed is in the store after all.
 func (e *Engine) resolveClaim(ctx context.Context) error {
 	passive, err := e.Store.Passive(ctx)

@@ -107,6 +107,7 @@ type Paused struct {
 	PausedAt    time.Time
 	PauseNote   string
 	PausedUntil time.Time
+	PausedFor   time.Duration // that was asked for; 0: until an instant, or somebody resumes
 }
 
 // NotPaused is what a flow has in the place of a pause.
@@ -153,6 +154,7 @@ type Change struct {
 
 	Checkpoints *Checkpoints // that a run reached; nil: none
 	Drop        bool         // every run of a backfill that waits is cancelled
+	MovedBy     int64        // milliseconds by which relative waits of runs that wait, and keys, move in the store; 0: none do
 
 	Passing bool  // a later change of the batch is of the same flow: the state need not be stored
 	Passed  int64 // how many changes before this one, and of the same flow, are passing

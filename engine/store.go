@@ -47,6 +47,9 @@ type Store interface {
 	// RunKey reads what an idempotency key of a flow stands for; nil: nothing.
 	RunKey(ctx context.Context, flow int64, key string) (*RunKey, error)
 
+	// Keyed is which flows have idempotency keys, by their keys.
+	Keyed(ctx context.Context) (map[int64]bool, error)
+
 	// Ran has those of the instants in from..to, in milliseconds, that have a run; true:
 	// one that a backfill asked for.
 	Ran(ctx context.Context, flow int64, from, to time.Time) (map[int64]bool, error)

@@ -82,6 +82,10 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 			now.PausedAt = now.UpdatedAt
 		}
 		now.PauseNote, now.PausedUntil = engine.ParsePause(t.Note)
+	case "adjust", "correct": // which moves the end of a pause for a while
+		if _, until := engine.ParsePause(t.Note); !until.IsZero() && !was.PausedUntil.IsZero() {
+			now.PausedUntil = until
+		}
 	case "resume":
 		now.PausedAt, now.PauseNote, now.PausedUntil = time.Time{}, "", time.Time{}
 	case "cancel":

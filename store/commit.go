@@ -184,13 +184,13 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 
 const (
 	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, anchor, paused_at, created_at, paused_until,
-    id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note, paused_for)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	updatePlan = `UPDATE pawl_flow_plan
 SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = ?6, created_at = ?7,
     paused_until = ?8, id = ?9, kind = ?10, schedule = ?11, time_zone = ?12, backoff = ?13, policy = ?14, run_group = ?15, retention = ?16,
-    pause_note = ?17
+    pause_note = ?17, paused_for = ?18
 WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
@@ -213,7 +213,8 @@ func (w *writer) writeFlow(c *engine.Change) error {
 		if err := w.writePlan(w.insertPlan, c); err != nil {
 			return err
 		}
-	case c.Event == "adopt" || c.Event == "retire" || c.Event == "pause" || c.Event == "resume":
+	case c.Event == "adopt" || c.Event == "retire" || c.Event == "pause" || c.Event == "resume",
+		c.PausedFor > 0 && (c.Event == "adjust" || c.Event == "correct"):
 		if err := w.writePlan(w.updatePlan, c); err != nil {
 			return err
 		}
@@ -240,6 +241,10 @@ func (w *writer) writeFlow(c *engine.Change) error {
 func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
 	bindTexts(stmt, 9, c.ID, c.Kind, c.Schedule, c.TimeZone, c.Backoff, c.Policy, c.Group, c.Retention)
 	bindNullable(stmt, 17, c.PauseNote)
+	stmt.BindNull(18)
+	if c.PausedFor > 0 {
+		stmt.BindInt64(18, c.PausedFor.Milliseconds())
+	}
 	_, err := w.exec(stmt, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered), millis(c.Anchor),
 		millis(c.PausedAt), c.CreatedAt.UnixMilli(), millis(c.PausedUntil))
 	return err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -48,6 +49,7 @@ type flowRow struct {
 	PausedAt      int64  `db:"paused_at"`
 	PauseNote     string `db:"pause_note"`
 	PausedUntil   int64  `db:"paused_until"`
+	PausedFor     int64  `db:"paused_for"`
 	Retention     string
 	Leaked        int
 	LastSeq       int64 `db:"last_seq"`
@@ -80,7 +82,8 @@ func (r flowRow) paused() *engine.Paused {
 	if r.PausedAt == 0 {
 		return engine.NotPaused
 	}
-	return &engine.Paused{PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, PausedUntil: instant(r.PausedUntil)}
+	return &engine.Paused{PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, PausedUntil: instant(r.PausedUntil),
+		PausedFor: time.Duration(r.PausedFor) * time.Millisecond}
 }
 
 func (r flowRow) info() engine.FlowInfo {
@@ -106,7 +109,8 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(p.paused_at, 0) AS paused_at, COALESCE(p.pause_note, '') AS pause_note, p.retention,
     COALESCE(s.last_seq, 0) AS last_seq, COALESCE(s.streak_from, 0) AS streak_from, p.pruned,
     COALESCE(p.paused_until, 0) AS paused_until,
-    CASE WHEN s.waiting > 0 THEN COALESCE(` + waitingSince + `, 0) ELSE 0 END AS waiting_since
+    CASE WHEN s.waiting > 0 THEN COALESCE(` + waitingSince + `, 0) ELSE 0 END AS waiting_since,
+    COALESCE(p.paused_for, 0) AS paused_for
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -158,7 +162,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		Waiting: s.ColumnInt(27), Backfill: s.ColumnInt(28), Fired: s.ColumnInt64(29), Held: s.ColumnInt64(30),
 		Policy: w.column(s, 31), Group: w.column(s, 32), Anchor: s.ColumnInt64(33), PausedAt: s.ColumnInt64(34),
 		PauseNote: s.ColumnText(35), Retention: w.column(s, 36), LastSeq: s.ColumnInt64(37), StreakFrom: s.ColumnInt64(38), Pruned: s.ColumnInt64(39),
-		PausedUntil: s.ColumnInt64(40), WaitingSince: s.ColumnInt64(41),
+		PausedUntil: s.ColumnInt64(40), WaitingSince: s.ColumnInt64(41), PausedFor: s.ColumnInt64(42),
 	}
 }
 

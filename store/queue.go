@@ -103,6 +103,20 @@ func (s *Store) RunKey(ctx context.Context, flow int64, key string) (known *engi
 	return &engine.RunKey{Key: key, Number: q.ColumnInt64(0), At: instant(q.ColumnInt64(1)), Over: q.ColumnBool(2)}, nil
 }
 
+// Keyed implements [engine.Store].
+func (s *Store) Keyed(ctx context.Context) (map[int64]bool, error) {
+	const query = `SELECT p.key FROM pawl_flow_plan p WHERE EXISTS (SELECT 1 FROM pawl_keys k WHERE k.flow = p.key)`
+	var flows []int64
+	if err := s.db.SelectContext(ctx, &flows, query); err != nil {
+		return nil, fmt.Errorf("flows with keys: %w", err)
+	}
+	keyed := make(map[int64]bool, len(flows))
+	for _, key := range flows {
+		keyed[key] = true
+	}
+	return keyed, nil
+}
+
 // Ran implements [engine.Store].
 func (s *Store) Ran(ctx context.Context, flow int64, from, to time.Time) (map[int64]bool, error) {
 	const query = `WITH RECURSIVE walk (key) AS (

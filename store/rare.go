@@ -36,6 +36,31 @@ func (w *writer) writeRare(c *engine.Change, generation int64) error {
 			return fmt.Errorf("drop the backfill: %w", err)
 		}
 	}
+	if c.MovedBy != 0 {
+		if err := w.moveWaits(c); err != nil {
+			return fmt.Errorf("move waits: %w", err)
+		}
+	}
+	return nil
+}
+
+// Where the wall clock stepped, what waits for a length of time moves by the step, as
+// engine.moveRuns has it for the runs in memory.
+var moveWaits = []string{
+	fmt.Sprintf(`UPDATE pawl_run_log SET deadline = deadline + ?2,
+    rank = CASE WHEN started_at IS NOT NULL AND rank %% %d = due_at THEN rank + ?2 ELSE rank END,
+    due_at = CASE WHEN started_at IS NOT NULL THEN due_at + ?2 ELSE due_at END
+WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND (started_at IS NOT NULL OR deadline IS NOT NULL)`, engine.BackfillRank),
+	`UPDATE pawl_keys SET at = at + ?2 WHERE flow = ?1`,
+}
+
+func (w *writer) moveWaits(c *engine.Change) error {
+	w.behind = checkpointMax // as far as one knows
+	for _, query := range moveWaits {
+		if err := w.once(query, c.Key, c.MovedBy); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 func (v *verifier) readTransitions(ctx context.Context) error {
 	const query = `SELECT flow, seq, at, COALESCE(run_number, 0), event, from_status, to_status, run_count, in_flight, failure_streak,
     COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version, COALESCE(waiting, 0), COALESCE(prev, 0),
-    CASE event WHEN 14 THEN COALESCE(note, '') ELSE '' END
+    CASE WHEN event IN (7, 8, 14) THEN COALESCE(note, '') ELSE '' END
 FROM pawl_transition_log ORDER BY seq`
 	var flow, event int64
 	var t transition
@@ -70,6 +70,7 @@ func (a *account) step(t *transition) {
 		a.replayed.scheduled = min(a.replayed.scheduled, t.at)
 		a.replayed.end = min(a.replayed.end, t.at)
 		a.fired.scheduled, a.fired.started = min(a.fired.scheduled, t.at), min(a.fired.started, t.at)
+		a.movePause(t)
 	case "clear":
 		a.replayed.suspect = 0
 	case "miss": // of a flow that runs once its instant counts as run
@@ -78,7 +79,9 @@ func (a *account) step(t *transition) {
 		a.pauses(t)
 	case "resume":
 		a.replayed.paused, a.pause.told = 0, ""
-	case "retire", "adjust", "abort", "drop", "checkpoint":
+	case "adjust":
+		a.movePause(t)
+	case "retire", "abort", "drop", "checkpoint":
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
 	}

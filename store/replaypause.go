@@ -24,6 +24,14 @@ func (a *account) pauses(t *transition) {
 	a.pause.told = t.note
 }
 
+// movePause takes the end that a pause for a while has after a step of the clock.
+func (a *account) movePause(t *transition) {
+	if _, until := engine.ParsePause(t.note); !until.IsZero() && a.pause.told != "" {
+		note, _ := engine.ParsePause(a.pause.told)
+		a.pause.told = engine.PauseText(note, until)
+	}
+}
+
 // comparePause compares the row's end of a pause and its note with the transition.
 func (a *account) comparePause() {
 	switch text := engine.PauseText(a.pause.note, instant(a.pause.until)); {

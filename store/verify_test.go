@@ -123,8 +123,8 @@ func writeHistory(t testing.TB, path string) {
 	b.run("sync", engine.TriggerSchedule, success)   // 22, 23: outcome -> completed (7, key 9), attempt 2
 
 	b.now = b.now.Add(-5 * time.Hour)
-	b.apply("sync", engine.Adjust{})                 // 24: adjust
-	b.apply("report", engine.Correct{})              // 25: correct
+	b.apply("sync", engine.Adjust{By: -1})           // 24: adjust
+	b.apply("report", engine.Correct{By: -1})        // 25: correct
 	b.run("report", engine.TriggerSchedule, failure) // 26, 27: outcome -> failed (3, key 10)
 	b.run("import", engine.TriggerManual, failure)   // 28, 29: outcome -> failed (1, key 11)
 	b.run("import", engine.TriggerManual, nil)       // 30: reserve -> running (2, key 12)

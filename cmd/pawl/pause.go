@@ -46,7 +46,11 @@ With --until, 14:00 is the next time that it is two o'clock in the afternoon.`,
 	cmd.Flags().Var(&last, "for", "how long, as in 2h or 1d12h")
 	cmd.Flags().Var(&until, "until", "when it is to go on by itself")
 	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
-		return pauseWords(flow, end, time.Now()), c.Pause(ctx, flow.ID, *reason, pawl.PauseUntil(end))
+		how := pawl.PauseUntil(end)
+		if last > 0 {
+			how = pawl.PauseFor(time.Duration(last))
+		}
+		return pauseWords(flow, end, time.Now()), c.Pause(ctx, flow.ID, *reason, how)
 	})
 }
 

@@ -19,3 +19,7 @@ ALTER TABLE pawl_words ADD COLUMN over INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE pawl_words ADD COLUMN failure INTEGER NOT NULL DEFAULT 0;
 UPDATE pawl_words SET over = 1 WHERE kind = 'run' AND word IN ('completed', 'failed', 'interrupted', 'cancelled', 'timed_out', 'skipped');
 UPDATE pawl_words SET failure = 1 WHERE kind = 'run' AND word IN ('failed', 'interrupted', 'timed_out');
+
+-- How long a pause was asked for, in milliseconds; NULL: until an instant, or until somebody
+-- resumes. The end of a pause for a while moves along when the wall clock steps.
+ALTER TABLE pawl_flow_plan ADD COLUMN paused_for INTEGER;

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A relative wait is one that was asked for as a length: a retry, a backoff window, a
+// pause for a while, a key's window, a deadline, the rest before a stalled run goes on.
+// The store has the instant at which it ends. When the wall clock steps, that instant
+// moves by the step, in one transition of each flow that has such waits ([Adjust],
+// [Correct]): the wait ends when it would have ended without the step. A start that finds
+// the clock behind the newest transition takes the difference for a step, so that what is
+// left of a wait is what was left of it then.
+//
+// Absolute times (a start at an instant, a pause until one, the instants of a schedule)
+// follow the clock.
+
+// adjust moves the relative waits of a flow by a step of the wall clock. The interval of
+// a fixed delay is one after a step back; after a step forward what is due runs.
+func (c *Change) adjust(e Adjust, now time.Time, p Plan) error {
+	moved, next := c.moveWaits(e, now, p), c.NextRun
+	if p.Schedule != nil && e.By < 0 {
+		if s := c.schedule(p); c.floats(s, now) && c.NextRun.After(moveBy(now, -e.By)) {
+			c.NextRun = moveBy(c.NextRun, e.By)
+		}
+		if limit := p.Schedule.Reach(now); !limit.IsZero() {
+			c.NextRun = earlier(c.NextRun, later(limit, c.NextEligible))
+		}
+	}
+	if !moved && c.NextRun.Equal(next) {
+		return fmt.Errorf("%w: flow %q", errUnchanged, c.ID)
+	}
+	c.noteStep(e, "the clock went")
+	return nil
+}
+
+// correct plans the next run anew from a clock that was far ahead before. What
+// happened then lies in the future now and holds nothing back.
+func (c *Change) correct(e Correct, now time.Time, p Plan) error {
+	moved := c.moveWaits(Adjust(e), now, p)
+	if !moved && c.NextRun.IsZero() && c.Held.IsZero() && !c.LastScheduled.After(now) && !c.LastEnd.After(now) {
+		return fmt.Errorf("%w: flow %q", errUnchanged, c.ID)
+	}
+	if c.Kind != KindOnce { // what has fired once has
+		c.LastScheduled = earlier(c.LastScheduled, now)
+	}
+	c.LastEnd = earlier(c.LastEnd, now)
+	if !c.NextRun.IsZero() {
+		c.resume(now, p)
+	} else if c.Held.After(now) {
+		c.Held = c.schedule(p).Next(now, c.LastScheduled)
+	}
+	c.noteStep(Adjust(e), "the clock was corrected: it went")
+	return nil
+}
+
+// noteStep says by how much the clock stepped, and until when a pause for a while is now.
+func (c *Change) noteStep(e Adjust, text string) {
+	direction := "forward"
+	if e.By < 0 {
+		direction = "back"
+	}
+	text += " " + direction
+	if e.By != 0 {
+		text += " by " + (time.Duration(max(e.By, -e.By)) * time.Millisecond).String()
+	}
+	if c.PausedFor > 0 {
+		text = PauseText(text, c.PausedUntil)
+	}
+	c.note(text)
+}
+
+// moveWaits moves what has not ended yet. The rows of runs that wait are the store's to
+// move ([Change.MovedBy]); those in memory are moved here, by the same rule.
+func (c *Change) moveWaits(e Adjust, now time.Time, p Plan) (moved bool) {
+	if e.By == 0 {
+		return false
+	}
+	before := moveBy(now, -e.By) // what the clock would show
+	if c.NextEligible.After(before) {
+		c.NextEligible, moved = moveBy(c.NextEligible, e.By), true
+	}
+	if p.Backoff != nil && e.By < 0 && c.NextEligible.After(now.Add(p.Backoff.cap())) { // who wrote it knew nothing of the step
+		c.NextEligible, moved = now.Add(p.Backoff.cap()), true
+	}
+	if c.PausedFor > 0 && c.PausedUntil.After(before) {
+		paused := *c.Paused
+		paused.PausedUntil = moveBy(paused.PausedUntil, e.By)
+		c.Paused, moved = &paused, true
+	}
+	moved = c.moveDeadlines(e.By) || moved
+	queue, some := moveRuns(c.queue(), e.By)
+	fill, others := moveRuns(c.fill(), e.By)
+	c.await(queue, fill)
+	unread := len(queue)+len(fill) < c.Waiting+c.Backfill
+	if some || others || unread || e.Keys {
+		c.MovedBy, moved = e.By, true
+	}
+	return moved
+}
+
+// moveDeadlines moves those of runs in flight. Their jobs have a timer each, which knows
+// no wall clock.
+func (c *Change) moveDeadlines(by int64) (moved bool) {
+	for i, r := range c.Open {
+		if r.Deadline.IsZero() {
+			continue
+		}
+		if !moved {
+			c.Open, moved = slices.Clone(c.Open), true
+		}
+		run := *r
+		run.Was, run.Deadline = RunRunning, moveBy(run.Deadline, by)
+		c.Open[i] = &run
+		c.Runs = append(c.Runs, run)
+	}
+	return moved
+}
+
+// moveRuns moves runs that wait: the start of one that has begun, and deadlines. A start
+// at a time of its own stays.
+func moveRuns(runs []*Run, by int64) (_ []*Run, moved bool) {
+	for i, r := range runs {
+		if r.StartedAt.IsZero() && r.Deadline.IsZero() {
+			continue
+		}
+		if !moved {
+			runs, moved = slices.Clone(runs), true
+		}
+		run := *r
+		run.Deadline = moveBy(run.Deadline, by)
+		if !run.StartedAt.IsZero() && !run.DueAt.IsZero() {
+			if run.Rank%BackfillRank == run.DueAt.UnixMilli() { // its turn comes by its time
+				run.Rank += by
+			}
+			run.DueAt = moveBy(run.DueAt, by)
+		}
+		runs[i] = &run
+	}
+	if moved {
+		slices.SortStableFunc(runs, byRank)
+	}
+	return runs, moved
+}
+
+// moveBy moves an instant by milliseconds; none stays none.
+func moveBy(t time.Time, by int64) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return time.UnixMilli(t.UnixMilli() + by).UTC()
+}

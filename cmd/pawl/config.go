@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,28 +103,16 @@ func loadConfig(path string) (plan, error) {
 	return parseConfig(path, folder, data)
 }
 
-// readConfig reads a file of bounded size. One that others can write is
+// readConfig reads a regular file of bounded size. A file that others can write is
 // refused, since the commands in it run as us.
 func readConfig(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
+	data, info, err := readRegular(path, maxConfig, 0)
 	if err != nil {
 		return nil, err
 	}
 	if who, remedy := strangers(info); who != "" {
-		return nil, fmt.Errorf("%w: %s can write %s, and its commands run as you; mend that with: %s %[3]s",
+		return nil, fmt.Errorf("%w: %s can write %s, and its commands run as you; fix that with: %s %[3]s",
 			os.ErrPermission, who, path, remedy)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxConfig {
-		return nil, fmt.Errorf("%s is larger than 1 MiB", path)
 	}
 	return data, nil
 }

@@ -177,17 +177,38 @@ flows: {a: *base, b: *base, c: {<<: *base}}
 	assert.Equal(t, 1, strings.Count(err.Error(), "PAWL_X"))
 }
 
-func TestConfigSurvivesMappingsThatHoldThemselves(t *testing.T) {
-	_, err := parseConfig("pawl.yaml", "/", []byte("flows: &f\n  a: &a {<<: *a, manual: true, run: [x]}\n  b: *f\n"))
-	assert.ErrorIs(t, err, errConfig)
-
-	tower := "x-0: &n0 {manual: true, run: [x]}\n"
-	for i := range 40 {
-		tower += fmt.Sprintf("x-%d: &n%[1]d {<<: [*n%[2]d, *n%[2]d, *n%[2]d]}\n", i+1, i)
+// found A2: nothing in a config expands without a bound, whatever reads it.
+func TestConfigIsBoundedAfterItsExpansion(t *testing.T) {
+	tower := func(first, level string) string {
+		text := "x-0: &n0 " + first + "\n"
+		for i := range 40 {
+			text += fmt.Sprintf("x-%d: &n%d %s\n", i+1, i+1, strings.ReplaceAll(level, "@", fmt.Sprintf("*n%d", i)))
+		}
+		return text
 	}
-	flows, err := flowsOf(parseConfig("pawl.yaml", "/", []byte(tower+"flows: {a: {<<: *n40}}\n")))
-	require.NoError(t, err)
-	assert.Equal(t, "manual", flows[0].kind)
+	var flows strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&flows, "  f%d: {manual: true, run: [x]}\n", i)
+	}
+	const one = "flows: {a: {manual: true, run: [x]}}\n"
+	for name, c := range map[string]struct{ text, place, says string }{
+		"a list that holds itself":     {"notify: &a {webhook: \"http://x/y\", on: [failed, *a]}\n" + one, "pawl.yaml:1:49: ", "*a is within its own anchor"},
+		"a mapping that holds itself":  {"flows: &f\n  a: &a {<<: *a, manual: true, run: [x]}\n  b: *f\n", "pawl.yaml:2:14: ", "*a is within its own anchor"},
+		"a policy that merges itself":  {"flows: {a: {manual: true, run: [x], backoff: &b {<<: *b, initial: 1s}}}\n", "pawl.yaml:1:54: ", "*b is within its own anchor"},
+		"a tower of lists":             {tower("[failed]", "[@, @, @, @, @, @, @, @, @]") + "notify: {webhook: \"http://x/y\", on: *n40}\n" + one, "pawl.yaml:7:36: ", "larger than 32.0 MiB"},
+		"a tower of merges":            {tower("{manual: true, run: [x]}", "{<<: [@, @, @]}") + "flows: {a: {<<: *n40}}\n", "pawl.yaml:", "larger than 32.0 MiB"},
+		"deep nesting":                 {"x-deep: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "\n" + one, "pawl.yaml:1:", "deeper than 100 levels"},
+		"deep nesting through aliases": {tower("[a]", "[[[[@]]]]") + one, "pawl.yaml:", "deeper than 100 levels"},
+		"defaults of many flows":       {"defaults: {env: {A: " + strings.Repeat("x", 10_000) + "}}\nflows:\n" + flows.String(), "pawl.yaml:1:11: ", "each of 5000 flows gets a copy of defaults"},
+		"a large value of many flows":  {"x-a: &a " + strings.Repeat("x", 10_000) + "\nflows:\n" + strings.ReplaceAll(flows.String(), "run: [x]", "run: [x, *a]"), "pawl.yaml:", "larger than 32.0 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseConfig("pawl.yaml", "/", []byte(c.text))
+			require.ErrorIs(t, err, errConfig)
+			assert.True(t, strings.HasPrefix(err.Error(), c.place), err.Error())
+			assert.Contains(t, err.Error(), c.says)
+		})
+	}
 }
 
 func TestConfigErrorsDoNotShowSecrets(t *testing.T) {
@@ -215,7 +236,7 @@ func TestConfigIsBounded(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("# "+strings.Repeat("x", maxConfig)), 0o600))
 	_, err := loadConfig(path)
 	require.ErrorIs(t, err, errConfig)
-	assert.Contains(t, err.Error(), "larger than 1 MiB")
+	assert.Contains(t, err.Error(), "larger than 1.0 MiB")
 }
 
 func TestConfigThatIsNotThere(t *testing.T) {

@@ -8,6 +8,12 @@ import (
 	"os/exec"
 )
 
+// There are neither symbolic links in the way nor FIFOs in the file system.
+const (
+	noFollow = 0
+	nonBlock = 0
+)
+
 // Without process groups a command is ended at once, and alone.
 
 func leadGroup(*exec.Cmd)              {}

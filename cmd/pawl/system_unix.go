@@ -12,6 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const (
+	noFollow = unix.O_NOFOLLOW // a symbolic link is not opened
+	nonBlock = unix.O_NONBLOCK // a FIFO without a writer is opened at once
+)
+
 // leadGroup makes a command the leader of a process group of its own, so that a
 // Ctrl-C meant for us does not reach it and all its children can be ended.
 func leadGroup(cmd *exec.Cmd) {

@@ -80,7 +80,9 @@ func (r *reader) document(data []byte) *yaml.Node {
 	}
 	switch {
 	case err == io.EOF:
-		return resolve(doc.Content[0])
+		if top := doc.Content[0]; r.bounded(top) {
+			return resolve(top)
+		}
 	case err == nil:
 		r.fail(&second, "a second document begins here: a config is one")
 	default:
@@ -154,8 +156,7 @@ func (r *reader) fields(of field, known []string) []field {
 }
 
 // merged are a mapping's own entries, then those of its merge keys that it does
-// not have yet. Each mapping is merged once, so neither one that holds itself nor
-// a tower of aliases costs more than the file is long.
+// not have yet. Each mapping is merged once.
 func (r *reader) merged(n *yaml.Node, seen map[*yaml.Node]bool) []field {
 	seen[n] = true
 	lines := map[string]int{}

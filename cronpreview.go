@@ -15,10 +15,17 @@ import (
 //	Text string    // "02:30 does not exist on 2027-03-28 in Europe/Berlin"
 type Oddity = engine.Oddity
 
+// CronOption is an option of [CronInstants], [CronOddities] and [CronWarnings].
+type CronOption = engine.CronOption
+
+// CronForFlow gives the id of the flow from which an expression with H draws its numbers.
+// Without it such an expression is refused.
+func CronForFlow(id string) CronOption { return engine.ForFlow(id) }
+
 // CronInstants is the first n instants of an expression, as [Scheduler.Cron] reads
 // it, after an instant. Errors: [ErrInvalidSchedule].
-func CronInstants(expr string, after time.Time, n int) ([]time.Time, error) {
-	schedule, err := engine.Cron(expr)
+func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]time.Time, error) {
+	schedule, err := engine.Cron(expr, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -31,10 +38,17 @@ func CronInstants(expr string, after time.Time, n int) ([]time.Time, error) {
 
 // CronOddities is what changes of the clock make of the instants of an expression in
 // from..to, to not included, in order. Errors: [ErrInvalidSchedule].
-func CronOddities(expr string, from, to time.Time) ([]Oddity, error) {
-	schedule, err := engine.Cron(expr)
+func CronOddities(expr string, from, to time.Time, opts ...CronOption) ([]Oddity, error) {
+	schedule, err := engine.Cron(expr, opts...)
 	if err != nil {
 		return nil, err
 	}
 	return schedule.Oddities(from, to), nil
+}
+
+// CronWarnings say what of an expression is accepted, but may mean something else than
+// its writer thinks: a step that leaves one number, or a number of a weekday in an
+// expression of Quartz. Errors: [ErrInvalidSchedule].
+func CronWarnings(expr string, opts ...CronOption) ([]string, error) {
+	return engine.CronWarnings(expr, opts...)
 }

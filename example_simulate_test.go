@@ -48,6 +48,22 @@ func ExampleScheduler_Simulate() {
 	// map[backup:31 tidy:681] late by up to 30m0s <nil>
 }
 
+func ExampleCronInstants_forms() {
+	from := time.Date(2027, 3, 20, 12, 0, 0, 0, time.UTC)
+	for _, expr := range []string{"0 9 LW * *", "0 9 * * FRI#2", "0 22-2 * * *", "H H(1-5) * * *"} {
+		list, err := pawl.CronInstants(expr, from, 1, pawl.CronForFlow("nightly"))
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(expr, "->", list[0].Format("Mon 2 Jan 15:04"))
+	}
+	// Output:
+	// 0 9 LW * * -> Wed 31 Mar 09:00
+	// 0 9 * * FRI#2 -> Fri 9 Apr 09:00
+	// 0 22-2 * * * -> Sat 20 Mar 22:00
+	// H H(1-5) * * * -> Sun 21 Mar 05:58
+}
+
 func ExampleCronInstants() {
 	from := time.Date(2027, 3, 26, 12, 0, 0, 0, time.UTC)
 	list, err := pawl.CronInstants("CRON_TZ=Europe/Berlin 30 2 * * *", from, 3)

@@ -41,20 +41,24 @@ func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...Fl
 // while the flow runs or in a backoff window is skipped; those that pass while
 // nobody runs are made up for by one run at the next start.
 //
-// The fields are those of [github.com/robfig/cron/v3]: Sunday is 0; where both
-// day of month and day of week are given, one of them has to match. "@every" is
-// refused, use [Scheduler.Every]. Errors as of Every.
+// The fields are those of [github.com/robfig/cron/v3], with what crontabs, Quartz and
+// Jenkins have beyond them: 0 and 7 are Sunday, ranges may wrap around (FRI-MON, 22-2),
+// names may be written in full; L is the last day of the month, L-3 the third before it,
+// LW the last from Monday to Friday, 15W the nearest such day to the 15th; FRI#2 is the
+// second Friday and FRIL the last; H is a number drawn from the id of the flow, also as
+// H(0-29) and H/15. Where both day of month and day of week are given, one of them has to
+// match. "@every" is refused, use [Scheduler.Every]. Errors as of Every.
 func (s *Scheduler) Cron(id, expr string, job Job, opts ...FlowOption) error {
 	return s.register(id, timing{kind: engine.KindCron, expr: expr}, job, opts)
 }
 
-// cron shares a schedule among flows.
-func (s *Scheduler) cron(expr string) (engine.Schedule, error) {
+// cron shares a schedule among flows, unless its numbers are drawn from their ids.
+func (s *Scheduler) cron(flow, expr string) (engine.Schedule, error) {
 	if known, ok := s.shared.crons[expr]; ok {
 		return known, nil
 	}
-	schedule, err := engine.Cron(expr)
-	if err == nil {
+	schedule, err := engine.Cron(expr, engine.ForFlow(flow))
+	if err == nil && !engine.PerFlow(schedule) {
 		s.shared.crons[expr] = schedule
 	}
 	return schedule, err
@@ -124,7 +128,7 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 			return err
 		}
 	}
-	schedule, err := r.timing.schedule(s.cron)
+	schedule, err := r.timing.schedule(r.ID, s.cron)
 	if err != nil {
 		return err
 	}

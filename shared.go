@@ -21,8 +21,11 @@ func newShared() *shared {
 	}
 }
 
-// schedule is one for all that read alike.
+// schedule is one for all that read alike and mean the same.
 func (s *shared) schedule(of engine.Schedule) engine.Schedule {
+	if engine.PerFlow(of) {
+		return of
+	}
 	key := [3]string{of.Kind(), of.String(), of.Zone()}
 	if s.byText[key] == nil {
 		s.byText[key] = of

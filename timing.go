@@ -26,8 +26,8 @@ func (t timing) only(option, kind string) error {
 	return nil
 }
 
-// schedule is what it comes to.
-func (t timing) schedule(cron func(string) (engine.Schedule, error)) (s engine.Schedule, err error) {
+// schedule is the schedule of a flow.
+func (t timing) schedule(flow string, cron func(flow, expr string) (engine.Schedule, error)) (s engine.Schedule, err error) {
 	switch {
 	case t.fixedRate && t.aligned:
 		return nil, fmt.Errorf("%w: WithFixedRate and WithAligned exclude each other", ErrInvalidSchedule)
@@ -38,9 +38,9 @@ func (t timing) schedule(cron func(string) (engine.Schedule, error)) (s engine.S
 	case t.kind == engine.KindEvery:
 		s, err = engine.Every(t.interval)
 	case t.kind == engine.KindCron && len(t.cron) > 0:
-		s, err = engine.Cron(t.expr, t.cron...)
+		s, err = engine.Cron(t.expr, append(t.cron, engine.ForFlow(flow))...)
 	case t.kind == engine.KindCron:
-		s, err = cron(t.expr)
+		s, err = cron(flow, t.expr)
 	case t.kind == engine.KindOnce:
 		s, err = engine.Once(t.at)
 	default:

@@ -159,7 +159,7 @@ func (v View) Next(info FlowInfo, from time.Time, n int) ([]Instant, error) {
 	if v.runner != nil {
 		now = v.runner.now
 	}
-	s, err := engine.ParseSchedule(info.Kind, info.Schedule, info.TimeZone)
+	s, err := engine.ParseSchedule(info.ID, info.Kind, info.Schedule, info.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("next: flow %q: %w", info.ID, err)
 	}

@@ -93,7 +93,7 @@ func next(info FlowInfo, ok bool, id string, n int, now time.Time) ([]Instant, e
 	if !ok {
 		return nil, fmt.Errorf("next: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
 	}
-	s, err := engine.ParseSchedule(info.Kind, info.Schedule, info.TimeZone)
+	s, err := engine.ParseSchedule(info.ID, info.Kind, info.Schedule, info.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("next: flow %q: %w", id, err)
 	}
@@ -119,7 +119,7 @@ func (c *Client) Instants(ctx context.Context, id string, from, to time.Time) ([
 	}
 	var s engine.Schedule
 	if err == nil {
-		s, err = engine.ParseSchedule(info.Kind, info.Schedule, info.TimeZone)
+		s, err = engine.ParseSchedule(info.ID, info.Kind, info.Schedule, info.TimeZone)
 	}
 	var list []time.Time
 	if err == nil {

@@ -10,7 +10,10 @@ import (
 // calendar is the fields of a cron expression as sets of bits, on the line of a
 // clock that never changes. A reading of the clock is its seconds since 1970.
 // robfig/cron's own search knows no way back, and cannot count.
-type calendar cron.SpecSchedule
+type calendar struct {
+	cron.SpecSchedule
+	special *specialDays // nil: none
+}
 
 const (
 	daySeconds = 86400   // in seconds
@@ -145,22 +148,34 @@ func (c calendar) month(date int64) monthDays {
 	first := date - int64(number) + 1
 	m := monthDays{first: first, next: first + int64(time.Date(year, name+1, 0, 0, 0, 0, 0, time.UTC).Day())}
 	if c.Month>>name&1 != 0 {
-		m.days = c.daysFrom(first) & (1<<(m.next-first) - 1)
+		m.days = c.daysFrom(first, int(m.next-first)) & (1<<(m.next-first) - 1)
 	}
 	return m
 }
 
 // daysFrom is the days that match, of a month that begins at a date. As in Unix
 // cron one of day and weekday has to match, but both where one of them is a star.
-func (c calendar) daysFrom(first int64) uint64 {
-	weekday := first + 4 - 7*floor(first+4, 7) // 1970 began on a Thursday
-	week := (c.Dow&0x7f>>weekday | c.Dow<<(7-weekday)) & 0x7f
-	weekdays := week | week<<7 | week<<14 | week<<21 | week<<28
+func (c calendar) daysFrom(first int64, length int) uint64 {
+	weekday := weekdayOf(first)
+	weekdays := everyWeek(c.Dow&0x7f, weekday)
 	days := c.Dom &^ starBit >> 1
+	if c.special != nil {
+		days |= c.special.dates(weekday, length)
+		weekdays |= c.special.weekdays(weekday, length)
+	}
 	if c.Dom&starBit != 0 || c.Dow&starBit != 0 {
 		return days & weekdays
 	}
 	return days | weekdays
+}
+
+// weekdayOf is the weekday of a date, Sunday is 0.
+func weekdayOf(date int64) int { return int(date + 4 - 7*floor(date+4, 7)) } // 1970 began on a Thursday
+
+// everyWeek is the days of a month that are some weekdays, if it begins on a weekday.
+func everyWeek(set uint64, weekday int) uint64 {
+	week := (set>>weekday | set<<(7-weekday)) & 0x7f
+	return week | week<<7 | week<<14 | week<<21 | week<<28
 }
 
 // from is the days from a date on, with that one as bit 0.

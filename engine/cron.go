@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/cronexpr"
 )
 
 // Cron runs a flow at the instants of an expression: six fields with seconds
 // first, five fields without, or a descriptor such as @hourly, in UTC unless
 // the expression begins with "CRON_TZ=Area/City " or [WithLocation] is given. The
-// fields are those of github.com/robfig/cron/v3: Sunday is 0, there is no year,
-// and where both day of month and day of week are given one of them has to match.
+// fields are those of github.com/robfig/cron/v3 and of package cronexpr: 0 and 7 are
+// Sunday, there is no year, and where both day of month and day of week are given one
+// of them has to match. An expression with H needs [ForFlow].
 //
 // An expression has fixed times if it has no wildcard and no step in the fields
 // of hour and minute. Where the clocks are set forward, a fixed time that they
@@ -26,10 +29,11 @@ import (
 // What cannot be parsed, or never fires, is an [ErrInvalidSchedule].
 func Cron(expr string, opts ...CronOption) (Schedule, error) {
 	expr = strings.TrimSpace(expr)
-	s, err := parseCron(expr)
-	for _, opt := range opts {
+	o := optionsOf(opts)
+	s, err := parseCron(expr, o.flow)
+	for _, set := range o.sets {
 		if err == nil {
-			err = opt(s)
+			err = set(s)
 		}
 	}
 	if err != nil {
@@ -43,12 +47,34 @@ func Cron(expr string, opts ...CronOption) (Schedule, error) {
 }
 
 // CronOption is an option of [Cron].
-type CronOption func(*instants) error
+type CronOption func(*cronOptions)
+
+type cronOptions struct {
+	flow string
+	sets []func(*instants) error
+}
+
+func optionsOf(opts []CronOption) (o cronOptions) {
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// ForFlow gives the id of the flow from which an expression with H draws its numbers.
+func ForFlow(id string) CronOption {
+	return func(o *cronOptions) { o.flow = id }
+}
+
+// set is an option that changes what was parsed.
+func set(apply func(*instants) error) CronOption {
+	return func(o *cronOptions) { o.sets = append(o.sets, apply) }
+}
 
 // WithLocation sets the time zone of a cron schedule, such as Europe/Berlin. An
 // unknown one is an error, and so is one that differs from that of the expression.
 func WithLocation(zone string) CronOption {
-	return func(s *instants) error {
+	return set(func(s *instants) error {
 		location, err := loadZone(zone)
 		switch {
 		case err != nil:
@@ -58,18 +84,43 @@ func WithLocation(zone string) CronOption {
 		}
 		s.location = location
 		return nil
-	}
+	})
 }
 
 // WithDST sets what becomes of fixed times where the clocks are changed. It makes
 // no difference to other expressions.
 func WithDST(policies ...DST) CronOption {
-	return func(s *instants) error {
+	return set(func(s *instants) error {
 		for _, p := range policies {
 			s.dst |= p
 		}
 		return s.dst.check()
+	})
+}
+
+// CronWarnings say what of an expression is accepted, but may mean something else than
+// its writer thinks. Errors are as of [Cron].
+func CronWarnings(expr string, opts ...CronOption) ([]string, error) {
+	if _, err := Cron(expr, opts...); err != nil {
+		return nil, err
 	}
+	_, fields, _ := cronexpr.CutZone(strings.TrimSpace(expr))
+	parsed, err := cronexpr.Parse(fields, optionsOf(opts).flow)
+	if err != nil {
+		return nil, err
+	}
+	return parsed.Warnings(), nil
+}
+
+// PerFlow says whether a schedule has numbers that are drawn from the id of its flow.
+func PerFlow(s Schedule) bool {
+	switch s := s.(type) {
+	case *instants:
+		return s.hashed
+	case between:
+		return PerFlow(s.Schedule)
+	}
+	return false
 }
 
 // instants is a cron schedule.
@@ -77,6 +128,7 @@ type instants struct {
 	text     string
 	calendar calendar
 	fixed    bool // its times are fixed
+	hashed   bool // a number of it is drawn from the id of the flow
 	location *time.Location
 	dst      DST
 }
@@ -85,9 +137,9 @@ func (s *instants) Kind() string   { return KindCron }
 func (s *instants) String() string { return s.text }
 func (s *instants) Zone() string   { return s.location.String() }
 
-// searchYears is how far After looks ahead: from one leap day to the next there
-// are eight years when a century begins.
-const searchYears = 9
+// searchYears is how far After looks ahead: a leap year in which February has five of a
+// weekday comes every 28 years, or 40 when a century begins.
+const searchYears = 41
 
 // After goes from one change of the zone's offset to the next.
 func (s *instants) After(t time.Time) time.Time {

@@ -131,7 +131,7 @@ func TestMidnightInAGapKeepsItsDay(t *testing.T) {
 func TestWildcardsFollowElapsedTime(t *testing.T) {
 	from, to := utc("2027-10-31 00:00:00"), utc("2027-10-31 01:59:59") // 02:00 to 02:59 in Berlin, twice
 	for expr, want := range map[string]int{
-		"30 * * * *": 2, "30 */2 * * *": 2, "*/30 2 * * *": 4, "0/30 2 * * *": 4, "? 2 * * *": 120, "30 0-4/2 * * *": 2, "@hourly": 2,
+		"30 * * * *": 2, "30 */2 * * *": 2, "*/30 2 * * *": 4, "0/30 2 * * *": 4, "*/1 2 * * *": 120, "30 22-3 * * *": 1, "30 22-4/2 * * *": 2, "30 0-4/2 * * *": 2, "@hourly": 2,
 		"30 2 * * *": 1, "0,30 2 * * *": 2, "0-9 2 * * *": 10, "30 0-23 * * *": 1, "*/30 30 2 * * *": 2, "* 30 2 * * *": 60,
 	} {
 		assert.Len(t, walk(cronIn(t, expr, "Europe/Berlin"), from, to), want, expr)

@@ -87,6 +87,18 @@ func timesAround(c clockChange) []oracle {
 		fixedTime([]int{middle.Minute()}, []int{middle.Hour()}, []int{middle.Day()}, 0, nil),
 		fixedTime([]int{middle.Minute()}, []int{middle.Hour()}, []int{middle.Day()}, int(middle.Month()), nil),
 		fixedTime([]int{middle.Minute()}, []int{middle.Hour()}, []int{middle.AddDate(0, 0, 1).Day()}, 0, []int{yesterday}),
+		{seconds: []int{0}, minutes: []int{middle.Minute()}, hours: wrapped(low.Hour(), 23), text: fmt.Sprintf("%d %d-%d * * *", middle.Minute(), low.Hour(), (low.Hour()+22)%24)},
+		onDays(middle, "* * SUN-7", func(reading) bool { return true }),
+		onDays(middle, fmt.Sprintf("* * %d", (weekday+6)%7+1), func(r reading) bool { return r.weekday == weekday }), // 1 to 7
+		onDays(middle, fmt.Sprintf("* * %s-%s", weekdayName(weekday), weekdayName(weekday+5)), func(r reading) bool { return r.weekday != yesterday }),
+		onDays(middle, fmt.Sprintf("* * %s#%d", weekdayName(weekday)[:3], (middle.Day()+6)/7), func(r reading) bool { return r.weekday == weekday && r.nth() == (middle.Day()+6)/7 }),
+		onDays(middle, fmt.Sprintf("* * %sL", strings.ToUpper(weekdayName(weekday))), func(r reading) bool { return r.weekday == weekday && r.daysLeft() < 7 }),
+		onDays(middle, fmt.Sprintf("L-%d * *", read(middle).daysLeft()), func(r reading) bool { return r.daysLeft() == read(middle).daysLeft() }),
+		onDays(middle, "L,LW * ?", func(r reading) bool { return r.daysLeft() == 0 || r.nearestWorkday(r.day+r.daysLeft()) }),
+		onDays(middle, fmt.Sprintf("%dW * *", middle.Day()), func(r reading) bool { return r.nearestWorkday(middle.Day()) }),
+		onDays(middle, fmt.Sprintf("%dW * %s", middle.AddDate(0, 0, 1).Day(), weekdayName(weekday)), func(r reading) bool {
+			return r.nearestWorkday(middle.AddDate(0, 0, 1).Day()) || r.weekday == weekday
+		}),
 		{seconds: []int{0}, minutes: []int{0, 20, 40}, elapses: true, text: "*/20 * * * *"},
 		{seconds: []int{0}, minutes: []int{middle.Minute()}, elapses: true, text: fmt.Sprint(middle.Minute(), " * * * *")},
 		{seconds: []int{0}, hours: []int{low.Hour()}, elapses: true, text: fmt.Sprint("* ", low.Hour(), " * * *")},
@@ -94,6 +106,23 @@ func timesAround(c clockChange) []oracle {
 		{seconds: []int{0}, minutes: []int{0}, hours: []int{0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22}, elapses: true, text: "0 */2 * * *"},
 	}
 }
+
+// onDays is a fixed time on days that the oracle knows by a rule of its own.
+func onDays(at time.Time, fields string, on func(reading) bool) oracle {
+	o := daily(at)
+	o.on, o.text = on, fmt.Sprint(at.Minute(), " ", at.Hour(), " ", fields)
+	return o
+}
+
+// wrapped is n hours in a row, from one on.
+func wrapped(from, n int) (hours []int) {
+	for i := range n {
+		hours = append(hours, (from+i)%24)
+	}
+	return hours
+}
+
+func weekdayName(n int) string { return strings.ToLower(time.Weekday(n % 7).String()) }
 
 // secondsAround is the same for what changes by seconds.
 func secondsAround(c clockChange) (all []oracle) {
@@ -129,7 +158,7 @@ func list(numbers []int) string {
 
 // checkPolicies compares a schedule with its oracle under every policy.
 func checkPolicies(t *testing.T, o oracle, w walls) {
-	parsed, err := parseCron(o.text)
+	parsed, err := parseCron(o.text, "")
 	require.NoError(t, err)
 	matching := o.matching(w)
 	for _, policy := range dstPolicies {
@@ -224,15 +253,39 @@ func TestCountAgreesWithAfter(t *testing.T) {
 	})
 }
 
-// drawExpr draws six fields that are numbers, lists, ranges, steps or stars.
+// drawExpr draws six fields that are numbers, lists, ranges, steps or stars, or days that
+// need a calendar.
 func drawExpr(t *rapid.T) string {
+	fields := drawPlainExpr(t)
+	weekday := rapid.SampledFrom([]string{"SUN", "1", "tuesday", "Wed", "4", "FRIDAY", "7"}).Draw(t, "weekday")
+	switch rapid.IntRange(0, 8).Draw(t, "special") {
+	case 0:
+		fields[3] = "L"
+	case 1:
+		fields[3] = fmt.Sprintf("L-%d", rapid.IntRange(0, 30).Draw(t, "back"))
+	case 2:
+		fields[3] = "LW"
+	case 3:
+		fields[3] = fmt.Sprintf("%dW", rapid.IntRange(1, 31).Draw(t, "day"))
+	case 4:
+		fields[5] = fmt.Sprintf("%s#%d", weekday, rapid.IntRange(1, 5).Draw(t, "nth"))
+	case 5:
+		fields[5] = weekday + "L"
+	case 6:
+		fields[3], fields[5] = "15W,L", "MON,"+weekday+"L"
+	}
+	return strings.Join(fields, " ")
+}
+
+// drawPlainExpr draws six fields that robfig/cron reads as they are, but for ranges that
+// wrap around.
+func drawPlainExpr(t *rapid.T) []string {
 	fields := make([]string, 6)
 	for i, limits := range [][2]int{{0, 59}, {0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}} {
 		number := func() int { return rapid.IntRange(limits[0], limits[1]).Draw(t, "number") }
 		switch rapid.IntRange(0, 5).Draw(t, "form") {
 		case 0:
-			a, b := number(), number()
-			fields[i] = fmt.Sprintf("%d-%d", min(a, b), max(a, b))
+			fields[i] = fmt.Sprintf("%d-%d", number(), number())
 		case 1:
 			fields[i] = fmt.Sprintf("%d,%d", number(), number())
 		case 2:
@@ -243,5 +296,5 @@ func drawExpr(t *rapid.T) string {
 			fields[i] = "*"
 		}
 	}
-	return strings.Join(fields, " ")
+	return fields
 }

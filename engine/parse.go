@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ParseSchedule reads what Kind, String and Zone of a [Schedule] write, so that
+// ParseSchedule reads what Kind, String and Zone of the [Schedule] of a flow write, so that
 // whoever has the database alone can ask it.
-func ParseSchedule(kind, text, zone string) (s Schedule, err error) {
+func ParseSchedule(flow, kind, text, zone string) (s Schedule, err error) {
 	text, end, err := cutInstant(text, " until ")
 	if err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func ParseSchedule(kind, text, zone string) (s Schedule, err error) {
 	case KindEvery:
 		s, err = parseEvery(text)
 	case KindCron:
-		s, err = parseZoned(text, zone)
+		s, err = parseZoned(flow, text, zone)
 	case KindOnce:
 		var at time.Time
 		if at, err = time.Parse(time.RFC3339Nano, text); err == nil {
@@ -63,7 +63,7 @@ func parseEvery(text string) (Schedule, error) {
 	return Every(interval)
 }
 
-func parseZoned(text, zone string) (Schedule, error) {
+func parseZoned(flow, text, zone string) (Schedule, error) {
 	var policies []DST
 	for _, p := range []DST{GapSkip, FoldSecond, FoldBoth} {
 		if strings.Contains(text, p.String()) {
@@ -71,5 +71,5 @@ func parseZoned(text, zone string) (Schedule, error) {
 			text = strings.Replace(text, p.String(), "", 1)
 		}
 	}
-	return Cron(text, WithLocation(zone), WithDST(policies...))
+	return Cron(text, ForFlow(flow), WithLocation(zone), WithDST(policies...))
 }

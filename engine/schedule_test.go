@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -63,12 +64,12 @@ func TestCronRefusals(t *testing.T) {
 		{"@every 5m", "register the flow with Every"},
 		{"@every 0s", "register the flow with Every"},
 		{"@every -5s", "register the flow with Every"},
-		{"@reboot", "unrecognized descriptor"},
-		{"0 9 * *", "expected 5 to 6 fields"},
-		{"0 0 0 9 * * *", "expected 5 to 6 fields"},
-		{"61 * * * *", "above maximum"},
+		{"@reboot", "no such word is known; write @hourly"},
+		{"0 9 * *", "it has 4 fields; write five"},
+		{"0 0 0 9 * * *", "there is no year: leave the last one out"},
+		{"61 * * * *", `the minute "61": 61 is above 59; write a number from 0 to 59`},
 		{"*/0 * * * *", "step"},
-		{"nonsense", "expected 5 to 6 fields"},
+		{"nonsense", "it has 1 field; write five"},
 		{strings.Repeat("1,", 1000) + "1 * * * *", "longer than"},
 	} {
 		t.Run(test.expr[:min(len(test.expr), 40)], func(t *testing.T) {
@@ -80,15 +81,149 @@ func TestCronRefusals(t *testing.T) {
 	}
 }
 
+// found X1: what another dialect means in another way is refused, with the reason and what
+// to write instead.
+func TestOtherDialectsAreRefused(t *testing.T) {
+	for expr, want := range map[string]string{
+		"*/90 * * * *":      "a step of 90 is more than the 60 minutes of its range, which leaves only 0; write 0, or use an interval",
+		"0 */36 * * *":      "a step of 36 is more than the 24 hours of its range",
+		"10-20/15 * * * *":  "a step of 15 is more than the 11 minutes",
+		"0 10 * * ? *":      `if the first is the minute and the last a year, as in EventBridge, write "0 10 * * *"`,
+		"0 10 ? * MON *":    `write "0 10 * * MON"`,
+		"0 ? * * *":         "? stands for any day, and only in the fields of days; write *",
+		"0 9 ?/2 * *":       "? takes no step; write */2",
+		", * * * *":         "an element of the list is empty",
+		",1 * * * *":        "an element of the list is empty",
+		"1, * * * *":        "an element of the list is empty",
+		"*-5 * * * *":       "a range begins with a number, not with *; write 0-5, or * alone",
+		"+5 * * * *":        `"+5" is no minute; write a number from 0 to 59`,
+		"-5 * * * *":        "is no minute",
+		"1-2-3 * * * *":     "is no minute",
+		"*/2/3 * * * *":     `"2/3" is no step`,
+		"*/+2 * * * *":      `"+2" is no step`,
+		"0 0 * * L":         "write SAT, or SATL for the last Saturday",
+		"0 0 * * FRI#6":     "no month has a Friday number 6; write #1 to #5, or FRIL",
+		"0 0 L-31 * *":      "write L-0 to L-30",
+		"0 0 32W * *":       "32 is above 31",
+		"0 0 31W 2 *":       "it never fires",
+		"0 0 LW/2 * *":      "takes no step",
+		"0 0 * * FRIL/2":    "takes no step",
+		"0 0 * * 8":         "8 is above 7",
+		"0 0 * * frid":      `"frid" is no day of the week; write a number from 0 to 6 or a name as in MON`,
+		"H 0 * * *":         "H is drawn from the id of a flow, and there is none here",
+		"H(5-1) 0 * * *":    "the range of H goes from a lower to a higher number; write H(0-59)",
+		"@daily 9":          "which stands alone",
+		"@Every 5m":         "register the flow with Every",
+		"H(0-9)/11 * * * *": "a step of 11 is more than the 10 minutes",
+	} {
+		_, err := Cron(expr)
+		if strings.Contains(expr, "(") {
+			_, err = Cron(expr, ForFlow("nightly"))
+		}
+		require.ErrorIs(t, err, ErrInvalidSchedule, expr)
+		assert.ErrorContains(t, err, want, expr)
+	}
+}
+
+// found X1: what is accepted, but may be meant in another way, gets a warning.
+func TestWarningsOfOtherDialects(t *testing.T) {
+	for expr, want := range map[string]string{
+		"0 */24 * * *":   `the hour "*/24": a step of 24 leaves only 0`,
+		"45/30 * * * *":  `the minute "45/30": a step of 30 leaves only 45`,
+		"0 0 9 ? * 2-6":  `the day of the week "2-6": 0 and 7 are Sunday here, but 1 is Sunday in Quartz`,
+		"0 0 9 ? * 6#3":  "write names, as in MON-FRI",
+		"0 0 9 ? * 6L":   "write names",
+		"0 9 * * 1":      "",
+		"0 0 9 ? * FRIL": "",
+		"*/7 * * * *":    "",
+		"*/1 * * * *":    "",
+	} {
+		warnings, err := CronWarnings(expr)
+		require.NoError(t, err, expr)
+		if want == "" {
+			assert.Empty(t, warnings, expr)
+			continue
+		}
+		require.Len(t, warnings, 1, expr)
+		assert.Contains(t, warnings[0], want, expr)
+	}
+}
+
+// found X2: each new form means the same as an expression of old forms.
+func TestFormsOfOtherSchedulers(t *testing.T) {
+	for expr, plain := range map[string]string{
+		"0 9 * * 7":            "0 9 * * 0",
+		"0 9 * * 5-7":          "0 9 * * 0,5,6",
+		"0 9 13 * 0-7":         "0 9 13 * 0-6",
+		"0 9 13 * sun-7":       "0 9 13 * 0-6",
+		"0 9 13 * sun-sun":     "0 9 13 * 0",
+		"0 9 * * 7-2":          "0 9 * * 0-2",
+		"0 9 * * 1-7/2":        "0 9 * * 1,3,5,0",
+		"0 9 * * FRI-MON":      "0 9 * * 5,6,0,1",
+		"0 22-2 * * *":         "0 22,23,0,1,2 * * *",
+		"0 20-4/3 * * *":       "0 20,23,2 * * *",
+		"50-10/5 9 * * *":      "50,55,0,5,10 9 * * *",
+		"0 9 1 November-feb *": "0 9 1 11,12,1,2 *",
+		"0 9 28-2 * *":         "0 9 28,29,30,31,1,2 * *",
+		"0 9 * * friday":       "0 9 * * 5",
+		"0 9 * january,MAY *":  "0 9 * 1,5 *",
+		"@DAILY":               "0 0 * * *",
+		"@Weekly":              "0 0 * * 0",
+	} {
+		from, to := utc("2027-01-01 00:00:00"), utc("2028-03-01 00:00:00")
+		assert.Equal(t, walk(mustCron(plain), from, to), walk(mustCron(expr), from, to), expr)
+	}
+	first := func(expr string) string {
+		return mustCron(expr).After(utc("2027-05-01 00:00:00")).Format(time.DateOnly)
+	}
+	assert.Equal(t, "2027-05-31", first("0 9 L * *"))
+	assert.Equal(t, "2027-05-28", first("0 9 L-3 * *"))
+	assert.Equal(t, "2027-10-29", first("0 9 LW 10 *"), "31 October is a Sunday")
+	assert.Equal(t, "2027-05-03", first("0 9 1W * *"), "1 May is a Saturday, and the month is not left")
+	assert.Equal(t, "2027-10-29", first("0 9 31W 10 *"), "31 October is a Sunday")
+	assert.Equal(t, "2027-05-14", first("0 9 ? * FRI#2"))
+	assert.Equal(t, "2027-05-28", first("0 9 ? * FRIL"))
+	assert.Equal(t, "2052-02-29", first("0 9 * 2 thu#5"), "February has five Thursdays then")
+}
+
+// found X2: H is drawn from the id of the flow and the field, and stays the same.
+func TestHashedNumbersSpreadFlows(t *testing.T) {
+	seen := map[time.Time]bool{}
+	from := utc("2027-05-01 00:00:00")
+	for i := range 200 {
+		id := fmt.Sprint("flow ", i)
+		s := mustSchedule(t)(Cron("H H(1-5) * * *", ForFlow(id)))
+		again := mustSchedule(t)(ParseSchedule(id, s.Kind(), s.String(), s.Zone()))
+		at := s.After(from)
+		assert.Equal(t, at, again.After(from))
+		assert.True(t, PerFlow(s))
+		assert.GreaterOrEqual(t, at.Hour(), 1)
+		assert.LessOrEqual(t, at.Hour(), 5)
+		seen[at] = true
+
+		quarters := walk(mustSchedule(t)(Cron("H/15 9 H * *", ForFlow(id))), from, utc("2027-06-01 00:00:00"))
+		assert.Len(t, quarters, 4)
+		assert.LessOrEqual(t, quarters[0].Day(), 28)
+	}
+	assert.Greater(t, len(seen), 120, "of 300 times")
+}
+
 // B3: whatever is typed, an error or a schedule, never a panic.
 func FuzzCron(f *testing.F) {
-	for _, seed := range []string{"* * * * *", "TZ=", "CRON_TZ=UTC ", "@every 1s", "@", "1-2/3 ? L * MON-FRI", "0 0 30 2 *"} {
+	for _, seed := range []string{"* * * * *", "TZ=", "CRON_TZ=UTC ", "@every 1s", "@", "1-2/3 ? L * MON-FRI", "0 0 30 2 *",
+		"0 22-2 28-2 * FRI-MON", "0 0 L,LW,15W * friday", "0 0 L-3 * FRI#2,SUNL", "H H(1-5) H/3 * *", "@DAILY", "0 0 * * 7", "*/90 * * * *", ", 1 ,"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, expr string) {
-		s, err := Cron(expr)
-		if err == nil && s.Next(epoch, time.Time{}).IsZero() {
+		s, err := Cron(expr, ForFlow("nightly"))
+		if err != nil {
+			return
+		}
+		if s.Next(epoch, time.Time{}).IsZero() {
 			t.Errorf("%q never fires", expr)
+		}
+		if _, err := ParseSchedule("nightly", s.Kind(), s.String(), s.Zone()); err != nil {
+			t.Errorf("%q is not read again: %v", expr, err)
 		}
 	})
 }

@@ -82,16 +82,23 @@ func everyChange(t *testing.T) map[*time.Location][]clockChange {
 // at the clock at every step. Nil is any.
 type oracle struct {
 	seconds, minutes, hours, days, months, weekdays []int
-	text                                            string // of the fields
-	elapses                                         bool   // a wildcard or step in the hour or the minute
+	on                                              func(reading) bool // the days, where no set of numbers gives them; nil: the sets do
+	text                                            string             // of the fields
+	elapses                                         bool               // a wildcard or step in the hour or the minute
 }
 
 func (o oracle) matches(r reading) bool {
+	if !in(o.minutes, r.minute) || !in(o.hours, r.hour) {
+		return false
+	}
 	day, weekday := in(o.days, r.day), in(o.weekdays, r.weekday)
 	if o.days != nil && o.weekdays != nil {
 		day, weekday = day || weekday, true
 	}
-	return in(o.minutes, r.minute) && in(o.hours, r.hour) && in(o.seconds, r.second) && in(o.months, r.month) && day && weekday
+	if o.on != nil {
+		day, weekday = o.on(r), true
+	}
+	return in(o.seconds, r.second) && in(o.months, r.month) && day && weekday
 }
 
 func in(set []int, v int) bool { return set == nil || slices.Contains(set, v) }
@@ -108,6 +115,32 @@ func read(t time.Time) reading {
 // shown is the time at which a clock in UTC shows the same.
 func (r reading) shown() time.Time {
 	return time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.second, 0, time.UTC)
+}
+
+// nth is how many days of the same weekday the month had up to this one.
+func (r reading) nth() (n int) {
+	for day := r.day; day > 0; day -= 7 {
+		n++
+	}
+	return n
+}
+
+// daysLeft is how many days of the month follow.
+func (r reading) daysLeft() int {
+	return time.Date(r.year, time.Month(r.month)+1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -1).Day() - r.day
+}
+
+// nearestWorkday says whether no other day of the month from Monday to Friday is nearer to
+// a day that the month has.
+func (r reading) nearestWorkday(day int) bool {
+	near, by := 0, 99
+	for d := 1; d <= r.day+r.daysLeft(); d++ {
+		away := max(d-day, day-d)
+		if w := time.Date(r.year, time.Month(r.month), d, 0, 0, 0, 0, time.UTC).Weekday(); w != time.Saturday && w != time.Sunday && away < by {
+			near, by = d, away
+		}
+	}
+	return near == r.day && day <= r.day+r.daysLeft()
 }
 
 // tick is an instant and what the clock of a zone shows then.

@@ -18,7 +18,7 @@ func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f e
 	if f.Flow, ok, err = r.Flow(ctx, flow); err != nil || !ok {
 		return f, ok, err
 	}
-	if f.Schedule, err = engine.ParseSchedule(f.Flow.Kind, f.Flow.Schedule, f.Flow.TimeZone); err != nil {
+	if f.Schedule, err = engine.ParseSchedule(f.Flow.ID, f.Flow.Kind, f.Flow.Schedule, f.Flow.TimeZone); err != nil {
 		return f, true, fmt.Errorf("the schedule of flow %q in the database: %w", flow, err)
 	}
 	f.At = engine.Meant(f.Flow, f.Schedule, f.At)

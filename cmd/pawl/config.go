@@ -69,6 +69,7 @@ type plan struct {
 	maxRunning   int            // commands that run at once; 0: no bound
 	groups       map[string]int // the same for those of a group
 	notify       notify         // whom failures are told
+	warnings     []fault        // what is accepted, but may be meant in another way
 }
 
 // options are what the plan says to a scheduler.
@@ -124,6 +125,7 @@ func parseConfig(name, folder string, data []byte) (p plan, err error) {
 	if top := r.document(data); top != nil {
 		p = r.config(top)
 	}
+	p.warnings = r.warnings
 	return p, r.err()
 }
 

@@ -5,22 +5,6 @@ import (
 	"strings"
 )
 
-// name is a number of a field, as it is called.
-func (f cronField) name(n int) string {
-	if f.names == nil {
-		return fmt.Sprint(n)
-	}
-	return f.names[n-f.min]
-}
-
-func (f cronField) namesOf(numbers []int) []string {
-	names := make([]string, len(numbers))
-	for i, n := range numbers {
-		names[i] = f.name(n)
-	}
-	return names
-}
-
 // and joins a list as one speaks it.
 func and(list []string) string {
 	if len(list) < 2 {

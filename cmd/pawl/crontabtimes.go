@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/cronexpr"
 )
 
 // times reads the five fields, or the word that stands for them, in words of Pawl.
@@ -26,7 +27,7 @@ func (c *crontab) times(e *cronEntry, next func() string) bool {
 		case word == "@every_minute":
 			e.times = "* * * * *"
 			return true
-		case descriptors[word] == "":
+		case cronexpr.Descriptors[word] == "":
 			c.fail(e.line, column, fmt.Sprintf("unknown word %q%s", first, didYouMean(word, cronNicknames)))
 			return false
 		}
@@ -46,24 +47,31 @@ func (c *crontab) times(e *cronEntry, next func() string) bool {
 	for i, f := range fields {
 		fields[i] = c.random(e, columns[i], f, i)
 	}
-	fields[4] = sunday(fields[4])
 	e.times = strings.Join(fields, " ")
-	if _, err := pawl.CronInstants(e.times, time.Now(), 1); err != nil {
-		err, culprit := inCronWords(e.times, err), 2 // fields that are right can only ask for days that there never are
-		if m, ok := errors.AsType[cronMistake](err); ok {
-			culprit = m.field
+	named := pawl.CronForFlow(e.times) // the flow has no id yet
+	if _, err := pawl.CronInstants(e.times, time.Now(), 1, named); err != nil {
+		culprit := 2 // fields that are right can only ask for days that there never are
+		if m, ok := errors.AsType[cronexpr.Mistake](err); ok && m.Field >= 0 {
+			culprit = m.Field
 		}
 		c.fail(e.line, columns[culprit], err.Error())
 		return false
 	}
-	return true
+	warnings, err := pawl.CronWarnings(e.times, named)
+	for _, text := range warnings {
+		c.note(e.line, columns[0], text)
+	}
+	return err == nil
 }
 
 // lacking is the column of the first word that is no field, or of the field that is not
 // there.
 func lacking(fields []string, columns []int) int {
 	fields = fields[:slices.Index(fields, "")]
-	if wrong, why := mistakeIn(fields, newCronFields()[1:]); why != "" || len(fields) == 0 {
+	if len(fields) == 0 {
+		return columns[0]
+	}
+	if wrong := cronexpr.Mistakes(fields); wrong >= 0 {
 		return columns[wrong]
 	}
 	last := len(fields) - 1
@@ -116,43 +124,4 @@ func (c *crontab) random(e *cronEntry, column int, field string, i int) string {
 	n := low + int(h.Sum32())%(high-low+1)
 	c.note(e.line, column, fmt.Sprintf("%s was drawn once: it is %d from now on; jitter spreads starts", field, n))
 	return strconv.Itoa(n)
-}
-
-var weekdayRange = regexp.MustCompile(`^(\w+)-(7|(?i:sun))(/\d+)?$`)
-
-// sunday writes the Sunday that cron calls 7 as Pawl does, 0: also at the end of a range.
-func sunday(field string) string {
-	var parts []string
-	for part := range strings.SplitSeq(field, ",") {
-		ends := weekdayRange.FindStringSubmatch(part)
-		switch {
-		case part == "7":
-			part = "0"
-		case ends != nil && (ends[1] == "0" || strings.EqualFold(ends[1], "sun") && ends[2] == "7"):
-			part = "0-6" + ends[3] // all days, but no star, with which the day of the month alone decides
-		case ends != nil && (ends[1] == "7" || strings.EqualFold(ends[1], "sun")):
-			part = "0" + ends[3]
-		case ends != nil && ends[3] == "":
-			part = ends[1] + "-6,0"
-		case ends != nil:
-			part = everyNth(ends[1], ends[3])
-		}
-		parts = append(parts, part)
-	}
-	return strings.Join(parts, ",")
-}
-
-// everyNth are the days of from-7/step one by one.
-func everyNth(from, step string) string {
-	f := cronField{unit: "day of the week", max: 7, names: weekdayNames}
-	first, err := f.number(from)
-	n, wrong := strconv.Atoi(step[1:])
-	if err != nil || wrong != nil || n < 1 {
-		return from + "-7" + step // which is refused
-	}
-	var days []string
-	for d := first; d <= 7; d += n {
-		days = append(days, strconv.Itoa(d%7))
-	}
-	return strings.Join(days, ",")
 }

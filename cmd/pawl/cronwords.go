@@ -3,36 +3,23 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pawl-go/pawl/internal/cronexpr"
 )
 
-// descriptors are the short forms of expressions.
-var descriptors = map[string]string{
-	"@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
-	"@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
-}
-
-// cronWords is an expression, which has to be one that is accepted, as a sentence.
-func cronWords(expr string) (string, error) {
-	expr, zone := strings.TrimSpace(expr), "UTC"
-	if rest, ok := strings.CutPrefix(expr, "CRON_TZ="); ok {
-		zone, expr, _ = strings.Cut(strings.ReplaceAll(rest, "\t", " "), " ")
+// cronWords is an expression of a flow, which has to be one that is accepted, as a sentence.
+func cronWords(expr, flow string) (string, error) {
+	zone, text, named := cronexpr.CutZone(strings.TrimSpace(expr))
+	if !named {
+		zone = "UTC"
 	}
-	if long, ok := descriptors[strings.TrimSpace(expr)]; ok {
-		expr = long
-	}
-	texts := strings.Fields(expr)
-	if len(texts) == 5 {
-		texts = append([]string{"0"}, texts...)
-	}
-	if len(texts) != 6 {
-		return "", fmt.Errorf("%q has %d fields, not 5 or 6", expr, len(texts))
-	}
-	f, err := cronFields(texts)
+	e, err := cronexpr.Parse(text, flow)
 	if err != nil {
 		return "", err
 	}
-	text := timeWords(f[0], f[1], f[2]) + dayWords(f[3], f[5]) + monthWords(f[4])
-	return strings.ToUpper(text[:1]) + text[1:] + " (" + zone + ").", nil
+	words := timeWords(cronField{e.Second}, cronField{e.Minute}, cronField{e.Hour}) +
+		dayWords(cronField{e.Day}, cronField{e.Weekday}) + monthWords(cronField{e.Month})
+	return strings.ToUpper(words[:1]) + words[1:] + " (" + zone + ").", nil
 }
 
 // mostTimes is how many times of day are told one by one.
@@ -54,7 +41,7 @@ func timeWords(second, minute, hour cronField) string {
 			text += " of " + ofWords(u)
 			fixed = false
 		case fixed:
-			text += " of every " + u.unit
+			text += " of every " + u.Unit
 			fixed = false
 		}
 	}
@@ -88,13 +75,13 @@ func clockWords(second, minute, hour cronField) string {
 // is fixed.
 func unitWords(f cronField) (text string, fixed bool) {
 	if f.any() {
-		return "every " + f.unit, false
+		return "every " + f.Unit, false
 	}
 	if numbers, ok := f.listed(); ok {
-		return "at " + f.unit + plural(len(numbers)) + " " + and(f.namesOf(numbers)), true
+		return "at " + f.Unit + plural(len(numbers)) + " " + and(f.namesOf(numbers)), true
 	}
-	if p := f.parts[0]; len(f.parts) == 1 && p.star && (f.max+1)%p.step == 0 {
-		return fmt.Sprintf("every %d %ss", p.step, f.unit), false
+	if p := f.Parts[0]; len(f.Parts) == 1 && p.Star && (f.Max+1)%p.Step == 0 {
+		return fmt.Sprintf("every %d %ss", p.Step, f.Unit), false
 	}
 	return ofWords(f), true
 }
@@ -103,29 +90,52 @@ func unitWords(f cronField) (text string, fixed bool) {
 // 9 through 17".
 func ofWords(f cronField) string {
 	if numbers, ok := f.listed(); ok {
-		return f.unit + plural(len(numbers)) + " " + and(f.namesOf(numbers))
+		return f.Unit + plural(len(numbers)) + " " + and(f.namesOf(numbers))
 	}
 	var parts []string
-	for _, p := range f.parts {
+	for _, p := range f.Parts {
 		parts = append(parts, f.partWords(p))
 	}
 	return and(parts)
 }
 
-func (f cronField) partWords(p cronPart) string {
-	every := "every " + f.unit
-	if p.step > 1 {
-		every = "every " + ordinal(p.step) + " " + f.unit
+func (f cronField) partWords(p cronexpr.Part) string {
+	every := "every " + f.Unit
+	if p.Step > 1 {
+		every = "every " + ordinal(p.Step) + " " + f.Unit
 	}
 	switch {
-	case p.from == p.to && !p.star:
-		return f.unit + " " + f.name(p.from)
-	case p.star:
-		return fmt.Sprintf("%s (%s)", every, abridged(f.namesOf(p.values())))
-	case p.open:
-		return fmt.Sprintf("%s from %s on", every, f.name(p.from))
+	case p.Kind != cronexpr.Numbers:
+		return f.specialWords(p)
+	case p.From == p.To && !p.Star:
+		return f.Unit + " " + f.Name(p.From)
+	case p.Star:
+		return fmt.Sprintf("%s (%s)", every, abridged(f.namesOf(f.Values(p))))
+	case p.Open:
+		return fmt.Sprintf("%s from %s on", every, f.Name(p.From))
 	}
-	return fmt.Sprintf("%s from %s through %s", every, f.name(p.from), f.name(p.to))
+	return fmt.Sprintf("%s from %s through %s", every, f.Name(p.From), f.Name(p.To))
+}
+
+// specialWords tells of a day that needs a calendar.
+func (f cronField) specialWords(p cronexpr.Part) string {
+	switch p.Kind {
+	case cronexpr.LastDay:
+		switch p.From {
+		case 0:
+			return "the last day"
+		case 1:
+			return "the day before the last"
+		}
+		return fmt.Sprintf("the %s day before the last", ordinal(p.From))
+	case cronexpr.LastWorkday:
+		return "the last day from Monday to Friday"
+	case cronexpr.NearestWorkday:
+		return fmt.Sprintf("the day from Monday to Friday nearest to day %d", p.From)
+	case cronexpr.NthWeekday:
+		return fmt.Sprintf("the %s %s of the month", ordinal(p.Step), f.Name(p.From))
+	}
+	return fmt.Sprintf("the last %s of the month", f.Name(p.From))
 }
 
 // dayWords tells of the days: if both fields ask for some, one of them has to match.
@@ -155,12 +165,14 @@ func monthWords(month cronField) string {
 // namedWords tells of a field whose numbers have names: "Monday through Friday".
 func namedWords(f cronField) string {
 	var parts []string
-	for _, p := range f.parts {
+	for _, p := range f.Parts {
 		switch {
-		case p.from == p.to && !p.star:
-			parts = append(parts, f.name(p.from))
-		case p.step == 1:
-			parts = append(parts, f.name(p.from)+" through "+f.name(p.to))
+		case p.Kind != cronexpr.Numbers:
+			parts = append(parts, f.specialWords(p))
+		case p.From == p.To && !p.Star:
+			parts = append(parts, f.Name(p.From))
+		case p.Step == 1:
+			parts = append(parts, f.Name(p.From)+" through "+f.Name(p.To))
 		default:
 			parts = append(parts, f.partWords(p))
 		}

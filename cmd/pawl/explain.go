@@ -8,27 +8,32 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/cronexpr"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 func explainVerb() *cobra.Command {
 	var limit int
+	var flow string
 	var told explanation
 	cmd := &cobra.Command{
 		Use:   "explain CRON",
 		Short: "Say a cron expression in words, with its next instants",
 		Long: `Say a cron expression in words, with its next instants, and what the next changes of
 the clock make of it. Time is UTC unless it begins with CRON_TZ=Area/City; the instants
-are shown in its zone, or in that of --tz.
+are shown in its zone, or in that of --tz. H is a number that is drawn from the id of a
+flow, which --flow gives.
 
   pawl explain '30 2 * * MON-FRI'
+  pawl explain '0 18 LW * *'                       the last day from Monday to Friday
+  pawl explain --flow nightly 'H 2 * * FRI#2'
   pawl explain 'CRON_TZ=Europe/Berlin 30 2 * * *'`,
 		Args: cobra.MinimumNArgs(1),
 		PreRunE: func(cmd *cobra.Command, args []string) (err error) {
 			if limit < 1 {
 				return fmt.Errorf("-n %d shows nothing", limit)
 			}
-			if told, err = explainCron(strings.Join(args, " "), time.Now(), limit); err != nil {
+			if told, err = explainCron(strings.Join(args, " "), flow, time.Now(), limit); err != nil {
 				return err
 			}
 			if !cmd.Flag("tz").Changed {
@@ -39,10 +44,14 @@ are shown in its zone, or in that of --tz.
 	}
 	out := formatFlag(cmd)
 	cmd.Flags().IntVarP(&limit, "number", "n", 5, "how many instants")
+	cmd.Flags().StringVar(&flow, "flow", "", "the `id` of the flow, from which H is drawn")
 	cmd.RunE = does(func(*cobra.Command, []string) error {
 		t := func() table { return told.table(time.Now()) }
 		return show(*out, []explanation{told}, t, func() {
 			fmt.Fprintln(stdout, printable(told.Text))
+			for _, text := range told.Warnings {
+				fmt.Fprintln(stdout, printable("Note: "+text+"."))
+			}
 			fmt.Fprintln(stdout)
 			t().print(stdout, outputWidth())
 			for i, odd := range told.Oddities {
@@ -63,21 +72,26 @@ type explanation struct {
 	Zone     string      `json:"time_zone"`
 	Next     []time.Time `json:"next"`
 	Oddities []oddity    `json:"oddities,omitempty"` // of the next year
+	Warnings []string    `json:"warnings,omitempty"` // what may be meant in another way
 }
 
-func explainCron(expr string, now time.Time, n int) (e explanation, err error) {
+func explainCron(expr, flow string, now time.Time, n int) (e explanation, err error) {
 	expr = strings.TrimSpace(expr)
-	if e.Next, err = pawl.CronInstants(expr, now, n); err != nil {
-		return e, inCronWords(expr, err)
+	id := pawl.CronForFlow(flow)
+	if e.Next, err = pawl.CronInstants(expr, now, n, id); err != nil {
+		return e, err
 	}
-	if e.Text, err = cronWords(expr); err != nil {
+	if e.Text, err = cronWords(expr, flow); err != nil {
+		return e, err
+	}
+	if e.Warnings, err = pawl.CronWarnings(expr, id); err != nil {
 		return e, err
 	}
 	e.Cron, e.Zone = expr, "UTC"
-	if rest, ok := strings.CutPrefix(expr, "CRON_TZ="); ok {
-		e.Zone = strings.Fields(rest)[0]
+	if zone, _, named := cronexpr.CutZone(expr); named {
+		e.Zone = zone
 	}
-	odd, err := pawl.CronOddities(expr, now, now.AddDate(1, 0, 0))
+	odd, err := pawl.CronOddities(expr, now, now.AddDate(1, 0, 0), id)
 	for _, o := range odd[:min(len(odd), 4)] {
 		e.Oddities = append(e.Oddities, oddity{o.At, o.Gap, o.Runs, o.Text})
 	}

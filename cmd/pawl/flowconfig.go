@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/cronexpr"
 )
 
 func (r *reader) flows(entries field, base settings, p plan) []*flow {
@@ -65,11 +66,18 @@ func (r *reader) flow(entry field, base settings, check *pawl.Scheduler, p plan)
 		return f
 	}
 	if err := f.register(check, nothing); err != nil {
-		text := inKeys.Replace(err.Error())
-		if m, ok := errors.AsType[cronMistake](inCronWords(f.cron, err)); ok && errors.Is(err, pawl.ErrInvalidSchedule) {
-			text = m.Error()
+		text := err.Error()
+		if errors.As(err, new(cronexpr.Mistake)) { // the place names the flow
+			text = strings.TrimPrefix(text, fmt.Sprintf("register flow %q: ", f.id))
 		}
-		r.fail(f.blamed(err, p), "%s", text)
+		r.fail(f.blamed(err, p), "%s", inKeys.Replace(text))
+		return f
+	}
+	if f.kind == "cron" {
+		warnings, _ := pawl.CronWarnings(f.cron, pawl.CronForFlow(f.id))
+		for _, text := range warnings {
+			r.warn(f.timing, text)
+		}
 	}
 	return f
 }

@@ -81,7 +81,7 @@ func flowNodes() node {
 	nodes := settingNodes()
 	for key, n := range map[string]node{
 		"every":      durationNode().says("an interval, from the end of a run to the next"),
-		"cron":       textNode().says("an expression of five fields, or six with seconds first"),
+		"cron":       textNode().says("an expression of five fields, or six with seconds first; also L, LW, 15W, FRI#2, FRIL, FRI-MON and H"),
 		"once":       textNode().says("one instant: 2027-01-01T09:00:00Z, or 2027-01-01 09:00 in the zone"),
 		"manual":     node{"const": true}.says("it runs when it is triggered"),
 		"run":        node{"type": "array", "minItems": 1, "items": node{"type": []string{"string", "number", "boolean"}}}.says("the program and its arguments"),

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -14,7 +15,7 @@ func validateVerb() *cobra.Command {
 		Short: "Check a config, and say where it is wrong",
 		Long: `Check a config, and say where it is wrong, and how to mend it: a line for each fault,
 with file, line and column, or with -o the same for programs. It exits with 78 if there
-is one.`,
+is one. What is accepted, but may be meant in another way, is a warning on stderr.`,
 		Args: cobra.MaximumNArgs(1),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 && config != "" {
@@ -31,6 +32,9 @@ is one.`,
 		}
 		path := findConfig(config)
 		plan, err := loadConfig(path)
+		for _, w := range plan.warnings {
+			fmt.Fprintln(os.Stderr, printable(w.Error()))
+		}
 		if *out != "table" && (err == nil || errors.As(err, new(fault))) {
 			return showFaults(*out, err)
 		}

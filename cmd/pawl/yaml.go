@@ -16,9 +16,10 @@ import (
 // A reader takes a YAML document apart and keeps what is wrong with it, so that
 // one look shows everything.
 type reader struct {
-	file   string
-	folder string // where relative paths start
-	faults []fault
+	file     string
+	folder   string // where relative paths start
+	faults   []fault
+	warnings []fault
 }
 
 // A fault is one thing wrong with a config, and where.
@@ -44,6 +45,11 @@ func (r *reader) fail(n *yaml.Node, format string, args ...any) {
 
 func (r *reader) faultAt(line, column int, text string) {
 	r.faults = append(r.faults, fault{r.file, max(line, 1), max(column, 1), text})
+}
+
+// warn notes what is accepted, but may be meant in another way.
+func (r *reader) warn(n *yaml.Node, text string) {
+	r.warnings = append(r.warnings, fault{r.file, n.Line, n.Column, "warning: " + text})
 }
 
 // well says that nothing is wrong so far.

@@ -9,7 +9,7 @@ help: ## This list
 
 .PHONY: run
 run: build ## The daemon with the built-in demo, and its dashboard; look on with bin/pawl status
-	./bin/pawl run --listen 127.0.0.1:8733
+	./bin/pawl run --demo --listen 127.0.0.1:8733
 
 .PHONY: build
 build: ## The program, bin/pawl

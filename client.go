@@ -27,6 +27,7 @@ type Owner struct {
 	Host    string    `json:"host"`
 	Since   time.Time `json:"since"`
 	Version string    `json:"version,omitempty"` // of Pawl in it
+	Program string    `json:"program,omitempty"` // the name of its executable; set by LastOwner
 
 	// Since when it has been stopping, so that nothing new starts; zero: it is not.
 	StoppingAt time.Time `json:"stopping_at,omitzero"`
@@ -65,6 +66,16 @@ func (c *Client) Owner(ctx context.Context) (Owner, bool, error) {
 		o.StoppingAt, _ = c.reader.Stopping(ctx, o)
 	}
 	return Owner{PID: o.PID, Host: o.Host, Since: o.StartedAt, StoppingAt: o.StoppingAt, Version: o.Version, Degraded: o.Degraded}, ok, err
+}
+
+// LastOwner tells which process drives the database, or was the last to drive it: its
+// program registered the flows. False: no process has driven it.
+func (c *Client) LastOwner(ctx context.Context) (Owner, bool, error) {
+	o, err := c.reader.LastOwner(ctx)
+	if err != nil || o == nil {
+		return Owner{}, false, err
+	}
+	return Owner{PID: o.PID, Host: o.Host, Since: o.StartedAt, StoppingAt: o.StoppingAt, Version: o.Version, Program: o.Program}, true, nil
 }
 
 // Status reads a flow. False: there is no such flow.

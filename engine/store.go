@@ -157,7 +157,8 @@ type Owner struct {
 	Host       string
 	PID        int
 	BootID     string // of the machine; empty where there is none
-	Version    string // of the program
+	Version    string // of Pawl in the program
+	Program    string // name of its executable; empty: an older version of Pawl did not store it
 	Generation int64  // starts of this database, this one included
 	StartedAt  time.Time
 	StoppingAt time.Time // when it began to drain

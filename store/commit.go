@@ -311,8 +311,8 @@ func (w *writer) answer(a engine.Answer) error {
 }
 
 const (
-	writeRunner = `INSERT INTO pawl_runners (id, generation, pid, host, boot_id, version, started_at, stopping_at, stopped_at)
-VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+	writeRunner = `INSERT INTO pawl_runners (id, generation, pid, host, boot_id, version, started_at, stopping_at, stopped_at, program)
+VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at`
 
 	writeDatabase = `UPDATE pawl_database SET generation = ?1, passive = ?2`
@@ -321,7 +321,7 @@ ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = 
 func (w *writer) writeOwner(o *engine.Owner) error {
 	w.generation = o.Generation
 	bindTexts(w.writeRunner, 3, o.Host, o.BootID, o.Version, iso(o.StartedAt))
-	bindNullable(w.writeRunner, 7, iso(o.StoppingAt), iso(o.StoppedAt))
+	bindNullable(w.writeRunner, 7, iso(o.StoppingAt), iso(o.StoppedAt), o.Program)
 	if _, err := w.exec(w.writeRunner, o.Generation, int64(o.PID)); err != nil {
 		return err
 	}

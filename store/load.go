@@ -199,18 +199,22 @@ func (r *Reader) newestOwner(ctx context.Context) (*engine.Owner, error) {
 		PID        int    `db:"pid"`
 		BootID     string `db:"boot_id"`
 		Version    string
+		Program    *string
 		Generation int64
 		StartedAt  string  `db:"started_at"`
 		StoppingAt *string `db:"stopping_at"`
 		StoppedAt  *string `db:"stopped_at"`
 	}
-	err := r.db.GetContext(ctx, &row, `SELECT host, pid, boot_id, version, generation, started_at, stopping_at, stopped_at
+	err := r.db.GetContext(ctx, &row, `SELECT host, pid, boot_id, version, program, generation, started_at, stopping_at, stopped_at
 FROM pawl_runners ORDER BY id DESC LIMIT 1`)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
+	if row.Program == nil {
+		row.Program = new(string)
+	}
 	return &engine.Owner{
-		Host: row.Host, PID: row.PID, BootID: row.BootID, Version: row.Version, Generation: row.Generation,
+		Host: row.Host, PID: row.PID, BootID: row.BootID, Version: row.Version, Program: *row.Program, Generation: row.Generation,
 		StartedAt: parseISO(&row.StartedAt), StoppingAt: parseISO(row.StoppingAt), StoppedAt: parseISO(row.StoppedAt),
 	}, err
 }

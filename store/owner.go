@@ -2,6 +2,7 @@ package store
 
 import (
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -16,9 +17,18 @@ func Self(now time.Time) engine.Owner {
 		host = "unknown"
 	}
 	return engine.Owner{
-		Host: host, PID: os.Getpid(), BootID: bootID(), Version: version(),
+		Host: host, PID: os.Getpid(), BootID: bootID(), Version: version(), Program: program(),
 		StartedAt: now.UTC().Truncate(time.Millisecond),
 	}
+}
+
+// program is the name of the executable, without its folder.
+func program() string {
+	path, err := os.Executable()
+	if err != nil {
+		path = os.Args[0]
+	}
+	return strings.TrimSuffix(filepath.Base(path), ".exe")
 }
 
 // bootID names the run of the machine, on Linux; empty elsewhere.

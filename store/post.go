@@ -16,6 +16,15 @@ func (r *Reader) Holder() (engine.Owner, bool, error) {
 	return engine.Owner{Host: h.Host, PID: h.PID, Version: h.Version, StartedAt: h.Since, Degraded: h.Degraded}, ok, err
 }
 
+// LastOwner is the newest process that owned the database, or owns it now; nil: none did.
+func (r *Reader) LastOwner(ctx context.Context) (*engine.Owner, error) {
+	o, err := r.newestOwner(ctx)
+	if err != nil {
+		return nil, explain(r.path, err)
+	}
+	return o, nil
+}
+
 // Stopping is since when a holder is about to stop; zero: it is not.
 func (r *Reader) Stopping(ctx context.Context, holder engine.Owner) (time.Time, error) {
 	o, err := r.newestOwner(ctx)

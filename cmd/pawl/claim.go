@@ -33,8 +33,9 @@ start. What is overdue then runs at once, one run per flow.`,
 			}
 			err = c.Claim(cmd.Context())
 			if errors.Is(err, pawl.ErrNoOwner) {
+				by, _ := registrarOf(cmd.Context(), c)
 				return showDone(*out, done{Verb: "claim", Database: *database, Doubt: doubt, Queued: true},
-					"the claim is left for the next pawl run; the database was "+doubt)
+					"the claim is left for "+by.next()+"; the database was "+doubt)
 			}
 			if err != nil {
 				return err

@@ -33,7 +33,7 @@ func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command 
 			}
 			done, err := ask(ctx, c, flow)
 			if err != nil {
-				return unowned(cmd.Name(), flow.ID, err)
+				return unowned(cmd.Context(), c, cmd.Name(), flow.ID, err)
 			}
 			if *out == "table" {
 				fmt.Fprintf(stdout, "%s: %s\n", printable(flow.ID), done)
@@ -61,15 +61,16 @@ func reasonFlag(cmd *cobra.Command) *string {
 
 // unowned reports a request that waits for the next daemon, and explains one that
 // nobody was there to carry out.
-func unowned(verb, id string, err error) error {
-	switch {
-	case errors.Is(err, pawl.ErrQueued):
-		fmt.Fprintf(stdout, "%s: %s is left for the next pawl run\n", printable(id), verb)
-		return nil
-	case errors.Is(err, pawl.ErrNoOwner):
-		return fmt.Errorf("%w: start one with pawl run, or leave it for the next with --queue", err)
+func unowned(ctx context.Context, c *pawl.Client, verb, id string, err error) error {
+	if !errors.Is(err, pawl.ErrQueued) && !errors.Is(err, pawl.ErrNoOwner) {
+		return err
 	}
-	return err
+	by, _ := registrarOf(ctx, c) // the advice is shorter without it
+	if errors.Is(err, pawl.ErrQueued) {
+		fmt.Fprintf(stdout, "%s: %s is left for %s\n", printable(id), verb, by.next())
+		return nil
+	}
+	return fmt.Errorf("%w: %s, or leave it for the next start with --queue", err, by.start())
 }
 
 func resetVerb(database *string) *cobra.Command {

@@ -76,6 +76,9 @@ func takeZone(name string) error {
 // takeDatabase reads from the config where the database is. A config that is wrong is
 // told of by the verbs that are about it.
 func takeDatabase(cmd *cobra.Command, database *string) {
+	if demo := cmd.Flags().Lookup("demo"); demo != nil && demo.Value.String() == "true" {
+		return
+	}
 	asked := ""
 	if f := cmd.Flags().Lookup("config"); f != nil {
 		asked = f.Value.String()

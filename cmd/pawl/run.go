@@ -25,13 +25,16 @@ func runVerb(database *string) *cobra.Command {
 	window := duration(30 * time.Second)
 	level := logLevel{slog.LevelInfo}
 	var dashboard front
+	var demo bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the flows of a config until told to stop",
 		Long: `Run the flows of a config, in the foreground, until told to stop.
 
-Without -c it is pawl.yaml, or a built-in demo if there is no such file. The
-first SIGTERM or Ctrl-C lets the commands that run come to their end, within the
+Without -c it is pawl.yaml. If there is no such file, a built-in demo runs on a database
+that is new, empty or its own; on any other database only with --demo.
+
+The first SIGTERM or Ctrl-C lets the commands that run come to their end, within the
 stop timeout, and exits with 0; a second one ends them at once and exits with
 143 or 130. SIGHUP reads the config anew: what is different is taken over and logged.
 
@@ -43,14 +46,28 @@ trigger, reset, pause and cancel, the same as JSON under /api, and /metrics for
 Prometheus. On an address of this machine alone whoever can connect may look and act.
 Elsewhere a token is asked for, as a password or a bearer token, and the connection is
 not encrypted: put a proxy before it.`,
-		Args:    cobra.NoArgs,
-		PreRunE: func(*cobra.Command, []string) error { return dashboard.check() },
+		Args: cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			if demo && config != "" {
+				return fmt.Errorf("--demo runs the built-in demo, and -c %s a config: give one of them", config)
+			}
+			return dashboard.check()
+		},
 	}
 	dashboard.flags(cmd)
-	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, or a demo)")
+	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml)")
+	cmd.Flags().BoolVar(&demo, "demo", false, "run the built-in demo, also on a database that has other flows")
 	cmd.Flags().Var(&window, "stop-timeout", "how long running commands have to end after the first signal")
 	cmd.Flags().Var(&level, "log-level", "debug, info, warn or error")
 	cmd.RunE = does(func(*cobra.Command, []string) error {
+		if !demo {
+			config = findConfig(config)
+		}
+		if config == "" && !demo {
+			if err := demoFits(*database); err != nil {
+				return err
+			}
+		}
 		return runDaemon(config, *database, time.Duration(window), newLogger(os.Stderr, level.Level), &dashboard)
 	})
 	return cmd
@@ -136,15 +153,14 @@ func runDaemon(config, database string, window time.Duration, log *slog.Logger, 
 const settleDelay = 100 * time.Millisecond
 
 func newDaemon(config, database string, window time.Duration, log *slog.Logger, measured bool) (*daemon, error) {
-	path := findConfig(config)
-	plan, err := loadConfig(path)
+	plan, err := loadConfig(config)
 	if err != nil {
 		return nil, err
 	}
 	if r, ok := displaced("", database); ok {
 		return nil, r.refuse()
 	}
-	d := &daemon{log: log, crew: newCrew(), plan: plan, config: path, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, database+".notify", log)}
+	d := &daemon{log: log, crew: newCrew(), plan: plan, config: config, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, database+".notify", log)}
 	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database)), pawl.WithObserver(d.observe, 0)}
 	if measured {
 		d.metrics = pawlprom.New()
@@ -201,7 +217,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	defer func() { hide(); hidden() }()
 	config := d.config
 	if config == "" {
-		config = "the built-in demo, as there is no " + defaultConfig
+		config = "the built-in demo"
 	}
 	d.log.Info("running", "flows", d.Len(), "config", config, "database", d.database, "pid", os.Getpid())
 	if _, attended := terminal(os.Stderr); attended {

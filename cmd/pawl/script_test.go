@@ -5,9 +5,12 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"os"
 	"os/exec"
 	"regexp"
@@ -19,13 +22,28 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"github.com/pawl-go/pawl"
 )
 
 // TestMain lets the scripts run the program itself, as the test binary by
 // another name.
 func TestMain(m *testing.M) {
 	unix.Umask(0o022) // a config that the group can write would be refused
-	testscript.Main(m, map[string]func(){"pawl": main})
+	testscript.Main(m, map[string]func(){"pawl": main, "orders": embeds})
+}
+
+// embeds is a program with Pawl in it: orders registers a flow in jobs.db, and stops.
+func embeds() {
+	s := pawl.NewScheduler("jobs.db", pawl.WithLogger(slog.New(slog.DiscardHandler)))
+	s.Manual("send", pawl.JobFunc(func(context.Context) error { return nil }))
+	r, err := s.Start(context.Background())
+	if err == nil {
+		err = r.Stop(context.Background())
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
 }
 
 // TestScripts run the program as users do: every verb, its good and its bad
@@ -45,6 +63,8 @@ func TestMain(m *testing.M) {
 //	unheard A PATTERN  the same, and that they were not told A before
 //	disk FOLDER SIZE   mounts a file system of that size, if [mount] says that one may be
 //	fill FOLDER        writes until its disk takes no more
+//
+//	orders             is a program that embeds Pawl, with jobs.db
 //
 // and $PLAIN, a prefix in shell lines that takes root's right to any file away.
 func TestScripts(t *testing.T) {

@@ -107,6 +107,7 @@ type statusReport struct {
 	flows     []pawl.FlowInfo
 	owner     pawl.Owner
 	owned     bool                      // a daemon drives them
+	registrar registrar                 // the program that registered them
 	passive   string                    // why none of them is run until the database is claimed
 	displaced string                    // why no daemon can start, though none is found
 	trial     string                    // the suspect that runs, for which the others wait
@@ -120,6 +121,9 @@ type statusReport struct {
 // surround reads what is not of one flow.
 func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error) {
 	if s.owner, s.owned, err = c.Owner(ctx); err != nil {
+		return err
+	}
+	if s.registrar, err = registrarOf(ctx, c); err != nil {
 		return err
 	}
 	if s.passive, err = c.Passive(ctx); err != nil {
@@ -215,7 +219,7 @@ func (s statusReport) ownerLine() string {
 		return "No daemon can start: " + s.displaced + "."
 	}
 	if !s.owned {
-		return "No daemon runs them: start one with pawl run."
+		return "No daemon runs them: " + s.registrar.start() + "."
 	}
 	if !s.owner.StoppingAt.IsZero() {
 		return fmt.Sprintf("Stopping since %s: process %d on %s waits for the runs under way, and starts no others.",

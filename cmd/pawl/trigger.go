@@ -157,7 +157,7 @@ func starts(cmd *cobra.Command, database *string, ask starter) *cobra.Command {
 			}
 			number, err := ask(cmd.Context(), c, args[0])
 			if err != nil {
-				return unowned(cmd.Name(), args[0], err)
+				return unowned(cmd.Context(), c, cmd.Name(), args[0], err)
 			}
 			if !wait {
 				return started(cmd.Context(), c, args[0], number, *out)

@@ -23,3 +23,6 @@ UPDATE pawl_words SET failure = 1 WHERE kind = 'run' AND word IN ('failed', 'int
 -- How long a pause was asked for, in milliseconds; NULL: until an instant, or until somebody
 -- resumes. The end of a pause for a while moves along when the wall clock steps.
 ALTER TABLE pawl_flow_plan ADD COLUMN paused_for INTEGER;
+
+-- The name of the owner's executable: it registered the flows. NULL: an older version did not store it.
+ALTER TABLE pawl_runners ADD COLUMN program TEXT;

@@ -14,9 +14,6 @@ import (
 // or cannot be taken over, changes nothing.
 func (d *daemon) reload(ctx context.Context) {
 	r := d.runner.Load()
-	if r == nil {
-		return // it has read the config just now
-	}
 	next, err := loadConfig(d.config)
 	if err != nil {
 		d.log.Error("the config is not taken over; all goes on as before", "error", err)
@@ -31,7 +28,7 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Info("reloaded: nothing has changed", "config", d.config)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, reloadTimeout) // signals wait meanwhile
+	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
 	err = r.Update(ctx, func(s *pawl.Scheduler) error { return change.apply(s, d.job) })
 	if err != nil {

@@ -36,7 +36,8 @@ that is new, empty or its own; on any other database only with --demo.
 
 The first SIGTERM or Ctrl-C lets the commands that run come to their end, within the
 stop timeout, and exits with 0; a second one ends them at once and exits with
-143 or 130. SIGHUP reads the config anew: what is different is taken over and logged.
+143 or 130. SIGHUP reads the config anew: what is different is taken over and logged. Where
+it is ignored, as under nohup, the log says so.
 
 A service manager that sets NOTIFY_SOCKET, as systemd does with Type=notify, is told
 when the daemon is ready, stops, and lives.
@@ -94,6 +95,23 @@ type daemon struct {
 
 // runDaemon runs until a signal has ended it.
 func runDaemon(config, database string, window time.Duration, log *slog.Logger, dashboard *front) error {
+	// The runtime sends to both channels. A SIGHUP that finds one waiting means the same;
+	// it cannot take the room of a signal that stops.
+	hangups, signals := make(chan os.Signal, 1), make(chan os.Signal, 4)
+	for _, s := range caught() {
+		if s == syscall.SIGHUP {
+			signal.Notify(hangups, s)
+			continue
+		}
+		signal.Notify(signals, s)
+	}
+	defer signal.Stop(hangups)
+	defer signal.Stop(signals)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a log that nobody reads any more ends nothing
+	if signal.Ignored(syscall.SIGHUP) {
+		log.Info("SIGHUP is ignored, as nohup asks for: it does not reload the config; restart the daemon for that")
+	}
+
 	d, err := newDaemon(config, database, window, log, dashboard.address != "")
 	if err != nil {
 		return err
@@ -103,47 +121,83 @@ func runDaemon(config, database string, window time.Duration, log *slog.Logger, 
 	}
 	defer d.crew.dismiss() // no command outlives us
 
-	// The runtime sends; room for the signals that matter.
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, caught()...)
-	defer signal.Stop(signals)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a log that nobody reads any more ends nothing
-
 	ctx, stop := context.WithCancel(context.Background())
+	var working sync.WaitGroup
+	defer working.Wait()
 	defer stop()
 	done := make(chan error, 1) // serve sends once, and need not wait for a reader
 	go func() { done <- d.serve(ctx) }()
+	reloads := make(chan struct{}, 1) // this loop sends; one that waits stands for all that come before it begins
+	working.Go(func() { reloading(ctx, d.started, reloads, d.reload) })
 	alive, rest := d.supervisor.ticks()
 	defer rest()
 	attended := hasTerminal()
 	var settled <-chan time.Time // since the first signal
 	insistent := false           // the next signal means that it was not enough
 	for {
+		var s os.Signal
 		select {
 		case err := <-done:
 			return err
 		case <-alive:
 			d.supervisor.tell("WATCHDOG=1")
+			continue
 		case <-settled:
 			d.log.Info("stopping: waiting for the running commands; another signal ends them", "at_most", window.String())
 			insistent = true
-		case s := <-signals:
-			// One that comes because the terminal is gone does not mean the config.
-			if s == syscall.SIGHUP && (!attended || hasTerminal()) {
-				d.reload(ctx)
+			continue
+		case s = <-hangups:
+			if !attended || hasTerminal() { // else it comes because the terminal is gone, and does not mean the config
+				select {
+				case reloads <- struct{}{}:
+				default:
+				}
 				continue
 			}
-			if insistent {
-				d.log.Warn("ending the running commands", "signal", s.String())
-				d.crew.dismiss()
-				d.settle()
-				return silent(128 + int(s.(syscall.Signal)))
-			}
-			stop()
-			d.supervisor.tell("STOPPING=1")
-			if settled == nil {
-				settled = time.After(settleDelay)
-			}
+		case s = <-signals:
+		}
+		if insistent {
+			return d.endAtOnce(s, alive)
+		}
+		stop()
+		d.supervisor.tell("STOPPING=1")
+		if settled == nil {
+			settled = time.After(settleDelay)
+		}
+	}
+}
+
+// reloading reloads once for each request, as soon as the daemon has started, until ctx
+// is over. A reload may wait for the database: nothing else waits for it.
+func reloading(ctx context.Context, started, requests <-chan struct{}, reload func(context.Context)) {
+	select {
+	case <-started:
+	case <-ctx.Done():
+	}
+	for ctx.Err() == nil {
+		select {
+		case <-requests:
+			reload(ctx)
+		case <-ctx.Done():
+		}
+	}
+}
+
+// endAtOnce ends the running commands, and gives signs of life meanwhile.
+func (d *daemon) endAtOnce(s os.Signal, alive <-chan time.Time) error {
+	d.log.Warn("ending the running commands", "signal", s.String())
+	over := make(chan struct{}) // closed by the goroutine
+	go func() {
+		defer close(over)
+		d.crew.dismiss()
+		d.settle()
+	}()
+	for {
+		select {
+		case <-alive:
+			d.supervisor.tell("WATCHDOG=1")
+		case <-over:
+			return silent(128 + int(s.(syscall.Signal)))
 		}
 	}
 }

@@ -352,12 +352,16 @@ func (c *campaign) log() {
 // waited, all of it in one transaction.
 func (c *campaign) checkRecovery(before file) {
 	for id, s := range before.states {
+		counted := false // one crash is one failure of a flow
 		for _, open := range s.Open {
 			got := c.file.steps[runName(id, s.Version+1)]
 			at, err := time.Parse(stampLayout, got.at)
 			require.NoError(c.t, err)
-			change, err := engine.Apply(s, c.interrupt(before, id, *open), at, c.plan(id))
+			interrupt := c.interrupt(before, id, *open)
+			interrupt.Repeated = counted
+			change, err := engine.Apply(s, interrupt, at, c.plan(id))
 			require.NoError(c.t, err)
+			counted = counted || !open.Ending && open.Trigger != engine.TriggerBackfill
 			require.Equal(c.t, stepOf(change), got, runName(id, open.Number))
 			c.checkSettled(change.Runs[0])
 			s = *change.State
@@ -414,7 +418,7 @@ func (c *campaign) plan(id string) engine.Plan {
 	for i, f := range c.flows {
 		if f.ID == id {
 			p := engine.Plan{Keep: engine.DefaultRetention, Schedule: f.schedule(), Backoff: f.Backoff, Position: i, Database: c.file.Database,
-				Overlap: f.Overlap, CatchUp: f.CatchUp}
+				Overlap: f.Overlap, CatchUp: f.CatchUp, StopCancels: f.Cancels}
 			if f.Retries > 0 {
 				p.Retry = &engine.Retry{Max: f.Retries, Delay: retry}
 			}
@@ -479,7 +483,7 @@ func (c *campaign) checkLine(l line, before file, resets map[string]int) {
 		require.LessOrEqual(c.t, l.Seq, c.file.Seq)
 	case "job":
 		require.True(c.t, exists, "%+v", l)
-		attempt := fmt.Sprintf("%s attempt %d", runName(l.Flow, l.Run), l.Attempt)
+		attempt := fmt.Sprintf("%s attempt %d restart %d", runName(l.Flow, l.Run), l.Attempt, l.Again)
 		require.False(c.t, c.ran[attempt], "ran twice: %+v", l)
 		c.ran[attempt] = true
 	case "reserved":

@@ -32,6 +32,7 @@ type crashFlow struct {
 	Overlap pawl.Overlap
 	CatchUp pawl.CatchUp
 	Retries int
+	Cancels bool   // a stop cancels its runs, rather than starting them again
 	Job     string // what it does, see [world.job]; empty: it succeeds
 }
 
@@ -70,6 +71,7 @@ var tourFlows = []crashFlow{
 	{ID: inboxOnly},
 	{ID: "manual-trips", Backoff: backoff(2), Job: "fails"},
 	{ID: "manual-long", Backoff: backoff(3), Job: "hangs"},
+	{ID: "manual-cancelled", Cancels: true, Job: "hangs"},
 }
 
 func (f crashFlow) kind() string { return f.schedule().Kind() }
@@ -95,6 +97,9 @@ func (f crashFlow) register(s *pawl.Scheduler, job pawl.Job) error {
 	}
 	if f.Retries > 0 {
 		opts = append(opts, pawl.WithRetry(f.Retries, retry))
+	}
+	if f.Cancels {
+		opts = append(opts, pawl.WithStopCancels())
 	}
 	opts = append(opts, pawl.WithOverlap(f.Overlap), pawl.WithCatchUp(f.CatchUp))
 	switch {
@@ -142,6 +147,7 @@ type line struct {
 	Seq     int64          `json:",omitempty"` // of the newest transition
 	At      time.Time      `json:",omitzero"`  // of the same
 	Attempt int            `json:",omitempty"` // of a job's run
+	Again   int            `json:",omitempty"` // how often that attempt was started before
 	Count   int64          `json:",omitempty"` // of runs that were accepted
 	Event   string         `json:",omitempty"` // of what was done
 	States  []engine.State `json:",omitempty"` // after the first commit
@@ -230,7 +236,7 @@ func (w *world) job(f crashFlow) pawl.JobFunc {
 		run, _ := pawl.RunFrom(ctx)
 		w.point("before job")
 		defer w.point("after job")
-		w.tell(line{What: "job", Flow: run.FlowID, Run: run.Number, Attempt: run.Attempt})
+		w.tell(line{What: "job", Flow: run.FlowID, Run: run.Number, Attempt: run.Attempt, Again: run.Restarts})
 		select {
 		case w.began <- run.Number:
 		default:
@@ -410,8 +416,10 @@ func (w *world) tour() error {
 			return err
 		}
 	}
-	if _, err := w.trigger("manual-long"); err != nil {
-		return err
+	for _, id := range []string{"manual-long", "manual-cancelled"} {
+		if _, err := w.trigger(id); err != nil {
+			return err
+		}
 	}
 	client, err := pawl.Open(w.Database)
 	if err != nil {

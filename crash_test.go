@@ -307,7 +307,7 @@ func TestCommandIsAnsweredOnceThoughTheStoreFails(t *testing.T) {
 				require.Empty(t, c.err, "command %d: %s %s", id, c.verb, c.flow)
 				require.NotEmpty(t, c.result)
 			}
-			require.Equal(t, "cancel", f.steps["work/3"].event, "run 1 was reserved, so it has to be run")
+			require.Equal(t, "interrupt", f.steps["work/3"].event, "run 1 was reserved, so it has to be run")
 			require.ErrorIs(t, stopped, pawl.ErrStopTimeout)
 		})
 	}

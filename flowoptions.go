@@ -180,11 +180,25 @@ func WithOverlap(o Overlap) FlowOption {
 
 // WithRetry tries a run that failed again, up to max times, as further attempts of the
 // same run; between them it waits as p says, and its slot is free. Only the last
-// failure is the flow's. An interrupted attempt is an attempt. A job ends this with
+// failure is the flow's. An attempt that a crash interrupted counts if the crash is the
+// flow's failure; otherwise the same attempt starts again. A job ends this with
 // [Permanent], and changes the wait with [RetryAfter]. Default: no retry.
 func WithRetry(max int, p BackoffPolicy) FlowOption {
 	return func(r *registration) error {
 		r.Plan.Retry = &engine.Retry{Max: max, Delay: p}
+		return nil
+	}
+}
+
+// WithStopCancels cancels a run that a stop of the program cut short. Without it such a
+// run goes back to the queue as the same run, unless it is of the schedule: number, input,
+// key, deadline and attempt stay, [RunInfo].Restarts rises, and it starts before other
+// queued runs. A stop cuts a run short if the job has not returned at the end of the stop
+// window, or returns an error after its context was cancelled there; one that is
+// [Permanent] or [Skipped], or comes after the deadline of the run, is the end of the run.
+func WithStopCancels() FlowOption {
+	return func(r *registration) error {
+		r.Plan.StopCancels = true
 		return nil
 	}
 }

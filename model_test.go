@@ -36,6 +36,7 @@ type modelFlow struct {
 	running, scheduled, suspect bool
 	instant, since              time.Time // of the run in flight
 	owed                        bool      // it was cancelled: its instant is still to be run
+	again                       time.Time // a stop cut a run short then, which waits to start again
 }
 
 func (f *modelFlow) tick(after time.Time) time.Time {
@@ -44,6 +45,9 @@ func (f *modelFlow) tick(after time.Time) time.Time {
 
 // due is when its schedule starts it; zero: not before something else happens. L6.
 func (f *modelFlow) due() time.Time {
+	if !f.again.IsZero() && !f.running {
+		return f.again
+	}
 	if f.running || f.next.IsZero() || f.next.After(f.eligible) {
 		return f.next
 	}
@@ -52,7 +56,12 @@ func (f *modelFlow) due() time.Time {
 
 // reserve is T1, with L2, L4, T8 for what the schedule does.
 func (f *modelFlow) reserve(scheduled bool, now time.Time) {
+	scheduled = scheduled && f.again.IsZero()
 	f.status, f.running, f.scheduled, f.since = pawl.StatusRunning, true, scheduled, now
+	if !f.again.IsZero() { // the same run
+		f.again = time.Time{}
+		return
+	}
 	f.count++
 	if !scheduled {
 		return
@@ -123,14 +132,14 @@ func (f *modelFlow) rest(status pawl.Status, now time.Time) {
 	}
 }
 
-// cancel is T8.
+// cancel is T8, found Q1.
 func (f *modelFlow) cancel(now time.Time) {
 	f.suspect = false
 	f.rest(pawl.StatusIdle, now)
 	if f.scheduled {
 		f.next, f.owed = f.instant, true
 	} else {
-		f.plan(now)
+		f.again = now
 	}
 }
 
@@ -453,7 +462,7 @@ func (s *stage) trigger(f *modelFlow, now time.Time) error {
 	switch {
 	case f.status == pawl.StatusTripped:
 		want = pawl.ErrTripped
-	case f.running:
+	case f.running, !f.again.IsZero():
 		want = pawl.ErrAlreadyRunning
 	default:
 		f.reserve(false, now)

@@ -109,14 +109,16 @@ func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 		p = launch(t, db, register)
 		assert.Equal(t, pawl.RunInterrupted, runOf(t, p.Runner, "work", run).Status)
 		tripped("killed")
-		probe()
+		run = probe()
 		require.ErrorIs(t, p.Stop(context.Background()), pawl.ErrStopTimeout)
 		verify(t, db)
+		does = "fail"
 		p = launch(t, db, register)
+		assert.Equal(t, 1, waitRun(t, p.Runner, "work", run).Restarts, "it is made by the next process")
 		tripped("stopped")
 
 		does = "succeed"
-		assert.Len(t, d.entries(), 6, "but for the probes it was not run")
+		assert.Len(t, d.entries(), 7, "but for the probes it was not run")
 		_, err = p.WaitRun(t.Context(), "work", probe())
 		require.NoError(t, err)
 		flow := status(t, p.Runner, "work")
@@ -124,7 +126,7 @@ func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 		assert.Zero(t, flow.FailureStreak)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Len(t, d.entries(), 8, "it goes on")
+		assert.Len(t, d.entries(), 9, "it goes on")
 		_, err = p.WaitRun(t.Context(), "work", probe())
 		require.NoError(t, err)
 		require.NoError(t, p.Stop(context.Background()))

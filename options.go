@@ -28,7 +28,8 @@ func WithLogger(l *slog.Logger) Option {
 
 // WithStopTimeout sets how long runs in flight may go on after Stop, counted
 // from the call; default 30 s. Then their contexts are cancelled, and what still
-// runs 5 seconds later is recorded as cancelled.
+// runs 5 seconds later is cut short: it goes back to the queue, or its occurrence is run
+// again as attempt 2 (see [WithStopCancels]).
 func WithStopTimeout(d time.Duration) Option {
 	return func(o *options) error {
 		o.stopTimeout = d

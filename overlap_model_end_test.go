@@ -15,7 +15,7 @@ func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
 		f.close(r, map[bool]pawl.RunStatus{false: pawl.RunCompleted, true: pawl.RunFailed}[failed], now)
 		f.rest(pawl.StatusIdle, now)
 	case !failed:
-		if r.trigger == "probe" && f.streak > 0 && f.held != never { // it ends the trip, but not a pause
+		if r.trigger == "probe" && !r.unprobed && f.streak > 0 && f.held != never { // it ends the trip, but not a pause
 			f.decide(f.held, now, "suppressed_tripped")
 			if f.paused == never {
 				f.held = never
@@ -156,8 +156,32 @@ func (f *policyFlow) hold(now time.Duration) {
 	}
 }
 
-// outlast is the end of a run that was cancelled by a stop. T8.
+// restart lets a run that a stop cut short wait to start again, before others of its kind.
+func (f *policyFlow) restart(r *policyRun, now time.Duration) {
+	f.close(r, pawl.RunWaiting, now)
+	f.rest(pawl.StatusIdle, now)
+	r.due, r.again = now, true
+	r.restarts++
+	if r.trigger == "backfill" {
+		at := slices.IndexFunc(f.fill, func(w *policyRun) bool { return !w.again || w.number > r.number })
+		if at < 0 {
+			at = len(f.fill)
+		}
+		f.fill = slices.Insert(f.fill, at, r)
+	} else {
+		f.accept(r)
+	}
+	if f.status == pawl.StatusTripped {
+		f.plan(false, now)
+	}
+}
+
+// outlast is the end of a run that was cut short by a stop. T8, found Q1.
 func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
+	if r.trigger != "schedule" && !r.asked {
+		f.restart(r, now)
+		return
+	}
 	closed := f.blocked(now)
 	f.close(r, pawl.RunCancelled, now)
 	f.rest(pawl.StatusIdle, now)
@@ -258,7 +282,7 @@ func (f *policyFlow) cancelAll(now time.Duration) {
 
 // probing says whether a probe is in flight that is to show whether a trip is over.
 func (f *policyFlow) probing() bool {
-	return f.streak > 0 && slices.ContainsFunc(f.open, func(r *policyRun) bool { return r.trigger == "probe" })
+	return f.streak > 0 && slices.ContainsFunc(f.open, func(r *policyRun) bool { return r.trigger == "probe" && !r.unprobed })
 }
 
 // reason is why instants are held.
@@ -278,6 +302,9 @@ func (f *policyFlow) reset(now time.Duration) {
 	probed := held != never && reason == "suppressed_tripped"
 	waited := f.status == pawl.StatusTripped || f.eligible > now || probed
 	f.streak, f.eligible, f.trips = 0, never, false
+	for _, r := range f.runs {
+		r.unprobed = true
+	}
 	if len(f.open) == 0 {
 		f.status = pawl.StatusIdle
 	}

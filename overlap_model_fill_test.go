@@ -24,7 +24,15 @@ func (f *policyFlow) backfill(from, to, now time.Duration) (n int64, err error) 
 		r.status, r.due = pawl.RunWaiting, now
 		f.fill = append(f.fill, r)
 	}
-	slices.SortStableFunc(f.fill, func(a, b *policyRun) int { return int(a.at - b.at) })
+	slices.SortStableFunc(f.fill, func(a, b *policyRun) int {
+		if a.again != b.again {
+			return map[bool]int{true: -1, false: 1}[a.again]
+		}
+		if a.again {
+			return a.number - b.number
+		}
+		return int(a.at - b.at)
+	})
 	return int64(len(instants)), nil
 }
 

@@ -42,7 +42,9 @@ type policyRun struct {
 	status          pawl.RunStatus
 	at, due         time.Duration // due: while it waits
 	began           time.Duration
-	again, asked    bool          // it makes up for a cancelled one; somebody wants it cancelled
+	again, asked    bool          // it makes up for a cancelled one, or starts again; somebody wants it cancelled
+	unprobed        bool          // it was a probe of a trip that a reset has ended
+	restarts        int           // how often a stop cut it short
 	ends            time.Duration // of one that is being cancelled
 }
 
@@ -137,7 +139,7 @@ func (f *policyFlow) overtaker(now time.Duration) (place int, at time.Duration) 
 	}
 	for i, r := range f.waits {
 		busy := i > 0 || slices.ContainsFunc(f.open, func(o *policyRun) bool { return !o.asked && o.began <= r.due })
-		if r.trigger == "manual" && r.due > r.at && busy && (r.due <= now || at == never) {
+		if r.trigger == "manual" && r.due > r.at && r.began == never && busy && (r.due <= now || at == never) {
 			place, at = i, r.due
 		}
 		if r.due > now && at != never {
@@ -149,7 +151,13 @@ func (f *policyFlow) overtaker(now time.Duration) (place int, at time.Duration) 
 
 // head is the run that waits and starts next, and when.
 func (f *policyFlow) head(now time.Duration) (*policyRun, time.Duration) {
-	if f.stuck() || len(f.open) >= f.slots() {
+	if len(f.open) >= f.slots() {
+		return nil, never
+	}
+	if f.stuck() {
+		if probe := f.waitingProbe(); probe != nil && len(f.open) == 0 {
+			return probe, probe.due
+		}
 		return nil, never
 	}
 	first, at := f.first(now)
@@ -157,6 +165,16 @@ func (f *policyFlow) head(now time.Duration) (*policyRun, time.Duration) {
 		return f.fill[0], f.fill[0].due
 	}
 	return first, at
+}
+
+// waitingProbe is a probe that a stop cut short; nil: none waits.
+func (f *policyFlow) waitingProbe() *policyRun {
+	for _, r := range f.waits {
+		if r.again && r.trigger == "probe" && !r.unprobed {
+			return r
+		}
+	}
+	return nil
 }
 
 // first is head if there is a slot: a run of the schedule waits for the end of a
@@ -325,10 +343,20 @@ func (f *policyFlow) begin(r *policyRun, now time.Duration) {
 func (f *policyFlow) accept(r *policyRun) {
 	r.status = pawl.RunWaiting
 	i := 0
-	for i < len(f.waits) && (f.waits[i].again || !r.again && f.waits[i].due <= r.due) {
+	for i < len(f.waits) && (f.waits[i].again && !f.waits[i].after(r) || !r.again && f.waits[i].due <= r.due) {
 		i++
 	}
 	f.waits = slices.Insert(f.waits, i, r)
+}
+
+// after says whether a run that goes before those that have not begun starts after another:
+// those that start again go by their numbers, and before those that make up for others.
+func (r *policyRun) after(other *policyRun) bool {
+	begun := func(r *policyRun) bool { return r.began != never }
+	if begun(r) != begun(other) {
+		return other.again && begun(other)
+	}
+	return other.again && r.number > other.number
 }
 
 // ask is a trigger. It returns the run, or why there is none.

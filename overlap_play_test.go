@@ -384,7 +384,7 @@ func (s *policyStage) backfill(from, now time.Duration) error {
 
 // probe is a trigger that may start a tripped flow; of any other it is a trigger. M3.
 func (s *policyStage) probe(now time.Duration) error {
-	f, tripped := s.model, s.model.status == pawl.StatusTripped
+	f, tripped := s.model, s.model.status == pawl.StatusTripped && s.model.waitingProbe() == nil
 	if status, waits := f.status, f.waits; tripped { // it goes before what waits
 		f.status, f.waits = pawl.StatusIdle, nil
 		defer func() { f.waits = append(f.waits, waits...) }()
@@ -455,16 +455,16 @@ func (s *policyStage) compare(newest int) error {
 	f := s.model
 	fmt.Fprintf(&want, "%s, streak %d, %d in flight, %d and %d wait, next %s, held %s, paused %s until %s", f.status, f.streak,
 		len(f.open), len(f.waits), len(f.fill), f.next, f.held, f.paused, f.until)
-	const line = "\n  run %d: %s, %s, attempt %d, at %s, began %s, due %s"
+	const line = "\n  run %d: %s, %s, attempt %d, at %s, began %s, due %s, restarts %d"
 	for _, r := range runs {
-		fmt.Fprintf(&got, line, r.Number, r.Trigger, r.Status, r.Attempt, since(r.ScheduledAt), since(r.StartedAt), since(r.DueAt))
+		fmt.Fprintf(&got, line, r.Number, r.Trigger, r.Status, r.Attempt, since(r.ScheduledAt), since(r.StartedAt), since(r.DueAt), r.Restarts)
 	}
 	for i := len(f.runs) - 1; i >= max(0, len(f.runs)-newest); i-- {
 		r, due := f.runs[i], never
 		if r.status == pawl.RunWaiting {
 			due = r.due
 		}
-		fmt.Fprintf(&want, line, r.number, r.trigger, r.status, r.attempt, r.at, r.began, due)
+		fmt.Fprintf(&want, line, r.number, r.trigger, r.status, r.attempt, r.at, r.began, due, r.restarts)
 	}
 	if got.String() != want.String() {
 		return fmt.Errorf("\nis   %s\nwant %s", got.String(), want.String())

@@ -712,10 +712,9 @@ func TestStopLetsRunsFinish(t *testing.T) {
 	})
 }
 
-// R4, T8: what outlasts the window is cancelled with a cause, recorded as such
-// and named; the scheduled instant is due again at the next start, a manual run
-// is not repeated.
-func TestRunsThatOutlastTheStopWindowAreCancelled(t *testing.T) {
+// R4, T8, found Q1: what outlasts the window is cancelled with a cause, and named; the
+// scheduled instant is due again at the next start, a manual run goes back to the queue.
+func TestRunsThatOutlastTheStopWindowGoOnInTheNextProcess(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var cause error
 		d := newDiary()
@@ -753,9 +752,10 @@ func TestRunsThatOutlastTheStopWindowAreCancelled(t *testing.T) {
 		assert.Equal(t, 2, again.Attempt, "the next attempt of the same instant")
 		assert.Equal(t, time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC), again.ScheduledAt)
 		assert.Equal(t, int64(1), status(t, r, "deaf").RunCount)
+		assert.Equal(t, pawl.RunCompleted, waitRun(t, r, "deaf", 1).Status)
 		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Status: pawl.RunCancelled})
 		require.NoError(t, err)
-		assert.Len(t, runs, 2)
+		assert.Len(t, runs, 1)
 		stop(t, r, db)
 	})
 }

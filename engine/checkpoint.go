@@ -123,16 +123,32 @@ func (c *Change) goesOn(run Run, e Interrupt, text string, now time.Time, p Plan
 	return true
 }
 
+// restart lets a run that was cut short, and has not failed, wait to start again as the
+// same attempt. It starts before other queued runs of the flow, whatever the overlap policy
+// is; of several such runs the lowest number starts first.
+func (c *Change) restart(run Run, text string, now time.Time, p Plan) {
+	run.Restarts++
+	c.Event = "interrupt"
+	c.note("cut short; it starts again")
+	c.requeueAs(restartRank, run, text, now, now, p)
+}
+
 // requeue lets a run that began wait for a further start. A run that waits is not in
 // flight: its slot is free, but where one runs at a time it goes first.
 func (c *Change) requeue(run Run, text string, due, now time.Time, p Plan) {
+	rank := due.UnixMilli()
+	if p.Overlap.limit() == 1 {
+		rank = 0
+	}
+	c.requeueAs(rank, run, text, due, now, p)
+}
+
+// requeueAs is requeue with a rank among the queued runs.
+func (c *Change) requeueAs(rank int64, run Run, text string, due, now time.Time, p Plan) {
 	c.leave(run, now)
 	run.Status, run.Queued, run.Error = RunWaiting, true, Clip(text, maxRunError)
 	run.FinishedAt = time.Time{}
-	run.DueAt, run.Rank = due, due.UnixMilli()
-	if p.Overlap.limit() == 1 {
-		run.Rank = 0
-	}
+	run.DueAt, run.Rank = due, rank
 	if run.Trigger == TriggerBackfill {
 		run.Rank += BackfillRank
 	}

@@ -83,7 +83,7 @@ func (e *Engine) cancels(returned []command) (commands []command) {
 		for _, run := range f.state.Load().Open {
 			ends := func(c command) bool { return c.flow == f && c.ends() == run.Number }
 			if !slices.ContainsFunc(returned, ends) {
-				commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "cancelled: the stop window passed while the job ran"}})
+				commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "the stop window passed while the job ran"}})
 			}
 		}
 	}
@@ -105,8 +105,13 @@ func (c command) ends() int64 {
 func (e *Engine) farewell() error {
 	f := Farewell{Generation: e.owner.Generation, StoppingAt: e.owner.StoppingAt}
 	for _, c := range e.kept {
-		if o, ok := c.event.(Outcome); ok && c.join == nil { // a success is none without what joins it
-			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output})
+		switch o := c.event.(type) {
+		case Outcome:
+			if c.join == nil { // a success is none without what joins it
+				f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output})
+			}
+		case Cancel:
+			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: RunCancelled})
 		}
 	}
 	err := fmt.Errorf("the database took no last write; the next start settles what is open")

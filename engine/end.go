@@ -100,6 +100,9 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 		return nil
 	case run.Ending:
 		c.spare(run, RunCancelled, "cancelled, and "+text, now, p)
+	case p.Schedule != nil && !guilty && p.Retry != nil && c.Registered && !run.Lost:
+		c.restart(run, text, now, p)
+		return nil
 	case p.Schedule != nil && c.retry(run, text, Outcome{}, now, p):
 		return nil
 	default:
@@ -120,8 +123,9 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 	return nil
 }
 
-// cancel closes a run that outlasted the stop window. Nobody failed, so streak
-// and window stay, and the schedule's instant is due again at the next start.
+// cancel settles a run that a stop cut short. Nobody failed, so streak and window stay.
+// A run that somebody asked for goes back to the queue; an instant of the schedule is due
+// again at the next start, as the next attempt.
 func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	run, err := c.run(e.Run)
 	if err != nil {
@@ -129,18 +133,18 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	}
 	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
-	if p.Resumes {
-		c.suspend(run, now, p)
-		c.Event = "interrupt"
+	if p.Resumes || run.Trigger != TriggerSchedule && !run.Ending && !p.StopCancels {
+		c.restart(run, "cut short by a stop: "+e.Error, now, p)
 		return nil
 	}
+	text := "cancelled: " + e.Error
 	scheduled := run.Trigger == TriggerSchedule && !run.Ending
-	if !scheduled && c.retry(run, e.Error, Outcome{}, now, p) { // as after a crash
+	if !scheduled && c.retry(run, text, Outcome{}, now, p) { // as after a crash
 		c.Event = "interrupt"
 		return nil
 	}
 	run.FinishedAt = now
-	c.spare(run, RunCancelled, e.Error, now, p)
+	c.spare(run, RunCancelled, text, now, p)
 	switch {
 	case c.owed(): // another run of the flow was cancelled before
 	case !scheduled || run.ScheduledAt.After(c.LastScheduled): // the clock was corrected since
@@ -258,7 +262,7 @@ func (c *Change) spare(run Run, status RunStatus, text string, now time.Time, p 
 }
 
 // probes says whether a run is to show whether a trip is over, which a reset ends too.
-func (s *State) probes(run Run) bool { return run.Trigger == TriggerProbe && s.FailureStreak > 0 }
+func (s *State) probes(run Run) bool { return run.isProbe() && s.FailureStreak > 0 }
 
 // untrip ends the range that a trip held back.
 func (c *Change) untrip(now time.Time, p Plan) {

@@ -111,8 +111,8 @@ type (
 		Mark     Mark
 	}
 
-	// Cancel closes a run that outlasted the stop window.
-	// Key is that of the row of a run that is to make up for it.
+	// Cancel settles a run that a stop cut short; Error is what the job returned, or that
+	// it did not. Key is that of the row of another run for its instant of the schedule.
 	Cancel struct {
 		Run   int64
 		Error string

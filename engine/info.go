@@ -51,10 +51,11 @@ type RunInfo struct {
 	Number      int64     `json:"number"`  // from 1, per flow
 	Trigger     string    `json:"trigger"` // schedule, manual, probe or backfill
 	Status      RunStatus `json:"status"`
-	Attempt     int       `json:"attempt"`           // above 1: it was tried before, or an earlier run for its instant was cancelled
-	ScheduledAt time.Time `json:"scheduled_at"`      // the instant the schedule asked for; for a manual run, when it was asked for
-	DueAt       time.Time `json:"due_at,omitzero"`   // while waiting: it starts then or later
-	Deadline    time.Time `json:"deadline,omitzero"` // its context is cancelled then
+	Attempt     int       `json:"attempt"`            // above 1: it was tried before, or an earlier run for its instant was cancelled
+	Restarts    int       `json:"restarts,omitempty"` // how often it started again as the same attempt, after a stop or crash that was not its failure
+	ScheduledAt time.Time `json:"scheduled_at"`       // the instant the schedule asked for; for a manual run, when it was asked for
+	DueAt       time.Time `json:"due_at,omitzero"`    // while waiting: it starts then or later
+	Deadline    time.Time `json:"deadline,omitzero"`  // its context is cancelled then
 	StartedAt   time.Time `json:"started_at,omitzero"`
 	FinishedAt  time.Time `json:"finished_at,omitzero"` // zero while running, and for an interrupted run
 	Error       string    `json:"error,omitempty"`      // at most 8 KiB; of a skipped run, why

@@ -207,7 +207,6 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 		if r := recover(); r != nil {
 			outcome.Error = fmt.Sprintf("panic: %v\n%s", r, debug.Stack())
 		}
-		stopped := e.work.Err() != nil && outcome.Error != ""
 		if outcome.Error != "" && outcome.As == "" && errors.Is(context.Cause(ctx), ErrTimedOut) {
 			outcome.As = RunTimedOut
 		}
@@ -218,8 +217,8 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 			x.timer.Stop()
 		}
 		c := command{flow: x.flow}
-		if stopped {
-			c.event = Cancel{Run: x.run.Number, Error: "cancelled: " + outcome.Error}
+		if e.work.Err() != nil && outcome.cutShort() {
+			c.event = Cancel{Run: x.run.Number, Error: outcome.Error}
 		} else {
 			c.join = x.joined(&outcome)
 			c.event = outcome
@@ -265,6 +264,10 @@ func (o *Outcome) take(err error) {
 	}
 	o.Error = text(err)
 }
+
+// cutShort says whether an outcome that came after the engine cancelled every job is no
+// result of the job.
+func (o *Outcome) cutShort() bool { return o.Error != "" && !o.Permanent && o.As == "" }
 
 // text is the message of an error, clipped here so that a megabyte of it is not
 // carried on; an error without a message is one all the same.

@@ -32,17 +32,30 @@ func (c *Change) reset(e Reset, now time.Time, p Plan) error {
 	return nil
 }
 
-// unprobe makes a probe in flight a run like others: there is no trip any more.
+// unprobe makes a probe in flight, or one that waits to start again, a run like others:
+// there is no trip any more.
 func (c *Change) unprobe() {
+	plain := func(r *Run, was RunStatus) *Run {
+		run := *r
+		run.Was, run.Unprobed = was, true
+		c.Runs = append(c.Runs, run)
+		return &run
+	}
 	for i, r := range c.Open {
-		if r.Trigger == TriggerProbe {
-			run := *r
-			run.Trigger = TriggerManual
+		if r.isProbe() {
 			c.Open = slices.Clone(c.Open)
-			c.Open[i] = &run
+			c.Open[i] = plain(r, RunRunning)
 		}
 	}
+	if probe := c.waitingProbe(); probe != nil {
+		queue := slices.Clone(c.queue())
+		queue[slices.Index(queue, probe)] = plain(probe, RunWaiting)
+		c.await(queue, c.fill())
+	}
 }
+
+// isProbe says whether a run is to show whether a trip is over.
+func (r *Run) isProbe() bool { return r.Trigger == TriggerProbe && !r.Unprobed }
 
 // before is the last millisecond up to now that is not next itself.
 func before(next, now time.Time) time.Time {

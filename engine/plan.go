@@ -23,6 +23,7 @@ func (p Plan) policy() string {
 	add(p.Timeout > 0, "timeout %s", p.Timeout)
 	add(p.Jitter > 0, "jitter %s", p.Jitter)
 	add(p.Limit > 0, "limit %d", p.Limit)
+	add(p.StopCancels, "a stop cancels")
 	return strings.Join(parts, ", ")
 }
 

@@ -58,6 +58,7 @@ func (s *story) replan() {
 		s.plan.Backoff = rapid.SampledFrom([]*BackoffPolicy{nil, policy, {StreakLimit: 1}}).Draw(s.t, "backoff")
 		s.plan.Retry = rapid.SampledFrom([]*Retry{nil, {Max: 1}}).Draw(s.t, "retry")
 		s.plan.Jitter = rapid.SampledFrom([]time.Duration{0, 0, 50 * time.Second}).Draw(s.t, "jitter")
+		s.plan.StopCancels = rapid.IntRange(0, 3).Draw(s.t, "a stop cancels") == 0
 		s.plan.Timeout = rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(s.t, "timeout")
 		if s.plan.Validate() == nil {
 			return
@@ -148,6 +149,9 @@ func (s *story) happen(name string, e Event) {
 
 func (s *story) check(before State, c Change) error {
 	f := s.state
+	if err := s.checkRestart(before, c); err != nil {
+		return err
+	}
 	for _, r := range c.Runs {
 		if r.Was == "" && r.Trigger == TriggerSchedule && c.Event != "cancel" {
 			s.fired[r.ScheduledAt.UnixMilli()] = true
@@ -189,6 +193,27 @@ func (s *story) check(before State, c Change) error {
 		}
 	}
 	return s.tally(c)
+}
+
+// checkRestart checks what becomes of a run that a stop or a crash cut short.
+func (s *story) checkRestart(before State, c Change) error {
+	for _, was := range before.Open {
+		for _, r := range c.Runs {
+			if r.Number != was.Number || r.Restarts == was.Restarts {
+				continue
+			}
+			same := r.Status == RunWaiting && r.Attempt == was.Attempt && r.Input == was.Input && r.Deadline.Equal(was.Deadline)
+			queue := append(slices.Clone(s.state.queue()), s.state.fill()...)
+			ahead := slices.IndexFunc(queue, func(w *Run) bool { return w.Number == r.Number })
+			lower := func(w *Run) bool {
+				return w.startsAgain() && w.Number < r.Number || r.Trigger == TriggerBackfill && w.Trigger != TriggerBackfill
+			}
+			if !same || r.Restarts != was.Restarts+1 || slices.ContainsFunc(queue[:ahead], func(w *Run) bool { return !lower(w) }) {
+				return fmt.Errorf("run %+v starts again as %+v, after %d others", was.RunInfo, r.RunInfo, ahead)
+			}
+		}
+	}
+	return nil
 }
 
 // tally counts the instants that are decided.

@@ -59,6 +59,29 @@ func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 	})
 }
 
+func count(is bool) int64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// made is how many runs a change makes.
+func made(c Change) (n int64) {
+	for _, run := range c.Runs {
+		n += count(run.Was == "")
+	}
+	return n
+}
+
+// ended is how many runs a change ends.
+func ended(c Change) (n int64) {
+	for _, run := range c.Runs {
+		n += count(run.Status.Over())
+	}
+	return n
+}
+
 // invariant says what a change breaks.
 func invariant(s State, c Change, e Event, now time.Time, p Plan) error {
 	breaks := func(format string, args ...any) error { return fmt.Errorf(format, args...) }
@@ -69,10 +92,14 @@ func invariant(s State, c Change, e Event, now time.Time, p Plan) error {
 		return breaks("version %d follows %d", c.Version, s.Version)
 	case (c.Status == StatusRunning) != (c.InFlight > 0), c.InFlight != len(c.Open), c.InFlight > 1:
 		return breaks("%s with %d in flight and %d open", c.Status, c.InFlight, len(c.Open))
-	case reserve && (c.RunCount != s.RunCount+1 || c.LastNumber != s.LastNumber+1-int64(s.Waiting-c.Waiting) || !c.LastRun.Equal(now)):
-		return breaks("a reserve counts one run")
-	case !reserve && (c.RunCount != s.RunCount || c.LastNumber != s.LastNumber+int64(c.Waiting-s.Waiting) || !c.LastRun.Equal(s.LastRun)):
-		return breaks("only a reserve counts a run, or a run that is to make up for a cancelled one")
+	case c.RunCount != s.RunCount+count(c.Began != 0) || c.Began != 0 && !reserve:
+		return breaks("a reserve counts the run that begins, nothing else does")
+	case c.LastNumber != s.LastNumber+made(c):
+		return breaks("run %d is the newest after run %d and %d new ones", c.LastNumber, s.LastNumber, made(c))
+	case reserve && !c.LastRun.Equal(now), !reserve && !c.LastRun.Equal(s.LastRun):
+		return breaks("the last run began at %s", c.LastRun)
+	case c.InFlight+c.Waiting != s.InFlight+s.Waiting+int(made(c)-ended(c)):
+		return breaks("a run is neither over, in flight nor waiting")
 	case s.Status == StatusTripped && c.Status != StatusTripped && !reset:
 		return breaks("%T ended a trip", e)
 	case c.Status == StatusTripped && (!c.NextRun.IsZero() || !c.NextEligible.IsZero() || c.FailureStreak == 0):

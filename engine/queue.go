@@ -15,6 +15,17 @@ const queueWindow = 64
 // others.
 const BackfillRank = 1 << 52
 
+// restartRank is the rank of runs that start again: before further attempts, whose rank
+// may be 0, and before all others.
+const restartRank = -1
+
+// The ranks of the runs that wait, but for those of a backfill, and of a backfill's: from
+// the first up to the other, which is not one of them.
+const (
+	FirstRank         = restartRank
+	FirstBackfillRank = BackfillRank + restartRank
+)
+
 // window is queueWindow, or what is needed to fill all slots of the flow.
 func window(p Plan) int { return max(queueWindow, 2*p.Overlap.limit()) }
 
@@ -121,9 +132,10 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	switch {
 	case s.InFlight >= p.Overlap.limit() || !s.Registered:
 		return nil, time.Time{}
-	case s.tripping(p) && s.InFlight == 0 && s.probeWaits():
-		return s.queue()[0], s.queue()[0].DueAt
 	case s.tripping(p):
+		if probe := s.waitingProbe(); probe != nil && s.InFlight == 0 {
+			return probe, probe.startsAt(now)
+		}
 		return s.begun(p)
 	}
 	for _, r := range s.queue() { // one of the schedule waits for the end of a window, others do not
@@ -137,7 +149,7 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 		if run == nil || start.Before(at) {
 			run, at = r, start
 		}
-		if r.Rank == 0 || r.startsAt(now).After(now) {
+		if r.first() || r.startsAt(now).After(now) {
 			break // it goes first, or those behind it are for later too
 		}
 	}
@@ -161,18 +173,28 @@ func (s *State) begun(p Plan) (run *Run, at time.Time) {
 // startsAt is when a run that waits may start. One that could when it was accepted
 // may start now, also if the clock shows less than then.
 func (r *Run) startsAt(now time.Time) time.Time {
-	if r.later() || !r.StartedAt.IsZero() { // or it is a further attempt
+	if r.later() || !r.StartedAt.IsZero() && !r.startsAgain() { // or it is a further attempt
 		return r.DueAt
 	}
 	return earlier(r.DueAt, now)
 }
 
 // later says whether somebody asked for a start at a time of its own.
-func (r *Run) later() bool { return r.Trigger == TriggerManual && r.DueAt.After(r.ScheduledAt) }
+func (r *Run) later() bool {
+	return r.Trigger == TriggerManual && r.DueAt.After(r.ScheduledAt) && r.StartedAt.IsZero()
+}
+
+// first says whether a run that waits goes before all others.
+func (r *Run) first() bool { return r.Rank <= 0 }
+
+// startsAgain says whether a run that waits was cut short, and its attempt starts again.
+func (r *Run) startsAgain() bool {
+	return !r.StartedAt.IsZero() && (r.Rank == restartRank || r.Rank == BackfillRank+restartRank)
+}
 
 // ready says whether a run that waits would start now if there were a slot, or goes
 // before all others: one with a time of its own is in nobody's way before that.
-func (r *Run) ready(now time.Time) bool { return r.Rank == 0 || !r.startsAt(now).After(now) }
+func (r *Run) ready(now time.Time) bool { return r.first() || !r.startsAt(now).After(now) }
 
 // ready is how many of the runs that wait are. Those in the store come after those in
 // memory.
@@ -189,21 +211,33 @@ func (s *State) ready(now time.Time) int {
 func (s *State) waitingSince() (since time.Time) {
 	for _, r := range s.queue() {
 		at := r.DueAt
-		if r.Rank != 0 {
+		if !r.first() {
 			at = time.UnixMilli(r.Rank).UTC()
 		}
 		if since.IsZero() || at.Before(since) {
 			since = at
 		}
-		if r.Rank != 0 {
+		if !r.first() {
 			break
 		}
 	}
 	return since
 }
 
-// retrying says whether a run waits for its next attempt before all others.
-func (s *State) retrying() bool { return len(s.queue()) > 0 && s.queue()[0].Rank == 0 }
+// retrying says whether a run waits for its next attempt, or to start again, before all
+// others.
+func (s *State) retrying() bool { return len(s.queue()) > 0 && s.queue()[0].first() }
 
-// probeWaits says whether a probe of the flow waits before all others.
-func (s *State) probeWaits() bool { return s.retrying() && s.queue()[0].Trigger == TriggerProbe }
+// waitingProbe is a probe of the flow that waits before runs that have not begun; nil:
+// none does. What begins again may be before it, and waits for the reset.
+func (s *State) waitingProbe() *Run {
+	for _, r := range s.queue() {
+		if !r.first() {
+			return nil
+		}
+		if r.isProbe() {
+			return r
+		}
+	}
+	return nil
+}

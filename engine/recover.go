@@ -230,8 +230,11 @@ func (e *Engine) lateEnds(ends []End) (commands []command) {
 	for _, end := range ends {
 		f := e.all().byID[end.Flow]
 		if f != nil && f.plan().Schedule != nil && f.state.Load().has(end.Run) {
-			outcome := Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, Output: end.Output}
-			commands = append(commands, command{flow: f, event: outcome})
+			var event Event = Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, Output: end.Output}
+			if end.As == RunCancelled {
+				event = Cancel{Run: end.Run, Error: end.Error}
+			}
+			commands = append(commands, command{flow: f, event: event})
 		}
 	}
 	return commands

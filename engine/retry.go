@@ -48,14 +48,18 @@ func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) b
 	return true
 }
 
-// expire closes a run whose deadline passed while it waited for a further attempt:
-// nobody ran, or there was no room. That attempt is none.
+// expire closes a run whose deadline passed while it waited for a further attempt, or to
+// start again: nobody ran, or there was no room. An attempt that never started is none.
 func (c *Change) expire(run Run, now time.Time, p Plan) {
 	blocked := c.blocked(now, p)
 	c.unqueue(&run)
 	run.Was, run.Status, run.FinishedAt, run.DueAt = RunWaiting, RunTimedOut, now, time.Time{}
-	run.Error = fmt.Sprintf("timed out: its deadline was %s, before attempt %d could start", stamp(run.Deadline), run.Attempt)
-	run.Attempt--
+	if run.startsAgain() {
+		run.Error = fmt.Sprintf("timed out: its deadline was %s, before attempt %d could start again", stamp(run.Deadline), run.Attempt)
+	} else {
+		run.Error = fmt.Sprintf("timed out: its deadline was %s, before attempt %d could start", stamp(run.Deadline), run.Attempt)
+		run.Attempt--
+	}
 	c.LastEnd = now
 	c.settled(run)
 	c.fail(run, now, p)

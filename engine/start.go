@@ -65,7 +65,7 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	}
 	tripped := c.tripping(p)
 	posted := e.Posted && e.Trigger == TriggerManual // it was committed: it waits for the reset
-	if tripped && !posted && (e.Trigger != TriggerProbe || c.InFlight > 0 || c.probeWaits()) {
+	if tripped && !posted && (e.Trigger != TriggerProbe || c.InFlight > 0 || c.waitingProbe() != nil) {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
 	if e.Overlap != nil {
@@ -160,7 +160,7 @@ func (c *Change) newRun(key int64, trigger string, scheduled time.Time) Run {
 	return run
 }
 
-// accept lets a new run wait, in the order of rank; one of 0 goes first.
+// accept lets a new run wait, in the order of rank; one of 0 goes before other new ones.
 func (c *Change) accept(run Run, rank int64, p Plan) {
 	run.Status, run.Queued, run.Rank = RunWaiting, true, rank
 	c.wait(run, p)

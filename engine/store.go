@@ -179,7 +179,7 @@ type End struct {
 	Flow      string // id of the flow
 	Run       int64
 	Error     string    // empty: it succeeded
-	As        RunStatus // as of an [Outcome], and so are those below
+	As        RunStatus // as of an [Outcome], and so are those below; RunCancelled: the stop cut it short
 	Permanent bool
 	Output    JSON
 }

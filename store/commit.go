@@ -261,8 +261,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = COALESCE(?5, output) WHERE key = ?1 AND status = 0`
 
 	changeRun = `UPDATE pawl_run_log
-SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, error = ?11, output = COALESCE(?12, output)
-WHERE key = ?1 AND status = ?10`
+SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, error = ?12, output = COALESCE(?13, output)
+WHERE key = ?1 AND status = ?11`
 
 	insertTransition = `INSERT INTO pawl_transition_log (at, flow, run_number, event, from_status, to_status, run_count,
     in_flight, failure_streak, last_run, next_eligible, next_run, version, waiting, prev, note)
@@ -282,7 +282,7 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt)}, r.Error, string(r.Output))
 	default:
 		n, err = w.repeat(&w.changeRun, []int64{r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
-			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), runStatuses.of(r.Was)}, r.Error, string(r.Output))
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was)}, r.Error, string(r.Output))
 	}
 	if err == nil && n != 1 {
 		err = errNotOpen
@@ -298,8 +298,8 @@ func rank(r *engine.Run) int64 {
 	return r.Rank
 }
 
-// ending is how a run was asked to end.
-func ending(r *engine.Run) int64 { return truth(r.Ending) + 2*truth(r.Lost) }
+// ending is how a run was asked to end, and whether it is a probe no more.
+func ending(r *engine.Run) int64 { return truth(r.Ending) + 2*truth(r.Lost) + 4*truth(r.Unprobed) }
 
 const answerCommand = `UPDATE pawl_commands SET handled_at = ?2, result = ?3, error = ?4 WHERE id = ?1`
 

@@ -14,7 +14,8 @@ import (
 // readQueue walks the index of the runs that wait. Those of a backfill come after
 // all others of their flow. An input of more than 4 KiB is read when its job asks.
 const readQueue = `SELECT key, COALESCE(prev, 0), number, trigger, attempt, scheduled_at, COALESCE(started_at, 0), COALESCE(due_at, 0),
-    rank, COALESCE(deadline, 0), COALESCE(ending, 0), input IS NOT NULL, CASE WHEN length(input) <= 4096 THEN input END, COALESCE(error, '')
+    rank, COALESCE(deadline, 0), COALESCE(ending, 0), input IS NOT NULL, CASE WHEN length(input) <= 4096 THEN input END, COALESCE(error, ''),
+    COALESCE(restarts, 0)
 FROM pawl_run_log INDEXED BY pawl_run_queue
 WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND rank >= ?2 AND rank < ?3 ORDER BY rank, key LIMIT ?4`
 
@@ -28,8 +29,8 @@ func (s *Store) Waiting(ctx context.Context, flow int64, n, fill int) (queue, ba
 	}
 	w.conn.SetInterrupt(ctx.Done())
 	defer w.conn.SetInterrupt(nil)
-	if queue, err = w.waiting(flow, 0, engine.BackfillRank, n); err == nil {
-		backfill, err = w.waiting(flow, engine.BackfillRank, 2*engine.BackfillRank, fill)
+	if queue, err = w.waiting(flow, engine.FirstRank, engine.FirstBackfillRank, n); err == nil {
+		backfill, err = w.waiting(flow, engine.FirstBackfillRank, 2*engine.BackfillRank, fill)
 	}
 	return queue, backfill, err
 }
@@ -52,11 +53,11 @@ func (w *writer) waiting(flow, from, to int64, n int) (queue []*engine.Run, err 
 func scanWaiting(q *sqlite.Stmt) *engine.Run {
 	return &engine.Run{
 		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: engine.RunWaiting, Queued: true, Rank: q.ColumnInt64(8),
-		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, HasInput: q.ColumnBool(11),
+		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, Unprobed: q.ColumnInt64(10)&4 != 0, HasInput: q.ColumnBool(11),
 		RunInfo: engine.RunInfo{
 			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: engine.RunWaiting, Attempt: q.ColumnInt(4),
 			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),
-			Deadline: instant(q.ColumnInt64(9)), Input: engine.JSON(q.ColumnText(12)), Error: q.ColumnText(13),
+			Deadline: instant(q.ColumnInt64(9)), Input: engine.JSON(q.ColumnText(12)), Error: q.ColumnText(13), Restarts: q.ColumnInt(14),
 		},
 	}
 }

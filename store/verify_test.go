@@ -205,7 +205,7 @@ func TestSuspectsAreReplayed(t *testing.T) {
 	b := newBook(t, path)
 	b.flow("sync", engine.Manual(), nil, nil)
 	crash := engine.Interrupt{Error: "interrupted: the process died", Flows: 2}
-	for _, end := range []engine.Event{success, cancel} {
+	for _, end := range []engine.Event{success, failure} {
 		b.run("sync", engine.TriggerManual, crash)
 		assert.True(t, b.states["sync"].Suspect)
 		db, err := sql.Open("sqlite", path)

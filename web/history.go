@@ -24,15 +24,16 @@ type step struct {
 
 // runRow is a line of a table of runs.
 type runRow struct {
-	Number  int64
-	URL     string
-	State   badge
-	Attempt int
-	Trigger string
-	Started moment
-	Took    string
-	Error   string
-	Cancel  string // address of the question; empty: there is nothing to cancel
+	Number   int64
+	URL      string
+	State    badge
+	Attempt  int
+	Restarts int
+	Trigger  string
+	Started  moment
+	Took     string
+	Error    string
+	Cancel   string // address of the question; empty: there is nothing to cancel
 }
 
 const (
@@ -64,7 +65,7 @@ func (d *dashboard) listRuns(ctx context.Context, q url.Values, f pawl.FlowInfo,
 
 func (c clock) runRow(r pawl.RunInfo) runRow {
 	row := runRow{
-		Number: r.Number, URL: runURL(r.FlowID, r.Number), State: runState(r.Status), Attempt: r.Attempt, Trigger: r.Trigger,
+		Number: r.Number, URL: runURL(r.FlowID, r.Number), State: runState(r.Status), Attempt: r.Attempt, Restarts: r.Restarts, Trigger: r.Trigger,
 		Started: c.At(r.StartedAt), Error: firstLine(r.Error),
 	}
 	if d, ok := length(r, c.Now); ok {

@@ -130,6 +130,9 @@ func noRun(f pawl.FlowInfo, number int64) error {
 // detailsOf is the facts of a run that are there.
 func (c clock) detailsOf(r pawl.RunInfo) []runDetail {
 	list := []runDetail{{Name: "Trigger", Text: r.Trigger}, {Name: "Attempt", Text: strconv.Itoa(r.Attempt)}}
+	if r.Restarts > 0 {
+		list = append(list, runDetail{Name: "Restarts", Text: strconv.Itoa(r.Restarts)})
+	}
 	at := func(name string, t time.Time) {
 		if !t.IsZero() {
 			list = append(list, runDetail{Name: name, At: c.At(t)})

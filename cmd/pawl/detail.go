@@ -67,14 +67,19 @@ func (s statusReport) leaked(f pawl.FlowInfo) string {
 // waiting is what waits to be started.
 func (s statusReport) waiting(f pawl.FlowInfo) []string {
 	var parts []string
-	tries := 0
+	again := 0
 	for _, r := range s.queues[f.ID] {
-		if r.Attempt > 1 {
-			tries++
+		switch {
+		case r.Attempt > 1:
 			parts = append(parts, fmt.Sprintf("run %d tries again at %s (%s)", r.Number, clock(r.DueAt, s.now), firstLine(r.Error)))
+		case r.Restarts > 0:
+			parts = append(parts, fmt.Sprintf("run %d starts again (%s)", r.Number, firstLine(r.Error)))
+		default:
+			continue
 		}
+		again++
 	}
-	if n := f.Waiting - tries; n > 0 {
+	if n := f.Waiting - again; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d waiting", n)+s.oldest(f))
 	}
 	if f.Backfill > 0 {
@@ -220,10 +225,7 @@ func orDefault(policies string) string {
 
 // running is a run in flight.
 func (s statusReport) running(r pawl.RunInfo) string {
-	text := fmt.Sprintf("run %d, %s, for %s", r.Number, r.Trigger, lengths.Span(s.now.Sub(r.StartedAt)))
-	if r.Attempt > 1 {
-		text += fmt.Sprintf(", try %d", r.Attempt)
-	}
+	text := fmt.Sprintf("run %d, %s, for %s%s", r.Number, r.Trigger, lengths.Span(s.now.Sub(r.StartedAt)), tries(r))
 	if !r.Deadline.IsZero() {
 		text += ", until " + clock(r.Deadline, s.now) + " at the latest"
 	}

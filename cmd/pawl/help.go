@@ -44,6 +44,8 @@ and any of these, which may stand in defaults too:
   retry            tries a run that failed again: max, how often, initial (1s by
                    default), multiplier (2), max_delay (5m), jitter (0.1). Or none,
                    the default
+  stop_cancels     true: a run that was triggered, and that a stop of the daemon cut
+                   short, is cancelled; without it the next daemon starts it again
   timeout          ends a run, with all its attempts, that takes longer; none by
                    default
   grace            the time from SIGTERM to SIGKILL, 3s by default; never more than 7s

@@ -111,11 +111,18 @@ var runStates = map[pawl.RunStatus]string{
 	pawl.RunSkipped:     "⊘",
 }
 
-// runState is the status of a run, with its attempt if that is not the first.
-func runState(r pawl.RunInfo) string {
-	text := runStates[r.Status] + " " + string(r.Status)
+// runState is the status of a run, with what tries says.
+func runState(r pawl.RunInfo) string { return runStates[r.Status] + " " + string(r.Status) + tries(r) }
+
+// tries is the attempt of a run and how often it started again, where that is not the first
+// and not at all.
+func tries(r pawl.RunInfo) string {
+	text := ""
 	if r.Attempt > 1 {
 		text += fmt.Sprintf(", try %d", r.Attempt)
+	}
+	if r.Restarts > 0 {
+		text += fmt.Sprintf(", restart %d", r.Restarts)
 	}
 	return text
 }

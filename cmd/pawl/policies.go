@@ -14,7 +14,7 @@ import (
 // which it appears.
 var (
 	policyKeys = []string{"zone", "dst", "jitter", "overlap", "catch_up", "catch_up_within",
-		"timeout", "retry", "backoff", "key_window", "retention"}
+		"timeout", "retry", "stop_cancels", "backoff", "key_window", "retention"}
 	ownKeys = []string{"fixed_rate", "aligned", "between", "limit", "group", "former_id"}
 )
 
@@ -49,6 +49,10 @@ func (r *reader) policy(e field, s *settings) {
 		r.timeout(e, s)
 	case "retry":
 		r.retry(e, s)
+	case "stop_cancels":
+		if s.unset(e.name); r.truth(e) {
+			s.set(e, pawl.WithStopCancels())
+		}
 	case "backoff":
 		if s.backoff = r.backoff(e, s.backoff); s.backoff == nil {
 			s.unset(e.name)

@@ -120,6 +120,7 @@ func settingNodes() node {
 		"catch_up_within": durationNode().says("what is older is not caught up on"),
 		"timeout":         durationNode().says("ends a run that takes longer"),
 		"retry":           anyOf(wordNode("none"), delays(node{"max": countNode(1), "max_delay": durationNode()})).says("tries a run that failed again"),
+		"stop_cancels":    truthNode().says("cancels a run that a stop of the daemon cut short, rather than starting it again"),
 		"backoff":         anyOf(wordNode("none"), delays(node{"max": durationNode(), "trip": countNode(0)})).says("how failures in a row slow the flow down"),
 		"key_window":      durationNode().says("how long a key stands for a run that is over"),
 		"retention":       anyOf(wordNode("all"), objectNode(node{"runs": countNode(0), "age": durationNode()})).says("how much of the history is kept"),

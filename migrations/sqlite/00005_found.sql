@@ -26,3 +26,7 @@ ALTER TABLE pawl_flow_plan ADD COLUMN paused_for INTEGER;
 
 -- The name of the owner's executable: it registered the flows. NULL: an older version did not store it.
 ALTER TABLE pawl_runners ADD COLUMN program TEXT;
+
+-- How often a run started again as the same attempt, after a stop or a crash that was not
+-- its failure.
+ALTER TABLE pawl_run_log ADD COLUMN restarts INTEGER;

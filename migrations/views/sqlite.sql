@@ -38,7 +38,7 @@ SELECT p.id AS flow_id, r.number, t.word AS trigger, w.word AS status, r.attempt
        r.error,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.due_at / 1000.0, 'unixepoch') AS due_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.deadline / 1000.0, 'unixepoch') AS deadline,
-       r.input, r.output, w.over, w.failure
+       r.input, r.output, w.over, w.failure, COALESCE(r.restarts, 0) AS restarts
 FROM pawl_run_log r
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 CROSS JOIN pawl_words t ON t.kind = 'trigger' AND t.code = r.trigger
@@ -80,7 +80,7 @@ CREATE VIEW pawl_history AS
 SELECT p.id AS flow, r.number AS run, t.word AS trigger, w.word AS status,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.started_at / 1000.0, 'unixepoch') AS started_at,
        (r.finished_at - r.started_at) / 1000.0 AS seconds,
-       r.attempt, r.error, r.output, w.failure
+       r.attempt, r.error, r.output, w.failure, COALESCE(r.restarts, 0) AS restarts
 FROM pawl_run_log r
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 CROSS JOIN pawl_words t ON t.kind = 'trigger' AND t.code = r.trigger

@@ -163,10 +163,11 @@ func ExampleLogger() {
 	// Output: level=WARN msg="orders are late" flow=sync run=1 attempt=1 by=1h0m0s
 }
 
-// A flow of every second whose history would be large, and one whose history is kept.
+// A flow of every second whose history would be large, of which failures are kept longer, and
+// one whose history is kept.
 func ExampleWithRetention() {
 	r, end := begin(func(s *pawl.Scheduler) {
-		s.Manual("heartbeat", idle, pawl.WithRetention(1000, 7*24*time.Hour))
+		s.Manual("heartbeat", idle, pawl.WithRetention(1000, 7*24*time.Hour), pawl.WithFailureRetention(200, 0))
 		s.Manual("billing", idle, pawl.WithRetention(0, 0))
 	})
 	defer end()
@@ -174,6 +175,6 @@ func ExampleWithRetention() {
 		fmt.Println(f.ID, "keeps", f.Retention)
 	}
 	// Output:
-	// heartbeat keeps 1000 runs, 7 days
+	// heartbeat keeps 1000 runs, 7 days; 200 failures
 	// billing keeps all
 }

@@ -236,10 +236,23 @@ func WithKeyWindow(d time.Duration) FlowOption {
 	}
 }
 
+// WithOptions is several options in one, in their order.
+func WithOptions(opts ...FlowOption) FlowOption {
+	return func(r *registration) error {
+		for _, o := range opts {
+			if err := o(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // WithRetention sets how much of the flow's history is kept: the newest runs, and
 // none that ended longer ago than age; 0 for either: no bound. Default 10,000 runs
 // and 90 days. In any case those are kept that wait or are in flight, the newest,
-// the one that the last error is from, and the failures in a row.
+// the one that the last error is from, and the failures in a row. Failures are kept
+// longer than other runs, see [WithFailureRetention].
 //
 // Runs are deleted with all that is about them, oldest first, when nothing else is to
 // be done or as fast as others are added; what is too many within a minute or so, what
@@ -247,7 +260,22 @@ func WithKeyWindow(d time.Duration) FlowOption {
 // know of instants whose runs were deleted.
 func WithRetention(runs int, age time.Duration) FlowOption {
 	return func(r *registration) error {
-		r.Plan.Keep = engine.Retention{Runs: runs, For: age}
+		r.Plan.Keep.Runs, r.Plan.Keep.For = runs, age
+		return nil
+	}
+}
+
+// WithFailureRetention sets how many failures are kept beyond what [WithRetention] keeps:
+// of the runs that failed, timed out or were interrupted, and that it would delete, the
+// newest, but none that ended longer ago than age; an age of 0: no bound. Default 1,000
+// failures and 90 days. WithFailureRetention(0, 0) keeps failures no longer than other
+// runs, WithFailureRetention(math.MaxInt, 0) keeps them all.
+//
+// Such a run keeps its input, output, error and checkpoints. The transitions about it go with
+// those of the runs around it.
+func WithFailureRetention(runs int, age time.Duration) FlowOption {
+	return func(r *registration) error {
+		r.Plan.Keep.Failures = engine.FailureRetention{Runs: runs, For: age}
 		return nil
 	}
 }

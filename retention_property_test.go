@@ -78,7 +78,7 @@ func (p *tape) Farewell(f engine.Farewell) error {
 
 // keeps says whether a run has to be kept, and whether it may be: for an hour what has
 // become too old, or ended after newer ones; and a failure that is not of the streak but
-// newer than its first.
+// newer than its first. Of the failures that need not be kept, the newest have to be.
 func (p *tape) keeps(id string, keep engine.Retention, run engine.Run) (must, may bool) {
 	s, streak := p.states[id], p.streaks[id]
 	end := run.FinishedAt
@@ -86,9 +86,29 @@ func (p *tape) keeps(id string, keep engine.Retention, run engine.Run) (must, ma
 		end = run.StartedAt
 	}
 	age, hour := time.Since(end), time.Hour+2*time.Minute
+	stays := func(run engine.Run) bool {
+		return !run.Status.Over() || run.Key == s.LastKey || run.Key == s.ErrorKey || slices.Contains(streak, run.Number)
+	}
+	expired := func(run engine.Run) bool {
+		return keep.Runs > 0 && run.Number <= s.LastNumber-int64(keep.Runs) || keep.For > 0 && time.Since(run.FinishedAt) > keep.For
+	}
+	newer, least := 0, 0 // failures that stay as such, at most and at least: those above the streak's first may stay for it
+	for _, other := range p.runs[id] {
+		if other.Number > run.Number && other.Status.Failure() && expired(other) && !stays(other) {
+			newer++
+			if len(streak) == 0 || other.Number < slices.Min(streak) {
+				least++
+			}
+		}
+	}
+	failures := keep.Failures
 	switch {
-	case !run.Status.Over(), run.Key == s.LastKey, run.Key == s.ErrorKey, slices.Contains(streak, run.Number):
+	case stays(run):
 		return true, true
+	case expired(run) && run.Status.Failure() && newer < failures.Runs && (failures.For == 0 || age <= failures.For):
+		return true, true
+	case expired(run) && run.Status.Failure() && least < failures.Runs && (failures.For == 0 || age <= failures.For+hour):
+		return false, true
 	case keep.Runs > 0 && run.Number <= s.LastNumber-int64(keep.Runs):
 		return false, age <= hour || len(streak) > 0 && run.Number > slices.Min(streak) && run.Status != engine.RunCompleted
 	case keep.For > 0 && age > keep.For:
@@ -108,8 +128,8 @@ type history struct {
 
 var historyFlows = map[string]engine.Retention{
 	"serial":   {Runs: 3},
-	"parallel": {Runs: 4},
-	"aged":     {For: 3 * time.Hour},
+	"parallel": {Runs: 4, Failures: engine.FailureRetention{Runs: 2}},
+	"aged":     {For: 3 * time.Hour, Failures: engine.FailureRetention{Runs: 10, For: 9 * time.Hour}},
 }
 
 func (h *history) start() (err error) {
@@ -126,7 +146,7 @@ func (h *history) start() (err error) {
 		"aged":     {pawl.WithOverlap(pawl.OverlapBuffer(1000))},
 	} {
 		keep := historyFlows[id]
-		if err := s.Manual(id, job(h.work), append(opts, pawl.WithRetention(keep.Runs, keep.For))...); err != nil {
+		if err := s.Manual(id, job(h.work), append(opts, pawl.WithRetention(keep.Runs, keep.For), pawl.WithFailureRetention(keep.Failures.Runs, keep.Failures.For))...); err != nil {
 			return err
 		}
 	}

@@ -3,9 +3,11 @@ package pawl_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,7 +78,7 @@ func TestRunsBeyondTheNewestAreDeleted(t *testing.T) {
 		assert.Equal(t, upTo(296, 300), kept(t, r, "import"))
 		assert.Equal(t, upTo(1, 300), kept(t, r, "all"))
 		assert.Equal(t, 10, query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE flow_id = 'import'`))
-		assert.Equal(t, "5 runs, since run 296", query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'import'`))
+		assert.Equal(t, "5 runs; 1000 failures, 90 days, since run 296", query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'import'`))
 		assert.Equal(t, "all", query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'all'`))
 		assert.EqualValues(t, 300, status(t, r, "import").RunCount)
 		stop(t, r, db)
@@ -135,7 +137,7 @@ func TestFailuresInARowAreKeptUntilTheirStreakEnds(t *testing.T) {
 		do := ok
 		s := quiet(db)
 		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }),
-			pawl.WithRetention(2, 24*time.Hour), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 3})))
+			pawl.WithRetention(2, 24*time.Hour), pawl.WithFailureRetention(0, 0), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 3})))
 		r := start(t, s)
 		runTimes(t, r, "import", 10) // up to 10
 		do = failing
@@ -149,7 +151,7 @@ func TestFailuresInARowAreKeptUntilTheirStreakEnds(t *testing.T) {
 
 		s = quiet(db)
 		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }),
-			pawl.WithRetention(2, 24*time.Hour), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 3})))
+			pawl.WithRetention(2, 24*time.Hour), pawl.WithFailureRetention(0, 0), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 3})))
 		r = start(t, s)
 		do = failing
 		runTimes(t, r, "import", 1) // 213
@@ -168,7 +170,7 @@ func TestRunOfTheLastErrorIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		do := failing
 		s := quiet(db)
-		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }), pawl.WithRetention(1, 0)))
+		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }), pawl.WithRetention(1, 0), pawl.WithFailureRetention(0, 0)))
 		r := start(t, s)
 		runTimes(t, r, "import", 1)
 		do = func(context.Context) error { return pawl.Skipped("nothing to do") }
@@ -201,7 +203,7 @@ func TestRunsThatAreNotOverAreKept(t *testing.T) {
 				case <-ctx.Done():
 					return ctx.Err()
 				}
-			}), pawl.WithRetention(2, 0), pawl.WithOverlap(pawl.OverlapAllow(3, 10))))
+			}), pawl.WithRetention(2, 0), pawl.WithFailureRetention(0, 0), pawl.WithOverlap(pawl.OverlapAllow(3, 10))))
 			return s
 		}
 		r := start(t, build())
@@ -236,6 +238,113 @@ func TestRunsThatAreNotOverAreKept(t *testing.T) {
 		assert.Len(t, runs, 2)
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, []int64{192, 193}, kept(t, r, "import"))
+		stop(t, r, db)
+	})
+}
+
+// Failures have a bound of their own: what went wrong, with its input, is there when
+// successes have long gone. Of them the newest are kept, until they are too old; the
+// transitions about them go with those of the runs around them.
+//
+// found Q5 and B10.
+func TestFailuresAreKeptLongerThanOtherRuns(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		build := func() *pawl.Scheduler {
+			s := quiet(db)
+			require.NoError(t, s.Manual("import", job(func(ctx context.Context) error {
+				run, _ := pawl.RunFrom(ctx)
+				switch {
+				case run.Number%100 == 7:
+					return errors.New("boom")
+				case run.Number%100 == 8:
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return nil
+			}), pawl.WithRetention(5, 0), pawl.WithFailureRetention(6, 30*24*time.Hour), pawl.WithTimeout(time.Second)))
+			return s
+		}
+		r := start(t, build())
+		for range 1000 {
+			run, err := r.Trigger(t.Context(), "import", pawl.WithInput(pawl.JSON(`"what was asked for"`)))
+			require.NoError(t, err)
+			_, err = r.WaitRun(t.Context(), "import", run)
+			require.NoError(t, err)
+		}
+		time.Sleep(2 * time.Hour)
+		want := append([]int64{707, 708, 807, 808, 907, 908}, upTo(996, 1000)...)
+		assert.Equal(t, want, kept(t, r, "import"))
+		run, err := r.WaitRun(t.Context(), "import", 907)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.JSON(`"what was asked for"`), run.Input)
+		assert.Equal(t, "boom", run.Error)
+		assert.Zero(t, query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE run_number = 907`))
+		for _, number := range upTo(996, 1000) {
+			assert.Equal(t, 2, query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE run_number = ?`, number))
+		}
+		assert.Equal(t, "5 runs; 6 failures, 30 days", status(t, r, "import").Retention)
+		verify(t, db)
+		stop(t, r, db)
+
+		r = start(t, build())
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, want, kept(t, r, "import"), "a restart knows of them")
+		time.Sleep(31 * 24 * time.Hour)
+		assert.Equal(t, upTo(996, 1000), kept(t, r, "import"))
+		verify(t, db)
+		stop(t, r, db)
+	})
+}
+
+// The input of a committed trigger goes from the inbox to the run, and is deleted with it.
+//
+// found Q5.
+func TestInputsInTheInboxGoWithTheirRuns(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0), pawl.WithOverlap(pawl.OverlapBuffer(1000))))
+		r := start(t, s)
+		app := open(t, db)
+		large := pawl.JSON(`"` + strings.Repeat("x", 2000) + `"`)
+		for range 300 {
+			tx, err := app.Begin()
+			require.NoError(t, err)
+			_, err = r.TriggerTx(t.Context(), tx, "import", pawl.WithInput(large), pawl.WithKey(fmt.Sprint("key ", query[int](t, db, `SELECT count(*) FROM pawl_commands`))))
+			require.NoError(t, err)
+			require.NoError(t, tx.Commit())
+		}
+		tx, err := app.Begin()
+		require.NoError(t, err)
+		_, err = r.TriggerTx(t.Context(), tx, "no such flow", pawl.WithInput(large))
+		if err == nil { // else it was refused at once
+			require.NoError(t, tx.Commit())
+		} else {
+			require.NoError(t, tx.Rollback())
+		}
+		time.Sleep(time.Hour)
+		assert.Equal(t, upTo(296, 300), kept(t, r, "import"))
+		assert.Equal(t, string(large), query[string](t, db, `SELECT input FROM pawl_runs WHERE number = 300`))
+		assert.Less(t, query[int](t, db, `SELECT sum(length(args)) FROM pawl_commands WHERE error IS NULL`), 300*30)
+		assert.Equal(t, `{"key":"key 7"}`, query[string](t, db, `SELECT args FROM pawl_commands WHERE result = '8'`))
+		assert.Zero(t, query[int](t, db, `SELECT count(*) FROM pawl_commands WHERE handled_at IS NULL`))
+		verify(t, db)
+		stop(t, r, db)
+	})
+}
+
+// A flow that always fails has as many runs as its bounds say, and what is deleted costs
+// no more for it.
+//
+// found Q5.
+func TestFailuresDoNotPileUp(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Manual("import", job(failing), pawl.WithRetention(5, 0), pawl.WithFailureRetention(20, 0)))
+		r := start(t, s)
+		runTimes(t, r, "import", 2500)
+		assert.Less(t, len(kept(t, r, "import")), 1500, "also while it is busy")
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, upTo(2476, 2500), kept(t, r, "import"))
 		stop(t, r, db)
 	})
 }

@@ -34,7 +34,8 @@ type Prune struct {
 // PruneHistory deletes what a Prune says of the history of a database that nobody owns,
 // for good, gives all space that is free back to the file system, and returns how many
 // rows that were; while a scheduler runs, its flows' retention does that
-// ([WithRetention]), with the same exceptions. Told, if there is one, is called now and
+// ([WithRetention]), with the same exceptions, but
+// here failures go as other runs do ([WithFailureRetention] does not count). Told, if there is one, is called now and
 // then with the rows so far. Errors as of [Migrate], and that of ctx, which ends it early.
 // The options are those of Migrate.
 func PruneHistory(ctx context.Context, database string, p Prune, opts ...Option) (rows int, err error) {

@@ -307,7 +307,7 @@ func answer(c command, r reply, now time.Time) Answer {
 	case c.counts():
 		a.Result = strconv.FormatInt(r.runs, 10)
 	case r.run != 0 && c.starts():
-		a.Result = strconv.FormatInt(r.run, 10)
+		a.Result, a.Rest = strconv.FormatInt(r.run, 10), c.rest
 	default:
 		a.Result = "done"
 	}

@@ -68,6 +68,7 @@ type command struct {
 	probe   bool         // it has no event: it writes the owner's row
 	inbox   bool         // it is the row in the inbox with the id row
 	row     int64
+	rest    *string    // the row's args without the input, which the run gets; nil: there is none
 	posted  *Command   // the row, if nobody waits for its answer; nil: somebody does, or it is no row
 	err     error      // the answer is known already
 	refused error      // likewise, and the database has nothing against the flow

@@ -33,6 +33,11 @@ func (e *Engine) fromInbox(row Command) command {
 	if c.event, c.err = a.event(row); c.err != nil {
 		return c
 	}
+	if a.Input != "" {
+		a.Input = ""
+		rest := a.String()
+		c.rest = &rest
+	}
 	if c.flow, c.err = e.target(row.Flow, c.event); c.err != nil {
 		return c
 	}

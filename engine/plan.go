@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -62,6 +63,8 @@ func (p Plan) Validate() error {
 		return fmt.Errorf("%w: WithLimit(%d): want 0 (no limit) or more", ErrInvalidFlow, p.Limit)
 	case p.KeyFor < 0:
 		return fmt.Errorf("%w: keys for %s: want 0 or more", ErrInvalidFlow, p.KeyFor)
+	case p.Keep.Failures.Runs < 0 || p.Keep.Failures.For < 0:
+		return fmt.Errorf("%w: retention of %d failures and %s: want 0 (none, no bound) or more", ErrInvalidFlow, p.Keep.Failures.Runs, p.Keep.Failures.For)
 	case p.Keep.Runs < 0 || p.Keep.For < 0:
 		return fmt.Errorf("%w: retention of %d runs and %s: want 0 (all) or more", ErrInvalidFlow, p.Keep.Runs, p.Keep.For)
 	}
@@ -71,19 +74,37 @@ func (p Plan) Validate() error {
 	return nil
 }
 
-// DefaultRetention keeps 10,000 runs and 90 days of each flow.
-var DefaultRetention = Retention{Runs: 10_000, For: 90 * 24 * time.Hour}
+// DefaultRetention keeps 10,000 runs and 90 days of each flow, and beyond that 1,000
+// failures of 90 days.
+var DefaultRetention = Retention{
+	Runs: 10_000, For: 90 * 24 * time.Hour,
+	Failures: FailureRetention{Runs: 1000, For: 90 * 24 * time.Hour},
+}
 
 // String is the retention in a few words.
 func (r Retention) String() string {
-	days := r.For.Hours() / 24
+	text := bounds(r.Runs, "runs", r.For)
 	switch {
-	case r.Runs == 0 && r.For == 0:
+	case text == "":
 		return "all"
-	case r.For == 0:
-		return fmt.Sprintf("%d runs", r.Runs)
-	case r.Runs == 0:
-		return fmt.Sprintf("%.4g days", days)
+	case r.Failures.Runs == 0:
+		return text
+	case r.Failures.Runs == math.MaxInt && r.Failures.For == 0:
+		return text + "; all failures"
+	case r.Failures.Runs == math.MaxInt:
+		return text + "; failures " + bounds(0, "", r.Failures.For)
 	}
-	return fmt.Sprintf("%d runs, %.4g days", r.Runs, days)
+	return text + "; " + bounds(r.Failures.Runs, "failures", r.Failures.For)
+}
+
+// bounds is a number and an age in a few words; 0 of each: no bound.
+func bounds(n int, of string, age time.Duration) string {
+	var parts []string
+	if n > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s", n, of))
+	}
+	if age > 0 {
+		parts = append(parts, fmt.Sprintf("%.4g days", age.Hours()/24))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -41,10 +41,14 @@ type pruning struct {
 	keysOn int64 // in milliseconds, as those below; 0: none
 	oldest int64 // nothing that is deleted for its age ended before
 	key    int64 // no idempotency key was accepted before; 0: there is none
-	ready  bool  // it is in the list of that name
+	failed int64 // no failure that is kept beyond other runs ended before; 0: there is none
+	extra  int   // how many such failures there are, as far as known
+
+	ready  bool // it is in the list of that name
 	few    bool
 	all    bool // all that there is has to be looked at
-	spared bool // there may be runs below that stayed
+	spared bool // there may be runs below that stayed for what the state rests on
+	walked bool // the look at all that is not finished has found such
 }
 
 // begun is what is known of a flow when a start has read it.
@@ -157,7 +161,7 @@ func (e *Engine) prune(worked bool) {
 	case len(p.ready) > 0:
 		err = e.pruneSome(busy)
 	case !busy:
-		p.tidy, err = e.Store.Tidy(e.work, e.now().Add(-DefaultRetention.For))
+		p.tidy, err = e.Store.Tidy(e.work, e.ages(Plan{}).rest)
 	}
 	e.prunedWell(err, now)
 }
@@ -197,17 +201,18 @@ func (e *Engine) prunedWell(err error, now time.Time) {
 
 // scanOld looks for flows of which something may be too old, without asking the store.
 func (e *Engine) scanOld() {
-	p, all, now := &e.pruner, e.all().ordered, e.now()
+	p, all := &e.pruner, e.all().ordered
 	p.scan = min(p.scan, len(all))
 	for range min(pruneScan, p.scan) {
 		p.scan--
 		f := all[p.scan]
 		plan, s, known := f.plan(), f.state.Load(), f.known()
-		age := plan.keep().For
-		old := age > 0 && max(known.oldest, s.CreatedAt.UnixMilli()) < now.Add(-age).UnixMilli()
-		stale := known.key != 0 && known.key < now.Add(-plan.keepKeys()).UnixMilli()
+		a := e.ages(plan)
+		old := max(known.oldest, s.CreatedAt.UnixMilli()) < toMillis(a.runs)
+		stale := known.key != 0 && known.key < toMillis(a.keys)
+		failed := known.failed != 0 && known.failed < toMillis(a.failures) || known.extra > plan.keep().Failures.Runs
 		p.note(f, s)
-		if s.Version > 0 && (old || stale || known.spared) {
+		if s.Version > 0 && (old || stale || failed || known.spared) {
 			f.history().all = true
 			p.enlist(f)
 		}
@@ -223,7 +228,8 @@ func (e *Engine) pruneSome(busy bool) error {
 	flows := p.ready[:min(len(p.ready), pruneFlows)]
 	cuts := make([]Cut, len(flows))
 	for i, f := range flows {
-		cuts[i] = f.state.Load().cut(f.plan(), now)
+		plan := f.plan()
+		cuts[i] = f.state.Load().cut(plan, e.ages(plan))
 		f.history().goOn(&cuts[i])
 	}
 	results, err := e.Store.Prune(e.work, cuts, rows)
@@ -250,6 +256,7 @@ func (e *Engine) pruneSome(busy bool) error {
 // goOn lets a cut begin where the last one ended.
 func (p *pruning) goOn(c *Cut) {
 	c.Pruned, c.Looked, c.All, c.Resume, c.KeysOn = p.pruned, p.looked, p.all, p.resume, fromMillis(p.keysOn)
+	c.Stayed = Stayed{Spared: p.walked, Failures: p.extra, Oldest: fromMillis(p.failed)}
 }
 
 // toMillis keeps a time in few bytes; 0 for none.
@@ -271,17 +278,32 @@ func fromMillis(millis int64) time.Time {
 func (e *Engine) follow(f *flow, r Pruned, now time.Time) {
 	k := f.history()
 	k.pruned, k.looked, k.resume, k.keysOn, k.ready = r.Pruned, r.Looked, r.Resume, toMillis(r.KeysOn), false
-	k.spared = k.spared || r.Spared
+	if k.all {
+		k.walked, k.extra, k.failed = r.Stayed.Spared, r.Stayed.Failures, toMillis(r.Stayed.Oldest)
+	} else {
+		k.extra += r.Stayed.Failures
+		if failed := toMillis(r.Stayed.Oldest); k.failed == 0 || failed != 0 && failed < k.failed {
+			k.failed = failed
+		}
+	}
+	k.spared = k.spared || r.Stayed.Spared
 	if r.More {
 		e.pruner.enlist(f)
 		return
 	}
 	if k.all {
-		k.oldest, k.key, k.spared = toMillis(r.Oldest), toMillis(r.Key), r.Spared
+		k.oldest, k.key, k.spared = toMillis(r.Oldest), toMillis(r.Key), k.walked
 		if k.oldest == 0 {
 			k.oldest = toMillis(now)
 		}
 	}
 	k.all = false
+	if keep := f.keep().Failures.Runs; k.extra > keep && k.extra-keep > pruneBatch+keep/4 { // the walk is as long as all of them
+		k.all = true
+		e.pruner.enlist(f)
+	}
 	e.pruner.note(f, f.state.Load())
 }
+
+// ages is what may be deleted by age now.
+func (e *Engine) ages(p Plan) ages { return p.ages(e.now()) }

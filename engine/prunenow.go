@@ -20,7 +20,7 @@ func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string)
 			continue
 		}
 		plan := Plan{Schedule: Manual(), Keep: retention, KeyFor: DefaultRetention.For}
-		n, err := pruneFlow(ctx, st, s.cut(plan, now), snap.Pruned[s.Key], func(n int) {
+		n, err := pruneFlow(ctx, st, s.cut(plan, plan.ages(now)), snap.Pruned[s.Key], func(n int) {
 			if told != nil {
 				told(rows + n)
 			}
@@ -30,7 +30,7 @@ func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string)
 		}
 	}
 	for more := true; more; {
-		if more, err = st.Tidy(ctx, now.Add(-DefaultRetention.For)); err != nil {
+		if more, err = st.Tidy(ctx, Plan{}.ages(now).rest); err != nil {
 			return rows, err
 		}
 	}
@@ -54,7 +54,7 @@ func pruneFlow(ctx context.Context, st Store, c Cut, pruned int64, told func(row
 		if stuck && !sleep(ctx, lockedPause) { // another program writes
 			return rows, ctx.Err()
 		}
-		c.Pruned, c.Looked, c.Resume, c.KeysOn = r.Pruned, r.Looked, r.Resume, r.KeysOn
+		c.Pruned, c.Looked, c.Resume, c.KeysOn, c.Stayed = r.Pruned, r.Looked, r.Resume, r.KeysOn, r.Stayed
 	}
 }
 

@@ -12,15 +12,37 @@ type Cut struct {
 	Through int64     // runs up to this one are more than are kept
 	Before  time.Time // runs that ended before are too old; zero: none is
 	Keys    time.Time // idempotency keys accepted before stand for no run that is over
-	All     bool      // look at all there is, not only at runs above Looked
+
+	// Failures that would go for these bounds stay: the newest so many of them, but for those
+	// that ended before an instant.
+	Failures       int
+	FailuresBefore time.Time
+
+	All bool // look at all there is, not only at runs above Looked
 
 	LastKey    int64 // of the newest run, which stays
 	LastSeq    int64 // of the newest transition, which stays
 	ErrorKey   int64 // of the run that the flow's error is from, which stays
 	StreakFrom int64 // failures from this run on are those in a row, and stay; 0: there are none
 
-	Resume int64     // of an All that was not finished, as is KeysOn: what [Pruned] said
+	Resume int64     // of an All that was not finished, as are those below: what [Pruned] said
 	KeysOn time.Time // keys accepted before were looked at
+	Stayed Stayed    // of the runs from Resume on
+}
+
+// Stayed is what a walk over runs has found that stays although it is expired.
+type Stayed struct {
+	Spared   bool      // there are runs that stay for what the state rests on, or may be
+	Failures int       // that stay beyond other runs
+	Oldest   time.Time // when the first of those failures ended; zero: there are none
+}
+
+// Failure counts a failure that stays.
+func (s *Stayed) Failure(end time.Time) {
+	s.Failures++
+	if s.Oldest.IsZero() || end.Before(s.Oldest) {
+		s.Oldest = end
+	}
 }
 
 // Pruned is what came of a [Cut].
@@ -31,7 +53,7 @@ type Pruned struct {
 	More    bool      // it is not done yet, and goes on where Resume and KeysOn say
 	Resume  int64     // key of a run
 	KeysOn  time.Time //
-	Spared  bool      // there are runs up to Looked, or may be
+	Stayed  Stayed    // of the runs up to Looked; without All: of those that were looked at now
 	Oldest  time.Time // of what is kept, for a time; zero: there is nothing
 	Key     time.Time // when the oldest idempotency key was accepted; zero: there is none
 }
@@ -55,9 +77,15 @@ func (c *Cut) Spares(r *Past) bool {
 	return r.Status.Failure()
 }
 
-// Expired says whether a run that is not spared is deleted.
+// Expired says whether a run that is not spared is too old for what is kept of all runs.
 func (c *Cut) Expired(r *Past) bool {
 	return r.Number <= c.Through || r.End.Before(c.Before)
+}
+
+// Retains says whether an expired run stays as a failure, when so many newer ones do. Those
+// that a walk from the oldest run does not know of are counted later.
+func (c *Cut) Retains(r *Past, newer int) bool {
+	return r.Status.Failure() && newer < c.Failures && !r.End.Before(c.FailuresBefore)
 }
 
 // keep is how much of the flow's history is kept. A program that does not register
@@ -87,18 +115,37 @@ func (s *State) excess(keep Retention, looked int64) int64 {
 	return max(s.LastNumber-int64(keep.Runs)-looked, 0)
 }
 
-// cut is what may be deleted of the flow now.
-func (s *State) cut(p Plan, now time.Time) Cut {
-	c := Cut{
-		Flow: s.Key, LastKey: s.LastKey, LastSeq: s.LastSeq, ErrorKey: s.ErrorKey, StreakFrom: s.StreakFrom,
-		Keys: now.Add(-p.keepKeys()),
+// ages are the instants before which history is too old; zero: none is for its age.
+type ages struct {
+	runs     time.Time // ends of runs, and verdicts
+	failures time.Time // ends of failures that stay beyond other runs
+	keys     time.Time // when idempotency keys were accepted
+	rest     time.Time // what belongs to no flow
+}
+
+// ages is the one place that says what may be deleted by age.
+func (p Plan) ages(now time.Time) (a ages) {
+	before := func(age time.Duration) time.Time {
+		if age <= 0 {
+			return time.Time{}
+		}
+		return now.Add(-age)
 	}
 	keep := p.keep()
-	if keep.Runs > 0 {
-		c.Through = s.LastNumber - int64(keep.Runs)
+	return ages{
+		runs: before(keep.For), failures: before(keep.Failures.For),
+		keys: now.Add(-p.keepKeys()), rest: before(DefaultRetention.For),
 	}
-	if keep.For > 0 {
-		c.Before = now.Add(-keep.For)
+}
+
+// cut is what may be deleted of the flow now.
+func (s *State) cut(p Plan, a ages) Cut {
+	c := Cut{
+		Flow: s.Key, LastKey: s.LastKey, LastSeq: s.LastSeq, ErrorKey: s.ErrorKey, StreakFrom: s.StreakFrom,
+		Before: a.runs, Failures: p.keep().Failures.Runs, FailuresBefore: a.failures, Keys: a.keys,
+	}
+	if runs := p.keep().Runs; runs > 0 {
+		c.Through = s.LastNumber - int64(runs)
 	}
 	return c
 }

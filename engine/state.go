@@ -203,8 +203,15 @@ type RunKey struct {
 // Retention is how much of a flow's history is kept. What the newest failures in a
 // row are about is kept in any case.
 type Retention struct {
-	Runs int           // the newest; 0: all
-	For  time.Duration // since a run ended; 0: for ever
+	Runs     int           // the newest; 0: all
+	For      time.Duration // since a run ended; 0: for ever
+	Failures FailureRetention
+}
+
+// FailureRetention is which of the failures are kept that would be deleted as other runs are.
+type FailureRetention struct {
+	Runs int           // the newest; 0: none
+	For  time.Duration // since they ended; 0: for ever
 }
 
 // JSON is text that is JSON, and marshals as it stands.

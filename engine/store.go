@@ -200,4 +200,5 @@ type Answer struct {
 	At     time.Time
 	Result string // the run's number for a trigger, "done" for the others
 	Error  string
+	Rest   *string // what stays of the row's args, since a run has the rest; nil: all
 }

@@ -301,11 +301,18 @@ func rank(r *engine.Run) int64 {
 // ending is how a run was asked to end, and whether it is a probe no more.
 func ending(r *engine.Run) int64 { return truth(r.Ending) + 2*truth(r.Lost) + 4*truth(r.Unprobed) }
 
-const answerCommand = `UPDATE pawl_commands SET handled_at = ?2, result = ?3, error = ?4 WHERE id = ?1`
+// An input goes from the row to the run, and is deleted with it.
+const answerCommand = `UPDATE pawl_commands
+SET handled_at = ?2, result = ?3, error = ?4, args = CASE WHEN ?5 IS NULL THEN args ELSE nullif(?5, '') END WHERE id = ?1`
 
 func (w *writer) answer(a engine.Answer) error {
 	bindTexts(w.answerCommand, 2, iso(a.At))
 	bindNullable(w.answerCommand, 3, a.Result, a.Error)
+	if a.Rest == nil {
+		w.answerCommand.BindNull(5)
+	} else {
+		w.answerCommand.BindText(5, *a.Rest)
+	}
 	_, err := w.exec(w.answerCommand, a.ID)
 	return err
 }

@@ -35,9 +35,11 @@ func (p *pruner) cutTransitionsOf(c *engine.Cut, r *engine.Pruned) error {
 	return err
 }
 
-// cutTransitions deletes the flow's oldest transitions up to the first that is about
-// a run above through, so that each run that is kept has all of its own, but the
-// newest one of the flow. False: there are more.
+// cutTransitions deletes the flow's oldest transitions, but for its newest one, up to the
+// first that is about a run above through. So a run above through has all of its own. A run
+// below that stays, such as a failure, loses its own: transitions are a chain without gaps,
+// which Verify folds, and one old failure would keep all that came after it. False: there
+// are more.
 func (p *pruner) cutTransitions(c *engine.Cut, through int64, r *engine.Pruned) (done bool, err error) {
 	for first := true; first || p.left > 0 && !done; first = false { // a step each time, however little is left
 		changes, whole, err := p.oldestChanges(c)

@@ -116,7 +116,9 @@ func (s stretch) judge(c *engine.Cut, r *engine.Pruned) (looked, through int64, 
 		run := &s.runs[i]
 		switch {
 		case c.Spares(&run.Past):
-			r.Spared = true
+			r.Stayed.Spared = true
+		case c.Expired(&run.Past) && c.Retains(&run.Past, 0):
+			r.Stayed.Failure(run.End)
 		case c.Expired(&run.Past):
 			run.gone, through = true, run.Number
 		default:
@@ -214,6 +216,10 @@ const sparedSlice = 250
 // cutSpared walks over the runs that stayed when others around them were deleted,
 // newest first, and deletes those that need not stay any more.
 func (p *pruner) cutSpared(c *engine.Cut, r *engine.Pruned) error {
+	r.Stayed = engine.Stayed{} // what cutRuns found is walked over again
+	if c.Resume != 0 {
+		r.Stayed = c.Stayed
+	}
 	upper, err := p.firstSpared(c, r)
 	if err != nil || upper == nil {
 		return err
@@ -241,8 +247,9 @@ func (p *pruner) thin(c *engine.Cut, upper *past, runs []past, r *engine.Pruned)
 	var gone []past
 	for i := range runs {
 		run := &runs[i]
-		spared := c.Spares(&run.Past)
-		if !spared && c.Expired(&run.Past) {
+		spared, expired := c.Spares(&run.Past), c.Expired(&run.Past)
+		retained := !spared && expired && c.Retains(&run.Past, r.Stayed.Failures)
+		if !spared && expired && !retained {
 			gone = append(gone, *run)
 			if i == len(runs)-1 {
 				if err := p.link(upper, run.Prev); err != nil {
@@ -254,8 +261,14 @@ func (p *pruner) thin(c *engine.Cut, upper *past, runs []past, r *engine.Pruned)
 		if err := p.link(upper, run.Key); err != nil {
 			return nil, err
 		}
-		if r.Spared, upper = true, run; !spared {
-			r.Oldest = earliest(r.Oldest, run.End)
+		upper = run
+		switch {
+		case retained:
+			r.Stayed.Failure(run.End)
+		case spared:
+			r.Stayed.Spared = true
+		default:
+			r.Stayed.Spared, r.Oldest = true, earliest(r.Oldest, run.End)
 		}
 	}
 	return upper, p.dropRuns(c, gone, r)
@@ -270,7 +283,6 @@ func (p *pruner) firstSpared(c *engine.Cut, r *engine.Pruned) (*past, error) {
 			return nil, err
 		}
 		if len(runs) > 0 {
-			r.Spared = true
 			return &runs[0], nil
 		}
 	}

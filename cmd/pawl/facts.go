@@ -40,7 +40,7 @@ func (f *flow) facts() map[string]string {
 		facts["retry"] = fmt.Sprintf("%d, %s", f.retry.max, f.retry.delay)
 	}
 	if _, ok := facts["retention"]; ok {
-		facts["retention"] = fmt.Sprintf("%d runs, %s", f.retention.runs, lengths.Exact(f.retention.age))
+		facts["retention"] = f.retention.String()
 	}
 	return facts
 }

@@ -62,7 +62,9 @@ and any of these, which may stand in defaults too:
   key_window       how long the key of pawl trigger --key stands for a run that is
                    over, 24h by default
   retention        how much of the history is kept: runs (10000 by default) and age
-                   (90d), 0 for no bound; or all
+                   (90d), 0 for no bound; or all. Of the failures that go for that,
+                   failures of it keeps more: {runs: 1000, age: 90d} by default, all
+                   or none
 and of these, which are a flow's own:
   fixed_rate       true: an every flow is due at whole intervals from its first
                    registration, and does not drift with the length of runs

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // The keys of the policies that are the scheduler's: those that defaults may give
@@ -64,7 +67,8 @@ func (r *reader) policy(e field, s *settings) {
 		s.set(e, pawl.WithKeyWindow(d))
 	case "retention":
 		s.retention = r.retention(e, s.retention)
-		s.set(e, pawl.WithRetention(s.retention.runs, s.retention.age))
+		s.set(e, pawl.WithOptions(pawl.WithRetention(s.retention.runs, s.retention.age),
+			pawl.WithFailureRetention(s.retention.failures.runs, s.retention.failures.age)))
 	}
 }
 
@@ -179,18 +183,50 @@ func (r *reader) retry(e field, s *settings) {
 }
 
 // A retention is how much of a flow's history is kept: the newest runs, and none
-// that ended longer ago than age; 0: no bound.
+// that ended longer ago than age; 0: no bound. Of the failures that go for that, more are kept.
 type retention struct {
+	runs     int
+	age      time.Duration
+	failures failureRetention
+}
+
+type failureRetention struct {
 	runs int
 	age  time.Duration
 }
 
-var defaultRetention = retention{runs: 10_000, age: 90 * 24 * time.Hour}
+var (
+	defaultRetention = retention{runs: 10_000, age: 90 * 24 * time.Hour, failures: failureRetention{1000, 90 * 24 * time.Hour}}
+	allFailures      = failureRetention{runs: math.MaxInt}
+)
 
-// retention reads one over that of defaults; the word all takes both bounds away.
+// retention reads one over that of defaults; the word all takes all bounds away.
 func (r *reader) retention(e field, base retention) retention {
 	if e.value.Kind == yaml.ScalarNode && e.value.Value == "all" {
-		return retention{}
+		return retention{failures: base.failures}
+	}
+	for _, f := range r.fields(e, []string{"runs", "age", "failures"}) {
+		switch f.name {
+		case "runs":
+			base.runs = r.count(f)
+		case "age":
+			base.age, _ = r.duration(f)
+		case "failures":
+			base.failures = r.failures(f, base.failures)
+		}
+	}
+	return base
+}
+
+// failures reads how many failures are kept beyond other runs: a mapping, all or none.
+func (r *reader) failures(e field, base failureRetention) failureRetention {
+	if e.value.Kind == yaml.ScalarNode {
+		switch e.value.Value {
+		case "all":
+			return allFailures
+		case "none":
+			return failureRetention{}
+		}
 	}
 	for _, f := range r.fields(e, []string{"runs", "age"}) {
 		switch f.name {
@@ -201,4 +237,19 @@ func (r *reader) retention(e field, base retention) retention {
 		}
 	}
 	return base
+}
+
+// String is the retention in the words of the config.
+func (k retention) String() string {
+	return fmt.Sprintf("%d runs, %s; failures %s", k.runs, lengths.Exact(k.age), k.failures)
+}
+
+func (k failureRetention) String() string {
+	switch k {
+	case failureRetention{}:
+		return "none"
+	case allFailures:
+		return "all"
+	}
+	return fmt.Sprintf("%d, %s", k.runs, lengths.Exact(k.age))
 }

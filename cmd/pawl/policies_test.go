@@ -25,17 +25,17 @@ flows:
   once:    {once: 2037-07-01 09:00, run: [x]}
   exact:   {once: "2037-07-01T09:00:00Z", run: [x]}
   rate:    {every: 90m, run: [x], fixed_rate: true, aligned: false}
-  grid:    {every: 1h, run: [x], aligned: true, limit: 10}
+  grid:    {every: 1h, run: [x], aligned: true, limit: 10, retention: {failures: none}}
   ranged:  {every: 1h, run: [x], aligned: true, zone: America/New_York, between: {start: 2037-01-01, end: "2037-02-01 12:00"}}
   caught:  {cron: "0 9 * * *", run: [x], catch_up: all 100, catch_up_within: 1d, overlap: "allow 5, buffer 100"}
-  queue:   {manual: true, run: [x], overlap: buffer 10, group: smtp, retry: {max: 3, initial: 5s, max_delay: 1m}, timeout: 10m, key_window: 1h}
+  queue:   {manual: true, run: [x], overlap: buffer 10, group: smtp, retry: {max: 3, initial: 5s, max_delay: 1m}, timeout: 10m, key_window: 1h, retention: {failures: {runs: 20}}}
   plain:   {manual: true, run: [x], retry: none, retention: all, catch_up: latest, overlap: skip}
 `)
 	berlin := flows["berlin"]
 	assert.Equal(t, "30 2 * * *, gap skip, fold both", berlin.Schedule)
 	assert.Equal(t, "Europe/Berlin", berlin.TimeZone)
 	assert.Equal(t, "catch-up earliest, retry 2, 1s x2 up to 5m0s, jitter 30s", berlin.Policy)
-	assert.Equal(t, "100 runs, 90 days", berlin.Retention)
+	assert.Equal(t, "100 runs, 90 days; 1000 failures, 90 days", berlin.Retention)
 	assert.Equal(t, "Asia/Tokyo", flows["named"].TimeZone, "an expression's own zone wins over that of defaults")
 
 	assert.Equal(t, time.Date(2037, 7, 1, 7, 0, 0, 0, time.UTC), flows["once"].NextRun, "in the flow's zone")
@@ -51,6 +51,8 @@ flows:
 	queue := flows["queue"]
 	assert.Equal(t, "overlap buffer 10, catch-up earliest, retry 3, 5s x2 up to 1m0s, timeout 10m0s", queue.Policy)
 	assert.Equal(t, "smtp", queue.Group)
+	assert.Equal(t, "100 runs, 90 days; 20 failures, 90 days", queue.Retention, "found Q5")
+	assert.Equal(t, "100 runs, 90 days", flows["grid"].Retention)
 	assert.Equal(t, "all", flows["plain"].Retention)
 	assert.Empty(t, flows["plain"].Policy)
 }
@@ -108,7 +110,7 @@ func TestConfigErrorsOfPoliciesSayWhereAndWhat(t *testing.T) {
 		{"group without limits", flow("every: 1h, group: smtp"), `2:35: group "smtp" has no limit: give it one beside flows, as in groups: {smtp: 5}`},
 		{"groups", "groups: {smtp: 0}\n" + flow("every: 1h"), "1:16: smtp is a whole number of at least 1"},
 		{"max running", "max_running: all\n" + flow("every: 1h"), `1:14: max_running is a whole number of at least 1, not "all"`},
-		{"retention", flow("every: 1h, retention: {days: 3}"), `2:40: unknown key "days" in retention: there is runs, age`},
+		{"retention", flow("every: 1h, retention: {days: 3}"), `2:40: unknown key "days" in retention: there is runs, age, failures`},
 		{"former id", flow("every: 1h, former_id: a"), "2:39: "},
 		{"key window", flow("every: 1h, key_window: -1h"), `2:40: key_window: "-1h" is no length of time`},
 		{"own key in defaults", "defaults: {limit: 3}\n" + flow("every: 1h"), `1:12: unknown key "limit" in defaults`},

@@ -20,7 +20,8 @@ func pruneVerb(database *string) *cobra.Command {
 		Long: `Delete of all flows, or of some, the runs that are more than the newest N, and those
 that ended longer than D ago, for good, and give the space back. The daemon does that by
 itself, as retention in the config says: this is for once, while it does not run. Runs
-that wait, the newest of a flow, and failures in a row stay.`,
+that wait, the newest of a flow, and failures in a row stay; other failures go as
+successes do.`,
 		PreRunE: func(*cobra.Command, []string) error {
 			switch {
 			case keep < 0:

@@ -123,6 +123,7 @@ func settingNodes() node {
 		"stop_cancels":    truthNode().says("cancels a run that a stop of the daemon cut short, rather than starting it again"),
 		"backoff":         anyOf(wordNode("none"), delays(node{"max": durationNode(), "trip": countNode(0)})).says("how failures in a row slow the flow down"),
 		"key_window":      durationNode().says("how long a key stands for a run that is over"),
-		"retention":       anyOf(wordNode("all"), objectNode(node{"runs": countNode(0), "age": durationNode()})).says("how much of the history is kept"),
+		"retention": anyOf(wordNode("all"), objectNode(node{"runs": countNode(0), "age": durationNode(),
+			"failures": anyOf(wordNode("all", "none"), objectNode(node{"runs": countNode(0), "age": durationNode()})).says("how many failures are kept beyond that")})).says("how much of the history is kept"),
 	}
 }

@@ -30,3 +30,7 @@ ALTER TABLE pawl_runners ADD COLUMN program TEXT;
 -- How often a run started again as the same attempt, after a stop or a crash that was not
 -- its failure.
 ALTER TABLE pawl_run_log ADD COLUMN restarts INTEGER;
+
+-- The input of an accepted trigger is the run's, and goes with it; the row kept a copy.
+UPDATE pawl_commands SET args = CASE WHEN json_valid(args) THEN nullif(json_remove(args, '$.input'), '{}') ELSE args END
+WHERE command = 'trigger' AND handled_at IS NOT NULL AND error IS NULL AND args LIKE '%"input"%';

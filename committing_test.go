@@ -313,20 +313,69 @@ func (h *heals) Commit(ctx context.Context, b engine.Batch) error {
 	return h.disk.Commit(ctx, b)
 }
 
+// The next run is asked for in the commit of this one: TriggerTx works on the transaction
+// that Committing hands out, through a wrapper of it too, with any context. A function that
+// fails asks for nothing, and its own SQL still cannot write to the inbox.
+// found Q14.
+func TestTriggerTxJoinsTheCommitOfItsRun(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		s := quiet(db, pawl.WithSharedFile(), pawl.WithInboxPoll(time.Hour))
+		var r *pawl.Runner
+		next := func(ctx context.Context, tx pawl.Execer) error {
+			_, err := r.TriggerTx(ctx, tx, "next", pawl.WithInput("go on"))
+			return err
+		}
+		var inputs []string
+		require.NoError(t, s.Manual("next", job(func(ctx context.Context) error {
+			input, err := pawl.InputOf[string](ctx)
+			inputs = append(inputs, input)
+			return err
+		}), pawl.WithOverlap(pawl.OverlapAllow(1, 10))))
+		require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
+			return errors.Join(effect(ctx, tx, run.Number), next(ctx, tx), next(context.Background(), tx), next(ctx, struct{ *sql.Tx }{tx}))
+		})))
+		require.NoError(t, s.Manual("fails", commits(func(ctx context.Context, tx *sql.Tx, _ pawl.RunInfo) error {
+			return errors.Join(next(ctx, tx), errors.New("no luck"))
+		})))
+		require.NoError(t, s.Manual("meddles", commits(func(ctx context.Context, tx *sql.Tx, _ pawl.RunInfo) error {
+			_ = next(ctx, tx)
+			_, err := tx.ExecContext(ctx, "INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'next')")
+			return err
+		})))
+		r = start(t, s)
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "work").Status)
+		assert.Contains(t, finish(t, r, "fails").Error, "no luck")
+		assert.Contains(t, finish(t, r, "meddles").Error, "pawl_commands is not to be written")
+		time.Sleep(time.Minute)
+		assert.Equal(t, []string{"go on", "go on", "go on"}, inputs)
+		assert.Equal(t, []int64{1}, numbers(t, db, effects))
+		stop(t, r, db)
+	})
+}
+
 // Every call of the Runner with the function's context is ErrInCommit, at once, and
-// the run completes all the same. X4.
+// the run completes all the same, but for TriggerTx on the function's transaction. X4.
 func TestRunnerRefusesCallsFromWithinACommit(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
 		s := quiet(db, pawl.WithSharedFile())
 		var r *pawl.Runner
+		elsewhere, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
+		require.NoError(t, err)
+		defer elsewhere.Close()
 		calls := map[string]func(ctx context.Context, tx *sql.Tx) error{
 			"Trigger": func(ctx context.Context, _ *sql.Tx) error { _, err := r.Trigger(ctx, "other"); return err },
 			"TriggerMany": func(ctx context.Context, _ *sql.Tx) error {
 				_, err := r.TriggerMany(ctx, "other", []any{1})
 				return err
 			},
-			"TriggerTx":  func(ctx context.Context, tx *sql.Tx) error { _, err := r.TriggerTx(ctx, tx, "other"); return err },
+			"TriggerTx of another transaction": func(ctx context.Context, _ *sql.Tx) error {
+				tx, err := elsewhere.BeginTx(ctx, nil)
+				require.NoError(t, err)
+				_, err = r.TriggerTx(ctx, tx, "other")
+				return errors.Join(err, tx.Rollback())
+			},
 			"WaitRun":    func(ctx context.Context, _ *sql.Tx) error { _, err := r.WaitRun(ctx, "work", 1); return err },
 			"Runs":       func(ctx context.Context, _ *sql.Tx) error { _, err := r.Runs(ctx, pawl.RunsQuery{}); return err },
 			"Reset":      func(ctx context.Context, _ *sql.Tx) error { return r.Reset(ctx, "other") },

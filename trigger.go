@@ -136,8 +136,8 @@ type Execer interface {
 // has to be one of modernc.org/sqlite.
 func (r *Runner) TriggerTx(ctx context.Context, tx Execer, id string, opts ...TriggerOption) (command int64, err error) {
 	a, err := ask(opts)
-	if err == nil {
-		err = notInCommit(ctx)
+	if err == nil && notInCommit(ctx) != nil && !store.Joins(ctx, tx) {
+		err = fmt.Errorf("%w: TriggerTx takes the transaction that Committing hands out, no other one", ErrInCommit)
 	}
 	if err == nil {
 		command, err = store.PostTx(ctx, tx, command_(id, a), "TriggerTx", time.Now())
@@ -208,7 +208,10 @@ func Skipped(reason string) error { return engine.Skipped(reason) }
 // has a second ([WithCommitTimeout]). It may be called again after a failure of the
 // store. An error or a panic in it makes the run fail, and leaves nothing behind. tx
 // is for its own tables; Commit, Rollback, changes of Pawl's tables and the like are
-// refused. Calling the Runner with the function's context is [ErrInCommit].
+// refused. Calling the Runner with the function's context is [ErrInCommit], but for
+// [Runner.TriggerTx] on tx: the next run is asked for in the commit of this one.
+//
+// A function runs in one commit, the next checkpoint or the outcome, and in no later one.
 //
 // In a state of a workflow it joins the checkpoint that leaves the state, or that of the
 // step: exactly once for each, whatever becomes of the run. An error in it is a failure

@@ -66,6 +66,7 @@ type loan struct {
 	statements map[*sqlite.Stmt]bool // to finalize
 	refused    string                // why the last statement was
 	misused    bool                  // Commit or Rollback was called
+	posting    bool                  // the statement is one of PostTx
 	over       error                 // why there is no more use of the connection
 }
 
@@ -118,6 +119,10 @@ func (l *loan) use(ctx context.Context, f func() error) error {
 	defer l.mu.Unlock()
 	if l.over != nil {
 		return l.over
+	}
+	if p, ok := ctx.Value(postKey{}).(*post); ok {
+		p.lent, l.posting = true, true
+		defer func() { l.posting = false }()
 	}
 	ctx, disarm := l.arm(ctx)
 	defer disarm()

@@ -9,6 +9,9 @@ import (
 
 // authorize is asked by SQLite what a statement may do, before it runs.
 func (l *loan) authorize(a sqlite.Action) sqlite.AuthResult {
+	if l.posting && a.Type() == sqlite.OpInsert && begins(a.Table(), "pawl_commands") {
+		return sqlite.AuthResultOK
+	}
 	if why := refusal(a); why != "" {
 		l.refused = why
 		return sqlite.AuthResultDeny

@@ -49,11 +49,25 @@ func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int
 	return id, nil
 }
 
-// PostTx leaves a command in the inbox as part of a transaction of the caller.
+// PostTx leaves a command in the inbox as part of a transaction of the caller. That may be
+// the transaction which joins a commit, see [Work].
 func PostTx(ctx context.Context, tx execer, c engine.Command, by string, now time.Time) (int64, error) {
 	c.By = by
-	return insertCommand(ctx, tx, c, now)
+	return insertCommand(context.WithValue(ctx, postKey{}, new(post)), tx, c, now)
 }
+
+// Joins says whether a transaction is the one which joins the commit that runs now. Any
+// other transaction would wait for that commit, and the commit for it.
+func Joins(ctx context.Context, tx execer) bool {
+	p := new(post)
+	_, err := tx.ExecContext(context.WithValue(ctx, postKey{}, p), `SELECT 1`)
+	return err == nil && p.lent
+}
+
+// post marks the context of a statement of this package on a transaction of the caller.
+type post struct{ lent bool } // lent: the transaction is a loan
+
+type postKey struct{}
 
 type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)

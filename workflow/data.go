@@ -89,9 +89,9 @@ func SetUndo(ctx context.Context, v any) error {
 }
 
 // Attach has the journal do work in the transaction of the next checkpoint, that which
-// leaves this state or records this step, so that both are there or neither is. The
-// journal knows the work's type; of several calls in an attempt the last counts, and an
-// attempt that fails leaves none. False: ctx is not that of a task, or the run has no
+// leaves this state or records this step, so that both are there or neither is. No later
+// checkpoint does the work again. The journal knows the work's type; of several calls in an
+// attempt the last counts, and an attempt that fails leaves none. False: ctx is not that of a task, or the run has no
 // journal. An error is for a branch of a split and for an undo, which have no checkpoint
 // of their own. This is for schedulers: pawl.Committing calls it.
 func Attach(ctx context.Context, work any) (ok bool, err error) {
@@ -197,11 +197,13 @@ func (s *scope) left() (puts map[string]json.RawMessage, undo json.RawMessage) {
 	return s.puts, s.undo
 }
 
-// keep makes data of what was put, when that is recorded.
+// keep makes data of what was put, when that is recorded. The checkpoint has taken all that
+// the attempt left, its work too: a state without attempts, such as a split, leaves the next
+// checkpoint, and must not find it again.
 func (s *scope) keep(puts map[string]json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo, s.used = nil, nil, 0
+	s.puts, s.undo, s.used, s.work = nil, nil, 0, nil
 	if len(puts) == 0 {
 		return
 	}

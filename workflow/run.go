@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -249,7 +250,7 @@ func (r *run[S]) record(kind string, n *node[S], p payload) error {
 
 // checkpoint is what is to be recorded, if that leaves room for what has to follow.
 func (r *run[S]) checkpoint(kind string, n *node[S], p payload) (c Checkpoint, err error) {
-	c = Checkpoint{State: n.text, Kind: kind, Work: p.work, Replaces: kind == KindStep && r.stale}
+	c = Checkpoint{State: n.text, Kind: kind, Work: p.work, Replaces: kind == KindStep && r.stale && !r.repeats(p)}
 	if kind != KindFailed && kind != KindUndo && !c.Replaces {
 		if err := r.room(n); err != nil {
 			return c, err
@@ -257,4 +258,10 @@ func (r *run[S]) checkpoint(kind string, n *node[S], p payload) (c Checkpoint, e
 	}
 	c.Payload, err = p.encode()
 	return c, err
+}
+
+// repeats says whether a step has work but records what the step before it has recorded.
+// In the place of that, nobody could tell after a commit in doubt whether the work is done.
+func (r *run[S]) repeats(p payload) bool {
+	return p.work != nil && len(p.Data) == 0 && bytes.Equal(p.Cursor, r.main.cursor)
 }

@@ -317,3 +317,36 @@ func TestPercentageIsNotRoundedUpForNothing(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// Work that a state attaches is in the checkpoint that leaves the state, and in no later
+// one, whatever follows: splits have no attempt that would forget it. A step that records
+// what is recorded already takes no place of it when it has work. found A1.
+func TestWorkIsInOneCheckpoint(t *testing.T) {
+	attach := func(ctx context.Context, work string) error {
+		_, err := workflow.Attach(ctx, work)
+		return err
+	}
+	w := workflow.New[state]()
+	for _, s := range [][2]state{{"a", "b"}, {"b", "split"}, {"c", "steps"}} {
+		w.Register(s[0], func(ctx context.Context, _ *resources) (state, error) { return s[1], attach(ctx, string(s[0])) })
+	}
+	branch := func(context.Context, *resources) error { return nil }
+	w.RegisterSplit("split", []workflow.Branch{branch, branch}, workflow.All[state]("split2"))
+	w.RegisterSplit("split2", []workflow.Branch{branch, branch}, workflow.All[state]("c"))
+	steps := 0
+	w.Register("steps", workflow.Steps(state("end"), func(ctx context.Context, _ *resources, _ int) (int, bool, error) {
+		steps++
+		return 7, steps == 4, attach(ctx, "step")
+	}))
+	w.Exit("end")
+	j := newJournal()
+	_, err := w.Run(workflow.WithJournal(t.Context(), j), "a")
+	require.NoError(t, err)
+	var works []any
+	for _, c := range j.cs {
+		if c.Work != nil {
+			works = append(works, c.Work)
+		}
+	}
+	require.Equal(t, []any{"a", "b", "c", "step", "step", "step", "step"}, works)
+}

@@ -103,8 +103,15 @@ func (w *world) lapse() error {
 	if err != nil {
 		return err
 	}
-	if err := r.Pause(ctx, "queue", "a moment", pawl.PauseFor(50*time.Millisecond)); err != nil {
-		return fmt.Errorf("pause: %w", err)
+	// found B4: on a slow machine the pause may be over before it is committed, and is refused.
+	for length := 50 * time.Millisecond; ; length *= 2 {
+		err := r.Pause(ctx, "queue", "a moment", pawl.PauseFor(length))
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, pawl.ErrInvalidRange) {
+			return fmt.Errorf("pause: %w", err)
+		}
 	}
 	for t, err := range r.Transitions(ctx, newest[0].Seq) {
 		if err != nil {

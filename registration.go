@@ -3,7 +3,6 @@ package pawl
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -77,7 +76,8 @@ func (s *Scheduler) Once(id string, at time.Time, job Job, opts ...FlowOption) e
 }
 
 // Remove takes a flow out, in an [Runner.Update] above all. Its state and history stay
-// in the database. Errors: [ErrFlowNotFound], [ErrStarted].
+// in the database. A flow that is registered again under the same id comes back to its
+// place among the others. Errors: [ErrFlowNotFound], [ErrStarted].
 func (s *Scheduler) Remove(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,8 +87,7 @@ func (s *Scheduler) Remove(id string) error {
 	case s.byID[id] == nil:
 		return fmt.Errorf("remove %s: %w", show(id), ErrFlowNotFound)
 	}
-	s.flows = slices.DeleteFunc(s.flows, func(r *registration) bool { return r.ID == id })
-	delete(s.byID, id)
+	s.remove(s.byID[id])
 	return nil
 }
 
@@ -105,8 +104,7 @@ func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption)
 		return err
 	}
 	r.draft = nil
-	s.flows = append(s.flows, r)
-	s.byID[id] = r
+	s.add(r)
 	return nil
 }
 
@@ -158,10 +156,8 @@ func (s *Scheduler) checkFormer(r *registration) error {
 	if former == "" {
 		return nil
 	}
-	for _, other := range s.flows {
-		if other.Plan.FormerID == former {
-			return fmt.Errorf("%w: flow %q has the former id %q too", ErrInvalidFlow, other.ID, former)
-		}
+	if other, ok := s.formerOf(former); ok {
+		return fmt.Errorf("%w: flow %q has the former id %q too", ErrInvalidFlow, other, former)
 	}
 	return nil
 }

@@ -18,10 +18,14 @@ type Scheduler struct {
 	mu        sync.Mutex
 	flows     []*registration
 	byID      map[string]*registration // until it is started
+	places    map[string]int           // of flows that are registered or were; nil: flows is in order, and none was removed
+	formers   map[string]string        // former id -> flow; nil: nobody has asked
 	shared    *shared                  // by flows that are alike
 	resources []Resource               // shared by all flows
 	errs      []error                  // of registrations, for Start
 	started   bool
+
+	disordered bool // flows is to be made anew from byID and places
 }
 
 // NewScheduler returns a scheduler without flows for the database at a path, a
@@ -72,7 +76,7 @@ func (s *Scheduler) AddResource(r Resource) {
 func (s *Scheduler) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.flows)
+	return len(s.inOrder())
 }
 
 // Contains says whether a flow is registered.

@@ -50,7 +50,7 @@ func (s *Scheduler) Simulate(ctx context.Context, play Simulation) error {
 	err := errors.Join(s.errs...)
 	sim := engine.Simulation{From: play.From, To: play.To, Database: play.Database, Job: play.Job,
 		MaxRunning: s.options.maxRunning, Groups: s.options.groups}
-	for _, f := range s.flows {
+	for _, f := range s.inOrder() {
 		sim.Flows = append(sim.Flows, f.Flow)
 	}
 	s.mu.Unlock()

@@ -64,7 +64,8 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 func (s *Scheduler) spend(ctx context.Context) error {
 	s.mu.Lock()
 	started := s.started
-	s.started, s.byID = true, nil
+	s.inOrder()
+	s.started, s.byID, s.places, s.formers = true, nil, nil, nil
 	s.mu.Unlock() // a Validator may ask the scheduler something
 	if started {
 		return ErrStarted

@@ -54,6 +54,9 @@ func (d *daemon) tell(c change, next plan) {
 	for _, f := range c.changed {
 		d.log.Info("reload: changed", "flow", f.id, "what", strings.Join(c.what[f.id], "; "))
 	}
+	if c.moved {
+		d.log.Info("reload: flows are in another order")
+	}
 	for _, what := range c.later {
 		d.log.Warn("reload: takes effect at the next start", "what", what)
 	}
@@ -67,6 +70,7 @@ type change struct {
 	what           map[string][]string // of each that is changed
 	later          []string            // what a scheduler cannot change while it runs
 	order          []string            // of the flows, as the new one has it
+	moved          bool                // flows that both have are in another order
 	other          bool                // than flows, and taken over
 }
 
@@ -94,8 +98,23 @@ func compare(before, after plan) change {
 			c.removed = append(c.removed, f.id)
 		}
 	}
+	c.moved = !slices.Equal(shared(before, after), shared(after, before))
 	c.later = differences(before.fixed(), after.fixed())
 	return c
+}
+
+// shared are the flows of a config that another one has too, in order.
+func shared(of, with plan) (ids []string) {
+	has := make(map[string]bool, len(with.flows))
+	for _, f := range with.flows {
+		has[f.id] = true
+	}
+	for _, f := range of.flows {
+		if has[f.id] {
+			ids = append(ids, f.id)
+		}
+	}
+	return ids
 }
 
 // lacks is an error about a flow of the next config whose group is new, and has no limit
@@ -129,7 +148,7 @@ func (p plan) fixed() map[string]string {
 }
 
 func (c change) any() bool {
-	return len(c.added)+len(c.changed)+len(c.removed)+len(c.later) > 0 || c.other
+	return len(c.added)+len(c.changed)+len(c.removed)+len(c.later) > 0 || c.moved || c.other
 }
 
 // apply changes the builder of a scheduler that runs.
@@ -149,5 +168,5 @@ func (c change) apply(s *pawl.Scheduler, job func(*flow) pawl.Job) error {
 			return err
 		}
 	}
-	return nil
+	return s.Order(c.order...)
 }

@@ -159,6 +159,9 @@ func (c *Client) Probe(ctx context.Context, id string) (int64, error) {
 // Backfill: see [Client.Reset].
 func (c *Client) Backfill(ctx context.Context, id string, b Backfill) (accepted int64, err error) {
 	args := engine.Args{From: b.From, To: b.To, Again: b.Again}
+	if err := args.Validate(); err != nil {
+		return 0, fmt.Errorf("backfill: %w", err)
+	}
 	accepted, err = c.number(ctx, engine.Command{Verb: "backfill", Flow: id, Args: args.String()})
 	if err != nil {
 		return 0, fmt.Errorf("backfill: %w", err)
@@ -177,7 +180,10 @@ func (c *Client) Forget(ctx context.Context, id string) error {
 }
 
 func (c *Client) operate(ctx context.Context, verb, id string, args engine.Args, why string) error {
-	_, err := c.ask(ctx, engine.Command{Verb: verb, Flow: id, Args: args.String(), Why: why})
+	err := args.Validate()
+	if err == nil {
+		_, err = c.ask(ctx, engine.Command{Verb: verb, Flow: id, Args: args.String(), Why: why})
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", verb, err)
 	}

@@ -1,6 +1,7 @@
 package pawl
 
 import (
+	"errors"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -23,10 +24,10 @@ type CronOption = engine.CronOption
 func CronForFlow(id string) CronOption { return engine.ForFlow(id) }
 
 // CronInstants is the first n instants of an expression, as [Scheduler.Cron] reads
-// it, after an instant. Errors: [ErrInvalidSchedule].
+// it, after an instant. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
 func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]time.Time, error) {
 	schedule, err := engine.Cron(expr, opts...)
-	if err != nil {
+	if err = errors.Join(err, engine.CheckInstant("after", after)); err != nil {
 		return nil, err
 	}
 	var list []time.Time
@@ -37,10 +38,10 @@ func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]ti
 }
 
 // CronOddities is what changes of the clock make of the instants of an expression in
-// from..to, to not included, in order. Errors: [ErrInvalidSchedule].
+// from..to, to not included, in order. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
 func CronOddities(expr string, from, to time.Time, opts ...CronOption) ([]Oddity, error) {
 	schedule, err := engine.Cron(expr, opts...)
-	if err != nil {
+	if err = errors.Join(err, engine.CheckInstant("from", from), engine.CheckInstant("to", to)); err != nil {
 		return nil, err
 	}
 	return schedule.Oddities(from, to), nil

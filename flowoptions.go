@@ -95,7 +95,8 @@ func WithJitter(d time.Duration) FlowOption {
 }
 
 // WithBetween leaves out instants of the schedule before start or after end; the zero
-// time leaves that side open.
+// time leaves that side open. Both are instants in the years 1 to 9999, and both are
+// included. (A date in a config is a whole day in the zone of the flow.)
 func WithBetween(start, end time.Time) FlowOption {
 	return func(r *registration) error {
 		r.timing.start, r.timing.end = start, end

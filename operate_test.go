@@ -279,7 +279,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"forget", "queue", "", "-", `flow is registered: flow "queue"; take it out of the program first`},
 			{"forget", "gone", "", "-", `no such flow: "gone"`},
 			{"pause", "hourly", `{"until": "2000-01-01T00:00:00Z"}`, "-", "invalid range: a pause until 2000-01-01T00:00:00.000Z, which is not after now"},
-			{"pause", "hourly", `{"for": "soon"}`, "-", `args: "soon" is no length of time above 0; write 2h30m`},
+			{"pause", "hourly", `{"for": "soon"}`, "-", `args: invalid duration "soon"; write a duration as in 2h30m, of less than 292 years`},
 			{"pause", "hourly", `{"until": "soon"}`, "-", `args: parsing time "soon" as "2006-01-02T15:04:05Z07:00": cannot parse "soon" as "2006"`},
 			{"pause", "nobody", "", "-", `no such flow: "nobody"`},
 		} {

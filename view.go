@@ -155,6 +155,9 @@ func (v View) LastSeq(ctx context.Context) (seq int64, err error) {
 // Next is the next n instants of a flow that are not before from, with what is known to
 // stand in their way; the zero time: from now on.
 func (v View) Next(info FlowInfo, from time.Time, n int) ([]Instant, error) {
+	if err := engine.CheckInstant("from", from); err != nil {
+		return nil, fmt.Errorf("next: %w", err)
+	}
 	now := time.Now
 	if v.runner != nil {
 		now = v.runner.now

@@ -63,6 +63,9 @@ func (c *Client) Why(ctx context.Context, id string, at time.Time) (Reason, erro
 }
 
 func why(ctx context.Context, reader *store.Reader, id string, at, now time.Time) (Reason, error) {
+	if err := engine.CheckInstant("the instant asked about", at); err != nil {
+		return Reason{}, err
+	}
 	facts, ok, err := reader.Facts(ctx, id, at, now)
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: %q", ErrFlowNotFound, engine.Clip(id, maxID))

@@ -36,8 +36,11 @@ func (l Length) MarshalText() ([]byte, error) { return []byte(time.Duration(l).S
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (l *Length) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
-	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is no length of time above 0; write 2h30m", Clip(string(text), 40))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s; write a duration as in 2h30m, of less than 292 years", Clip(strings.TrimPrefix(err.Error(), "time: "), 100))
+	case d <= 0:
+		return fmt.Errorf("%q is not above 0; write a duration as in 2h30m", Clip(string(text), 40))
 	}
 	*l = Length(d)
 	return nil
@@ -48,11 +51,17 @@ func (a Args) String() string {
 	if a == (Args{}) {
 		return ""
 	}
+	a.StartAt, a.From, a.To, a.Until = a.StartAt.UTC(), a.From.UTC(), a.To.UTC(), a.Until.UTC() // in another zone the year may have five digits
 	data, err := json.Marshal(a)
 	if err != nil { // an input that is no JSON, which its caller was told
 		return ""
 	}
 	return string(data)
+}
+
+// Validate names an instant that a row cannot hold.
+func (a Args) Validate() error {
+	return errors.Join(CheckInstant("start_at", a.StartAt), CheckInstant("from", a.From), CheckInstant("to", a.To), CheckInstant("until", a.Until))
 }
 
 // Awaited is the arguments of a row whose sender waits for the answer.
@@ -90,7 +99,10 @@ func parseArgs(verb, text string) (a Args, err error) {
 			return a, err
 		}
 	}
-	return a, json.Unmarshal([]byte(text), &a)
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
+		return a, err
+	}
+	return a, a.Validate()
 }
 
 // checkArg refuses an argument that a verb does not take. What is wrong with one that is

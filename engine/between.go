@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -10,6 +11,9 @@ import (
 // start, or a range in which a schedule of fixed instants has none, is an
 // [ErrInvalidSchedule].
 func Between(schedule Schedule, start, end time.Time) (Schedule, error) {
+	if err := errors.Join(CheckInstant("the start", start), CheckInstant("the end", end)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidSchedule, err)
+	}
 	start, end = wholeMilliseconds(start), end.UTC().Truncate(time.Millisecond)
 	if start.IsZero() && end.IsZero() {
 		return schedule, nil

@@ -156,7 +156,7 @@ func (a Ask) Validate() error {
 	case len(a.Token) > maxToken || !utf8.ValidString(a.Token):
 		return fmt.Errorf("a key has at most %d bytes of UTF-8", maxToken)
 	}
-	return nil
+	return CheckInstant("the start of the run", a.StartAt)
 }
 
 const (

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,6 +59,9 @@ const maxBackfill = 10_000
 func InstantsOf(f FlowInfo, s Schedule, from, to, now time.Time) ([]time.Time, error) {
 	c := Change{State: f.state()}
 	s = c.schedule(Plan{Schedule: s})
+	if err := errors.Join(CheckInstant("from", from), CheckInstant("to", to)); err != nil {
+		return nil, err
+	}
 	switch {
 	case from.IsZero() || to.IsZero():
 		return nil, fmt.Errorf("%w: a backfill needs from and to", ErrInvalidRange)

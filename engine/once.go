@@ -10,11 +10,11 @@ import (
 // not four digits, is an [ErrInvalidSchedule].
 func Once(at time.Time) (Schedule, error) {
 	at = at.UTC().Truncate(time.Millisecond)
-	switch {
-	case at.IsZero():
+	if at.IsZero() {
 		return nil, fmt.Errorf("%w: the instant is the zero time; give the one to run at", ErrInvalidSchedule)
-	case at.Year() < 1 || at.Year() > 9999:
-		return nil, fmt.Errorf("%w: the year %d is not one from 1 to 9999", ErrInvalidSchedule, at.Year())
+	}
+	if err := CheckInstant("the instant to run at", at); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidSchedule, err)
 	}
 	return once{at}, nil
 }

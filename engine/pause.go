@@ -50,10 +50,7 @@ func (e Pause) Validate() error {
 	if e.For < 0 {
 		return fmt.Errorf("%w: a pause for %s; want more than 0", ErrInvalidRange, e.For)
 	}
-	if year := e.Until.Year(); year > 9999 {
-		return fmt.Errorf("%w: a pause until the year %d; leave its end out", ErrInvalidRange, year)
-	}
-	return nil
+	return CheckInstant("the end of the pause", e.Until)
 }
 
 // PauseText is what the transition that pauses a flow begins to tell with: until when, if
@@ -112,6 +109,9 @@ func (c *Change) lapse(now time.Time, p Plan) error {
 
 // unpause lets the schedule go on, from now or from an instant of the past.
 func (c *Change) unpause(e Resume, now time.Time, p Plan) error {
+	if err := CheckInstant("the instant to resume from", e.From); err != nil {
+		return err
+	}
 	if c.PausedAt.IsZero() {
 		return fmt.Errorf("%w: flow %q is not paused", errUnchanged, c.ID)
 	}

@@ -252,8 +252,8 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 	if c.tripping(p) {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
-	most := p.Overlap.Buffer + max(p.Overlap.limit()-c.InFlight, 0)
-	if c.ready(now)+len(e.Asks) > most && !p.Overlap.Cancel {
+	room := max(p.Overlap.limit()-c.InFlight, 0)
+	if c.ready(now)+len(e.Asks)-room > p.Overlap.Buffer && !p.Overlap.Cancel {
 		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.ready(now), c.ID, len(e.Asks), p.Overlap)
 	}
 	if p.Overlap.Cancel && len(e.Asks) > 1 {

@@ -33,6 +33,9 @@ WHERE x.at <= ? ORDER BY x.seq`
 //
 // It reads the whole log, a million transitions in about three seconds.
 func (r *Reader) At(ctx context.Context, at time.Time) ([]engine.FlowInfo, error) {
+	if err := engine.CheckInstant("at", at); err != nil {
+		return nil, err
+	}
 	rows, err := r.db.QueryxContext(ctx, selectTransitionsUntil, at.UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("at %s: %w", iso(at), explain(r.path, err))

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -29,7 +30,7 @@ WHERE v.last_at >= ? AND v.first_at < ? ORDER BY v.last_at DESC LIMIT ?`
 // several flows, the newest first.
 func (r *Reader) Occurrences(ctx context.Context, flows []string, from, to time.Time, n int) ([]Occurrence, error) {
 	ids, err := json.Marshal(append([]string{}, flows...))
-	if err != nil {
+	if err = errors.Join(err, engine.CheckInstant("from", from), engine.CheckInstant("to", to)); err != nil {
 		return nil, err
 	}
 	var rows []struct {

@@ -304,6 +304,9 @@ func (r *Reader) arguments(ctx context.Context, q RunsQuery) (args map[string]an
 		}
 		args["status"] = code
 	}
+	if err := engine.CheckInstant("Since", q.Since); err != nil {
+		return nil, err
+	}
 	if !q.Since.IsZero() {
 		args["from"], err = r.firstSince(ctx, q.Since)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -81,7 +82,7 @@ const windowLimit = 20 // runs of a flow, where a query names none
 
 func (r *Reader) windowArguments(ctx context.Context, q WindowQuery) (args map[string]any, err error) {
 	flows, err := json.Marshal(append([]string{}, q.Flows...))
-	if err != nil {
+	if err = errors.Join(err, engine.CheckInstant("From", q.From), engine.CheckInstant("To", q.To)); err != nil {
 		return nil, err
 	}
 	args = map[string]any{"flows": string(flows), "from": int64(1), "from_at": q.From.UnixMilli(), "until": int64(1) << 62, "ended": !q.To.IsZero(), "limit": q.Limit}

@@ -27,8 +27,12 @@ func Fixed(d time.Duration) Backoff { return Backoff{Initial: d, Multiplier: 1, 
 func (b Backoff) Delay(n int, jitter float64) time.Duration {
 	b = b.filled()
 	d := float64(b.Initial) * math.Pow(b.Multiplier, float64(max(n, 1)-1))
-	d = min(d, float64(b.MaxDelay))
-	return time.Duration(min(d+d*b.Jitter*jitter, float64(b.MaxDelay)))
+	limit := float64(b.MaxDelay)
+	d = min(d, limit)
+	if d += d * b.Jitter * jitter; d >= limit { // in floating point the longest wait itself may be rounded up
+		return b.MaxDelay
+	}
+	return time.Duration(d)
 }
 
 func (b Backoff) filled() Backoff {

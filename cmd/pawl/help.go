@@ -70,7 +70,8 @@ and of these, which are a flow's own:
                    registration, and does not drift with the length of runs
   aligned          true: at those from the beginning of 1970 in UTC, as in every hour
                    on the hour
-  between          start, end, or both: the schedule has no other instants
+  between          start, end, or both: the schedule has no other instants.
+                   A date is the whole day in the zone of the flow
   limit            the schedule ends when so many of its instants were run
   group            shares the limit that groups beside flows gives the name
   former_id        what the flow was called before: its state and history come along

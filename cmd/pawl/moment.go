@@ -14,12 +14,37 @@ func parseTime(text string, zone *time.Location) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t, nil
 	}
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return startOfDay(day, zone), nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04"} {
 		if wall, err := time.Parse(layout, text); err == nil {
 			return localTime(text, wall, zone)
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is no time: write it as 2026-11-22T09:00:00Z, or as \"2026-11-22 09:00\" in %s", text, zoneWords(zone))
+}
+
+// isDate says whether a text is a date without a time of day.
+func isDate(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
+}
+
+// startOfDay is the first instant of a day, whose date is that of a time in UTC: midnight, or
+// the end of the gap where clocks are put forward over it.
+func startOfDay(day time.Time, zone *time.Location) time.Time {
+	at, err := localTime("", day, zone)
+	if e, odd := errors.AsType[wallError](err); odd {
+		return e.meant.In(zone)
+	}
+	return at
+}
+
+// endOfDay is the last millisecond of the day that an instant is in.
+func endOfDay(at time.Time) time.Time {
+	next := time.Date(at.Year(), at.Month(), at.Day()+1, 0, 0, 0, 0, time.UTC)
+	return startOfDay(next, at.Location()).Add(-time.Millisecond)
 }
 
 // localTime is the one instant at which clocks in zone show what wall shows in UTC.
@@ -41,7 +66,7 @@ func localTime(text string, wall time.Time, zone *time.Location) (time.Time, err
 	}
 	_, east := wall.Add(-24 * time.Hour).In(zone).Zone()
 	after, _ := wall.Add(-time.Duration(east) * time.Second).In(zone).ZoneBounds()
-	return time.Time{}, wallError{text: fmt.Sprintf("%q does not come in %s, where clocks are put forward over it", text, zoneWords(zone)), meant: after}
+	return time.Time{}, wallError{text: fmt.Sprintf("%q does not come in %s, where clocks are put forward over it", text, zoneWords(zone)), meant: after.In(zone)}
 }
 
 // A wallError is a local time that clocks show twice, or not at all.
@@ -53,7 +78,7 @@ type wallError struct {
 
 func (e wallError) Error() string {
 	if e.second.IsZero() {
-		return e.text + ": write it as 2026-11-22T09:00:00Z"
+		return fmt.Sprintf("%s: write it as %s, the first instant after the gap", e.text, e.meant.Format(time.RFC3339))
 	}
 	return fmt.Sprintf("%s: write it as %s or %s", e.text, e.meant.Format(time.RFC3339), e.second.Format(time.RFC3339))
 }

@@ -78,7 +78,11 @@ func (r *reader) zone(e field, s *settings) {
 		return
 	}
 	zone, err := time.LoadLocation(name)
-	if err != nil || zone == time.Local {
+	switch {
+	case name == "Local":
+		r.fail(e.value, "zone: %q depends on the machine: write it as Europe/Berlin, or UTC", name)
+		return
+	case err != nil:
 		r.fail(e.value, "zone: %q is no time zone: write it as Europe/Berlin, or UTC", name)
 		return
 	}

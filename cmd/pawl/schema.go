@@ -88,7 +88,7 @@ func flowNodes() node {
 		"shell":      textNode().says("a line for sh -c"),
 		"fixed_rate": truthNode().says("due at whole intervals from its first registration"),
 		"aligned":    truthNode().says("due at whole intervals from the beginning of 1970 in UTC"),
-		"between":    objectNode(node{"start": textNode(), "end": textNode()}).says("the schedule has no other instants"),
+		"between":    objectNode(node{"start": textNode(), "end": textNode()}).says("the schedule has no other instants; a date is the whole day in the zone of the flow"),
 		"limit":      countNode(1).says("the schedule ends when so many of its instants were run"),
 		"group":      textNode().says("shares the limit that groups gives the name"),
 		"former_id":  textNode().says("what the flow was called before"),

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/cronexpr"
 )
 
 // own reads a key that only a flow has, and says whether it is one.
@@ -62,6 +63,9 @@ func (r *reader) times(e field, f *flow) {
 			start, _ = r.instant(t, f.location())
 		case "end":
 			end, _ = r.instant(t, f.location())
+			if text, _ := r.text(t); isDate(text) {
+				end = endOfDay(end.In(f.location()))
+			}
 		}
 	}
 	f.set(e, pawl.WithBetween(start, end))
@@ -69,6 +73,11 @@ func (r *reader) times(e field, f *flow) {
 
 // location is the zone in which times without one are meant.
 func (f *flow) location() *time.Location {
+	if name, _, named := cronexpr.CutZone(f.cron); named {
+		if zone, err := time.LoadLocation(name); err == nil { // a zone that is none is told where the flow is registered
+			return zone
+		}
+	}
 	if f.zone == nil {
 		return time.UTC
 	}
@@ -82,7 +91,7 @@ func (r *reader) instant(e field, zone *time.Location) (time.Time, bool) {
 	}
 	t, err := parseTime(text, zone)
 	if err != nil {
-		r.fail(e.value, `%s: %q is no time: write it as 2027-01-01T09:00:00Z, or as 2027-01-01 09:00 in the zone of the flow`, e.name, text)
+		r.fail(e.value, "%s: %s", e.name, err)
 	}
 	return t, err == nil
 }

@@ -42,6 +42,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := trusted(path); err != nil {
+		return nil, err
+	}
 	if err := check(ctx, path, o.Shared); err != nil { // so that not even a lock is left beside it
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (f *follower) follow(ctx context.Context, flow string, number int64) (run p
 // open opens the spool if it is there.
 func (f *follower) open(path string) {
 	if f.file == nil {
-		f.file, _ = os.Open(path) // if not, then the next time
+		f.file, _, _ = openRegular(path, noFollow) // if not, then the next time
 	}
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,9 +54,16 @@ func (f *front) open(d *daemon) (net.Listener, []web.Option, error) {
 	}
 	var options []web.Option
 	if f.token != "" {
-		text, err := os.ReadFile(f.token)
+		text, info, err := readRegular(f.token, maxToken, 0)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--listen-token: %w", err)
+		}
+		if who, remedy := strangers(info); who != "" {
+			return nil, nil, fmt.Errorf("--listen-token: %w: %s can write %s, and whoever has the token runs commands as you; fix that with: %s %[3]s",
+				fs.ErrPermission, who, f.token, remedy)
+		}
+		if everybodyReads(info) {
+			d.log.Warn("everybody on this machine can read the token of the dashboard", "file", f.token, "fix", "chmod o-r "+f.token)
 		}
 		token := strings.TrimSpace(string(text))
 		if len(token) < leastToken {
@@ -77,6 +84,8 @@ func (f *front) open(d *daemon) (net.Listener, []web.Option, error) {
 	}
 	return l, options, nil
 }
+
+const maxToken = 64 << 10 // bytes of its file
 
 // leastToken is so short a token that it can be guessed.
 const leastToken = 16

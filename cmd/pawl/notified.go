@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +20,8 @@ type notified struct {
 	Seq     int64    `json:"seq"`     // of the last transition that was dealt with
 	Failing []string `json:"failing"` // flows of which the last that was told is that they fail
 }
+
+const maxNotified = 64 << 20 // bytes: the ids of a million flows, and more
 
 // mostDelay is how old something may be that is told late.
 const mostDelay = 24 * time.Hour
@@ -67,7 +70,12 @@ func (n *notifier) recall() (state notified, known bool) {
 		}
 		return state, false
 	}
-	data, err := os.ReadFile(n.file)
+	data, info, err := readRegular(n.file, maxNotified, noFollow)
+	if err == nil {
+		if who, remedy := strangers(info); who != "" {
+			err = fmt.Errorf("%w: %s can write %s; fix that with: %s %[3]s", os.ErrPermission, who, n.file, remedy)
+		}
+	}
 	if err == nil {
 		err = json.Unmarshal(data, &state)
 	}

@@ -81,7 +81,9 @@ func (o *orphanage) Setup(ctx context.Context) error {
 	if r, ok := displaced(o.id, o.database); ok {
 		return r.refuse()
 	}
-	sweepSpools(o.database)
+	if err := sweepSpools(o.database); err != nil {
+		return err
+	}
 	if len(rivals(o.id, o.database)) > 0 {
 		o.log.Warn("another daemon drives a copy of this database: its commands are left alone, and so are orphans")
 		return nil
@@ -113,8 +115,7 @@ func (o *orphanage) Setup(ctx context.Context) error {
 
 // Teardown clears away the folder of what ran.
 func (o *orphanage) Teardown(context.Context) error {
-	sweepSpools(o.database)
-	return nil
+	return sweepSpools(o.database)
 }
 
 // interrupted says whether the run that marked a process had no outcome: what a

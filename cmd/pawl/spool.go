@@ -2,8 +2,10 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +16,8 @@ import (
 // spool takes in nothing.
 type spool struct {
 	file *os.File
-	left int64 // bytes that still fit
+	path string
+	left int64 // bytes that still fit, of all attempts of the run
 }
 
 const (
@@ -34,20 +37,63 @@ func spoolFolder(database string) string {
 
 // spoolPath is the spool of a run. The name of a flow may be anything.
 func spoolPath(database, flow string, number int64) string {
-	return filepath.Join(spoolFolder(database), fmt.Sprintf("%x-%d", sha256.Sum256([]byte(flow)), number))
+	return filepath.Join(spoolFolder(database), spoolFile(flow, number))
 }
 
-// openSpool makes the spool of a run, or goes on with that of its last attempt. Where there is no room for it, the run goes on
-// without.
+func spoolFile(flow string, number int64) string {
+	return fmt.Sprintf("%x-%d", sha256.Sum256([]byte(flow)), number)
+}
+
+// ownFolder opens a folder beside the database, and makes it if it is missing. Where
+// everybody can make files, as in /tmp, somebody else may have made it, and may put links
+// into it: it is refused unless it is ours alone.
+func ownFolder(path string) (*os.Root, error) {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	named, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := root.Stat(".")
+	if err == nil && (!os.SameFile(named, opened) || !private(opened)) {
+		err = fmt.Errorf("%w: %s is not a folder of ours with mode 0700: somebody else may have made it; remove it", fs.ErrPermission, path)
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return root, nil
+}
+
+// openSpool makes the spool of a run, or goes on with that of its last attempt. Where
+// there is no room for it, the run goes on without.
 func openSpool(database, flow string, number int64) *spool {
-	if database == "" || os.MkdirAll(spoolFolder(database), 0o700) != nil {
+	if database == "" {
 		return nil
 	}
-	file, err := os.OpenFile(spoolPath(database, flow, number), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	root, err := ownFolder(spoolFolder(database))
 	if err != nil {
 		return nil
 	}
-	return &spool{file: file, left: maxSpool}
+	defer root.Close()
+	name := spoolFile(flow, number)
+	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		file, err = root.OpenFile(name, os.O_APPEND|os.O_WRONLY|noFollow, 0)
+	}
+	if err != nil {
+		return nil
+	}
+	s := &spool{file: file, path: spoolPath(database, flow, number)}
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		s.left = maxSpool - info.Size() // what earlier attempts have printed counts
+	}
+	return s
 }
 
 // Write takes in what fits. It never fails.
@@ -73,18 +119,27 @@ func (s *spool) close(over bool) {
 	}
 	s.file.Close()
 	if over {
-		_ = os.Remove(s.file.Name())
+		_ = os.Remove(s.path)
 	}
 }
 
-// sweepSpools deletes what a killed daemon has left, and the folder.
-func sweepSpools(database string) {
-	folder := spoolFolder(database)
-	files, _ := os.ReadDir(folder)
+// sweepSpools deletes what a killed daemon has left, and the folder. An error says that
+// the folder is not ours.
+func sweepSpools(database string) error {
+	root, err := ownFolder(spoolFolder(database))
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if err != nil {
+		return nil // there is no room for it: runs go on without
+	}
+	defer root.Close()
+	files, _ := fs.ReadDir(root.FS(), ".")
 	for _, f := range files {
 		if f.Type().IsRegular() && spoolName.MatchString(f.Name()) {
-			_ = os.Remove(filepath.Join(folder, f.Name()))
+			_ = root.Remove(f.Name())
 		}
 	}
-	_ = os.Remove(folder) // if nothing else is in it
+	_ = os.Remove(spoolFolder(database)) // if nothing else is in it
+	return nil
 }

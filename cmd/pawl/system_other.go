@@ -26,5 +26,11 @@ func signalNumber(string) int          { return 0 }
 // strangers cannot be told from the mode of a file.
 func strangers(fs.FileInfo) (who, remedy string) { return "", "" }
 
+// everybodyReads cannot be told from the mode of a file.
+func everybodyReads(fs.FileInfo) bool { return false }
+
+// private cannot be told from the mode of a folder.
+func private(info fs.FileInfo) bool { return info.IsDir() }
+
 // hasTerminal is not known here.
 func hasTerminal() bool { return false }

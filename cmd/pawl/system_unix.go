@@ -71,6 +71,15 @@ func strangers(info fs.FileInfo) (who, remedy string) {
 	return "", ""
 }
 
+// everybodyReads says that any user of the machine can read a file.
+func everybodyReads(info fs.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }
+
+// private says that a folder is ours, and nobody else can look into it.
+func private(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return info.IsDir() && info.Mode().Perm() == 0o700 && (!ok || int(stat.Uid) == os.Geteuid())
+}
+
 // hasTerminal says whether the process has a controlling terminal.
 func hasTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)

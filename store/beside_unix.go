@@ -1,0 +1,49 @@
+//go:build unix
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// trusted returns an error if somebody else may have put a file beside the database
+// that SQLite would take for its own. In a folder where everybody can make files, such
+// as /tmp, it has to belong to us, to root or to the owner of the database; a symbolic
+// link is refused anywhere.
+func trusted(path string) error {
+	owners := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
+	if info, err := os.Stat(path); err == nil {
+		owners[owner(info)] = true
+	}
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	public := folder.Mode().Perm()&0o002 != 0
+	for _, side := range []string{"-wal", "-shm", "-journal"} {
+		info, err := os.Lstat(path + side)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return fmt.Errorf("database: %w", err)
+		case !info.Mode().IsRegular():
+			return fmt.Errorf("%s is in the way: it is not a regular file; remove it, or choose another name for the database", path+side)
+		case public && !owners[owner(info)]:
+			return fmt.Errorf("%w: %s belongs to user %d, in a folder where everybody can make files; remove it, or move the database to a folder of its own",
+				os.ErrPermission, path+side, owner(info))
+		}
+	}
+	return nil
+}
+
+func owner(info fs.FileInfo) uint32 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Uid
+	}
+	return 0
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/permanent"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -196,7 +197,7 @@ var (
 	ErrDatabaseDamaged = store.ErrDamaged      // its pages do not hold together; it was not touched
 
 	// ErrInCommit is a call of the Runner from within a function given to Committing.
-	ErrInCommit = errors.New("called from within a commit")
+	ErrInCommit = permanent.New("called from within a commit")
 
 	// ErrNoOwner is a Client's: nobody drives the database, so nobody would
 	// carry a command out.

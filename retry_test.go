@@ -2,9 +2,11 @@ package pawl_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/workflow"
 )
 
 // everyMinute waits a minute before each further attempt.
@@ -223,4 +226,86 @@ func TestAwaitedAttemptIsInTheWay(t *testing.T) {
 		assert.Equal(t, []int64{2}, numbers(t, db, "SELECT count FROM pawl_occurrences WHERE verdict = 'skipped_overlap'"))
 		stop(t, r, db)
 	})
+}
+
+// An error that is the same at each attempt is permanent, wrapped or not, also under advice
+// that says when to try again: a value over the limit, what does not encode or decode, a
+// flow that is not there. In a job, in a function given to Committing, and in a state of a
+// workflow with retries of its own. found Q10.
+func TestErrorThatNoAttemptCanChangeIsPermanent(t *testing.T) {
+	large := strings.Repeat("x", 2<<20)
+	errs := map[string]func(ctx context.Context, r *pawl.Runner) error{
+		"output too large": func(ctx context.Context, _ *pawl.Runner) error { return pawl.SetOutput(ctx, large) },
+		"output":           func(ctx context.Context, _ *pawl.Runner) error { return pawl.SetOutput(ctx, func() {}) },
+		"input": func(ctx context.Context, r *pawl.Runner) error {
+			_, err := r.Trigger(ctx, "other", pawl.WithInput(make(chan int)))
+			return err
+		},
+		"input too large": func(ctx context.Context, r *pawl.Runner) error {
+			_, err := r.TriggerMany(ctx, "other", []any{large})
+			return err
+		},
+		"input of another type": func(ctx context.Context, _ *pawl.Runner) error { _, err := pawl.InputOf[int](ctx); return err },
+		"key": func(ctx context.Context, r *pawl.Runner) error {
+			_, err := r.Trigger(ctx, "other", pawl.WithKey(large))
+			return err
+		},
+		"no such flow": func(ctx context.Context, r *pawl.Runner) error { _, err := r.Trigger(ctx, "nope"); return err },
+		"no such flow, later": func(ctx context.Context, r *pawl.Runner) error {
+			return pawl.RetryAfter(time.Minute, errors.Join(errors.New("boom"), r.Reset(ctx, "nope")))
+		},
+		"invalid flow": func(ctx context.Context, r *pawl.Runner) error {
+			return r.Update(ctx, func(s *pawl.Scheduler) error { return s.Cron("bad", "no expression", job(ok)) })
+		},
+		"in commit": func(ctx context.Context, r *pawl.Runner) error {
+			return pawl.Committing(ctx, func(ctx context.Context, _ *sql.Tx) error { return r.Reset(ctx, "other") })
+		},
+		"permanent in commit": func(ctx context.Context, r *pawl.Runner) error {
+			return pawl.Committing(ctx, func(context.Context, *sql.Tx) error { return pawl.Permanent(errors.New("boom")) })
+		},
+		"put": func(ctx context.Context, _ *pawl.Runner) error {
+			if err := workflow.Put(ctx, "key", large); errors.Is(err, workflow.ErrTooLarge) {
+				return err
+			}
+			return pawl.ErrTooLarge // of a plain job, which has no values
+		},
+		"value": func(ctx context.Context, _ *pawl.Runner) error {
+			if err := workflow.Put(ctx, "key", func() {}); err != nil && !strings.Contains(err.Error(), "not that of a workflow") {
+				return err
+			}
+			return pawl.ErrTooLarge
+		},
+	}
+	for name, give := range errs {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				var r *pawl.Runner
+				calls := map[string]int{}
+				do := func(ctx context.Context) error {
+					run, _ := pawl.RunFrom(ctx)
+					calls[run.FlowID]++
+					if err := give(ctx, r); err != nil {
+						return fmt.Errorf("wrapped: %w", err)
+					}
+					return nil
+				}
+				s := quiet(db, pawl.WithSharedFile())
+				w := workflow.New[string]()
+				w.Register("a", func(ctx context.Context, _ *workflow.Resources) (string, error) { return "end", do(ctx) },
+					workflow.WithRetry(11, workflow.Exponential()))
+				w.Exit("end")
+				require.NoError(t, s.Manual("plain", job(do), pawl.WithRetry(11, everyMinute)))
+				require.NoError(t, s.Manual("machine", w.Job("a"), pawl.WithRetry(11, everyMinute)))
+				require.NoError(t, s.Manual("other", job(ok)))
+				r = start(t, s)
+				for _, id := range []string{"plain", "machine"} {
+					info := finish(t, r, id, pawl.WithInput("no number"))
+					assert.Equal(t, pawl.RunFailed, info.Status, id)
+					assert.Equal(t, 1, info.Attempt, id)
+				}
+				assert.Equal(t, map[string]int{"plain": 1, "machine": 1}, calls)
+				stop(t, r, db)
+			})
+		})
+	}
 }

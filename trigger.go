@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/permanent"
 	"github.com/pawl-go/pawl/store"
 	"github.com/pawl-go/pawl/workflow"
 )
@@ -22,7 +23,7 @@ func WithInput(v any) TriggerOption {
 	return func(a *engine.Ask) error {
 		data, err := json.Marshal(v)
 		if err != nil {
-			return fmt.Errorf("input: %w", err)
+			return fmt.Errorf("input: %w", permanent.Wrap(err))
 		}
 		a.Input = engine.JSON(data)
 		return nil
@@ -167,7 +168,7 @@ func InputOf[T any](ctx context.Context) (v T, err error) {
 		return v, err
 	}
 	if err := json.Unmarshal([]byte(input), &v); err != nil {
-		return v, fmt.Errorf("input: %w", err)
+		return v, fmt.Errorf("input: %w", permanent.Wrap(err))
 	}
 	return v, nil
 }
@@ -178,7 +179,7 @@ func InputOf[T any](ctx context.Context) (v T, err error) {
 func SetOutput(ctx context.Context, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("output: %w", err)
+		return fmt.Errorf("output: %w", permanent.Wrap(err))
 	}
 	if len(data) > engine.MaxPayload {
 		return fmt.Errorf("%w: the output has %d bytes, at most %d are allowed; store it elsewhere and keep a reference", ErrTooLarge, len(data), engine.MaxPayload)
@@ -186,8 +187,12 @@ func SetOutput(ctx context.Context, v any) error {
 	return engine.SetOutput(ctx, engine.JSON(data))
 }
 
-// Permanent makes of a job's error one that no further attempt would mend
+// Permanent makes of a job's error one that no further attempt can change
 // ([WithRetry]). Nil stays nil.
+//
+// These errors are permanent by themselves, wrapped or not: [ErrTooLarge],
+// [ErrFlowNotFound], [ErrInvalidFlow], [ErrInvalidSchedule], [ErrInvalidBackoff],
+// [ErrInCommit], and the errors of encoding and decoding inputs, outputs and values as JSON.
 func Permanent(err error) error { return engine.Permanent(err) }
 
 // RetryAfter sets the wait before the next attempt, if the flow has one left

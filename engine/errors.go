@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
-// What a caller can act on, for [errors.Is].
+// What a caller can act on, for [errors.Is]. Those of package permanent are the same at each
+// attempt: a job that returns one, wrapped or not, is not tried again.
 var (
 	ErrFlowExists      = errors.New("flow exists already")
-	ErrFlowNotFound    = errors.New("no such flow")
-	ErrInvalidFlow     = errors.New("invalid flow")
-	ErrInvalidSchedule = errors.New("invalid schedule")
-	ErrInvalidBackoff  = errors.New("invalid backoff")
+	ErrFlowNotFound    = permanent.New("no such flow")
+	ErrInvalidFlow     = permanent.New("invalid flow")
+	ErrInvalidSchedule = permanent.New("invalid schedule")
+	ErrInvalidBackoff  = permanent.New("invalid backoff")
 	ErrStarted         = errors.New("the scheduler was started already")
 	ErrAlreadyRunning  = errors.New("flow is running already")
 	ErrTripped         = errors.New("flow is tripped")
@@ -24,7 +27,7 @@ var (
 	ErrPassive         = errors.New("the runner is passive")
 	ErrBufferFull      = errors.New("too many starts wait")
 	ErrRunOver         = errors.New("run is over")
-	ErrTooLarge        = errors.New("too large")
+	ErrTooLarge        = permanent.New("too large")
 	ErrRegistered      = errors.New("flow is registered")
 	ErrInvalidRange    = errors.New("invalid range")
 )

@@ -2,10 +2,11 @@ package engine
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // Event is something that happens to a flow.
@@ -152,9 +153,9 @@ func (a Ask) Validate() error {
 	case len(a.Input) > MaxPayload:
 		return fmt.Errorf("%w: the input has %d bytes, at most %d are allowed; store it elsewhere and pass a reference", ErrTooLarge, len(a.Input), MaxPayload)
 	case a.Input != "" && !json.Valid([]byte(a.Input)):
-		return errors.New("the input is no JSON")
+		return permanent.New("the input is no JSON")
 	case len(a.Token) > maxToken || !utf8.ValidString(a.Token):
-		return fmt.Errorf("a key has at most %d bytes of UTF-8", maxToken)
+		return permanent.Wrap(fmt.Errorf("a key has at most %d bytes of UTF-8", maxToken))
 	}
 	return CheckInstant("the start of the run", a.StartAt)
 }

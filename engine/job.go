@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // CancelGrace is what a job gets to return after its context was cancelled, for its
@@ -254,7 +256,7 @@ func (o *Outcome) take(err error) {
 	}
 	var a *advice // which costs an allocation
 	if errors.As(err, &a) {
-		o.Permanent, o.RetryAfter = a.permanent, a.retryAfter
+		o.RetryAfter = a.retryAfter
 		switch {
 		case a.skipped:
 			o.As = RunSkipped
@@ -262,6 +264,7 @@ func (o *Outcome) take(err error) {
 			o.As = RunWaiting
 		}
 	}
+	o.Permanent = permanent.Is(err)
 	o.Error = text(err)
 }
 

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // Store keeps what the engine decides. One engine at a time drives a store.
@@ -147,6 +149,7 @@ func (j *JoinFailed) outcome(c command) command {
 		c.refused, c.join = j, nil
 		return c
 	}
+	o.Permanent = permanent.Is(j.Err)
 	o.Error = Clip("committing: "+j.Err.Error(), maxRunError)
 	c.event, c.join = o, nil
 	return c

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // errSuspended is for inside: the process is about to end, and the run stops here.
@@ -49,7 +51,7 @@ func (l *line) attempts() error {
 			return err
 		case l.Err() != nil:
 			return because(l.stopped(), err)
-		case l.tried > l.retries || isPermanent(err):
+		case l.tried > l.retries || permanent.Is(err):
 			return err
 		}
 		wait := l.backoff.Delay(l.tried, jitter(l.began, l.text, l.branch, l.tried))
@@ -108,7 +110,7 @@ func (l *line) verdict(err error) verdict {
 	switch {
 	case err == nil || errors.Is(err, errPause):
 		return saysWell
-	case isPermanent(err) || isSkipped(err) || l.Err() != nil:
+	case permanent.Is(err) || isSkipped(err) || l.Err() != nil:
 		return saysNothing
 	}
 	return saysIll

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // fail makes the run one that failed for good. When there is something to undo that is
@@ -16,7 +18,7 @@ func (r *run[S]) fail(err error) error {
 	if len(r.visits) == 0 {
 		return nil
 	}
-	return stopOf(r.record(KindFailed, r.at, payload{Error: clip(err.Error(), maxError), Attempts: e.Attempts, Permanent: isPermanent(err)}))
+	return stopOf(r.record(KindFailed, r.at, payload{Error: clip(err.Error(), maxError), Attempts: e.Attempts, Permanent: permanent.Is(err)}))
 }
 
 // failed tells the observers.
@@ -115,7 +117,7 @@ func (r *run[S]) verdict() error {
 		err = errors.Join(append([]error{err}, r.undoErrs...)...)
 	}
 	late := r.late != nil && !r.undone && errors.Is(r.cause, r.late)
-	if r.journal != nil && (late || isPermanent(r.cause)) {
+	if r.journal != nil && (late || permanent.Is(r.cause)) {
 		return r.journal.Permanent(err)
 	}
 	return err

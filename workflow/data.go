@@ -8,6 +8,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // Put keeps a value, as JSON, for this and the following states of the run; [Value] finds
@@ -28,7 +30,7 @@ func Put(ctx context.Context, key string, v any) error {
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("put %q: %w", key, err)
+		return fmt.Errorf("put %q: %w", key, permanent.Wrap(err))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +60,7 @@ func Value[T any](ctx context.Context, key string) (v T, ok bool, err error) {
 		return v, false, nil
 	}
 	if err := json.Unmarshal(text, &v); err != nil {
-		return v, false, fmt.Errorf("value %q: %w", key, err)
+		return v, false, fmt.Errorf("value %q: %w", key, permanent.Wrap(err))
 	}
 	return v, true, nil
 }
@@ -77,7 +79,7 @@ func SetUndo(ctx context.Context, v any) error {
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("set undo: %w", err)
+		return fmt.Errorf("set undo: %w", permanent.Wrap(err))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

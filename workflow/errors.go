@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // Errors for errors.Is.
 var (
 	// ErrInvalid: the workflow is misconfigured; the message says what to mend.
-	ErrInvalid = errors.New("invalid workflow")
+	ErrInvalid = permanent.New("invalid workflow")
 	// ErrVersion: the run was recorded under another version of the workflow, or in a
 	// state that it no longer has.
 	ErrVersion = errors.New("another version of the workflow")
@@ -20,30 +22,17 @@ var (
 	ErrBreakerOpen = errors.New("the circuit breaker is open")
 	// ErrTooLarge: values do not fit into a checkpoint, or checkpoints into the journal;
 	// see [MaxValues] and [MaxCheckpoints].
-	ErrTooLarge = errors.New("too large for the journal")
+	ErrTooLarge = permanent.New("too large for the journal")
 )
 
 var errNoContext = errors.New("the context is nil: pass context.Background() if there is no other")
 
-// Permanent makes of a task's error one that no further attempt would mend: none is
+// Permanent makes of a task's error one that no further attempt can change: none is
 // made. Nil stays nil. Any error with a method Permanent() bool that returns true counts
-// as such, that of pawl.Permanent too.
+// as such, that of pawl.Permanent too, and so does what wraps one. These are permanent by
+// themselves: [ErrTooLarge], and the errors of encoding and decoding values as JSON.
 func Permanent(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &permanent{err}
-}
-
-type permanent struct{ error }
-
-func (p *permanent) Unwrap() error { return p.error }
-
-func (p *permanent) Permanent() bool { return true }
-
-func isPermanent(err error) bool {
-	var p interface{ Permanent() bool }
-	return errors.As(err, &p) && p.Permanent()
+	return permanent.Wrap(err)
 }
 
 // isSkipped says whether a task's error means that there was nothing to do, see [Task].

@@ -76,7 +76,8 @@ const (
 	FoldBoth   = engine.FoldBoth   // and at both
 )
 
-// WithDST changes what becomes of fixed times where clocks are changed.
+// WithDST changes what becomes of fixed times where clocks are changed, by less than 3 h:
+// a larger change is a correction of the zone, and the new time counts.
 func WithDST(policies ...DST) FlowOption {
 	return func(r *registration) error {
 		r.timing.cron = append(r.timing.cron, engine.WithDST(policies...))

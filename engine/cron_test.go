@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,13 @@ func TestCronLocations(t *testing.T) {
 		require.ErrorIs(t, err, ErrInvalidSchedule)
 		assert.ErrorContains(t, err, test.want)
 	}
+}
+
+// found X4: without time-zone data an error names the package that brings it.
+func TestMissingZoneDataIsNamed(t *testing.T) {
+	none := func(string) (*time.Location, error) { return nil, errors.New("unknown time zone") }
+	assert.Contains(t, zoneHint(none), `import _ "time/tzdata"`)
+	assert.Empty(t, zoneHint(time.LoadLocation))
 }
 
 // S4: the text tells the policies, since it identifies the schedule.

@@ -71,8 +71,16 @@ func loadZone(name string) (*time.Location, error) {
 		return nil, fmt.Errorf("the time zone Local depends on the machine; name the zone, such as Europe/Berlin")
 	}
 	location, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, fmt.Errorf("time zone: %w", err)
+	if err == nil {
+		return location, nil
 	}
-	return location, nil
+	return nil, fmt.Errorf("time zone: %w%s", err, zoneHint(time.LoadLocation))
+}
+
+// zoneHint says what to do where no zone at all can be loaded.
+func zoneHint(load func(string) (*time.Location, error)) string {
+	if _, err := load("Europe/Berlin"); err == nil {
+		return ""
+	}
+	return `; this machine has no time-zone data: import _ "time/tzdata" in the program, or install the package tzdata`
 }

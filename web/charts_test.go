@@ -136,7 +136,7 @@ func TestLaneDrawsWhatIsThereAndNoMore(t *testing.T) {
 }
 
 // A day of 23 hours has 23 marks, and one whose zone is half an hour off has them at its
-// own full hours.
+// own full hours. A mark before the change names its offset: found C8.
 func TestHoursAreThoseOfTheZone(t *testing.T) {
 	for name, want := range map[string]int{"Europe/Berlin": 23, "Asia/Kolkata": 24, "Australia/Lord_Howe": 24} {
 		zone, err := time.LoadLocation(name)
@@ -145,10 +145,14 @@ func TestHoursAreThoseOfTheZone(t *testing.T) {
 		s := stretch{clock{from, zone}, from, from.AddDate(0, 0, 1)}
 		hours := s.Hours()
 		assert.Len(t, hours, want, name)
-		assert.Equal(t, "00:00", hours[0].Text, name)
+		first := "00:00"
+		if name == "Europe/Berlin" {
+			first = "00:00 CET" // the page says CEST
+		}
+		assert.Equal(t, first, hours[0].Text, name)
 		assert.Equal(t, "left", hours[0].Edge)
 		for _, h := range hours {
-			assert.True(t, h.Text == "" || strings.HasSuffix(h.Text, ":00"), h.Text)
+			assert.True(t, h.Text == "" || strings.HasSuffix(strings.TrimSuffix(h.Text, " CET"), ":00"), h.Text)
 		}
 	}
 }

@@ -50,8 +50,12 @@ func (c clock) relative(t time.Time) string {
 
 func (c clock) near(t time.Time) string {
 	t, now := t.In(c.zone), c.Now.In(c.zone)
+	layout := "2 Jan 15:04:05"
 	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
-		return t.Format("15:04:05")
+		layout = "15:04:05"
 	}
-	return t.Format("2 Jan 15:04:05")
+	if t.Format("MST") != now.Format("MST") { // the page names the offset of now once
+		layout += " MST"
+	}
+	return t.Format(layout)
 }

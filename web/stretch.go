@@ -62,6 +62,9 @@ func (s stretch) Hours() (list []hour) {
 		h := hour{X: percent(s.place(t)), Major: t.In(s.zone).Hour()%6 == 0, Edge: s.edge(t)}
 		if t.In(s.zone).Hour()%3 == 0 {
 			h.Text = t.In(s.zone).Format("15:04")
+			if name := t.In(s.zone).Format("MST"); name != s.Zone() {
+				h.Text += " " + name
+			}
 		}
 		list = append(list, h)
 	}

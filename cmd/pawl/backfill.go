@@ -122,14 +122,13 @@ func ranAt(ctx context.Context, c *pawl.Client, id string, b pawl.Backfill) (map
 }
 
 func rehearsalTable(would []rehearsal, now time.Time) table {
-	zone, _ := now.Local().Zone()
-	t := table{columns: []column{{title: "WHEN (" + zone + ")"}, {title: "HAS RUN"}}}
+	t := table{columns: []column{{title: "WHEN (" + zoneLabel(now) + ")"}, {title: "HAS RUN"}}}
 	for _, r := range would {
 		number := ""
 		if r.Run > 0 {
 			number = fmt.Sprint(r.Run)
 		}
-		t.rows = append(t.rows, []string{r.At.Local().Format("2006-01-02 15:04:05"), number})
+		t.rows = append(t.rows, []string{labelled(r.At, now, "2006-01-02 15:04:05"), number})
 	}
 	return t
 }

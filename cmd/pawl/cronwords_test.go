@@ -181,3 +181,27 @@ func FuzzExplain(f *testing.F) {
 		}
 	})
 }
+
+// found C8: a row whose instant has another offset than the title says its own.
+func TestRowsNameTheirOwnOffset(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	defer func(zone *time.Location) { time.Local = zone }(time.Local)
+	time.Local = berlin
+	winter := time.Date(2027, 1, 15, 12, 0, 0, 0, berlin)
+	e, err := explainCron("CRON_TZ=Europe/Berlin 0 9 1 */3 *", "", winter, 4)
+	require.NoError(t, err)
+	table := e.table(winter)
+	assert.Equal(t, "WHEN (CET)", table.columns[0].title)
+	var when []string
+	for _, row := range table.rows {
+		when = append(when, row[0])
+	}
+	assert.Equal(t, []string{"2027-04-01 09:00:00 CEST", "2027-07-01 09:00:00 CEST", "2027-10-01 09:00:00 CEST", "2028-01-01 09:00:00"}, when)
+
+	night := time.Date(2027, 3, 28, 0, 30, 0, 0, time.UTC) // half an hour before the change
+	assert.Equal(t, "01:15:00", clock(night.Add(-15*time.Minute), night))
+	assert.Equal(t, "03:15:00 CEST", clock(night.Add(45*time.Minute), night))
+	assert.Equal(t, "03:15:00 CEST", day(night.Add(45*time.Minute), night))
+	assert.Equal(t, "Tue 03:15 CEST", day(night.Add(48*time.Hour+45*time.Minute), night))
+}

@@ -121,11 +121,9 @@ func (o oddity) String() string {
 }
 
 func (e explanation) table(now time.Time) table {
-	zone, _ := now.Local().Zone()
-	t := table{columns: []column{{title: "WHEN (" + zone + ")"}, {title: "DAY"}, {title: "IN"}}}
+	t := table{columns: []column{{title: "WHEN (" + zoneLabel(now) + ")"}, {title: "DAY"}, {title: "IN"}}}
 	for _, at := range e.Next {
-		at = at.Local()
-		t.rows = append(t.rows, []string{at.Format("2006-01-02 15:04:05"), at.Format("Mon"), lengths.Coarse(at.Sub(now).Round(time.Second))})
+		t.rows = append(t.rows, []string{labelled(at, now, "2006-01-02 15:04:05"), at.Local().Format("Mon"), lengths.Coarse(at.Sub(now).Round(time.Second))})
 	}
 	return t
 }

@@ -126,8 +126,7 @@ func exportTransitions(ctx context.Context, c *pawl.Client, flow string, p *page
 }
 
 func transitionsTable(list []pawl.Transition, now time.Time) table {
-	zone, _ := now.Local().Zone()
-	t := table{rest: 16, columns: []column{{title: "SEQ", rank: 1, least: 6}, {title: "AT (" + zone + ")", least: 19}, {title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4},
+	t := table{rest: 16, columns: []column{{title: "SEQ", rank: 1, least: 6}, {title: "AT (" + zoneLabel(now) + ")", least: 19}, {title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4},
 		{title: "EVENT", least: 9}, {title: "FLOW WAS", rank: 2, least: 9}, {title: "FLOW IS", least: 9}, {title: "NOTE"}}}
 	for _, s := range list {
 		run := "none"

@@ -128,9 +128,8 @@ func tries(r pawl.RunInfo) string {
 }
 
 func historyTable(runs []pawl.RunInfo, now time.Time) table {
-	zone, _ := now.Local().Zone()
 	t := table{rest: 24, columns: []column{{title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4}, {title: "TRIGGER", rank: 1, least: 8}, {title: "STATUS", paint: inked, least: 13},
-		{title: "STARTED (" + zone + ")", rank: 3, least: 19}, {title: "DURATION", rank: 2, least: 8}, {title: "ERROR"}}}
+		{title: "STARTED (" + zoneLabel(now) + ")", rank: 3, least: 19}, {title: "DURATION", rank: 2, least: 8}, {title: "ERROR"}}}
 	for _, r := range runs {
 		t.rows = append(t.rows, []string{printable(r.FlowID), fmt.Sprint(r.Number), r.Trigger, runState(r),
 			began(r, now), length(r, now), outcome(r, now)})

@@ -79,8 +79,7 @@ func agenda(ctx context.Context, c *pawl.Client, ids []string, limit int) ([]ent
 }
 
 func agendaTable(entries []entry, now time.Time) table {
-	zone, _ := now.Local().Zone()
-	t := table{rest: 16, columns: []column{{title: "WHEN (" + zone + ")"}, {title: "IN", rank: 1}, {title: "FLOW", limit: 24}, {title: "IN THE WAY"}}}
+	t := table{rest: 16, columns: []column{{title: "WHEN (" + zoneLabel(now) + ")"}, {title: "IN", rank: 1}, {title: "FLOW", limit: 24}, {title: "IN THE WAY"}}}
 	for _, e := range entries {
 		in := "now"
 		if wait := e.At.Sub(now).Round(time.Second); wait > 0 {
@@ -91,7 +90,7 @@ func agendaTable(entries []entry, now time.Time) table {
 		if e.Estimate {
 			in = "~" + in
 		}
-		t.rows = append(t.rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), in, printable(e.Flow), cmp.Or(firstLine(e.Held), "nothing")})
+		t.rows = append(t.rows, []string{labelled(e.At, now, "2006-01-02 15:04:05"), in, printable(e.Flow), cmp.Or(firstLine(e.Held), "nothing")})
 	}
 	return t
 }

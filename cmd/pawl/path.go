@@ -33,8 +33,7 @@ func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out 
 }
 
 func pathTable(path []pawl.Checkpoint, now time.Time) table {
-	zone, _ := now.Local().Zone()
-	t := table{rest: 24, columns: []column{{title: "SEQ"}, {title: "AT (" + zone + ")"}, {title: "WHAT"}, {title: "STATE", limit: 32}, {title: "AFTER", rank: 2}, {title: "DATA", rank: 1}}}
+	t := table{rest: 24, columns: []column{{title: "SEQ"}, {title: "AT (" + zoneLabel(now) + ")"}, {title: "WHAT"}, {title: "STATE", limit: 32}, {title: "AFTER", rank: 2}, {title: "DATA", rank: 1}}}
 	for i, p := range path {
 		after := "first"
 		if i > 0 {
@@ -46,8 +45,7 @@ func pathTable(path []pawl.Checkpoint, now time.Time) table {
 }
 
 func stepsTable(steps []pawl.Transition, now time.Time) table {
-	zone, _ := now.Local().Zone()
-	t := table{rest: 24, columns: []column{{title: "SEQ", rank: 1}, {title: "AT (" + zone + ")"}, {title: "EVENT"}, {title: "FLOW WAS", rank: 2}, {title: "FLOW IS"}, {title: "NOTE"}}}
+	t := table{rest: 24, columns: []column{{title: "SEQ", rank: 1}, {title: "AT (" + zoneLabel(now) + ")"}, {title: "EVENT"}, {title: "FLOW WAS", rank: 2}, {title: "FLOW IS"}, {title: "NOTE"}}}
 	for _, s := range steps {
 		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), s.Event, string(s.FromStatus), string(s.ToStatus), printable(s.Note)})
 	}

@@ -160,7 +160,6 @@ func (s statusReport) waits(f pawl.FlowInfo) bool {
 // table is a row for each flow; width 0 is any. The less room there is, the shorter is
 // what stands in it: of the last runs a few are better than none.
 func (s statusReport) table(width int) table {
-	zone, _ := s.now.Local().Zone()
 	few, rest := stripLength, 20
 	switch s.narrow = width > 0 && width < 140; {
 	case s.narrow && width < 100:
@@ -169,7 +168,7 @@ func (s statusReport) table(width int) table {
 		few = 10
 	}
 	t := table{rest: rest, columns: []column{{title: "FLOW", limit: flowLimit(width)}, {title: "STATE", paint: inked}, {title: "SCHEDULE", limit: 24, rank: 2},
-		{title: "NEXT", rank: 6}, {title: "AT (" + zone + ")", rank: 1}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 3},
+		{title: "NEXT", rank: 6}, {title: "AT (" + zoneLabel(s.now) + ")", rank: 1}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 3},
 		{title: "RUNS", rank: 5, paint: inkedEach}, {title: "WHY"}}}
 	for _, f := range s.flows {
 		strip := []rune(s.strips[f.ID])

@@ -136,7 +136,7 @@ func ExampleRunner_TriggerTx() {
 	db, remove := exampleDB()
 	defer remove()
 	ctx := context.Background()
-	app, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
+	app, err := sql.Open("sqlite", db+"?_busy_timeout=5000&_txlock=immediate")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,9 +1,8 @@
 package pawl
 
 import (
-	"slices"
-
 	"errors"
+	"slices"
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/internal/permanent"
@@ -195,6 +194,10 @@ var (
 	ErrSchemaTooNew    = store.ErrSchemaTooNew // a newer version of Pawl wrote the database
 	ErrForeignDatabase = store.ErrForeign      // no SQLite file, or one with tables that are not Pawl's
 	ErrDatabaseDamaged = store.ErrDamaged      // its pages do not hold together; it was not touched
+
+	// ErrReadFirst is a TriggerTx in a transaction that began with a read, which SQLite does
+	// not let write any more since others have committed: begin it with BEGIN IMMEDIATE.
+	ErrReadFirst = store.ErrReadFirst
 
 	// ErrInCommit is a call of the Runner from within a function given to Committing.
 	ErrInCommit = permanent.New("called from within a commit")

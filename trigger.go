@@ -132,6 +132,11 @@ type Execer interface {
 // of a tripped flow waits for the reset, whatever the overlap policy says. Any other refusal
 // shows in the log, in [Runner.Refusals] and in what the doctor finds.
 //
+// A transaction that reads first and writes later fails at once in SQLite when somebody else
+// has committed in between ([ErrReadFirst]), and the scheduler commits often: begin those that
+// are to write with BEGIN IMMEDIATE, as all do with "_txlock=immediate" in the DSN, besides
+// "_pragma=busy_timeout(5000)".
+//
 // An open transaction of the caller that has written holds up everything. And a
 // second SQLite library on the file in one process can corrupt it: the transaction
 // has to be one of modernc.org/sqlite.

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	modernc "modernc.org/sqlite"
+	"zombiezen.com/go/sqlite"
+
 	"github.com/pawl-go/pawl/engine"
 )
 
@@ -53,7 +56,25 @@ func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int
 // the transaction which joins a commit, see [Work].
 func PostTx(ctx context.Context, tx execer, c engine.Command, by string, now time.Time) (int64, error) {
 	c.By = by
-	return insertCommand(context.WithValue(ctx, postKey{}, new(post)), tx, c, now)
+	id, err := insertCommand(context.WithValue(ctx, postKey{}, new(post)), tx, c, now)
+	return id, borrowed(err)
+}
+
+// ErrReadFirst is a transaction of a caller that read before it wrote.
+var ErrReadFirst = errors.New("the transaction began with a read, and others have committed since, so SQLite does not let it write")
+
+// borrowed says why a transaction of a caller does not take a row, and what to do.
+func borrowed(err error) error {
+	var full *modernc.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &full) && sqlite.ResultCode(full.Code()) == sqlite.ResultBusySnapshot:
+		return fmt.Errorf("%w: begin it with BEGIN IMMEDIATE (_txlock=immediate in the DSN of modernc.org/sqlite), and repeat it from its beginning: %w", ErrReadFirst, err)
+	case code(err) == sqlite.ResultBusy:
+		return fmt.Errorf("another transaction writes: set _pragma=busy_timeout(5000) and _txlock=immediate in the DSN, so that this one waits for its turn: %w", err)
+	}
+	return err
 }
 
 // Joins says whether a transaction is the one which joins the commit that runs now. Any

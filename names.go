@@ -195,6 +195,10 @@ var (
 	ErrForeignDatabase = store.ErrForeign      // no SQLite file, or one with tables that are not Pawl's
 	ErrDatabaseDamaged = store.ErrDamaged      // its pages do not hold together; it was not touched
 
+	// ErrLogGone is a database whose write-ahead log was deleted, replaced or cut while another
+	// process has it open; the message says what helps.
+	ErrLogGone = store.ErrLogGone
+
 	// ErrReadFirst is a TriggerTx in a transaction that began with a read, which SQLite does
 	// not let write any more since others have committed: begin it with BEGIN IMMEDIATE.
 	ErrReadFirst = store.ErrReadFirst

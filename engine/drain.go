@@ -108,10 +108,10 @@ func (e *Engine) farewell() error {
 		switch o := c.event.(type) {
 		case Outcome:
 			if c.join == nil { // a success is none without what joins it
-				f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output})
+				f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output, Ended: o.Ended})
 			}
 		case Cancel:
-			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: RunCancelled})
+			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: RunCancelled, Ended: o.Ended})
 		}
 	}
 	err := fmt.Errorf("the database took no last write; the next start settles what is open")

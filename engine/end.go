@@ -16,7 +16,7 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 	}
 	blocked := c.blocked(now, p)
 	c.absolve("its run ended")
-	run.FinishedAt, run.Output = now, e.Output
+	run.FinishedAt, run.Output = run.ended(e.Ended, now), e.Output
 	switch {
 	case e.As == RunSkipped:
 		c.spare(run, RunSkipped, e.Error, now, p)
@@ -44,6 +44,15 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 	}
 	c.planNext(blocked, now, p)
 	return nil
+}
+
+// ended is when a run was over whose job returned at an instant in milliseconds, if that is
+// within the run as the clock shows it now.
+func (r *Run) ended(at int64, now time.Time) time.Time {
+	if end := fromMillis(at); at != 0 && end.Before(now) && !end.Before(r.StartedAt) {
+		return end
+	}
+	return now
 }
 
 // timeout closes a run whose job does not return.
@@ -143,7 +152,7 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 		c.Event = "interrupt"
 		return nil
 	}
-	run.FinishedAt = now
+	run.FinishedAt = run.ended(e.Ended, now)
 	c.spare(run, RunCancelled, text, now, p)
 	switch {
 	case c.owed(): // another run of the flow was cancelled before

@@ -49,6 +49,7 @@ type (
 		Permanent  bool          // no further attempt
 		RetryAfter time.Duration // before the next attempt; 0: as the policy says
 		Output     JSON
+		Ended      int64 // when the job returned, in milliseconds: the commit may be long after that; 0: now
 	}
 
 	// Abort cancels a run: one that waits at once, one that is in flight when its
@@ -118,6 +119,7 @@ type (
 		Run   int64
 		Error string
 		Key   int64
+		Ended int64 // as of an Outcome
 	}
 
 	// Clear takes the mark off a suspect whose run has gone on without harm.

@@ -219,9 +219,11 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 			x.timer.Stop()
 		}
 		c := command{flow: x.flow}
+		ended := e.now().UnixMilli()
 		if e.work.Err() != nil && outcome.cutShort() {
-			c.event = Cancel{Run: x.run.Number, Error: outcome.Error}
+			c.event = Cancel{Run: x.run.Number, Error: outcome.Error, Ended: ended}
 		} else {
+			outcome.Ended = ended
 			c.join = x.joined(&outcome)
 			c.event = outcome
 		}

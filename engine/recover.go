@@ -230,9 +230,9 @@ func (e *Engine) lateEnds(ends []End) (commands []command) {
 	for _, end := range ends {
 		f := e.all().byID[end.Flow]
 		if f != nil && f.plan().Schedule != nil && f.state.Load().has(end.Run) {
-			var event Event = Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, Output: end.Output}
+			var event Event = Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, Output: end.Output, Ended: end.Ended}
 			if end.As == RunCancelled {
-				event = Cancel{Run: end.Run, Error: end.Error}
+				event = Cancel{Run: end.Run, Error: end.Error, Ended: end.Ended}
 			}
 			commands = append(commands, command{flow: f, event: event})
 		}

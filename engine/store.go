@@ -185,6 +185,7 @@ type End struct {
 	As        RunStatus // as of an [Outcome], and so are those below; RunCancelled: the stop cut it short
 	Permanent bool
 	Output    JSON
+	Ended     int64 // when its job returned, in milliseconds; 0: not known
 }
 
 // Command is a row of the inbox.

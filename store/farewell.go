@@ -22,6 +22,7 @@ type end struct {
 	As        engine.RunStatus `json:"as,omitempty"`
 	Permanent bool             `json:"permanent,omitempty"`
 	Output    engine.JSON      `json:"output,omitempty"`
+	Ended     int64            `json:"ended,omitempty"`
 }
 
 // Limits keep the file within the block that it has already: there may be no

@@ -164,7 +164,7 @@ func (r *Reader) identity(ctx context.Context) (id string, generation int64, err
 	if err = row.Scan(&id, &generation); errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("%w: %s has lost the row of pawl_database that names it; restore a backup", ErrDamaged, r.path)
 	}
-	return id, generation, err
+	return id, generation, r.db.unread(err)
 }
 
 // identify gives a new database its id.
@@ -180,7 +180,7 @@ func (r *Reader) counters(ctx context.Context) (c engine.Counters, err error) {
     (SELECT COALESCE(max(key), 0) FROM pawl_flow_plan),
     max(last_run, (SELECT COALESCE(max(key), 0) FROM pawl_run_log)),
     max(last_seq, (SELECT COALESCE(max(seq), 0) FROM pawl_transition_log)) FROM pawl_database`)
-	return c, row.Scan(&c.Flow, &c.Run, &c.Seq)
+	return c, r.db.unread(row.Scan(&c.Flow, &c.Run, &c.Seq))
 }
 
 func (r *Reader) lastAt(ctx context.Context) (time.Time, error) {

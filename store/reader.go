@@ -18,7 +18,7 @@ import (
 // Reader reads a database. Its methods are safe for use from any goroutine.
 type Reader struct {
 	path string
-	db   *sqlx.DB
+	db   reading
 }
 
 const readers = 4 // connections
@@ -45,7 +45,7 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := inspect(ctx, r.db)
+	found, err := inspect(ctx, r.db.DB)
 	if err != nil {
 		return nil, errors.Join(explain(path, err), r.Close())
 	}
@@ -70,7 +70,7 @@ func newReader(path string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{path: path, db: db}, nil
+	return &Reader{path: path, db: reading{db, path}}, nil
 }
 
 // Close closes the reader's connections. The last connection to a database moves

@@ -21,7 +21,7 @@ func (d doctor) schema(ctx context.Context) (Check, error) {
 	if err != nil {
 		return c, err
 	}
-	is, err := parts(ctx, d.db)
+	is, err := parts(ctx, d.db.DB)
 	if err != nil {
 		return c, err
 	}

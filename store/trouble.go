@@ -24,6 +24,12 @@ var remedies = map[sqlite.ResultCode]string{
 
 // remedy says what an error means to whoever chose the path.
 func remedy(path string, err error) error {
+	if errors.As(err, new(explained)) {
+		return err
+	}
+	if logGone(err) {
+		return withoutLog(path, err)
+	}
 	text, known := remedies[code(err)]
 	if !known {
 		text = "database %s"

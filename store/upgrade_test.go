@@ -51,7 +51,7 @@ func newUpgrade(t *testing.T, file []byte) *upgrade {
 	storage := faultvfs.Watch(folder)
 	defer storage.Close()
 	s := openStore(t, filepath.Join(folder, "jobs.db"), Options{})
-	u := &upgrade{folder: filepath.Join(scratch(t), "state"), schema: outline(t, s.Reader.db), rows: content(t, s.Reader.db)}
+	u := &upgrade{folder: filepath.Join(scratch(t), "state"), schema: outline(t, s.Reader.db.DB), rows: content(t, s.Reader.db.DB)}
 	require.NoError(t, s.Close())
 	u.log = storage.Log()
 	require.Greater(t, len(u.log), 20)
@@ -74,8 +74,8 @@ func (u *upgrade) requireDone(t *testing.T, files map[string][]byte, what string
 	s, err := Open(t.Context(), filepath.Join(u.folder, "jobs.db"), Options{Owner: Self(epoch)})
 	require.NoErrorf(t, err, what, args...)
 	defer s.Close()
-	require.Equalf(t, u.schema, outline(t, s.Reader.db), what, args...)
-	require.Equalf(t, u.rows, content(t, s.Reader.db), what, args...)
+	require.Equalf(t, u.schema, outline(t, s.Reader.db.DB), what, args...)
+	require.Equalf(t, u.rows, content(t, s.Reader.db.DB), what, args...)
 	found, err := s.Verify(t.Context())
 	require.NoErrorf(t, err, what, args...)
 	require.Emptyf(t, found, what, args...)

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+	modernc "modernc.org/sqlite"
+	"zombiezen.com/go/sqlite"
+)
+
+// reading is the connections of a Reader. Its errors say what is wrong with the file, not
+// only the number that SQLite has for it.
+type reading struct {
+	*sqlx.DB
+	path string
+}
+
+// unread explains an error of a query, if that is one of SQLite that means something to
+// whoever chose the path.
+func (r reading) unread(err error) error {
+	if _, known := remedies[code(err)]; !known {
+		return err
+	}
+	return explained{remedy(r.path, err)}
+}
+
+// explained is an error that says already what is wrong with the file.
+type explained struct{ error }
+
+func (e explained) Unwrap() error { return e.error }
+
+func (r reading) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	return r.unread(r.DB.GetContext(ctx, dest, query, args...))
+}
+
+func (r reading) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	return r.unread(r.DB.SelectContext(ctx, dest, query, args...))
+}
+
+func (r reading) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := r.DB.QueryContext(ctx, query, args...)
+	return rows, r.unread(err)
+}
+
+func (r reading) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	rows, err := r.DB.QueryxContext(ctx, query, args...)
+	return rows, r.unread(err)
+}
+
+func (r reading) NamedQueryContext(ctx context.Context, query string, arg any) (*sqlx.Rows, error) {
+	rows, err := r.DB.NamedQueryContext(ctx, query, arg)
+	return rows, r.unread(err)
+}
+
+func (r reading) BeginTxx(ctx context.Context, opts *sql.TxOptions) (*sqlx.Tx, error) {
+	tx, err := r.DB.BeginTxx(ctx, opts)
+	return tx, r.unread(err)
+}
+
+// ErrLogGone is a database whose write-ahead log was deleted, replaced or cut while another
+// process has it open: the index of the log tells of more than there is.
+var ErrLogGone = errors.New("the write-ahead log was deleted, replaced or cut while the database is in use")
+
+// logGone says whether an error of SQLite means that.
+func logGone(err error) bool {
+	var full *modernc.Error
+	return errors.As(err, &full) && sqlite.ResultCode(full.Code()) == sqlite.ResultIOErrShortRead
+}
+
+// withoutLog says what helps when the log is gone.
+func withoutLog(path string, err error) error {
+	return fmt.Errorf("%w: %s-wal. Put it back. If it is gone, end the programs that have %[2]s open in order, the scheduler last, which moves "+
+		"what it still holds of the log into the file: %[3]w", ErrLogGone, path, err)
+}

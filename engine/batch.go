@@ -304,6 +304,9 @@ func answer(c command, r reply, now time.Time) Answer {
 		}
 	case r.err != nil:
 		a.Error = r.err.Error()
+		if errors.Is(r.err, ErrTooLarge) { // else a row that nobody can use takes its space for as long as it is kept
+			a.Rest = c.rest
+		}
 	case c.counts():
 		a.Result = strconv.FormatInt(r.runs, 10)
 	case r.run != 0 && c.starts():

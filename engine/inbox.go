@@ -14,6 +14,10 @@ const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget or
 // answered like any other, with an error.
 func (e *Engine) fromInbox(row Command) command {
 	c := command{inbox: true, row: row.ID}
+	if row.TooLong != "" {
+		c.err, c.posted, c.rest = fmt.Errorf("%w: %s; the arguments were taken off the row; store a large value elsewhere and pass a reference", ErrTooLarge, row.TooLong), &row, new(string)
+		return c
+	}
 	a, err := parseArgs(row.Verb, row.Args)
 	if err != nil {
 		c.err, c.posted = fmt.Errorf("args: %w", err), &row

@@ -196,6 +196,8 @@ type Command struct {
 	Args string // JSON; empty: none
 	By   string // who asks
 	Why  string
+
+	TooLong string // which of these was not read, since it is too long; empty: none
 }
 
 // Answer is what became of a command.

@@ -206,7 +206,8 @@ const refusedFor = 24 * time.Hour
 func (d doctor) refused(ctx context.Context, c *Check) error {
 	const query = `SELECT count(*), COALESCE(max(id), 0) FROM pawl_commands
 WHERE error IS NOT NULL AND handled_at >= ? AND COALESCE(CASE WHEN json_valid(args) THEN json_extract(args, '$.waits') END, 0) <> 1`
-	const newest = `SELECT COALESCE(command, ''), COALESCE(flow_id, ''), error FROM pawl_commands WHERE id = ?`
+	const newest = `SELECT CASE WHEN octet_length(command) < 200 THEN command ELSE '' END, CASE WHEN octet_length(flow_id) < 1024 THEN flow_id ELSE '' END, error
+FROM pawl_commands WHERE id = ?`
 	var count, id int64
 	if err := d.db.QueryRowxContext(ctx, query, iso(d.now().Add(-refusedFor))).Scan(&count, &id); err != nil || count == 0 {
 		return err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"zombiezen.com/go/sqlite"
@@ -20,18 +21,34 @@ type inbox struct {
 	seen               int64 // data_version at the last look; 0: never looked
 }
 
-// Limits bound the memory of one look; the rest is found by the next.
+// Limits bound the memory of one look, whoever wrote the rows; the rest is found by the next.
 const (
 	inboxLimit = 1000
 	startLimit = 100_000
+	lookBytes  = 16 << 20 // of texts: a look ends with the row that exceeds it
+
+	// A text of a row that is longer is not read, and the row is refused.
+	wordBytes = 64 << 10
+	argsBytes = 2 * engine.MaxPayload
 )
 
 const (
 	dataVersion = `PRAGMA data_version`
 
-	selectUnhandled = `SELECT id, COALESCE(command, ''), COALESCE(flow_id, ''), COALESCE(args, ''), COALESCE(requested_by, ''), COALESCE(reason, '')
-FROM pawl_commands WHERE handled_at IS NULL ORDER BY id LIMIT ?`
+	// octet_length asks the header of the row, and does not read the text.
+	selectUnhandled = `SELECT id,
+    CASE WHEN octet_length(command) <= ?2 THEN command ELSE '' END, CASE WHEN octet_length(flow_id) <= ?2 THEN flow_id ELSE '' END,
+    CASE WHEN octet_length(args) <= ?3 THEN args ELSE '' END,
+    CASE WHEN octet_length(requested_by) <= ?2 THEN requested_by ELSE '' END, CASE WHEN octet_length(reason) <= ?2 THEN reason ELSE '' END,
+    octet_length(command), octet_length(flow_id), octet_length(args), octet_length(requested_by), octet_length(reason)
+FROM pawl_commands WHERE handled_at IS NULL ORDER BY id LIMIT ?1`
 )
+
+// rowTexts are the columns that selectUnhandled reads, in its order, with the longest that is read.
+var rowTexts = []struct {
+	column string
+	most   int64
+}{{"command", wordBytes}, {"flow_id", wordBytes}, {"args", argsBytes}, {"requested_by", wordBytes}, {"reason", wordBytes}}
 
 func newInbox(path string) (*inbox, error) {
 	conn, err := dial(path, "PRAGMA query_only = 1")
@@ -63,8 +80,8 @@ func (i *inbox) poll(ctx context.Context, again bool) ([]engine.Command, error) 
 	if err != nil || version == i.seen && !again {
 		return nil, err
 	}
-	commands, err := i.read(ctx, inboxLimit)
-	if err == nil && len(commands) < inboxLimit {
+	commands, more, err := i.read(ctx, inboxLimit)
+	if err == nil && !more {
 		i.seen = version
 	}
 	return commands, err
@@ -82,21 +99,35 @@ func (i *inbox) dataVersion() (int64, error) {
 func (i *inbox) waiting(ctx context.Context, limit int) ([]engine.Command, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.read(ctx, limit)
+	commands, _, err := i.read(ctx, limit)
+	return commands, err
 }
 
-func (i *inbox) read(ctx context.Context, limit int) (commands []engine.Command, err error) {
+// read reads at most so many of them, and says whether there may be more.
+func (i *inbox) read(ctx context.Context, limit int) (commands []engine.Command, more bool, err error) {
 	i.conn.SetInterrupt(ctx.Done())
 	defer i.conn.SetInterrupt(nil)
 	s := i.unhandled
 	defer func() { err = errors.Join(err, s.Reset()) }()
-	s.BindInt64(1, int64(limit))
+	for param, n := range []int64{int64(limit), wordBytes, argsBytes} {
+		s.BindInt64(param+1, n)
+	}
+	size := 0
 	for {
-		more, err := s.Step()
-		if err != nil || !more {
-			return commands, err
+		row, err := s.Step()
+		if err != nil || !row {
+			return commands, len(commands) == limit, err
 		}
-		commands = append(commands, engine.Command{ID: s.ColumnInt64(0), Verb: s.ColumnText(1), Flow: s.ColumnText(2),
-			Args: s.ColumnText(3), By: s.ColumnText(4), Why: s.ColumnText(5)})
+		c := engine.Command{ID: s.ColumnInt64(0), Verb: s.ColumnText(1), Flow: s.ColumnText(2),
+			Args: s.ColumnText(3), By: s.ColumnText(4), Why: s.ColumnText(5)}
+		for n, text := range rowTexts {
+			if bytes := s.ColumnInt64(len(rowTexts) + 1 + n); bytes > text.most {
+				c.TooLong = fmt.Sprintf("%s has %d bytes, at most %d are read", text.column, bytes, text.most)
+			}
+		}
+		commands = append(commands, c)
+		if size += len(c.Verb) + len(c.Flow) + len(c.Args) + len(c.By) + len(c.Why); size > lookBytes {
+			return commands, true, nil
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -30,12 +31,28 @@ func answer(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-// list is an array, also of nothing.
+// list is an array, also of nothing. It is encoded while it is read.
 func list[T any](w http.ResponseWriter, all []T) error {
-	if all == nil {
-		all = []T{}
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(w, chunk) // it keeps the first error: the reader has gone
+	before := "["
+	for i := range all {
+		text, err := json.Marshal(&all[i])
+		if err != nil {
+			return err
+		}
+		_, _ = out.WriteString(before)
+		if _, err := out.Write(text); err != nil {
+			return nil
+		}
+		before = ","
 	}
-	return answer(w, all)
+	if len(all) == 0 {
+		_, _ = out.WriteString(before)
+	}
+	_, _ = out.WriteString("]\n")
+	_ = out.Flush()
+	return nil
 }
 
 // number reads a value of a query; without one it is otherwise.
@@ -64,7 +81,7 @@ func instant(q url.Values, key string) (time.Time, error) {
 }
 
 func (d *dashboard) apiFlows(w http.ResponseWriter, r *http.Request) error {
-	flows, err := d.all(r.Context())
+	flows, err := d.shared(r.Context())
 	if err != nil {
 		return err
 	}
@@ -74,7 +91,13 @@ func (d *dashboard) apiFlows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return list(w, slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool { return !matches(f, search) || !chosen.has(&f, now) }))
+	var found []*pawl.FlowInfo
+	for i := range flows {
+		if f := &flows[i]; matches(*f, search) && chosen.has(f, now) {
+			found = append(found, f)
+		}
+	}
+	return list(w, found)
 }
 
 func (d *dashboard) apiFlow(w http.ResponseWriter, r *http.Request) error {

@@ -60,7 +60,13 @@ func (d *dashboard) guarded() http.Handler {
 			d.fail(w, r, err)
 			return
 		}
-		inner.ServeHTTP(w, r)
+		if _, mounted := d.mounts[path(r)]; mounted || path(r) == "events" { // these bound themselves
+			inner.ServeHTTP(w, r)
+			return
+		}
+		if err := d.bounded(w, r, func() { inner.ServeHTTP(w, r) }); err != nil {
+			d.fail(w, r, err)
+		}
 	})
 }
 

@@ -56,6 +56,20 @@ const listAge = 2 * time.Second
 // committed: reading ten thousand takes a client a tenth of a second. The caller may
 // change what it gets.
 func (d *dashboard) list(ctx context.Context, seq int64) ([]pawl.FlowInfo, error) {
+	flows, err := d.sharedAt(ctx, seq)
+	return slices.Clone(flows), err
+}
+
+// shared is every flow as it is now, for a caller who changes nothing of it.
+func (d *dashboard) shared(ctx context.Context) ([]pawl.FlowInfo, error) {
+	seq, err := d.view.LastSeq(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.sharedAt(ctx, seq)
+}
+
+func (d *dashboard) sharedAt(ctx context.Context, seq int64) ([]pawl.FlowInfo, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if now := time.Now(); d.seq != seq || now.Sub(d.listedAt) > listAge {
@@ -65,7 +79,7 @@ func (d *dashboard) list(ctx context.Context, seq int64) ([]pawl.FlowInfo, error
 		}
 		d.seq, d.listedAt, d.listed = seq, now, flows
 	}
-	return slices.Clone(d.listed), nil
+	return d.listed, nil
 }
 
 // render writes a page when all of it is there.

@@ -25,8 +25,9 @@ func Serve(ctx context.Context, l net.Listener, s Source, opts ...Option) error 
 	if err := d.fit(l.Addr()); err != nil {
 		return errors.Join(err, l.Close())
 	}
+	bound := &connections{most: connectionsFor(descriptors()), open: map[net.Conn]bool{}}
 	server := &http.Server{
-		Handler: d.guarded(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: d.guarded(), ConnState: bound.state, WriteTimeout: answerLimit, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
 	ended := make(chan error, 1) // the server's end may come when nobody waits any more
 	go func() { ended <- server.Serve(l) }()

@@ -50,7 +50,7 @@ func newDashboard(s Source, opts ...Option) *dashboard {
 	for _, o := range opts {
 		o(d)
 	}
-	d.live = newHub(d.ctx, s)
+	d.live, d.answers = newHub(d.ctx, s), make(chan struct{}, answersMost)
 	d.pages = parsePages()
 	return d
 }
@@ -69,6 +69,7 @@ type dashboard struct {
 	readOnly  bool
 	mounts    map[string]http.Handler
 	live      *hub
+	answers   chan struct{} // a place for each answer under way; the handler of one puts it in and takes it out
 	pages     map[string]*template.Template
 
 	mu       sync.Mutex

@@ -205,6 +205,28 @@ func (c *Client) Claim(ctx context.Context) error {
 	return nil
 }
 
+// AcceptClock says that the wall clock is right, though it is more than three hours behind
+// the newest transition, so that occurrences wait; it returns when the owner has committed
+// that. Without an owner it is left for the next start, and that is [ErrNoOwner] too.
+func (c *Client) AcceptClock(ctx context.Context) error {
+	_, err := c.ask(ctx, engine.Command{Verb: "accept_clock"})
+	if errors.Is(err, ErrNoOwner) {
+		_, posted := c.Post(ctx, "accept_clock", "")
+		err = errors.Join(err, posted)
+	}
+	if err != nil {
+		return fmt.Errorf("accept the clock: %w", err)
+	}
+	return nil
+}
+
+// ClockBehind is the time of the newest transition, if the wall clock is more than three
+// hours behind it: a start does not believe such a clock. The zero time: it is not behind,
+// or somebody has accepted it.
+func (c *Client) ClockBehind(ctx context.Context) (time.Time, error) {
+	return c.reader.ClockBehind(ctx, time.Now)
+}
+
 // Passive is why the owner runs nothing until somebody claims the database: it
 // was copied or restored ([WithRestoreGuard]). Empty: nothing keeps him.
 func (c *Client) Passive(ctx context.Context) (string, error) { return c.reader.Passive(ctx) }
@@ -239,7 +261,7 @@ func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
 	return c.reader.Examine(ctx, time.Now)
 }
 
-// Post leaves a command (trigger, probe, reset, pause, resume, forget or claim) in the
+// Post leaves a command (trigger, probe, reset, pause, resume, forget, claim or accept_clock) in the
 // inbox and returns the id of its row in pawl_commands, without waiting for an answer.
 // With no owner the row waits for the next start.
 func (c *Client) Post(ctx context.Context, command, id string, opts ...TriggerOption) (int64, error) {

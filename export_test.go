@@ -14,6 +14,14 @@ func WithStore(wrap func(engine.Store) engine.Store) Option {
 	}
 }
 
+// WithBuilt says when the program was built.
+func WithBuilt(at time.Time) Option {
+	return func(o *options) error {
+		o.built = at
+		return nil
+	}
+}
+
 // WithNow lets a test shift the wall clock.
 func WithNow(now func() time.Time) Option {
 	return func(o *options) error {

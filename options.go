@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -71,6 +73,20 @@ func WithWaitForOwner(d time.Duration) Option {
 func WithSharedFile() Option {
 	return func(o *options) error {
 		o.shared = true
+		return nil
+	}
+}
+
+// WithClockTrusted says that the wall clock is right when the scheduler starts. Without it,
+// a clock that is more than three hours behind the newest transition in the database is
+// not believed: occurrences of schedules wait, while triggers, retries and timers go on
+// from the time of that transition. It is believed again when it is within three hours of
+// the newest transition, when somebody accepts it ([Runner.AcceptClock],
+// [Client.AcceptClock], pawl clock accept), or after ten minutes if it is later than the
+// time at which the program was built.
+func WithClockTrusted() Option {
+	return func(o *options) error {
+		o.clockTrusted = true
 		return nil
 	}
 }
@@ -173,13 +189,39 @@ type options struct {
 	wait        time.Duration
 	shared      bool
 	guard       bool
-	doubt       func(context.Context, string) string
-	observers   []func(*slog.Logger) watcher
-	stopwatch   *stopwatch // nil: no observer wants to know how long commits take
-	middleware  []func(Job) Job
-	hooks       hook.Hooks
+
+	clockTrusted bool
+	doubt        func(context.Context, string) string
+	observers    []func(*slog.Logger) watcher
+	stopwatch    *stopwatch // nil: no observer wants to know how long commits take
+	middleware   []func(Job) Job
+	hooks        hook.Hooks
 
 	// Of tests: a store between the engine and the real one, a clock that jumps.
 	wrapStore func(engine.Store) engine.Store
 	now       func() time.Time
+	built     time.Time // when the program was; zero: as it says itself
+}
+
+// builtAt is when the program was built; zero: nobody knows.
+func (o *options) builtAt() time.Time {
+	if !o.built.IsZero() {
+		return o.built
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if at, err := time.Parse(time.RFC3339, s.Value); s.Key == "vcs.time" && err == nil {
+				return at
+			}
+		}
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return time.Time{}
+	}
+	file, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return file.ModTime()
 }

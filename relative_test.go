@@ -122,7 +122,7 @@ var relativeWaits = map[string]func(*testing.T, string, *wallClock) relativeWait
 	"a backoff window": func(t *testing.T, db string, wall *wallClock) relativeWait {
 		d := newDiary()
 		return relativeWait{func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithNow(wall.now))
+			s := quiet(db, pawl.WithNow(wall.now), pawl.WithClockTrusted()) // else occurrences wait
 			require.NoError(t, s.Every("f", time.Minute, d.job(failing)))
 			require.NoError(t, s.SetBackoff("f", hourOnce))
 			return s
@@ -210,5 +210,34 @@ func TestAbsoluteTimesFollowTheClock(t *testing.T) {
 		assert.Len(t, d.entries(), 1)
 		assert.Zero(t, status(t, r, "paused").PausedAt)
 		stop(t, r, db)
+	})
+}
+
+// After a step back of an hour wildcards and intervals keep their rate, and an instant that
+// had a run has a second one, marked as repeated; fixed times run once. found C7.
+func TestWildcardsAndIntervalsKeepTheirRateAfterAStepBack(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var wall wallClock
+		s := quiet(db, pawl.WithNow(wall.now))
+		wildcard, delay, rate, aligned, fixed := newDiary(), newDiary(), newDiary(), newDiary(), newDiary()
+		require.NoError(t, s.Cron("wildcard", "*/5 * * * *", wildcard.job(ok)))
+		require.NoError(t, s.Every("delay", 5*time.Minute, delay.job(ok)))
+		require.NoError(t, s.Every("rate", 5*time.Minute, rate.job(ok), pawl.WithFixedRate()))
+		require.NoError(t, s.Every("aligned", 5*time.Minute, aligned.job(ok), pawl.WithAligned()))
+		require.NoError(t, s.Cron("fixed", "30 1 * * *", fixed.job(ok)))
+		r := start(t, s)
+		time.Sleep(2*time.Hour + time.Second)
+		wall.set(-time.Hour)
+		time.Sleep(50 * time.Minute)
+		for id, d := range map[string]*diary{"wildcard": wildcard, "delay": delay, "rate": rate, "aligned": aligned} {
+			assert.InDelta(t, 34, len(d.entries()), 1, id)
+		}
+		assert.Len(t, fixed.entries(), 1)
+		why, err := r.Why(t.Context(), "wildcard", at("01:30:00"))
+		require.NoError(t, err)
+		assert.Contains(t, why.Text, "it had a run before")
+		stop(t, r, db)
+		assert.Equal(t, []string{"10", "10"}, texts(t, db, `SELECT count(*) FROM pawl_runs WHERE flow_id = 'wildcard' AND repeated = 1
+UNION ALL SELECT count(*) FROM pawl_occurrences WHERE flow_id = 'wildcard' AND repeated = 1`))
 	})
 }

@@ -82,7 +82,6 @@ type Runner struct {
 	resources []resource                // that were set up
 	updating  sync.Mutex                // held by an Update, and to tear down
 	scheduler atomic.Pointer[Scheduler] // with the flows as they are
-	now       func() time.Time
 	observers []watcher
 	committed bell // rung after each commit
 	done      chan struct{}
@@ -127,6 +126,18 @@ func (r *Runner) stored(ctx context.Context, id string, run int64) (RunInfo, err
 func (r *Runner) Claim(ctx context.Context) error {
 	return operate(ctx, "claim", func() error { return r.engine.Claim(ctx) })
 }
+
+// AcceptClock says that the wall clock is right, though it is more than three hours behind
+// the newest transition (see [WithClockTrusted]), and returns when that is committed. If it
+// is not behind, nothing changes. Errors: as of [Runner.Claim].
+func (r *Runner) AcceptClock(ctx context.Context) error {
+	return operate(ctx, "accept the clock", func() error { return r.engine.AcceptClock(ctx) })
+}
+
+// ClockBehind is the time of the newest transition that the wall clock was more than three
+// hours behind when the runner started, as long as it is not believed: occurrences wait.
+// The zero time: it is believed.
+func (r *Runner) ClockBehind() time.Time { return r.engine.ClockBehind() }
 
 // Degraded is why the database takes no writes; nil: it does. A full disk, a lock
 // of another program, a file that was deleted: meanwhile no flow is dispatched,

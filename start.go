@@ -42,7 +42,7 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	s.options.hooks = hook.From(ctx)
-	r := &Runner{store: db, now: s.options.now, done: make(chan struct{})}
+	r := &Runner{store: db, done: make(chan struct{})}
 	r.scheduler.Store(s)
 	for _, observe := range s.options.observers {
 		r.observers = append(r.observers, observe(s.options.logger))
@@ -91,6 +91,7 @@ func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 		Store: s.options.stopwatch.on(doubting{s.options.hooks.WrapStore(s.options.wrapStore(db)), s.options.doubt}), Observe: r.observed, Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
 		MaxRunning: s.options.maxRunning, Groups: s.options.groups, JoinTimeout: s.options.commitTimeout,
+		ClockTrusted: s.options.clockTrusted, BuiltAt: s.options.builtAt(),
 		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes
 		Setup: func(ctx context.Context) error { return s.setup(ctx, r) },
 	}

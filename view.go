@@ -160,7 +160,7 @@ func (v View) Next(info FlowInfo, from time.Time, n int) ([]Instant, error) {
 	}
 	now := time.Now
 	if v.runner != nil {
-		now = v.runner.now
+		now = v.runner.engine.Now
 	}
 	s, err := engine.ParseSchedule(info.ID, info.Kind, info.Schedule, info.TimeZone)
 	if err != nil {
@@ -210,7 +210,21 @@ func (v View) trouble(ctx context.Context) (list []string, err error) {
 	if err == nil && passive != "" {
 		list = append(list, "Passive until the database is claimed: it was "+passive+".")
 	}
+	if err != nil {
+		return list, err
+	}
+	newest, err := v.clockBehind(ctx)
+	if err == nil && !newest.IsZero() {
+		list = append(list, "The clock is behind the newest transition, at "+newest.UTC().Format(time.RFC3339)+": occurrences wait until it is right, or accepted (pawl clock accept).")
+	}
 	return list, err
+}
+
+func (v View) clockBehind(ctx context.Context) (time.Time, error) {
+	if v.runner != nil {
+		return v.runner.ClockBehind(), nil
+	}
+	return v.reader.ClockBehind(ctx, time.Now)
 }
 
 // read guards and names a look at the database.

@@ -46,7 +46,7 @@ type Instant = engine.Instant
 // what will. An instant of the schedule within the second from at on is taken to be
 // meant. Errors: [ErrFlowNotFound], that of the database, that of ctx.
 func (r *Runner) Why(ctx context.Context, id string, at time.Time) (Reason, error) {
-	reason, err := why(ctx, r.store.Reader, id, at, r.now())
+	reason, err := why(ctx, r.store.Reader, id, at, r.engine.Now())
 	if err != nil {
 		return Reason{}, fmt.Errorf("why: %w", r.closed(err))
 	}
@@ -80,7 +80,7 @@ func why(ctx context.Context, reader *store.Reader, id string, at, now time.Time
 // their way; fewer if it ends before. Errors: [ErrFlowNotFound].
 func (r *Runner) Next(id string, n int) ([]Instant, error) {
 	info, ok := r.Status(id)
-	return next(info, ok, id, n, r.now())
+	return next(info, ok, id, n, r.engine.Now())
 }
 
 // Next: see [Runner.Next].

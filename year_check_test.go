@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -142,11 +143,12 @@ type watcher struct {
 	retry            *entry    // that is tried again, at retryAt
 	retryAt          time.Time
 	running          *entry
+	had              map[int64]bool // instants that had a run, in milliseconds
 }
 
 // check returns the first thing that is wrong with the runs of a flow.
 func (f *yearFlow) check(log []entry, happenings []happening) error {
-	w := &watcher{yearFlow: f, log: log}
+	w := &watcher{yearFlow: f, log: log, had: map[int64]bool{}}
 	for i, h := range happenings {
 		if err := w.until(h.at); err != nil {
 			return fmt.Errorf("%s, before happening %d %+v: %w", f.id, i, h, err)
@@ -164,6 +166,7 @@ func (f *yearFlow) check(log []entry, happenings []happening) error {
 // until matches the targets up to an instant with the runs.
 func (w *watcher) until(end time.Time) error {
 	for {
+		w.passHad()
 		if w.running != nil && !w.running.ended.After(end) && !w.running.lost && !w.running.cancelled {
 			w.outcome()
 			continue
@@ -210,6 +213,25 @@ func (w *watcher) tooOld(now time.Time) bool {
 	return w.target.After(now)
 }
 
+// catchesUpTwice says whether an instant that passed while nobody ran has a run already,
+// since the clock was wrong.
+func (w *watcher) catchesUpTwice(t time.Time) bool {
+	return t.Before(w.since) && w.had[t.UnixMilli()]
+}
+
+// passHad passes over targets that have a run already.
+func (w *watcher) passHad() {
+	for w.instants != nil && !w.owed && w.retry == nil && w.catchesUpTwice(w.target) {
+		w.target = w.after(w.target)
+	}
+}
+
+// fixed says whether the times of the flow are, so that none of them runs twice.
+func (f *yearFlow) fixed() bool {
+	fields := strings.Fields(f.expr)
+	return len(fields) == 6 && !strings.ContainsAny(fields[1]+fields[2], "*/")
+}
+
 // run takes the next run from the log, which has to begin at an instant.
 func (w *watcher) run(at time.Time, triggered bool) error {
 	if len(w.log) == 0 || w.log[0].began.After(at) {
@@ -226,8 +248,14 @@ func (w *watcher) run(at time.Time, triggered bool) error {
 	case w.instants != nil:
 		if !w.owed && w.catchUp != "earliest" && w.catchUp != "all" {
 			scheduled = w.latest(at.Add(w.shift))
+			for w.catchesUpTwice(scheduled) {
+				scheduled = w.latest(scheduled.Add(-time.Nanosecond))
+			}
 		}
 		w.fired = scheduled
+		if !e.lost && !e.cancelled {
+			w.had[scheduled.UnixMilli()] = true
+		}
 		w.target = w.following(at.Add(w.shift))
 		if w.catchUp == "all" {
 			w.target = w.after(scheduled)
@@ -299,9 +327,9 @@ func (w *watcher) plan(now time.Time) {
 	w.leaveWindow()
 }
 
-// following is the next instant, but none twice if the clock went back a little.
+// following is the next instant, but no fixed time twice if the clock went back a little.
 func (w *watcher) following(now time.Time) time.Time {
-	if w.fired.After(now) {
+	if w.fixed() && w.fired.After(now) {
 		return w.after(w.fired)
 	}
 	return w.after(now)
@@ -335,8 +363,13 @@ func (w *watcher) happens(h happening, first bool) error {
 		}
 	case h.what == "resume" && h.flow == w.id && (w.paused || w.pausedTo.After(now)):
 		w.paused, w.target, w.pausedTo = false, w.following(now), time.Time{}
-	case h.what == "jump" && back > 0:
-		w.setBack(now, back)
+	case h.what == "jump":
+		w.moveWaits(now.Add(back), -back)
+		if back > 0 {
+			w.setBack(now, back)
+		} else if back <= -time.Minute {
+			w.since = now // what passed is caught up on
+		}
 	case h.what == "stop", h.what == "down":
 		w.up = false
 	case h.what == "start":
@@ -380,8 +413,19 @@ func (w *watcher) recover(now time.Time) {
 	}
 }
 
+// moveWaits lets what waits for a length of time wait for the rest of it.
+func (w *watcher) moveWaits(before time.Time, by time.Duration) {
+	if w.eligible.After(before) {
+		w.eligible = w.eligible.Add(by)
+	}
+	w.retryAt = w.retryAt.Add(by)
+	if by < 0 && w.interval > 0 && w.target.After(before) {
+		w.target = w.target.Add(by)
+	}
+}
+
 // setBack is a wall clock that shows less than before: by three hours or more it
-// was wrong, and all is planned anew; else no wait gets longer than it can be.
+// was wrong, and all is planned anew; else wildcards and intervals keep their rate.
 func (w *watcher) setBack(now time.Time, by time.Duration) {
 	if limit := now.Add(w.longest()); w.policy != nil && w.eligible.After(limit) {
 		w.eligible = limit
@@ -393,7 +437,7 @@ func (w *watcher) setBack(now time.Time, by time.Duration) {
 	if wrong && w.end.After(now) {
 		w.end = now
 	}
-	if wrong && w.fired.After(now) {
+	if (wrong || !w.fixed() && !w.owed) && w.fired.After(now) {
 		w.fired = now
 	}
 	switch {
@@ -402,8 +446,13 @@ func (w *watcher) setBack(now time.Time, by time.Duration) {
 		w.target, w.owed = w.after(w.pausedTo), false
 	case w.instants != nil && wrong:
 		w.target, w.owed = w.after(now), false
-	case w.instants != nil:
+	case w.instants != nil && (w.fixed() || w.owed):
 		return
+	case w.instants != nil:
+		w.target = w.after(now)
+		if w.pausedTo.After(now) {
+			w.target = w.after(w.pausedTo)
+		}
 	case wrong:
 		w.target = w.end.Add(w.interval)
 	case w.target.After(now.Add(w.interval)):

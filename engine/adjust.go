@@ -17,19 +17,23 @@ import (
 // Absolute times (a start at an instant, a pause until one, the instants of a schedule)
 // follow the clock.
 
-// adjust moves the relative waits of a flow by a step of the wall clock. The interval of
-// a fixed delay is one after a step back; after a step forward what is due runs.
+// adjust moves the relative waits of a flow by a step of the wall clock. After a step back
+// wildcards and intervals keep their rate; after a step forward what is due runs.
 func (c *Change) adjust(e Adjust, now time.Time, p Plan) error {
-	moved, next := c.moveWaits(e, now, p), c.NextRun
+	moved, next, last := c.moveWaits(e, now, p), c.NextRun, c.LastScheduled
+	if !e.Since.IsZero() && !c.CreatedAt.Before(e.Since) {
+		c.CreatedAt, c.Rare, moved = moveBy(c.CreatedAt, e.By), true, true
+	}
 	if p.Schedule != nil && e.By < 0 {
 		if s := c.schedule(p); c.floats(s, now) && c.NextRun.After(moveBy(now, -e.By)) {
 			c.NextRun = moveBy(c.NextRun, e.By)
 		}
+		c.planBack(now, p)
 		if limit := p.Schedule.Reach(now); !limit.IsZero() {
 			c.NextRun = earlier(c.NextRun, later(limit, c.NextEligible))
 		}
 	}
-	if !moved && c.NextRun.Equal(next) {
+	if !moved && c.NextRun.Equal(next) && c.LastScheduled.Equal(last) {
 		return fmt.Errorf("%w: flow %q", errUnchanged, c.ID)
 	}
 	c.noteStep(e, "the clock went")
@@ -42,6 +46,9 @@ func (c *Change) correct(e Correct, now time.Time, p Plan) error {
 	moved := c.moveWaits(Adjust(e), now, p)
 	if !moved && c.NextRun.IsZero() && c.Held.IsZero() && !c.LastScheduled.After(now) && !c.LastEnd.After(now) {
 		return fmt.Errorf("%w: flow %q", errUnchanged, c.ID)
+	}
+	if c.LastScheduled.After(now) {
+		c.reach()
 	}
 	if c.Kind != KindOnce { // what has fired once has
 		c.LastScheduled = earlier(c.LastScheduled, now)
@@ -88,7 +95,7 @@ func (c *Change) moveWaits(e Adjust, now time.Time, p Plan) (moved bool) {
 	if c.PausedFor > 0 && c.PausedUntil.After(before) {
 		paused := *c.Paused
 		paused.PausedUntil = moveBy(paused.PausedUntil, e.By)
-		c.Paused, moved = &paused, true
+		c.Paused, c.Rare, moved = &paused, true, true
 	}
 	moved = c.moveDeadlines(e.By) || moved
 	queue, some := moveRuns(c.queue(), e.By)

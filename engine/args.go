@@ -77,7 +77,7 @@ func Awaited(args string) string {
 // takes are the arguments of each verb, as they are called in JSON.
 var takes = map[string][]string{
 	"trigger": {"input", "start_at", "key", "overlap"}, "probe": nil, "reset": nil, "cancel": {"run"}, "pause": {"until", "for"},
-	"resume": {"from"}, "backfill": {"from", "to", "again", "drop"}, "forget": nil, "claim": nil,
+	"resume": {"from"}, "backfill": {"from", "to", "again", "drop"}, "forget": nil, "claim": nil, acceptClock: nil,
 }
 
 // parseArgs reads what String writes. An argument that the verb does not take was meant

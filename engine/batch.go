@@ -38,6 +38,8 @@ func (e *Engine) apply(commands []command) batch {
 			b.replies[i].err = c.refused
 		} else if c.claim {
 			b.claimed = true
+		} else if c.accept {
+			b.replies[i] = e.accept()
 		} else if c.probe {
 			e.ownerNew = true
 		} else if c.look {
@@ -227,7 +229,7 @@ func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), backfillTimeout)
 	defer cancel()
-	ran, err := e.Store.Ran(ctx, s.Key, b.Instants[0], b.Instants[len(b.Instants)-1])
+	ran, err := e.Store.Ran(ctx, s.Key, s.reachedKey(), b.Instants[0], b.Instants[len(b.Instants)-1])
 	if err != nil {
 		return nil, err
 	}

@@ -89,6 +89,15 @@ func (c CatchUp) Validate() error {
 	return nil
 }
 
+// unregistered is the instant before which the flow was not registered; zero: nobody knows. One
+// that runs once may be for the past.
+func (c *Change) unregistered(now time.Time) time.Time {
+	if c.CreatedAt.After(now) || c.Kind == KindOnce {
+		return time.Time{}
+	}
+	return c.CreatedAt
+}
+
 // tooOld is the instant before which an overdue one is missed; zero: none is.
 func (c CatchUp) tooOld(now time.Time, p Plan) (before time.Time) {
 	if c.Mode == CatchNone {

@@ -103,6 +103,16 @@ func (e *Engine) Claim(ctx context.Context) error {
 	return err
 }
 
+// AcceptClock takes the wall clock as it is, though it is behind the newest transition, and
+// returns when that is committed. If it is not behind, nothing changes.
+func (e *Engine) AcceptClock(ctx context.Context) error {
+	_, err := e.urge(ctx, command{accept: true})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
+}
+
 // urge sends a command in the lane that is emptied first.
 func (e *Engine) urge(ctx context.Context, c command) (reply, error) {
 	if err := errors.Join(e.stopped(), ctx.Err()); err != nil {

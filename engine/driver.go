@@ -31,6 +31,7 @@ type driver struct {
 	died     error  // read after drained
 	timer    *time.Timer
 	clock    clock
+	accepted bool // somebody accepts a clock that is behind
 
 	// What the store did not take yet and nobody else will ask for again: the
 	// ends of runs, above all.
@@ -64,6 +65,7 @@ type command struct {
 	again   bool         // a backfill also runs instants that were run
 	look    bool         // it has no event: its flow is looked at again
 	claim   bool         // it has no event: it claims the database
+	accept  bool         // it has no event: it accepts the clock
 	do      func() reply // it has no event: it is done between two batches
 	probe   bool         // it has no event: it writes the owner's row
 	inbox   bool         // it is the row in the inbox with the id row

@@ -632,17 +632,20 @@ func TestFullQueueRefusesTriggersAndNobodyElse(t *testing.T) {
 func TestWallClockJumps(t *testing.T) {
 	cron, err := engine.Cron("0 0 * * * *")
 	require.NoError(t, err)
+	fixed, err := engine.Cron("0 0 23,0,1,2,3,4 * * *")
+	require.NoError(t, err)
 	every, err := engine.Every(10 * time.Minute)
 	require.NoError(t, err)
 	for _, test := range []struct {
 		name  string
 		jump  time.Duration
 		crons []string // instants that cron is told within 90 minutes after the jump at 02:30
+		fixed []string // likewise, of fixed times
 		every int      // runs within them, the interval being 10 min
 	}{
-		{"forward a day", 24 * time.Hour, []string{"02 02:00", "02 03:00", "02 04:00"}, 9},
-		{"back an hour, 02:00 fires once", -time.Hour, []string{"01 03:00"}, 9},
-		{"back four hours", -4 * time.Hour, []string{"31 23:00", "01 00:00"}, 9},
+		{"forward a day", 24 * time.Hour, []string{"02 02:00", "02 03:00", "02 04:00"}, []string{"02 02:00", "02 03:00", "02 04:00"}, 9},
+		{"back an hour, the fixed time of 02:00 runs once", -time.Hour, []string{"01 02:00", "01 03:00"}, []string{"01 03:00"}, 9}, // found C7
+		{"back four hours", -4 * time.Hour, []string{"31 23:00", "01 00:00"}, []string{"31 23:00", "01 00:00"}, 9},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, path string) {
@@ -653,7 +656,7 @@ func TestWallClockJumps(t *testing.T) {
 					defer mu.Unlock()
 					return time.Now().Add(offset)
 				}
-				var told []string
+				var told, toldFixed []string
 				ticks := 0
 				r := startRigAt(t, path, now,
 					engine.Flow{ID: "cron", Plan: &engine.Plan{Schedule: cron}, Job: func(ctx context.Context) error {
@@ -661,17 +664,23 @@ func TestWallClockJumps(t *testing.T) {
 						told = append(told, run.ScheduledAt.Format("02 15:04"))
 						return nil
 					}},
+					engine.Flow{ID: "fixed", Plan: &engine.Plan{Schedule: fixed}, Job: func(ctx context.Context) error {
+						run, _ := engine.RunFrom(ctx)
+						toldFixed = append(toldFixed, run.ScheduledAt.Format("02 15:04"))
+						return nil
+					}},
 					engine.Flow{ID: "every", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
 				time.Sleep(2*time.Hour + 30*time.Minute - time.Second)
 				synctest.Wait()
 				require.Equal(t, []string{"01 01:00", "01 02:00"}, told)
-				told, ticks = nil, 0
+				told, toldFixed, ticks = nil, nil, 0
 				mu.Lock()
 				offset = test.jump
 				mu.Unlock()
 				time.Sleep(90*time.Minute + 2*time.Second)
 				synctest.Wait()
 				assert.Equal(t, test.crons, told)
+				assert.Equal(t, test.fixed, toldFixed)
 				assert.InDelta(t, test.every, ticks, 1)
 				require.NoError(t, r.end(t))
 				assert.Equal(t, 1, strings.Count(r.log.String(), "the wall clock jumped"))

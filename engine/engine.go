@@ -12,18 +12,20 @@ import (
 
 // Config is what an engine needs. Only Store is required.
 type Config struct {
-	Store       Store
-	Owner       Owner            // who starts the engine; Generation and StartedAt are filled in
-	Logger      *slog.Logger     // default: slog.Default()
-	Now         func() time.Time // the wall clock; default: time.Now
-	Queue       int              // capacity of the command queue; default 1024
-	InboxPoll   time.Duration    // how often the inbox is looked at; 0: at the start, and when Nudge is called
-	StopTimeout time.Duration    // how long runs in flight may go on after Stop
-	Grace       time.Duration    // how long they have after their contexts were cancelled
-	Guard       bool             // run nothing on a store that was copied or restored until it is claimed
-	MaxRunning  int              // runs in flight of all flows; 0: no limit
-	Groups      map[string]int   // the same for the flows of a group
-	JoinTimeout time.Duration    // how long work may take that joins the commit of an outcome; default 1 s
+	Store        Store
+	Owner        Owner            // who starts the engine; Generation and StartedAt are filled in
+	Logger       *slog.Logger     // default: slog.Default()
+	Now          func() time.Time // the wall clock; default: time.Now
+	Queue        int              // capacity of the command queue; default 1024
+	InboxPoll    time.Duration    // how often the inbox is looked at; 0: at the start, and when Nudge is called
+	StopTimeout  time.Duration    // how long runs in flight may go on after Stop
+	Grace        time.Duration    // how long they have after their contexts were cancelled
+	Guard        bool             // run nothing on a store that was copied or restored until it is claimed
+	MaxRunning   int              // runs in flight of all flows; 0: no limit
+	Groups       map[string]int   // the same for the flows of a group
+	ClockTrusted bool             // the clock is right at the start, also when it is behind the newest transition
+	BuiltAt      time.Time        // when the program was built; zero: nobody knows
+	JoinTimeout  time.Duration    // how long work may take that joins the commit of an outcome; default 1 s
 
 	// OnDegraded is called by the driver when the store stops taking writes,
 	// with another error when it fails with another, and with nil when it takes
@@ -62,6 +64,9 @@ type Engine struct {
 	database string           // its id
 	plans    map[Plan]*common // many flows share one, and its memory
 	lastKey  int64            // of a flow, given away
+
+	wall   func() time.Time       // what the wall clock shows; Now is what the engine goes by
+	behind atomic.Pointer[behind] // nil: the clock is believed
 
 	// The driver receives from both and nobody closes them. Resets travel in
 	// urgent, which is emptied first. Triggers do not wait for room in commands;
@@ -211,6 +216,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		gone:     make(chan struct{}),
 		driver:   driver{doubtful: map[*flow]bool{}},
 	}
+	e.wall, e.Now = cfg.Now, e.time
 	e.newLimits()
 	e.plans = map[Plan]*common{}
 	e.registry.Store(&registry{})

@@ -128,10 +128,12 @@ type (
 	// Reset clears the streak, the backoff window and a trip.
 	Reset struct{ Reason string }
 
-	// Adjust moves the relative waits of a flow, which the wall clock stepped under.
+	// Adjust moves the relative waits of a flow when the wall clock steps. After a step back
+	// it plans the next run of a wildcard or an interval anew.
 	Adjust struct {
-		By   int64 // milliseconds
-		Keys bool  // the flow has idempotency keys
+		By    int64     // milliseconds
+		Keys  bool      // the flow has idempotency keys
+		Since time.Time // not zero: the clock was not believed from then on, so that what was created since was created later by By
 	}
 
 	// Correct also plans the next run anew: the clock went back so far

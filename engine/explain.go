@@ -206,6 +206,9 @@ func (f Facts) ran(r *Reason) {
 	if run.Attempt > 1 {
 		r.Text += fmt.Sprintf(", attempt %d", run.Attempt)
 	}
+	if run.Repeated {
+		r.Text += "; it had a run before, since when the clock went back"
+	}
 	for _, v := range f.Verdicts {
 		if v.Kind == VerdictGap {
 			r.Text += "; " + v.Reason

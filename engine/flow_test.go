@@ -36,6 +36,22 @@ func mustCron(expr string) Schedule {
 	return s
 }
 
+func mustAligned(d time.Duration) Schedule {
+	s, err := Aligned(d)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func mustRate(d time.Duration) Schedule {
+	s, err := FixedRate(d)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
 func at(seconds float64) time.Time { return epoch.Add(time.Duration(seconds * float64(time.Second))) }
 
 // stateIn is a flow of a plan in a status, as earlier transitions left it: its
@@ -586,16 +602,39 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 		_, err := Apply(*c.State, Adjust{}, at(-3600), p)
 		require.ErrorIs(t, err, errUnchanged)
 	})
-	t.Run("less than 3 h: no instant fires twice", func(t *testing.T) {
-		p := Plan{Schedule: hourly}
+	t.Run("less than 3 h: no fixed time runs twice", func(t *testing.T) { // found C7
+		p := Plan{Schedule: mustCron("0 0 9,10 * * *")}
 		s := stateIn(StatusCompleted, p) // fired 09:00, next 10:00
-		_, err := Apply(s, Adjust{}, at(-2*3600), p)
+		_, err := Apply(s, Adjust{By: -2 * 3600_000}, at(-2*3600), p)
 		require.ErrorIs(t, err, errUnchanged)
 		c := apply(t, s, Reset{}, at(-2*3600+1), p)
 		assert.Equal(t, at(3600), c.NextRun)
 		s.Status, s.NextRun = StatusTripped, time.Time{}
 		c = apply(t, s, Reset{}, at(-2*3600+1), p)
-		assert.Equal(t, at(3600), c.NextRun, "planned anew, and yet not 08:00 or 09:00 again")
+		assert.Equal(t, at(3600), c.NextRun, "planned anew, and yet not 09:00 again")
+	})
+	t.Run("less than 3 h: wildcards and intervals keep their rate", func(t *testing.T) { // found C7
+		for _, schedule := range []Schedule{hourly, mustEvery(time.Hour), mustAligned(time.Hour), mustRate(time.Hour)} {
+			p := Plan{Schedule: schedule}
+			s := stateIn(StatusCompleted, p)
+			s.Anchor, s.NextRun = at(0), at(3600)
+			c := apply(t, s, Adjust{By: -2 * 3600_000}, at(-2*3600+5), p)
+			assert.LessOrEqual(t, c.NextRun.Sub(at(-2*3600+5)), time.Hour)
+			if c.floats(schedule, at(0)) {
+				continue
+			}
+			assert.Equal(t, at(-3600), c.NextRun)
+			require.NotNil(t, c.Reached)
+			assert.Equal(t, Reached{at(0), 40}, *c.Reached)
+			first := apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(-3600), p)
+			assert.False(t, first.Runs[0].Repeated, "it had no run")
+			over := apply(t, *first.State, Outcome{Run: 5}, at(-3600+1), p)
+			ran := map[int64]bool{at(0).UnixMilli(): false}
+			again := apply(t, *over.State, Reserve{Trigger: TriggerSchedule, Key: 42, Ran: ran}, at(0), p)
+			assert.True(t, again.Runs[0].Repeated, "it had one")
+			assert.Equal(t, at(0), again.Runs[0].ScheduledAt)
+			assert.Equal(t, 1, again.Runs[0].Attempt)
+		}
 	})
 	t.Run("3 h or more: planned anew", func(t *testing.T) {
 		p := Plan{Schedule: hourly}

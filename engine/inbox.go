@@ -8,7 +8,7 @@ import (
 )
 
 // verbs are the commands that the inbox knows.
-const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget or claim"
+const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget, claim or accept_clock"
 
 // fromInbox makes a command of a row of the inbox. One that makes no sense is
 // answered like any other, with an error.
@@ -28,6 +28,10 @@ func (e *Engine) fromInbox(row Command) command {
 	}
 	if row.Verb == "claim" {
 		c.claim = true
+		return c
+	}
+	if row.Verb == acceptClock {
+		c.accept = true
 		return c
 	}
 	if row.Verb == "forget" {

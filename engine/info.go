@@ -58,6 +58,7 @@ type RunInfo struct {
 	Deadline    time.Time `json:"deadline,omitzero"`  // its context is cancelled then
 	StartedAt   time.Time `json:"started_at,omitzero"`
 	FinishedAt  time.Time `json:"finished_at,omitzero"` // zero while running, and for an interrupted run
+	Repeated    bool      `json:"repeated,omitempty"`   // the clock went back, and the instant had a run before
 	Error       string    `json:"error,omitempty"`      // at most 8 KiB; of a skipped run, why
 	Input       JSON      `json:"input,omitempty"`
 	Output      JSON      `json:"output,omitempty"`

@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// but is a schedule without some instants of the past: a backfill has run them, and
-// an instant has one run.
+// but is a schedule without some instants of the past, which have a run.
 type but struct {
 	Schedule
-	ran []time.Time // in order
+	ran        []time.Time // in order
+	backfilled map[int64]bool
 }
 
-// leaving is a schedule of fixed instants without those that a backfill has run, as of
-// [Store.Ran]. A run of the schedule itself is from a clock that was ahead, and wrong.
-func leaving(s Schedule, ran map[int64]bool) Schedule {
-	b := but{Schedule: s}
+// leaving is a schedule of fixed instants without those that have a run, as of [Store.Ran]:
+// a backfill's, or one of a time that is caught up on, before since. Later instants come
+// as the clock shows them, and run again if the clock was ahead when they had their runs.
+func leaving(s Schedule, ran map[int64]bool, since time.Time) Schedule {
+	b := but{Schedule: s, backfilled: ran}
 	for at, backfilled := range ran {
 		t := time.UnixMilli(at).UTC()
-		if n, _ := s.Count(t, t); backfilled && n > 0 {
+		if n, _ := s.Count(t, t); (backfilled || t.Before(since)) && n > 0 {
 			b.ran = append(b.ran, t)
 		}
 	}
@@ -85,14 +86,14 @@ func (b but) decide(c *Change, first, until time.Time, v Verdict) {
 	c.decide(b.Schedule, first, until, v)
 }
 
-// passRan records that those of first..until were not run again. It is a pause that
-// kept them from the schedule: nothing else is reconsidered.
+// passRan records which of first..until a backfill has run, so that they were not run
+// again. It is a pause that kept them from the schedule. The others have their runs.
 func (c *Change) passRan(s Schedule, first, until time.Time) {
 	b, ok := s.(but)
 	if !ok {
 		return
 	}
-	ran := slices.DeleteFunc(slices.Clone(b.ran), func(t time.Time) bool { return t.Before(first) || t.After(until) })
+	ran := slices.DeleteFunc(slices.Clone(b.ran), func(t time.Time) bool { return t.Before(first) || t.After(until) || !b.backfilled[t.UnixMilli()] })
 	for i, j := 0, 1; i < len(ran); i, j = j, j+1 {
 		for j < len(ran) && b.Schedule.After(ran[j-1]).Equal(ran[j]) {
 			j++
@@ -103,20 +104,29 @@ func (c *Change) passRan(s Schedule, first, until time.Time) {
 
 // ran is which of the instants that a tick decides on have a run. Only those that had
 // passed when the flow last changed can, and they are the same ones until they have
-// their verdicts: a backfill leaves out what the schedule is about to run.
+// their verdicts: a backfill leaves out what the schedule is about to run. If the clock
+// went back, so can all up to where the schedule had come.
 func (e *Engine) ran(f *flow, s *State, now time.Time) (map[int64]bool, error) {
-	if s.NextRun.IsZero() || s.NextRun.After(s.UpdatedAt) || s.NextRun.After(now) {
+	again := s.reached(s.NextRun)
+	if s.NextRun.IsZero() || s.NextRun.After(s.UpdatedAt) && !again || s.NextRun.After(now) {
 		f.ran = nil
 		return nil, nil
 	}
-	if f.ran == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), backfillTimeout)
-		defer cancel()
-		ran, err := e.Store.Ran(ctx, s.Key, s.NextRun, now)
-		if err != nil {
-			return nil, fmt.Errorf("%w: flow %q: %w", errUnread, f.id, err)
-		}
+	if f.ran != nil {
+		return f.ran, nil
+	}
+	before := int64(0)
+	if again {
+		before = s.Reached.Key
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), backfillTimeout)
+	defer cancel()
+	ran, err := e.Store.Ran(ctx, s.Key, before, s.NextRun, now)
+	if err != nil {
+		return nil, fmt.Errorf("%w: flow %q: %w", errUnread, f.id, err)
+	}
+	if !again || s.NextRun.Before(f.terms.Load().shared.Since) { // else each of them comes by itself
 		f.ran = ran
 	}
-	return f.ran, nil
+	return ran, nil
 }

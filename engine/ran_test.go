@@ -23,7 +23,7 @@ func TestScheduleWithoutWhatHasRunHasTheRest(t *testing.T) {
 				ran[at] = false // by a clock that was ahead: it comes again
 			}
 		}
-		s := leaving(every, ran)
+		s := leaving(every, ran, time.Time{})
 		var want []time.Time
 		for at := epoch; !at.After(epoch.Add(14 * time.Minute)); at = at.Add(time.Minute) {
 			if !ran[at.UnixMilli()] {

@@ -16,7 +16,9 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	e.counters, e.database = snapshot.Counters, snapshot.Database
 	e.owner = e.Config.Owner
 	e.owner.Generation = snapshot.Generation + 1
+	e.judgeClock(snapshot)
 	e.owner.StartedAt, e.ownerNew = e.now(), true
+	e.clock = clock{e.Now().Round(0), time.Now()} // a step from here on is one while the engine runs
 	e.assemble(snapshot, flows)
 	for _, f := range e.all().ordered { // whether a run waits decides what an interrupt leads to
 		if err := e.fill(ctx, f); err != nil {
@@ -51,7 +53,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 			commands = append(commands, command{flow: f, event: Lapse{}})
 		}
 		if back >= jumpLimit {
-			commands = append(commands, e.afterStep(f, -back.Milliseconds(), keyed)...)
+			commands = append(commands, e.afterStep(f, Adjust{By: -back.Milliseconds(), Keys: keyed == nil || keyed[f.state.Load().Key]})...)
 		}
 	}
 	for _, row := range snapshot.Waiting {
@@ -164,7 +166,7 @@ func (e *Engine) found(f *flow) {
 // termsOf is what the program says of a flow.
 func (e *Engine) termsOf(r Flow, position int, since time.Time) *terms {
 	plan := *r.Plan
-	plan.Position, plan.Database, plan.Since = 0, e.database, since
+	plan.Position, plan.Database, plan.Since, plan.Behind = 0, e.database, since, e.behind.Load() != nil
 	return &terms{shared: e.share(plan), position: position, job: r.Job}
 }
 

@@ -63,15 +63,15 @@ type Oddity struct {
 }
 
 // CorrectionJump is how far the wall clock must go back to be taken for
-// corrected. Anything less is taken for a disturbance, in which no instant
-// fires twice. A zone that changes its offset by as much is corrected too, and
+// corrected. Anything less is taken for a disturbance, in which no fixed time runs
+// twice, while wildcards and intervals keep their rate. A zone that changes its offset by as much is corrected too, and
 // not on daylight saving time. The bound is that of Vixie cron.
 const CorrectionJump = 3 * time.Hour
 
-// following is the next instant of a schedule with fixed instants, but none
-// again if the clock went back a little.
+// following is the next instant of a schedule. If the clock went back a little, a fixed
+// time is not run again.
 func following(s Schedule, now, last time.Time) time.Time {
-	if last.After(now) && last.Sub(now) < CorrectionJump {
+	if last.After(now) && last.Sub(now) < CorrectionJump && FixedTimes(s) {
 		return s.After(last)
 	}
 	return s.After(now)

@@ -204,10 +204,13 @@ func (c *Change) open(run Run, now time.Time, p Plan) {
 // wait; zero: none does before something else happens.
 func (s *State) tickAt(now time.Time, p Plan) time.Time {
 	switch {
-	case s.NextRun.IsZero() || !s.Registered || s.tripping(p):
+	case s.NextRun.IsZero() || !s.Registered || s.tripping(p) || p.Behind:
 		return time.Time{}
 	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(now, p):
 		return time.Time{}
+	}
+	if s.owed() { // it was due before, whatever the clock shows now
+		return later(earlier(s.NextRun, now), s.NextEligible)
 	}
 	return later(s.jittered(p), s.NextEligible)
 }

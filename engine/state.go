@@ -85,6 +85,8 @@ type State struct {
 	Held, Anchor                    time.Time
 	CreatedAt, UpdatedAt            time.Time
 
+	Reached *Reached // nil: the clock has not gone back behind an instant that was run
+
 	Open []*Run // in flight, oldest first; nobody changes one
 
 	line *line // nil: no run that waits is in memory
@@ -157,6 +159,8 @@ type Change struct {
 	Drop        bool         // every run of a backfill that waits is cancelled
 	MovedBy     int64        // milliseconds by which relative waits of runs that wait, and keys, move in the store; 0: none do
 
+	Rare bool // the flow changes in what is rarely written: its pause, how far it came before the clock went back
+
 	Passing bool  // a later change of the batch is of the same flow: the state need not be stored
 	Passed  int64 // how many changes before this one, and of the same flow, are passing
 }
@@ -188,6 +192,7 @@ type Plan struct {
 	Keep        Retention
 	StopCancels bool      // a run that a stop cut short is cancelled, and does not go back to the queue
 	Since       time.Time // when the process started, or a resume that reconsiders the past: instants before it were missed
+	Behind      bool      // the clock is not believed: occurrences wait
 
 	definition *Definition // what it says as text, if that is known
 }

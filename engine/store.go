@@ -53,8 +53,9 @@ type Store interface {
 	Keyed(ctx context.Context) (map[int64]bool, error)
 
 	// Ran has those of the instants in from..to, in milliseconds, that have a run; true:
-	// one that a backfill asked for.
-	Ran(ctx context.Context, flow int64, from, to time.Time) (map[int64]bool, error)
+	// one that a backfill asked for. It walks back from the newest run, and from the one
+	// with the key before, if that is not 0, until runs were started before from.
+	Ran(ctx context.Context, flow, before int64, from, to time.Time) (map[int64]bool, error)
 
 	// Prune deletes a slice of what the cuts say, in one transaction, and returns
 	// what came of each. It reads and writes about so many rows, writes nothing if
@@ -97,7 +98,7 @@ type Snapshot struct {
 	Counters
 	Flows      []*State
 	Pruned     map[int64]int64 // the highest run that was deleted, of flows with such, by their keys
-	LastAt     time.Time       // of the newest transition
+	LastAt     time.Time       // of the newest transition that the clock is compared with
 	Previous   *Owner          // the owner before this one; nil: there was none
 	Waiting    []Command       // commands that nobody has answered
 	Marks      map[int64]Mark  // of runs in flight that have checkpoints, by their keys
@@ -167,6 +168,7 @@ type Owner struct {
 	StoppingAt time.Time // when it began to drain
 	StoppedAt  time.Time
 	Passive    string // why it runs nothing until the store is claimed; empty: it does
+	ClockSeq   int64  // the newest transition that the clock is not compared with, since somebody accepted that it is behind; 0: as before
 	Degraded   string // why its store takes no writes now; empty: it does; told beside the store
 }
 

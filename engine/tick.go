@@ -17,7 +17,7 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	c.endWindow(s, now)
 	since := c.pending(s)
 	if !c.floats(s, now) {
-		s = leaving(s, e.Ran)
+		s = leaving(s, e.Ran, p.Since)
 	}
 	at, attempt, next := first, 1, time.Time{}
 	number := c.LastNumber + 1
@@ -42,6 +42,11 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	}
 	run := c.newRun(e.Key, TriggerSchedule, at)
 	run.Attempt, run.DueAt = attempt, now
+	if at.Before(c.LastScheduled) {
+		c.reach()
+	}
+	_, again := e.Ran[at.UnixMilli()]
+	run.Repeated = again && !owed && c.reached(at)
 	c.LastScheduled, c.Attempt = at, attempt
 	if !owed {
 		c.Fired++
@@ -67,6 +72,8 @@ func (c *Change) repay(s Schedule, number int64, now time.Time, p Plan) time.Tim
 	switch {
 	case c.floats(s, now):
 		return time.Time{}
+	case since.After(now): // nothing has passed
+		return s.During(now, c.NextRun)
 	case p.CatchUp.Mode == CatchAll:
 		return since
 	}
@@ -78,6 +85,12 @@ func (c *Change) repay(s Schedule, number int64, now time.Time, p Plan) time.Tim
 func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
 	if first.IsZero() {
 		return first
+	}
+	if before := c.unregistered(now); first.Before(before) && !c.floats(s, now) {
+		c.decide(s, first, before.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "the flow was not registered then"})
+		if first = reconsidered(s, first, before); first.IsZero() {
+			return first
+		}
 	}
 	if before := p.CatchUp.tooOld(now, p); first.Before(before) {
 		until := earlier(before, now.Add(time.Millisecond))

@@ -184,13 +184,13 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 
 const (
 	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, anchor, paused_at, created_at, paused_until,
-    id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note, paused_for)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note, paused_for, reached, reached_key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	updatePlan = `UPDATE pawl_flow_plan
 SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = ?6, created_at = ?7,
     paused_until = ?8, id = ?9, kind = ?10, schedule = ?11, time_zone = ?12, backoff = ?13, policy = ?14, run_group = ?15, retention = ?16,
-    pause_note = ?17, paused_for = ?18
+    pause_note = ?17, paused_for = ?18, reached = ?19, reached_key = ?20
 WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
@@ -214,7 +214,7 @@ func (w *writer) writeFlow(c *engine.Change) error {
 			return err
 		}
 	case c.Event == "adopt" || c.Event == "retire" || c.Event == "pause" || c.Event == "resume",
-		c.PausedFor > 0 && (c.Event == "adjust" || c.Event == "correct"):
+		c.Rare:
 		if err := w.writePlan(w.updatePlan, c); err != nil {
 			return err
 		}
@@ -244,6 +244,12 @@ func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
 	stmt.BindNull(18)
 	if c.PausedFor > 0 {
 		stmt.BindInt64(18, c.PausedFor.Milliseconds())
+	}
+	stmt.BindNull(19)
+	stmt.BindNull(20)
+	if c.Reached != nil {
+		stmt.BindInt64(19, c.Reached.At.UnixMilli())
+		stmt.BindInt64(20, c.Reached.Key)
 	}
 	_, err := w.exec(stmt, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered), millis(c.Anchor),
 		millis(c.PausedAt), c.CreatedAt.UnixMilli(), millis(c.PausedUntil))
@@ -287,6 +293,9 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 	if err == nil && n != 1 {
 		err = errNotOpen
 	}
+	if err == nil && r.Repeated && r.Was == "" {
+		err = w.once(`UPDATE pawl_run_log SET repeated = 1 WHERE key = ?`, r.Key)
+	}
 	return err
 }
 
@@ -322,7 +331,7 @@ const (
 VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at`
 
-	writeDatabase = `UPDATE pawl_database SET generation = ?1, passive = ?2`
+	writeDatabase = `UPDATE pawl_database SET generation = ?1, passive = ?2, clock_seq = max(clock_seq, ?3)`
 )
 
 func (w *writer) writeOwner(o *engine.Owner) error {
@@ -333,6 +342,7 @@ func (w *writer) writeOwner(o *engine.Owner) error {
 		return err
 	}
 	bindNullable(w.writeDatabase, 2, o.Passive)
+	w.writeDatabase.BindInt64(3, o.ClockSeq)
 	_, err := w.exec(w.writeDatabase, o.Generation)
 	return err
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -241,17 +240,20 @@ const clockSlack = time.Second
 
 func (d doctor) clock(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "clock", Detail: "after the newest transition"}
-	var newest sql.NullInt64
-	if err := d.db.GetContext(ctx, &newest, `SELECT max(at) FROM pawl_transition_log`); err != nil {
+	at, err := d.lastAt(ctx)
+	if err != nil {
 		return c, err
 	}
-	at, now := instant(newest.Int64), d.now() // after the read: a busy owner goes on
-	if !newest.Valid {
+	now := d.now() // after the read: a busy owner goes on
+	if at.IsZero() {
 		c.Detail = "no transition to compare it with"
 	} else if ahead := at.Sub(now); ahead > clockSlack {
 		c.Detail = "behind the database"
 		c.Found = []string{fmt.Sprintf("the newest transition, at %s, is %s in the future", iso(at), ahead.Round(time.Second))}
-		c.Help = fmt.Sprintf("set the clock; at a start it is taken for right, and a jump of %s or more re-plans every flow", engine.CorrectionJump)
+		c.Help = "set the clock"
+		if ahead > engine.CorrectionJump {
+			c.Help = "set the clock; a daemon that starts with it lets occurrences wait, unless it is accepted as it is (pawl clock accept)"
+		}
 	}
 	return c, nil
 }

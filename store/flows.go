@@ -50,6 +50,8 @@ type flowRow struct {
 	PauseNote     string `db:"pause_note"`
 	PausedUntil   int64  `db:"paused_until"`
 	PausedFor     int64  `db:"paused_for"`
+	Reached       int64
+	ReachedKey    int64 `db:"reached_key"`
 	Retention     string
 	Leaked        int
 	LastSeq       int64 `db:"last_seq"`
@@ -71,7 +73,7 @@ func (r flowRow) state(d *engine.Definition) engine.State {
 		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect, Status: statuses.word(r.Status),
 		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
 		Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Leaked: r.Leaked, Version: r.Version,
-		LastError: engine.ClipLastError(r.LastError), Paused: r.paused(),
+		LastError: engine.ClipLastError(r.LastError), Paused: r.paused(), Reached: r.reached(),
 		LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
 		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Held: instant(r.Held),
 		Anchor: instant(r.Anchor), CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
@@ -84,6 +86,13 @@ func (r flowRow) paused() *engine.Paused {
 	}
 	return &engine.Paused{PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, PausedUntil: instant(r.PausedUntil),
 		PausedFor: time.Duration(r.PausedFor) * time.Millisecond}
+}
+
+func (r flowRow) reached() *engine.Reached {
+	if r.Reached == 0 {
+		return nil
+	}
+	return &engine.Reached{At: instant(r.Reached), Key: r.ReachedKey}
 }
 
 func (r flowRow) info() engine.FlowInfo {
@@ -110,7 +119,7 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(s.last_seq, 0) AS last_seq, COALESCE(s.streak_from, 0) AS streak_from, p.pruned,
     COALESCE(p.paused_until, 0) AS paused_until,
     CASE WHEN s.waiting > 0 THEN COALESCE(` + waitingSince + `, 0) ELSE 0 END AS waiting_since,
-    COALESCE(p.paused_for, 0) AS paused_for
+    COALESCE(p.paused_for, 0) AS paused_for, COALESCE(p.reached, 0) AS reached, COALESCE(p.reached_key, 0) AS reached_key
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -163,6 +172,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		Policy: w.column(s, 31), Group: w.column(s, 32), Anchor: s.ColumnInt64(33), PausedAt: s.ColumnInt64(34),
 		PauseNote: s.ColumnText(35), Retention: w.column(s, 36), LastSeq: s.ColumnInt64(37), StreakFrom: s.ColumnInt64(38), Pruned: s.ColumnInt64(39),
 		PausedUntil: s.ColumnInt64(40), WaitingSince: s.ColumnInt64(41), PausedFor: s.ColumnInt64(42),
+		Reached: s.ColumnInt64(43), ReachedKey: s.ColumnInt64(44),
 	}
 }
 

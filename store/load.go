@@ -183,9 +183,21 @@ func (r *Reader) counters(ctx context.Context) (c engine.Counters, err error) {
 	return c, r.db.unread(row.Scan(&c.Flow, &c.Run, &c.Seq))
 }
 
+// ClockBehind is the newest transition that the clock now is far behind, so that a start
+// would not believe it; zero: it is not, or somebody has accepted it.
+func (r *Reader) ClockBehind(ctx context.Context, now func() time.Time) (time.Time, error) {
+	newest, err := r.lastAt(ctx)
+	if err != nil || newest.Sub(now()) <= engine.CorrectionJump { // after the read: a busy owner goes on
+		return time.Time{}, err
+	}
+	return newest, nil
+}
+
+// lastAt is the time of the newest transition that the clock is compared with; zero: there
+// is none.
 func (r *Reader) lastAt(ctx context.Context) (time.Time, error) {
 	var at int64
-	err := r.db.GetContext(ctx, &at, `SELECT at FROM pawl_transition_log ORDER BY seq DESC LIMIT 1`)
+	err := r.db.GetContext(ctx, &at, `SELECT at FROM pawl_transition_log WHERE seq > (SELECT clock_seq FROM pawl_database) ORDER BY seq DESC LIMIT 1`)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/pawl-go/pawl/engine"
 )
@@ -81,6 +80,10 @@ func (a *account) step(t *transition) {
 		a.replayed.paused, a.pause.told = 0, ""
 	case "adjust":
 		a.movePause(t)
+		if !a.fixed() {
+			a.replayed.scheduled = unknown
+			a.fired.scheduled, a.fired.started = min(a.fired.scheduled, t.at), min(a.fired.started, t.at)
+		}
 	case "retire", "abort", "drop", "checkpoint":
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
@@ -272,8 +275,8 @@ func (a *account) compareStarts() {
 }
 
 // fire checks that an instant of the schedule has one run, or one per attempt.
-// Instants ascend, unless the clock went back: those of an interval are counted
-// from it and may then repeat, those of a cron expression must not.
+// Instants ascend, unless the clock went back: then those of wildcards and intervals
+// repeat, fixed times must not.
 func (a *account) fire(run *runFacts, at int64) {
 	last := a.fired
 	a.fired = *run
@@ -292,9 +295,11 @@ func (a *account) fire(run *runFacts, at int64) {
 	}
 }
 
-// fixed says whether the instants of the schedule do not depend on runs.
+// fixed says whether none of the schedule's instants comes again when the clock goes back a
+// little. What cannot be read may be of any kind.
 func (a *account) fixed() bool {
-	return a.kind == engine.KindCron || strings.HasSuffix(a.schedule, " fixed rate") || strings.HasSuffix(a.schedule, " aligned")
+	s, err := engine.ParseSchedule(a.id, a.kind, a.schedule, a.zone)
+	return err == nil && engine.FixedTimes(s)
 }
 
 // end compares a transition with the run that it ends.

@@ -65,6 +65,7 @@ var errConfig = errors.New("invalid config")
 type plan struct {
 	flows        []*flow        // in the order of the file
 	db           string         // as it is written; empty: it is not
+	clockTrusted bool           // the clock is right at each start
 	restoreGuard bool           // run nothing on a copy of the database until it is claimed
 	maxRunning   int            // commands that run at once; 0: no bound
 	groups       map[string]int // the same for those of a group
@@ -75,6 +76,9 @@ type plan struct {
 // options are what the plan says to a scheduler.
 func (p plan) options() []pawl.Option {
 	var opts []pawl.Option
+	if p.clockTrusted {
+		opts = append(opts, pawl.WithClockTrusted())
+	}
 	if p.restoreGuard {
 		opts = append(opts, pawl.WithRestoreGuard())
 	}
@@ -132,7 +136,7 @@ func parseConfig(name, folder string, data []byte) (p plan, err error) {
 // The keys of the config and of a flow; those of settings may stand in both
 // defaults and a flow.
 var (
-	configKeys = []string{"flows", "defaults", "db", "notify", "max_running", "groups", "restore_guard", "x-"} // x-anything is a place for anchors
+	configKeys = []string{"flows", "defaults", "db", "notify", "max_running", "groups", "restore_guard", "clock_trusted", "x-"} // x-anything is a place for anchors
 	flowKeys   = slices.Concat([]string{"every", "cron", "once", "manual", "run", "shell"}, settingKeys, ownKeys)
 )
 
@@ -152,6 +156,8 @@ func (r *reader) config(top *yaml.Node) (p plan) {
 			p.db, _ = r.filled(f)
 		case "notify":
 			p.notify = r.notify(f)
+		case "clock_trusted":
+			p.clockTrusted = r.truth(f)
 		case "restore_guard":
 			p.restoreGuard = r.truth(f)
 		case "max_running":

@@ -138,6 +138,9 @@ func (p plan) fixed() map[string]string {
 	for name, n := range p.groups {
 		facts["the limit of group "+name] = fmt.Sprint(n)
 	}
+	if p.clockTrusted {
+		facts["clock_trusted"] = "true"
+	}
 	if p.restoreGuard {
 		facts["restore_guard"] = "true"
 	}

@@ -55,6 +55,7 @@ func configSchema() node {
 		"db":            textNode().says("where the database is, from the folder of the config"),
 		"max_running":   countNode(1).says("how many commands run at once"),
 		"groups":        node{"type": "object", "additionalProperties": countNode(1)}.says("how many commands of a group run at once"),
+		"clock_trusted": truthNode().says("believe the clock at each start, also when it is more than three hours behind the database"),
 		"restore_guard": truthNode().says("run nothing on a database that was copied or restored until it is claimed"),
 		"notify": objectNode(node{
 			"webhook": node{"type": "string", "format": "uri"},

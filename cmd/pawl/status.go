@@ -108,6 +108,7 @@ type statusReport struct {
 	owner     pawl.Owner
 	owned     bool                      // a daemon drives them
 	registrar registrar                 // the program that registered them
+	behind    time.Time                 // the newest transition that the clock is far behind; zero: it is not
 	passive   string                    // why none of them is run until the database is claimed
 	displaced string                    // why no daemon can start, though none is found
 	trial     string                    // the suspect that runs, for which the others wait
@@ -127,6 +128,9 @@ func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error)
 		return err
 	}
 	if s.passive, err = c.Passive(ctx); err != nil {
+		return err
+	}
+	if s.behind, err = c.ClockBehind(ctx); err != nil {
 		return err
 	}
 	if r, ok := displaced(c.Database(), s.database); ok && !s.owned {
@@ -204,6 +208,9 @@ func (s statusReport) print(w io.Writer, width int) {
 	}
 	if s.passive != "" {
 		fmt.Fprintf(w, "Passive: nothing runs until the database is claimed, see pawl claim --help. It was %s.\n", printable(s.passive))
+	}
+	if !s.behind.IsZero() {
+		fmt.Fprintf(w, "The clock is behind: it shows %s, and the newest transition is at %s. Occurrences wait until it is right, or accepted: pawl clock accept\n", clock(s.now, s.behind), clock(s.behind, s.now))
 	}
 	for _, f := range s.flows {
 		if f.Status == pawl.StatusTripped {

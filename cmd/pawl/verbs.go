@@ -18,7 +18,7 @@ func addVerbs(root *cobra.Command, database *string) {
 		{"run", "Run, and look on:", []*cobra.Command{runVerb(database), statusVerb(database), historyVerb(database),
 			logsVerb(database), nextVerb(database), whyVerb(database), atVerb(database)}},
 		{"ask", "Ask the daemon for something:", []*cobra.Command{triggerVerb(database), cancelVerb(database), pauseVerb(database), resumeVerb(database),
-			resetVerb(database), probeVerb(database), backfillVerb(database), forgetVerb(database), claimVerb(database)}},
+			resetVerb(database), probeVerb(database), backfillVerb(database), forgetVerb(database), claimVerb(database), clockVerb(database)}},
 		{"config", "Write a config:", []*cobra.Command{initVerb(database), importVerb(), validateVerb(), explainVerb(), simulateVerb(database), schemaVerb()}},
 		{"database", "Look after the database:", []*cobra.Command{doctorVerb(database), verifyVerb(database), backupVerb(database),
 			pruneVerb(database), migrateVerb(database), exportVerb(database)}},

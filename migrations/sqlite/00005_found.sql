@@ -34,3 +34,16 @@ ALTER TABLE pawl_run_log ADD COLUMN restarts INTEGER;
 -- The input of an accepted trigger is the run's, and goes with it; the row kept a copy.
 UPDATE pawl_commands SET args = CASE WHEN json_valid(args) THEN nullif(json_remove(args, '$.input'), '{}') ELSE args END
 WHERE command = 'trigger' AND handled_at IS NOT NULL AND error IS NULL AND args LIKE '%"input"%';
+
+-- The newest transition that the clock is not compared with at a start: somebody accepted a
+-- clock that was behind it.
+ALTER TABLE pawl_database ADD COLUMN clock_seq INTEGER NOT NULL DEFAULT 0;
+
+-- How far the schedule of a flow had come before the wall clock went back behind that, and
+-- the key of the newest run then: which instants that come again had runs is looked up from
+-- there.
+ALTER TABLE pawl_flow_plan ADD COLUMN reached INTEGER;
+ALTER TABLE pawl_flow_plan ADD COLUMN reached_key INTEGER;
+
+-- 1: the wall clock went back, and the instant of the run had a run before.
+ALTER TABLE pawl_run_log ADD COLUMN repeated INTEGER;

@@ -38,7 +38,7 @@ SELECT p.id AS flow_id, r.number, t.word AS trigger, w.word AS status, r.attempt
        r.error,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.due_at / 1000.0, 'unixepoch') AS due_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.deadline / 1000.0, 'unixepoch') AS deadline,
-       r.input, r.output, w.over, w.failure, COALESCE(r.restarts, 0) AS restarts
+       r.input, r.output, w.over, w.failure, COALESCE(r.restarts, 0) AS restarts, COALESCE(r.repeated, 0) AS repeated
 FROM pawl_run_log r
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 CROSS JOIN pawl_words t ON t.kind = 'trigger' AND t.code = r.trigger
@@ -92,13 +92,13 @@ ORDER BY r.key DESC;
 CREATE VIEW pawl_occurrences AS
 SELECT p.id AS flow_id, strftime('%Y-%m-%dT%H:%M:%fZ', v.first_at / 1000.0, 'unixepoch') AS first_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', v.last_at / 1000.0, 'unixepoch') AS last_at,
-       v.count, w.word AS verdict, v.reason, v.run_number
+       v.count, w.word AS verdict, v.reason, v.run_number, 0 AS repeated
 FROM pawl_verdict_log v
 CROSS JOIN pawl_flow_plan p ON p.key = v.flow
 CROSS JOIN pawl_words w ON w.kind = 'verdict' AND w.code = v.verdict
 UNION ALL
 SELECT p.id, strftime('%Y-%m-%dT%H:%M:%fZ', r.scheduled_at / 1000.0, 'unixepoch'),
-       strftime('%Y-%m-%dT%H:%M:%fZ', r.scheduled_at / 1000.0, 'unixepoch'), 1, 'fired', NULL, r.number
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.scheduled_at / 1000.0, 'unixepoch'), 1, 'fired', NULL, r.number, COALESCE(r.repeated, 0)
 FROM pawl_run_log r
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 WHERE r.trigger = 0;

@@ -1,0 +1,114 @@
+package engine
+
+import "time"
+
+// A clock that is far behind the newest transition at a start is wrong, most often
+// because the machine has no battery for it. The engine does not believe it: its own
+// clock goes on from the newest transition, by the monotonic clock. Triggers, retries and
+// timers go on by that; occurrences of schedules wait, since nobody knows which of them
+// have come. The engine believes the clock again when it is no longer far behind, when
+// somebody accepts it, or when it has stayed as it is for [behindPatience] and is not
+// older than the program.
+
+// behindPatience is how long a clock that is behind is not believed, if it may be right.
+const behindPatience = 10 * time.Minute
+
+// behind is the engine's clock in place of the one that is not believed.
+type behind struct {
+	newest time.Time // transition
+	since  time.Time // monotonic
+}
+
+func (b *behind) now() time.Time { return b.newest.Add(time.Since(b.since)) }
+
+// time is the clock that the engine goes by.
+func (e *Engine) time() time.Time {
+	if b := e.behind.Load(); b != nil {
+		return b.now()
+	}
+	return e.wall()
+}
+
+// Time is the clock that the engine goes by: the wall clock, unless that is far behind.
+func (e *Engine) Time() time.Time { return e.now() }
+
+// ClockBehind is the newest transition that the wall clock is far behind, so that
+// occurrences wait; zero: it is not.
+func (e *Engine) ClockBehind() time.Time {
+	if b := e.behind.Load(); b != nil {
+		return b.newest
+	}
+	return time.Time{}
+}
+
+// judgeClock decides at a start whether the clock is believed.
+func (e *Engine) judgeClock(snapshot Snapshot) {
+	wall := e.now()
+	if snapshot.LastAt.Sub(wall) <= CorrectionJump {
+		return
+	}
+	accepted := e.ClockTrusted
+	for _, row := range snapshot.Waiting {
+		accepted = accepted || row.Verb == acceptClock
+	}
+	if accepted {
+		e.owner.ClockSeq, e.ownerNew = snapshot.Seq, true
+		return
+	}
+	e.behind.Store(&behind{newest: snapshot.LastAt, since: time.Now()})
+	e.Logger.Warn("pawl: the clock is behind the newest transition: occurrences wait until it is right; set it, or accept it as it is (pawl clock accept)",
+		"clock", stamp(wall), "newest", stamp(snapshot.LastAt))
+}
+
+// endBehind believes the clock again if there is a reason to. The difference to the
+// engine's own is a step, which [Engine.watchClock] finds next.
+// It returns since when the clock was not believed; zero: nothing changes.
+func (e *Engine) endBehind() (since time.Time) {
+	b := e.behind.Load()
+	if b == nil {
+		return since
+	}
+	wall := e.wall().UTC().Truncate(time.Millisecond)
+	waited := time.Since(b.since) >= behindPatience && !e.BuiltAt.IsZero() && wall.After(e.BuiltAt)
+	why := "it is right"
+	switch {
+	case !wall.Before(b.now().Add(-CorrectionJump)):
+	case e.accepted, waited:
+		why = "somebody accepted it"
+		if !e.accepted {
+			why = "it has been as it is for a while, and is later than the program was built"
+		}
+		e.owner.ClockSeq, e.ownerNew = e.counters.Seq, true
+	default:
+		return since
+	}
+	e.behind.Store(nil)
+	e.Logger.Info("pawl: the clock is believed again, occurrences go on", "why", why, "clock", stamp(wall))
+	for _, f := range e.all().ordered {
+		e.plansAgain(f)
+	}
+	return b.newest
+}
+
+// plansAgain lets occurrences of a flow start.
+func (e *Engine) plansAgain(f *flow) {
+	t := *f.terms.Load()
+	if plan := t.shared.Plan; plan.Behind {
+		plan.Behind = false
+		t.shared = e.share(plan)
+		f.terms.Store(&t)
+	}
+	e.look(f, e.now())
+}
+
+// acceptClock is the verb of the inbox.
+const acceptClock = "accept_clock"
+
+// accept takes the clock as it is.
+func (e *Engine) accept() reply {
+	if e.behind.Load() == nil {
+		return reply{err: errUnchanged}
+	}
+	e.accepted, e.ownerNew = true, true
+	return reply{}
+}

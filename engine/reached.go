@@ -1,0 +1,71 @@
+package engine
+
+import "time"
+
+// Reached is how far a schedule had come before the wall clock went back: instants up to
+// At may have had runs, the newest of them or an older one with the run key Key. Nobody
+// changes one.
+type Reached struct {
+	At  time.Time
+	Key int64
+}
+
+// reach keeps how far the schedule has come, since the clock goes back behind it.
+func (c *Change) reach() {
+	if c.Reached == nil || !c.LastScheduled.Before(c.Reached.At) {
+		c.Reached, c.Rare = &Reached{c.LastScheduled, c.LastKey}, true
+	}
+}
+
+// reached says whether an instant may have had a run before the clock went back.
+func (s *State) reached(at time.Time) bool { return s.Reached != nil && !at.After(s.Reached.At) }
+
+// planBack plans the next run of a schedule that keeps its rate, after the clock went back
+// a little: its instants come again. Those of fixed times do not, see [following].
+func (c *Change) planBack(now time.Time, p Plan) {
+	s := c.schedule(p)
+	if c.owed() || c.floats(s, now) || FixedTimes(p.Schedule) {
+		return
+	}
+	if c.LastScheduled.After(now) {
+		c.reach()
+		c.LastScheduled = now
+	}
+	next := s.Next(now, c.LastScheduled)
+	if c.NextRun.IsZero() || next.IsZero() || !next.Before(c.NextRun) {
+		return
+	}
+	if !c.Held.IsZero() {
+		c.release(s, now, VerdictBackoff, "")
+	}
+	c.planAt(next, p)
+	c.avoidWindow(p)
+}
+
+// fixedTimes is a schedule that may have fixed times.
+type fixedSchedule interface{ fixedTimes() bool }
+
+// FixedTimes says whether a schedule has fixed times, such as nine o'clock: no wildcard
+// and no step in minute and hour, and no interval. None of its instants comes again when
+// the clock goes back a little.
+func FixedTimes(s Schedule) bool {
+	switch s := s.(type) {
+	case fixedSchedule:
+		return s.fixedTimes()
+	case between:
+		return FixedTimes(s.Schedule)
+	case but:
+		return FixedTimes(s.Schedule)
+	}
+	return s.Kind() == KindOnce
+}
+
+func (s *instants) fixedTimes() bool { return s.fixed }
+
+// reachedKey is the key of the newest run before the clock went back; 0: it did not.
+func (s *State) reachedKey() int64 {
+	if s.Reached == nil {
+		return 0
+	}
+	return s.Reached.Key
+}

@@ -45,7 +45,7 @@ func TestDatabaseOfSchema4CarriesOn(t *testing.T) {
 		})
 		w.Exit("done")
 		broken := errors.New("no answer from the bank")
-		slow := pawl.BackoffPolicy{Initial: time.Hour, Multiplier: 2, StreakLimit: 5}
+		slow := pawl.BackoffPolicy{Initial: time.Hour, Multiplier: 2, StreakLimit: 5, Jitter: pawl.NoJitter}
 		trips := pawl.TripAfter(2)
 		trips.Initial = 30 * time.Millisecond
 		s := quiet(db)

@@ -431,7 +431,7 @@ func TestFailedCommitIsRetried(t *testing.T) {
 				}
 				return errors.New("no luck")
 			})
-		}), pawl.WithRetry(2, pawl.BackoffPolicy{Initial: time.Minute}), pawl.WithBackoff(pawl.TripAfter(1))))
+		}), pawl.WithRetry(2, pawl.BackoffPolicy{Initial: time.Minute, Jitter: pawl.NoJitter}), pawl.WithBackoff(pawl.TripAfter(1))))
 		r := start(t, s)
 		info := finish(t, r, "work")
 		assert.Equal(t, pawl.RunCompleted, info.Status)

@@ -37,7 +37,7 @@ type crashFlow struct {
 }
 
 // retry waits a moment before a further attempt.
-var retry = pawl.BackoffPolicy{Initial: 5 * time.Millisecond}
+var retry = pawl.BackoffPolicy{Initial: 5 * time.Millisecond, Jitter: pawl.NoJitter}
 
 // backoff is a policy with windows that are over at the next start, or at one of
 // those after that.

@@ -89,7 +89,7 @@ func TestLongestDurationsAndLastInstantsAreKept(t *testing.T) {
 		require.NoError(t, s.Manual("queue", job(ok), pawl.WithOverlap(pawl.OverlapAllow(5, math.MaxInt)), pawl.WithKeyWindow(longest), pawl.WithRetention(0, longest)))
 		require.NoError(t, s.Manual("backoff", failing, pawl.WithBackoff(policy)))
 		require.NoError(t, s.Manual("retry", failing, pawl.WithRetry(math.MaxInt, policy)))
-		require.NoError(t, s.Manual("after", job(func(context.Context) error { return pawl.RetryAfter(longest, errors.New("no")) }), pawl.WithRetry(1, pawl.BackoffPolicy{})))
+		require.NoError(t, s.Manual("after", job(func(context.Context) error { return pawl.RetryAfter(longest, errors.New("no")) }), pawl.WithRetry(1, pawl.BackoffPolicy{Jitter: pawl.NoJitter})))
 		r := start(t, s)
 		ctx := t.Context()
 		require.NoError(t, r.Pause(ctx, "every", "", pawl.PauseFor(longest)))

@@ -181,10 +181,12 @@ func WithOverlap(o Overlap) FlowOption {
 }
 
 // WithRetry tries a run that failed again, up to max times, as further attempts of the
-// same run; between them it waits as p says, and its slot is free. Only the last
-// failure is the flow's. An attempt that a crash interrupted counts if the crash is the
-// flow's failure; otherwise the same attempt starts again. A job ends this with
-// [Permanent], and changes the wait with [RetryAfter]. Default: no retry.
+// same run; between them it waits as p says, and its slot is free. With a Jitter of 0 the
+// waits are a tenth longer or shorter, so that runs that failed together are not tried again
+// together; [NoJitter] asks for none. Only the last failure is the flow's. An attempt that a
+// crash interrupted counts if the crash is the flow's failure; otherwise the same attempt
+// starts again. A job ends this with [Permanent], and changes the wait with [RetryAfter].
+// Default: no retry.
 func WithRetry(max int, p BackoffPolicy) FlowOption {
 	return func(r *registration) error {
 		r.Plan.Retry = &engine.Retry{Max: max, Delay: p}

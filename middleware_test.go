@@ -119,7 +119,7 @@ func TestLoggerOfAJobNamesItsRun(t *testing.T) {
 		}
 		s := quiet(db, pawl.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: plain}))))
 		work := func(ctx context.Context) error { pawl.Logger(ctx).Warn("hello"); return errors.New("boom") }
-		require.NoError(t, s.Manual("a", job(work), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: time.Second})))
+		require.NoError(t, s.Manual("a", job(work), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: time.Second, Jitter: pawl.NoJitter})))
 		r := start(t, s)
 		for range 2 {
 			run, err := r.Trigger(t.Context(), "a")

@@ -154,9 +154,13 @@ type RunStatusFact = engine.RunStatusFact
 //	Initial     time.Duration // wait after the first failure; 0: the default's, 1 s
 //	Multiplier  float64       // growth per further failure, at least 1; 0: the default's, 2
 //	MaxDelay    time.Duration // cap of the wait; 0: the default's, 5 min, or Initial if that is more
-//	Jitter      float64       // spread, 0..1; 0: none
+//	Jitter      float64       // spread, 0..1; 0: none, but for WithRetry 0.1; NoJitter: none
 //	StreakLimit int           // consecutive failures that trip the flow; 0: never
 type BackoffPolicy = engine.BackoffPolicy
+
+// NoJitter is the Jitter of waits that do not spread, also for [WithRetry], where 0 means
+// 0.1.
+const NoJitter = engine.NoJitter
 
 // DefaultBackoff waits 1 s, 2 s, 4 s and so on up to 5 minutes, a tenth more or
 // less, and never trips.

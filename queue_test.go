@@ -378,7 +378,7 @@ func TestAgeOfTheOldestQueuedStartIsShown(t *testing.T) {
 		build := func() *pawl.Scheduler {
 			s := quiet(db)
 			require.NoError(t, s.Manual("q", job(untilCancelled), pawl.WithOverlap(pawl.OverlapBuffer(9))))
-			require.NoError(t, s.Manual("again", job(failing), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: time.Hour, Jitter: 0}), pawl.WithOverlap(pawl.OverlapBuffer(9))))
+			require.NoError(t, s.Manual("again", job(failing), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: time.Hour, Jitter: pawl.NoJitter}), pawl.WithOverlap(pawl.OverlapBuffer(9))))
 			return s
 		}
 		r := start(t, build())

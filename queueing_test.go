@@ -56,7 +56,7 @@ func TestClientWaitsForARunThatWaits(t *testing.T) {
 			}
 			return nil
 		})
-		require.NoError(t, s.Manual("a", flaky, pawl.WithRetry(3, pawl.BackoffPolicy{Initial: time.Minute})))
+		require.NoError(t, s.Manual("a", flaky, pawl.WithRetry(3, pawl.BackoffPolicy{Initial: time.Minute, Jitter: pawl.NoJitter})))
 		r := start(t, s)
 		c := openClient(t, db)
 		began := time.Now()

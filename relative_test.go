@@ -31,7 +31,7 @@ func TestClockThatGoesBackHoldsUpNoRetry(t *testing.T) {
 		var wall wallClock
 		d := newDiary()
 		s := quiet(db, pawl.WithNow(wall.now))
-		require.NoError(t, s.Cron("f", "*/5 * * * *", d.job(failing), pawl.WithRetry(3, pawl.BackoffPolicy{Initial: 10 * time.Second, Multiplier: 1, MaxDelay: 10 * time.Second})))
+		require.NoError(t, s.Cron("f", "*/5 * * * *", d.job(failing), pawl.WithRetry(3, pawl.BackoffPolicy{Initial: 10 * time.Second, Multiplier: 1, MaxDelay: 10 * time.Second, Jitter: pawl.NoJitter})))
 		r := start(t, s)
 		time.Sleep(5*time.Minute + 5*time.Second)
 		wall.set(-8 * time.Hour)
@@ -107,7 +107,7 @@ type relativeWait struct {
 	over  func(*pawl.Runner) bool
 }
 
-var hourOnce = pawl.BackoffPolicy{Initial: time.Hour, Multiplier: 1, MaxDelay: time.Hour, StreakLimit: 9}
+var hourOnce = pawl.BackoffPolicy{Initial: time.Hour, Multiplier: 1, MaxDelay: time.Hour, StreakLimit: 9, Jitter: pawl.NoJitter}
 
 var relativeWaits = map[string]func(*testing.T, string, *wallClock) relativeWait{
 	"a retry": func(t *testing.T, db string, wall *wallClock) relativeWait {

@@ -20,7 +20,7 @@ import (
 )
 
 // everyMinute waits a minute before each further attempt.
-var everyMinute = pawl.BackoffPolicy{Initial: time.Minute, Multiplier: 1}
+var everyMinute = pawl.BackoffPolicy{Initial: time.Minute, Multiplier: 1, Jitter: pawl.NoJitter}
 
 // tries notes the attempts that begin, as "run.attempt", with the time since.
 type tries struct {
@@ -216,7 +216,7 @@ func TestAwaitedAttemptIsInTheWay(t *testing.T) {
 				return errors.New("boom")
 			}
 			return nil
-		}), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: 150 * time.Second})))
+		}), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: 150 * time.Second, Jitter: pawl.NoJitter})))
 		r := start(t, s)
 		time.Sleep(90 * time.Second)
 		_, err := r.Trigger(t.Context(), "work")
@@ -308,4 +308,55 @@ func TestErrorThatNoAttemptCanChangeIsPermanent(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Runs that failed together are not tried again together: the waits of WithRetry spread by a
+// tenth unless NoJitter is asked for. A flow's own windows spread only if they are told to.
+// found Q11.
+func TestRetriesSpreadUnlessToldNotTo(t *testing.T) {
+	const runs = 300
+	for _, way := range []struct {
+		policy pawl.BackoffPolicy
+		spread time.Duration // at least
+		text   string
+	}{
+		{pawl.BackoffPolicy{Initial: time.Minute}, 11 * time.Second, "retry 1, 1m0s x2 up to 5m0s, jitter 0.1"},
+		{pawl.BackoffPolicy{Initial: time.Minute, Jitter: pawl.NoJitter}, 0, "retry 1, 1m0s x2 up to 5m0s"},
+		{pawl.BackoffPolicy{Initial: time.Minute, Jitter: 0.5}, 55 * time.Second, "retry 1, 1m0s x2 up to 5m0s, jitter 0.5"},
+	} {
+		bubble(t, func(t *testing.T, db string) {
+			a := newTries()
+			s := quiet(db)
+			var mu sync.Mutex
+			var again []time.Time
+			require.NoError(t, s.Manual("work", a.job(func(_ context.Context, run pawl.RunInfo) error {
+				if run.Attempt == 1 {
+					return errors.New("boom")
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				again = append(again, time.Now())
+				return nil
+			}), pawl.WithRetry(1, way.policy), pawl.WithOverlap(pawl.OverlapAllow(runs, 0)), pawl.WithBackoff(pawl.BackoffPolicy{})))
+			r := start(t, s)
+			for range runs {
+				_, err := r.Trigger(t.Context(), "work")
+				require.NoError(t, err)
+			}
+			time.Sleep(time.Hour)
+			require.Len(t, again, runs)
+			slices.SortFunc(again, time.Time.Compare)
+			spread := again[runs-1].Sub(again[0])
+			assert.GreaterOrEqual(t, spread, way.spread)
+			if way.spread == 0 {
+				assert.Zero(t, spread)
+			}
+			info := status(t, r, "work")
+			assert.Contains(t, info.Policy, way.text)
+			assert.NotContains(t, info.Backoff, "jitter")
+			stop(t, r, db)
+		})
+	}
+	_, err := pawl.ParseBackoff("1s x2 up to 5m0s, jitter -2")
+	require.ErrorIs(t, err, pawl.ErrInvalidBackoff)
 }

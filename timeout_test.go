@@ -208,7 +208,7 @@ func TestDeadlineSpansAttemptsAndRestarts(t *testing.T) {
 				deadlines <- deadline.UTC()
 				time.Sleep(time.Minute)
 				return errors.New("boom")
-			}), pawl.WithTimeout(10*time.Minute), pawl.WithRetry(9, pawl.BackoffPolicy{Initial: 90 * time.Second, Multiplier: 1}), pawl.WithBackoff(pawl.TripAfter(2))))
+			}), pawl.WithTimeout(10*time.Minute), pawl.WithRetry(9, pawl.BackoffPolicy{Initial: 90 * time.Second, Multiplier: 1, Jitter: pawl.NoJitter}), pawl.WithBackoff(pawl.TripAfter(2))))
 		}
 		began := time.Now().UTC()
 		p := launch(t, db, register)

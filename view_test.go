@@ -139,7 +139,7 @@ func TestViewHasTheTransitionsOfAFlowAndOfARun(t *testing.T) {
 				return failing(ctx)
 			}
 			return nil
-		}), pawl.WithRetry(5, pawl.BackoffPolicy{Initial: time.Second})))
+		}), pawl.WithRetry(5, pawl.BackoffPolicy{Initial: time.Second, Jitter: pawl.NoJitter})))
 		require.NoError(t, s.Every("other", 10*time.Second, job(ok)))
 		r := start(t, s)
 		time.Sleep(2 * time.Hour)

@@ -63,7 +63,7 @@ func TestWaitRunOutlastsFailedAttempts(t *testing.T) {
 				return errors.New("boom")
 			}
 			return nil
-		}), pawl.WithRetry(5, pawl.BackoffPolicy{Initial: time.Hour})))
+		}), pawl.WithRetry(5, pawl.BackoffPolicy{Initial: time.Hour, Jitter: pawl.NoJitter})))
 		r := start(t, s)
 		info := finish(t, r, "work")
 		assert.Equal(t, pawl.RunCompleted, info.Status)

@@ -191,7 +191,7 @@ func (f *yearFlow) registered() []pawl.FlowOption {
 		opts = append(opts, pawl.WithTimeout(f.timeout))
 	}
 	if f.retries > 0 {
-		opts = append(opts, pawl.WithRetry(f.retries, pawl.BackoffPolicy{Initial: f.retryDelay, MaxDelay: f.retryDelay}))
+		opts = append(opts, pawl.WithRetry(f.retries, pawl.BackoffPolicy{Initial: f.retryDelay, MaxDelay: f.retryDelay, Jitter: pawl.NoJitter}))
 	}
 	if f.within > 0 {
 		opts = append(opts, pawl.WithCatchUpWithin(f.within))

@@ -15,9 +15,12 @@ type BackoffPolicy struct {
 	Initial     time.Duration // wait after the first failure; default 1 s
 	Multiplier  float64       // growth per further failure, at least 1; default 2
 	MaxDelay    time.Duration // cap of the wait; default 5 min, or Initial if that is more
-	Jitter      float64       // spread, 0..1: 0.1 is a tenth more or less; default none
+	Jitter      float64       // spread, 0..1: 0.1 is a tenth more or less; default none, of a Retry 0.1; or NoJitter
 	StreakLimit int           // consecutive failures that trip the flow; 0: it never trips
 }
+
+// NoJitter is the Jitter of waits that do not spread, also where 0 means the default.
+const NoJitter = -1
 
 // DefaultBackoff waits 1 s, 2 s, 4 s and so on up to 5 minutes, a tenth more or
 // less, and never trips.
@@ -81,8 +84,8 @@ func (p BackoffPolicy) Validate() error {
 		return bad("Multiplier", p.Multiplier, "0 (for the default) or a finite number of at least 1")
 	case p.MaxDelay < 0:
 		return bad("MaxDelay", p.MaxDelay, "0 (for the default) or more")
-	case !(p.Jitter >= 0 && p.Jitter <= 1):
-		return bad("Jitter", p.Jitter, "in 0..1")
+	case !(p.Jitter >= 0 && p.Jitter <= 1) && p.Jitter != NoJitter:
+		return bad("Jitter", p.Jitter, "in 0..1, or NoJitter")
 	case p.StreakLimit < 0:
 		return bad("StreakLimit", p.StreakLimit, "0 (never trips) or more")
 	case p.filled().MaxDelay < p.filled().Initial:
@@ -102,6 +105,9 @@ func (p BackoffPolicy) filled() BackoffPolicy {
 	}
 	if p.MaxDelay == 0 {
 		p.MaxDelay = max(d.MaxDelay, p.Initial)
+	}
+	if p.Jitter == NoJitter {
+		p.Jitter = 0
 	}
 	return p
 }

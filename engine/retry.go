@@ -9,7 +9,7 @@ import (
 // run. Only the last failure is the flow's.
 type Retry struct {
 	Max   int           // further attempts, at least 1
-	Delay BackoffPolicy // before each; StreakLimit has no meaning
+	Delay BackoffPolicy // before each; Jitter 0 is that of DefaultBackoff, StreakLimit has no meaning
 }
 
 // Validate names what makes no sense.
@@ -21,7 +21,16 @@ func (r Retry) Validate() error {
 }
 
 // String is the policy in one line.
-func (r Retry) String() string { return fmt.Sprintf("%d, %s", r.Max, r.Delay) }
+func (r Retry) String() string { return fmt.Sprintf("%d, %s", r.Max, r.waits()) }
+
+// waits is the policy of the waits. They spread unless the program says NoJitter: many runs
+// often fail at once, and would all be tried again at once.
+func (r Retry) waits() BackoffPolicy {
+	if r.Delay.Jitter == 0 {
+		r.Delay.Jitter = DefaultBackoff().Jitter
+	}
+	return r.Delay
+}
 
 // retry lets a run wait for its next attempt, if it has one.
 func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) bool {
@@ -33,7 +42,7 @@ func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) b
 	}
 	delay := e.RetryAfter
 	if delay <= 0 {
-		delay = p.Retry.Delay.Delay(run.Attempt, jitter(p.Database, c.ID, run.Number))
+		delay = p.Retry.waits().Delay(run.Attempt, jitter(p.Database, c.ID, run.Number))
 	}
 	due := now.Add(delay).Truncate(time.Millisecond)
 	if !run.Deadline.IsZero() && !due.Before(run.Deadline) {

@@ -65,7 +65,7 @@ func TestEachAttemptIsASpan(t *testing.T) {
 			require.NoError(t, s.Cron("sync", "0 * * * *", job(func(context.Context) error {
 				time.Sleep(3 * time.Second)
 				return errors.New("boom")
-			}), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: time.Minute})))
+			}), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: time.Minute, Jitter: pawl.NoJitter})))
 			r, err := s.Start(t.Context())
 			require.NoError(t, err)
 			time.Sleep(time.Duration(1-life) * 89 * time.Minute)

@@ -56,7 +56,7 @@ func (b *bank) setup(database string) *pawl.Scheduler {
 	}
 	s := pawl.NewScheduler(database, pawl.WithSharedFile(), pawl.WithInboxPoll(0), pawl.WithLogger(slog.New(slog.DiscardHandler)))
 	_ = s.Manual("transfer", job(func(ctx context.Context) error { return b.transfer(ctx, b) }), // Start returns the error
-		pawl.WithRetry(3, pawl.BackoffPolicy{Initial: time.Minute}))
+		pawl.WithRetry(3, pawl.BackoffPolicy{Initial: time.Minute, Jitter: pawl.NoJitter}))
 	return s
 }
 

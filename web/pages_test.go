@@ -219,7 +219,7 @@ func TestRunPageTellsOfOutputErrorAndAttempts(t *testing.T) {
 				time.Sleep(time.Hour)
 			}
 			return pawl.SetOutput(ctx, map[string]any{"rows": 7})
-		}), pawl.WithRetry(5, pawl.BackoffPolicy{Initial: time.Second})))
+		}), pawl.WithRetry(5, pawl.BackoffPolicy{Initial: time.Second, Jitter: pawl.NoJitter})))
 		r := start(t, s)
 		h := web.Handler(r)
 		_, err := r.Trigger(t.Context(), "a", pawl.WithInput([]int{1, 2}))

@@ -176,7 +176,9 @@ func (r *reader) retry(e field, s *settings) {
 		case "max_delay":
 			p.delay.MaxDelay = positive(r, f, r.duration)
 		case "jitter":
-			p.delay.Jitter, _ = r.number(f)
+			if p.delay.Jitter = r.jitter(f); p.delay.Jitter == 0 {
+				p.delay.Jitter = pawl.NoJitter
+			}
 		}
 	}
 	if p.max == 0 && len(r.faults) == faults {

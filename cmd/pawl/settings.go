@@ -86,7 +86,7 @@ func (r *reader) backoff(e field, base *pawl.BackoffPolicy) *pawl.BackoffPolicy 
 		case "multiplier":
 			p.Multiplier = positive(r, f, r.number)
 		case "jitter":
-			p.Jitter, _ = r.number(f)
+			p.Jitter = r.jitter(f)
 		case "trip":
 			p.StreakLimit = r.count(f)
 		}
@@ -151,6 +151,15 @@ func (r *reader) number(e field) (float64, bool) {
 		r.fail(e.value, "%s is a number, not %q", e.name, text)
 	}
 	return x, err == nil
+}
+
+// jitter reads by what share a wait may be shorter or longer.
+func (r *reader) jitter(e field) float64 {
+	x, ok := r.number(e)
+	if ok && x < 0 { // -1 would be NoJitter
+		r.fail(e.value, "%s is a number from 0, for none, to 1, not %v", e.name, x)
+	}
+	return x
 }
 
 func (r *reader) count(e field) int {

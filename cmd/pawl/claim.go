@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,7 @@ start. What is overdue then runs at once, one run per flow.`,
 		Args: cobra.NoArgs,
 	}
 	out := formatFlag(cmd)
+	timeout := timeoutFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
 			doubt, err := c.Doubt(cmd.Context())
@@ -31,7 +34,7 @@ start. What is overdue then runs at once, one run per flow.`,
 				return showDone(*out, done{Verb: "claim", Database: *database},
 					"nothing to claim: the database is the one that its last daemon left here")
 			}
-			err = c.Claim(cmd.Context())
+			_, err = asked(cmd.Context(), c, time.Duration(*timeout), func(ctx context.Context) (bool, error) { return true, c.Claim(ctx) })
 			if errors.Is(err, pawl.ErrNoOwner) {
 				by, _ := registrarOf(cmd.Context(), c)
 				return showDone(*out, done{Verb: "claim", Database: *database, Doubt: doubt, Queued: true},

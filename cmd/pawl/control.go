@@ -21,6 +21,7 @@ func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command 
 	out := formatFlag(cmd)
 	cmd.ValidArgsFunction = completeFlows(database, 1)
 	queueFlag(cmd, &queue)
+	timeout := timeoutFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
 			ctx := cmd.Context()
@@ -31,7 +32,7 @@ func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command 
 			if queue {
 				c = c.Queueing()
 			}
-			done, err := ask(ctx, c, flow)
+			done, err := asked(ctx, c, time.Duration(*timeout), func(ctx context.Context) (string, error) { return ask(ctx, c, flow) })
 			if err != nil {
 				return unowned(cmd.Context(), c, cmd.Name(), flow.ID, err)
 			}

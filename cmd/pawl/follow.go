@@ -23,6 +23,8 @@ type follower struct {
 
 // follow shows the output of a run until it is over.
 func (f *follower) follow(ctx context.Context, flow string, number int64) (run pawl.RunInfo, err error) {
+	quiet := speak(ctx, os.Stderr, func() string { return hindrance(f.c) })
+	defer quiet()
 	if f.silent {
 		return f.c.WaitRun(ctx, flow, number)
 	}

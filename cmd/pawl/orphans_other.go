@@ -10,3 +10,6 @@ func (orphan) kill() bool      { return false }
 
 // allZombies cannot be told.
 func allZombies(int) bool { return false }
+
+// suspended is not known here.
+func suspended(int) bool { return false }

@@ -25,6 +25,7 @@ func processes() []int {
 // A stat is what we need of /proc/PID/stat.
 type stat struct {
 	zombie        bool // ended, but nobody has waited for it yet
+	suspended     bool // by a signal such as SIGSTOP
 	parent, group int
 	started       uint64 // in ticks since boot
 }
@@ -44,7 +45,13 @@ func readStat(pid int) (stat, error) {
 	parent, _ := strconv.Atoi(fields[1])
 	group, _ := strconv.Atoi(fields[2])
 	started, err := strconv.ParseUint(fields[19], 10, 64)
-	return stat{fields[0] == "Z", parent, group, started}, err
+	return stat{fields[0] == "Z", fields[0] == "T", parent, group, started}, err
+}
+
+// suspended says that a process does nothing until somebody sends it SIGCONT.
+func suspended(pid int) bool {
+	s, err := readStat(pid)
+	return err == nil && s.suspended
 }
 
 // allZombies says that no process of a group lives. Where nobody waits for

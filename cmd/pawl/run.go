@@ -36,8 +36,8 @@ that is new, empty or its own; on any other database only with --demo.
 
 The first SIGTERM or Ctrl-C lets the commands that run come to their end, within the
 stop timeout, and exits with 0; a second one ends them at once and exits with
-143 or 130. SIGHUP reads the config anew: what is different is taken over and logged. Where
-it is ignored, as under nohup, the log says so.
+143 or 130. SIGHUP reads the config anew: what is different is taken over and logged.
+Where it is ignored, as under nohup, the log says so.
 
 A service manager that sets NOTIFY_SOCKET, as systemd does with Type=notify, is told
 when the daemon is ready, stops, and lives.

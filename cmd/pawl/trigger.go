@@ -130,12 +130,9 @@ type starter func(ctx context.Context, c *pawl.Client, id string) (int64, error)
 // starts makes a verb of one that starts a run.
 func starts(cmd *cobra.Command, database *string, ask starter) *cobra.Command {
 	var wait, queue bool
-	var timeout duration
 	before := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		switch {
-		case timeout > 0 && !wait:
-			return errors.New("--timeout is for --wait")
 		case before != nil:
 			return before(cmd, args)
 		}
@@ -144,7 +141,8 @@ func starts(cmd *cobra.Command, database *string, ask starter) *cobra.Command {
 	out := formatFlag(cmd)
 	cmd.ValidArgsFunction = completeFlows(database, 1)
 	cmd.Flags().BoolVar(&wait, "wait", false, "show what the command prints until the run is over, and exit with its code")
-	cmd.Flags().Var(&timeout, "timeout", "with --wait, how long at most (default for ever)")
+	timeout := timeoutFlag(cmd)
+	cmd.Flag("timeout").Usage += "; with --wait also for the end of the run (default for ever)"
 	queueFlag(cmd, &queue)
 	cmd.MarkFlagsMutuallyExclusive("wait", "queue")
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
@@ -155,14 +153,19 @@ func starts(cmd *cobra.Command, database *string, ask starter) *cobra.Command {
 			if queue {
 				c = c.Queueing()
 			}
-			number, err := ask(cmd.Context(), c, args[0])
+			asking := time.Now()
+			number, err := asked(cmd.Context(), c, time.Duration(*timeout), func(ctx context.Context) (int64, error) { return ask(ctx, c, args[0]) })
 			if err != nil {
 				return unowned(cmd.Context(), c, cmd.Name(), args[0], err)
 			}
 			if !wait {
 				return started(cmd.Context(), c, args[0], number, *out)
 			}
-			run, err := waitRun(cmd.Context(), c, args[0], number, time.Duration(timeout), &follower{c: c, database: *database, silent: *out != "table"})
+			limit := time.Duration(0)
+			if cmd.Flag("timeout").Changed && *timeout > 0 {
+				limit = max(time.Duration(*timeout)-time.Since(asking), 1)
+			}
+			run, err := waitRun(cmd.Context(), c, args[0], number, limit, time.Duration(*timeout), &follower{c: c, database: *database, silent: *out != "table"})
 			if err != nil {
 				return err
 			}
@@ -218,12 +221,12 @@ func showRun(out format, run pawl.RunInfo) error {
 	return show(out, list, func() table { return historyTable(list, time.Now()) }, nil)
 }
 
-// waitRun shows the output of a run until it is over, but not for longer than timeout
-// if there is one.
-func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, timeout time.Duration, f *follower) (pawl.RunInfo, error) {
-	if timeout > 0 {
+// waitRun shows the output of a run until it is over, but not for longer than what is
+// left of a timeout, if there is one.
+func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, left, timeout time.Duration, f *follower) (pawl.RunInfo, error) {
+	if left > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errWaitTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, left, errWaitTimeout)
 		defer cancel()
 	}
 	run, err := f.follow(ctx, id, number)
@@ -233,6 +236,9 @@ func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, timeo
 	err = context.Cause(ctx)
 	if errors.Is(err, errWaitTimeout) {
 		err = fmt.Errorf("%w after %s", err, lengths.Exact(timeout))
+		if why := hindrance(c); why != answering {
+			err = fmt.Errorf("%w: %s", err, why)
+		}
 	}
 	return run, fmt.Errorf("%w: run %d of %s goes on", err, number, id)
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lengths"
+)
+
+const (
+	askLimit    = 30 * time.Second // how long a verb waits for the daemon's answer
+	askPatience = 2 * time.Second  // and how long in silence
+)
+
+// timeoutFlag is how long a verb waits for the daemon's answer.
+func timeoutFlag(cmd *cobra.Command) *duration {
+	limit := duration(askLimit)
+	cmd.Flags().Var(&limit, "timeout", "how long to wait for the daemon's answer; 0 is for ever")
+	return &limit
+}
+
+// asked asks the daemon for something and waits for its answer, but not for longer than
+// limit if there is one. What it waits for is said on stderr when it takes a while, and in
+// the error.
+func asked[T any](ctx context.Context, c *pawl.Client, limit time.Duration, ask func(context.Context) (T, error)) (answer T, err error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, errWaitTimeout)
+		defer cancel()
+	}
+	quiet := speak(ctx, os.Stderr, func() string { return hindrance(c) })
+	answer, err = ask(ctx)
+	quiet()
+	if err != nil && ctx.Err() != nil && errors.Is(context.Cause(ctx), errWaitTimeout) {
+		err = fmt.Errorf("%w after %s: %s; the request stays in the inbox and may still take effect", errWaitTimeout, lengths.Exact(limit), hindrance(c))
+	}
+	return answer, err
+}
+
+// speak says what keeps the daemon from answering, once a wait has lasted for
+// askPatience, and whenever that changes, until ctx is over or quiet is called.
+func speak(ctx context.Context, out io.Writer, hindrance func() string) (quiet func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{}) // closed by the goroutine, for which quiet waits
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(askPatience)
+		defer tick.Stop()
+		for said := ""; ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if why := hindrance(); why != said && why != answering {
+				fmt.Fprintln(out, "pawl: waiting: "+printable(why))
+				said = why
+			}
+		}
+	}()
+	return func() { cancel(); <-over }
+}
+
+// answering is the hindrance of a daemon that has none.
+const answering = "the daemon has not answered yet"
+
+// hindrance is what keeps the daemon from answering, as far as others can see.
+func hindrance(c *pawl.Client) string {
+	ctx, cancel := context.WithTimeout(context.Background(), askPatience)
+	defer cancel()
+	o, owned, err := c.Owner(ctx)
+	switch {
+	case err != nil:
+		return "whether a daemon runs cannot be read: " + err.Error()
+	case !owned:
+		return "no daemon runs"
+	case suspended(o.PID):
+		return fmt.Sprintf("process %d is stopped by a signal, until somebody sends it SIGCONT (kill -CONT %[1]d)", o.PID)
+	case o.Degraded != "":
+		return fmt.Sprintf("process %d is degraded until its database takes writes again: %s", o.PID, o.Degraded)
+	case !o.StoppingAt.IsZero():
+		return fmt.Sprintf("process %d is stopping since %s", o.PID, o.StoppingAt.Local().Format("15:04:05"))
+	}
+	if why, err := c.Passive(ctx); err == nil && why != "" {
+		return fmt.Sprintf("process %d runs nothing until the database is claimed (pawl claim): it was %s", o.PID, why)
+	}
+	return answering
+}

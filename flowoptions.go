@@ -34,8 +34,9 @@ func WithResources(resources ...Resource) FlowOption {
 
 // WithFixedRate makes the instants of an Every flow whole intervals from the instant
 // of its first registration, which is kept in the database: they do not drift with
-// the length of runs, nor over restarts. Another interval counts from the last
-// instant that fired. Without it, and without [WithAligned], the interval is from the
+// the length of runs, nor over restarts. With a start ([WithBetween]) they are counted
+// from the start: every two weeks from a date. Another interval without a start counts
+// from the last instant that fired. Without it, and without [WithAligned], the interval is from the
 // end of a run to the next.
 func WithFixedRate() FlowOption {
 	return func(r *registration) error {
@@ -129,8 +130,9 @@ var (
 func CatchUpAll(n int) CatchUp { return engine.CatchUpAll(n) }
 
 // WithCatchUp sets what becomes of instants that passed while nobody ran, or that
-// could not start in time; default [CatchUpLatest]. Time spent paused is not missed,
-// nor is what was before a change of the schedule.
+// could not start in time; default [CatchUpLatest]. Time spent paused is not missed.
+// What was due before the schedule changed is caught up if the new schedule has the same
+// instant, or if only its bounds moved; another spelling is no change.
 func WithCatchUp(c CatchUp) FlowOption {
 	return func(r *registration) error {
 		c.Within = r.Plan.CatchUp.Within

@@ -101,19 +101,15 @@ func (s *State) schedule(p Plan) Schedule {
 	return p.Schedule
 }
 
-// adopt is the only writer of what the plan says. Only a changed schedule plans
-// the next run anew; a plan without a policy forgets the streak, but a trip
+// adopt is the only writer of what the plan says. Only a schedule that means something
+// else plans the next run anew; a plan without a policy forgets the streak, but a trip
 // stays until it is reset.
 func (c *Change) adopt(now time.Time, p Plan) error {
 	before, undecided := c.Definition, c.undecided()
+	old := c.former(p)
 	c.Registered, c.Position, c.Definition = true, p.Position, p.defined()
 	if c.Version == 0 {
 		c.CreatedAt = now
-	}
-	changed := c.Kind != before.Kind || c.Schedule != before.Schedule || c.TimeZone != before.TimeZone
-	if changed {
-		c.anchor(now, p)
-		c.Fired = 0
 	}
 	if c.Kind != before.Kind { // its instants were others
 		c.LastScheduled = time.Time{}
@@ -124,25 +120,77 @@ func (c *Change) adopt(now time.Time, p Plan) error {
 			c.Status = StatusFailed
 		}
 	}
-	if changed && !undecided.IsZero() && !undecided.After(now) {
-		c.Verdicts = append(c.Verdicts, Verdict{First: undecided, Last: undecided, Count: 1, Kind: VerdictMissed, Reason: "the schedule was changed before it was run"})
-	}
-	if changed || c.undecided().IsZero() { // it may have been interrupted while it had no plan
-		c.Held = time.Time{}
-		c.resume(now, p)
+	if was, is := meaningOf(old), meaningOf(p.Schedule); was != is {
+		c.Fired = 0
+		c.anchor(was, is, now, p)
+		if !c.keepDue(old, was.instants == is.instants, now, p) {
+			if !undecided.IsZero() && !undecided.After(now) {
+				c.Verdicts = append(c.Verdicts, Verdict{First: undecided, Last: undecided, Count: 1, Kind: VerdictMissed, Reason: "the schedule was changed before it was run"})
+			}
+			c.replan(now, p)
+		}
+	} else if c.undecided().IsZero() { // it may have been interrupted while it had no plan
+		c.replan(now, p)
 	}
 	return nil
 }
 
-// anchor gives a fixed rate the instant that its own are counted from: the last one
-// that fired, or now.
-func (c *Change) anchor(now time.Time, p Plan) {
-	c.Anchor = time.Time{}
-	if _, ok := p.Schedule.(Anchored); ok {
+// replan forgets what was planned, and plans anew.
+func (c *Change) replan(now time.Time, p Plan) {
+	c.Held = time.Time{}
+	c.resume(now, p)
+}
+
+// former is the schedule that the flow had, with its anchor. One that is not read any more, or of
+// a flow that is new, is that of a manual flow.
+func (c *Change) former(p Plan) Schedule {
+	if *c.Definition == *p.defined() {
+		return c.schedule(p)
+	}
+	old, err := ParseSchedule(c.ID, c.Kind, c.Schedule, c.TimeZone)
+	if err != nil {
+		return Manual()
+	}
+	return c.schedule(Plan{Schedule: old})
+}
+
+// keepDue leaves due what was due before the schedule changed: where only its bounds moved, or
+// as far as the new schedule has the same instants. False: nothing stays.
+func (c *Change) keepDue(old Schedule, bounds bool, now time.Time, p Plan) bool {
+	next, s := c.NextRun, c.schedule(p)
+	switch {
+	case c.undecided().IsZero() || c.undecided().After(now):
+		return false
+	case bounds:
+		return true
+	case next.IsZero() || next.After(now) || !c.Held.IsZero() && !c.owed() || c.floats(s, now) || c.floats(old, now):
+		return false
+	}
+	from := kept(old, s, next, now, p.CatchUp.Mode == CatchAll)
+	if from.IsZero() || c.owed() && !from.Equal(next) {
+		return false
+	}
+	if from.After(next) {
+		c.decide(old, next, from.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "the schedule was changed before it was run"})
+		c.NextRun = from
+	}
+	return true
+}
+
+// anchor gives a fixed rate the instant that its own are counted from: the start of its
+// bounds, or else the last one that fired, or now. Where only the end moved, it stays.
+func (c *Change) anchor(was, is meaning, now time.Time, p Plan) {
+	_, anchored := p.Schedule.(Anchored)
+	switch {
+	case !anchored:
+		c.Anchor = time.Time{}
+	case was.instants == is.instants && was.start.Equal(is.start) && !c.Anchor.IsZero():
+	case !is.start.IsZero():
+		c.Anchor = is.start
+	case !c.LastScheduled.IsZero() && !c.LastScheduled.After(now):
+		c.Anchor = c.LastScheduled
+	default:
 		c.Anchor = now
-		if !c.LastScheduled.IsZero() && !c.LastScheduled.After(now) {
-			c.Anchor = c.LastScheduled
-		}
 	}
 }
 

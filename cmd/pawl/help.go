@@ -66,8 +66,8 @@ and any of these, which may stand in defaults too:
                    failures of it keeps more: {runs: 1000, age: 90d} by default, all
                    or none
 and of these, which are a flow's own:
-  fixed_rate       true: an every flow is due at whole intervals from its first
-                   registration, and does not drift with the length of runs
+  fixed_rate       true: an every flow is due at whole intervals from between.start, or
+                   else its first registration; the length of runs changes nothing
   aligned          true: at those from the beginning of 1970 in UTC, as in every hour
                    on the hour
   between          start, end, or both: the schedule has no other instants.

@@ -87,7 +87,7 @@ func flowNodes() node {
 		"manual":     node{"const": true}.says("it runs when it is triggered"),
 		"run":        node{"type": "array", "minItems": 1, "items": node{"type": []string{"string", "number", "boolean"}}}.says("the program and its arguments"),
 		"shell":      textNode().says("a line for sh -c"),
-		"fixed_rate": truthNode().says("due at whole intervals from its first registration"),
+		"fixed_rate": truthNode().says("due at whole intervals from between.start, or else from its first registration"),
 		"aligned":    truthNode().says("due at whole intervals from the beginning of 1970 in UTC"),
 		"between":    objectNode(node{"start": textNode(), "end": textNode()}).says("the schedule has no other instants; a date is the whole day in the zone of the flow"),
 		"limit":      countNode(1).says("the schedule ends when so many of its instants were run"),

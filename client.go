@@ -128,6 +128,11 @@ func (c *Client) Cancel(ctx context.Context, id string, run int64, reason ...str
 	return c.operate(ctx, "cancel", id, engine.Args{Run: run}, join(reason))
 }
 
+// CancelWithoutUndo: see [Client.Reset].
+func (c *Client) CancelWithoutUndo(ctx context.Context, id string, run int64, reason ...string) error {
+	return c.operate(ctx, "cancel", id, engine.Args{Run: run, Force: true}, join(reason))
+}
+
 // Pause: see [Client.Reset].
 func (c *Client) Pause(ctx context.Context, id, note string, opts ...PauseOption) error {
 	pause, err := pauseOf(note, time.Now(), opts)

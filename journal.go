@@ -26,6 +26,9 @@ func (r *registration) resumes() {
 		return
 	}
 	r.Plan.Resumes = true
+	if job, ok := r.job.(interface{ Version() int }); ok {
+		r.Plan.Version = job.Version()
+	}
 	job := r.Job
 	r.Job = func(ctx context.Context) error {
 		run, _ := RunFrom(ctx)
@@ -128,6 +131,12 @@ func (j *journal) Suspending() <-chan struct{} { return j.suspending }
 
 // Suspend implements [workflow.Journal].
 func (*journal) Suspend() error { return engine.Suspended() }
+
+// Park lets the run leave memory until an instant.
+func (*journal) Park(until time.Time) error { return engine.Parked(until) }
+
+// Blocked lets the run wait for a program that knows its version.
+func (*journal) Blocked(version int, err error) error { return engine.Blocked(version, err) }
 
 // Permanent implements [workflow.Journal].
 func (*journal) Permanent(err error) error { return engine.Permanent(err) }

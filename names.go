@@ -138,8 +138,13 @@ const (
 	RunCancelled   = engine.RunCancelled
 	RunWaiting     = engine.RunWaiting
 	RunTimedOut    = engine.RunTimedOut
+	RunParked      = engine.RunParked
+	RunBlocked     = engine.RunBlocked
 	RunSkipped     = engine.RunSkipped
 )
+
+// BlockedFor is how long a run is blocked until status --check and the doctor name it.
+const BlockedFor = engine.BlockedFor
 
 // RunStatuses are all statuses of a run, with what is true of each: whether the run is over,
 // and whether it counts as a failure.

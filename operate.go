@@ -29,11 +29,21 @@ func operate(ctx context.Context, verb string, do func() error) error {
 // Cancel cancels a run and returns when that is committed. A run that waits is over
 // then. The context of one that is in flight ends with the cause [ErrCancelled]; its
 // run is cancelled when the job returns an error, or 10 seconds later although it has
-// not returned. A cancelled run leaves the streak as it is. The flow may be one that is
+// not returned. A run of a workflow that is parked goes on at once to undo what it did; for
+// one that is blocked the cancel is recorded, and a program that knows its version undoes
+// it. A cancelled run leaves the streak as it is. The flow may be one that is
 // not registered any more. Errors: [ErrFlowNotFound], [ErrRunNotFound], [ErrRunOver], as
 // of Reset.
 func (r *Runner) Cancel(ctx context.Context, id string, run int64, reason ...string) error {
 	return operate(ctx, "cancel", func() error { return r.engine.Cancel(ctx, id, run, join(reason)) })
+}
+
+// CancelWithoutUndo cancels a run of a workflow that has begun and is not in flight (parked,
+// blocked, or waiting to go on) as it is: its states are not undone, and the run's error says
+// so. It is for a blocked run whose version will not come back. Returns when that is
+// committed. Errors: [ErrAlreadyRunning] for a run in flight; as of Cancel.
+func (r *Runner) CancelWithoutUndo(ctx context.Context, id string, run int64, reason ...string) error {
+	return operate(ctx, "cancel", func() error { return r.engine.CancelWithoutUndo(ctx, id, run, join(reason)) })
 }
 
 // Pause holds the schedule of a flow back until Resume, also over restarts. Runs in

@@ -274,7 +274,7 @@ func TestClientLooksIntoThePastAndAtItsHealth(t *testing.T) {
 		assert.Empty(t, then)
 		checks, err := c.Doctor(t.Context())
 		require.NoError(t, err)
-		assert.Len(t, checks, 9)
+		assert.Len(t, checks, 10)
 		for _, check := range checks {
 			assert.Empty(t, check.Found, check.Name)
 		}

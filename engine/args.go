@@ -14,6 +14,7 @@ import (
 // Args are what a row of the inbox may say beyond its command and flow, as JSON.
 type Args struct {
 	Run     int64     `json:"run,omitempty"`     // cancel: which one
+	Force   bool      `json:"force,omitempty"`   // cancel: without undo, a run that has begun and is not in flight
 	Input   JSON      `json:"input,omitempty"`   // trigger
 	StartAt time.Time `json:"start_at,omitzero"` // trigger: not before
 	Key     string    `json:"key,omitempty"`     // trigger: idempotency key
@@ -76,7 +77,7 @@ func Awaited(args string) string {
 
 // takes are the arguments of each verb, as they are called in JSON.
 var takes = map[string][]string{
-	"trigger": {"input", "start_at", "key", "overlap"}, "probe": nil, "reset": nil, "cancel": {"run"}, "pause": {"until", "for"},
+	"trigger": {"input", "start_at", "key", "overlap"}, "probe": nil, "reset": nil, "cancel": {"run", "force"}, "pause": {"until", "for"},
 	"resume": {"from"}, "backfill": {"from", "to", "again", "drop"}, "forget": nil, "claim": nil, acceptClock: nil,
 }
 

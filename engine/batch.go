@@ -197,7 +197,7 @@ func (e *Engine) known(b *batch, t token, s *State) (*RunKey, error) {
 
 // locate reads a run that is to be cancelled and may wait in the store alone.
 func (e *Engine) locate(b *batch, a Abort, f *flow, s *State) (Event, error) {
-	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.queue())+len(s.fill()) {
+	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.asideRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.queue())+len(s.fill()) {
 		return a, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)

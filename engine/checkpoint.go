@@ -268,3 +268,16 @@ func Suspending(ctx context.Context) <-chan struct{} {
 func Suspended() error {
 	return &advice{error: errors.New("suspended"), suspended: true}
 }
+
+// Parked is what a job returns that has nothing to do until an instant, and has recorded
+// where it is. The run leaves memory and its places in limits, and is started again then, or
+// at its deadline.
+func Parked(until time.Time) error {
+	return &advice{error: fmt.Errorf("parked until %s", stamp(until.UTC())), rest: &Rest{Until: until}}
+}
+
+// Blocked is what a job returns that cannot go on with a run, which another version of the
+// program recorded. A program with that version goes on with it.
+func Blocked(version int, err error) error {
+	return &advice{error: err, rest: &Rest{Version: &version}}
+}

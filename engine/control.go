@@ -66,6 +66,12 @@ func (e *Engine) Cancel(ctx context.Context, id string, run int64, reason string
 	return e.change(ctx, id, Abort{Run: run, Reason: reason})
 }
 
+// CancelWithoutUndo closes a run that has begun and is not in flight: its job does not learn
+// of it, and what it did is not undone. It returns when that is committed.
+func (e *Engine) CancelWithoutUndo(ctx context.Context, id string, run int64, reason string) error {
+	return e.change(ctx, id, Abort{Run: run, Reason: reason, Force: true})
+}
+
 // Pause holds the schedule of a flow back, and returns when that is committed.
 func (e *Engine) Pause(ctx context.Context, id string, pause Pause) error {
 	return e.change(ctx, id, pause)

@@ -107,7 +107,7 @@ func (e *Engine) farewell() error {
 	for _, c := range e.kept {
 		switch o := c.event.(type) {
 		case Outcome:
-			if c.join == nil { // a success is none without what joins it
+			if c.join == nil && o.Rest == nil { // a success is none without what joins it; a run that goes aside has its checkpoint
 				f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output, Ended: o.Ended})
 			}
 		case Cancel:

@@ -23,6 +23,7 @@ type driver struct {
 	loops    loops
 	suspects loops // of suspects
 	pauses   pauseEnds
+	wakes    pauseEnds
 	trials   trials
 	pruner   pruner
 	tending  tending
@@ -174,6 +175,7 @@ func (e *Engine) takeDue(batch []command) ([]command, bool) {
 	}
 	batch = e.trials.takeOver(batch)
 	batch = e.pauses.takeDue(batch, e.now(), maxBatch)
+	batch = e.wakes.takeDue(batch, e.now(), maxBatch)
 	batch = e.takeFreed(batch, e.now())
 	if e.trials.running == 0 {
 		batch, _ = e.suspects.takeDue(batch, e.now(), 1)
@@ -211,8 +213,10 @@ func (e *Engine) arm() {
 	if due := e.firstDue(); !due.IsZero() && !e.draining {
 		wait = min(wait, due.Sub(e.Now()))
 	}
-	if end := e.pauses.first(); !end.IsZero() && !e.draining {
-		wait = min(wait, end.Sub(e.Now()))
+	for _, ends := range []*pauseEnds{&e.pauses, &e.wakes} {
+		if end := ends.first(); !end.IsZero() && !e.draining {
+			wait = min(wait, end.Sub(e.Now()))
+		}
 	}
 	if since := e.firstFreed(); !since.IsZero() && !e.draining {
 		wait = min(wait, since.Sub(e.Now()))

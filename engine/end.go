@@ -22,7 +22,13 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 		c.spare(run, RunSkipped, e.Error, now, p)
 	case e.Error == "":
 		c.succeed(run, now, p)
-	case e.As == RunWaiting:
+	case e.As == RunBlocked:
+		c.block(run, e.Rest.Version, e.Error, now, p)
+		return nil
+	case e.As == RunParked && !run.Ending && !run.Lost:
+		c.park(run, e.Rest.Until, now, p)
+		return nil
+	case e.As == RunWaiting, e.As == RunParked: // somebody cancelled it meanwhile: it goes on to end
 		c.suspend(run, now, p)
 		return nil
 	case run.Ending:
@@ -83,7 +89,7 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 // blocked says whether the flow takes no start of the schedule, which is skipped
 // then. One that only a backfill is in the way of waits for the end of its run.
 func (s *State) blocked(now time.Time, p Plan) bool {
-	return (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(now, p) &&
+	return (s.taken(p) >= p.Overlap.limit() || s.retrying()) && !s.room(now, p) &&
 		(len(s.Open) == 0 || slices.ContainsFunc(s.Open, func(r *Run) bool { return r.Trigger != TriggerBackfill }))
 }
 
@@ -188,9 +194,15 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 		why += ": " + e.Reason
 		c.note(e.Reason)
 	}
+	if r := c.asideRun(e.Run); r != nil {
+		return c.abortAside(*r, e, why, now, p)
+	}
 	waiting := c.waitingRun(e.Run)
 	if waiting == nil {
 		waiting = e.Found
+	}
+	if waiting != nil && e.Force && !waiting.StartedAt.IsZero() {
+		return c.closeAside(*waiting, why, now, p)
 	}
 	if waiting != nil && waiting.goesOnLater(p) {
 		return c.endLater(*waiting, now, p)
@@ -210,6 +222,8 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: run %d of flow %q", ErrRunOver, e.Run, c.ID)
 	case err != nil:
 		return NoRun(c.Info(), e.Run)
+	case e.Force:
+		return fmt.Errorf("%w: run %d of flow %q is in flight; cancel it without force, so that its job returns", ErrAlreadyRunning, e.Run, c.ID)
 	case run.Ending:
 		return fmt.Errorf("%w: run %d of flow %q is being cancelled", errUnchanged, e.Run, c.ID)
 	}

@@ -214,7 +214,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		drained:  make(chan struct{}),
 		done:     make(chan struct{}),
 		gone:     make(chan struct{}),
-		driver:   driver{doubtful: map[*flow]bool{}},
+		driver:   driver{doubtful: map[*flow]bool{}, pauses: pauseEnds{event: Lapse{}}, wakes: pauseEnds{event: Wake{}}},
 	}
 	e.wall, e.Now = cfg.Now, e.time
 	e.newLimits()

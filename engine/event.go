@@ -45,21 +45,29 @@ type (
 	Outcome struct {
 		Run        int64
 		Error      string
-		As         RunStatus     // RunTimedOut, RunSkipped; RunWaiting: it goes on in the next process; empty: as Error says
+		As         RunStatus     // RunTimedOut, RunSkipped; RunWaiting: it goes on in the next process; RunParked, RunBlocked: as Rest says; empty: as Error says
 		Permanent  bool          // no further attempt
 		RetryAfter time.Duration // before the next attempt; 0: as the policy says
 		Output     JSON
 		Ended      int64 // when the job returned, in milliseconds: the commit may be long after that; 0: now
+		Rest       *Rest // of a run that goes aside
 	}
 
 	// Abort cancels a run: one that waits at once, one that is in flight when its
 	// job returns or its grace is over. Found is a run that waits and is not in
 	// memory.
+	//
+	// One that has begun and waits or is aside ends when it goes on, so that its job can
+	// undo what it did. With Force it is closed as it is.
 	Abort struct {
 		Run    int64
 		Reason string
 		Found  *Run
+		Force  bool
 	}
+
+	// Wake lets the runs that are aside go on which have a reason to.
+	Wake struct{}
 
 	// Timeout closes a run whose job did not return in the grace after its
 	// deadline passed or it was cancelled.
@@ -141,6 +149,12 @@ type (
 	Correct Adjust
 )
 
+// Rest is what a run that goes aside waits for.
+type Rest struct {
+	Until   time.Time // RunParked
+	Version *int      // RunBlocked: which recorded it
+}
+
 // Ask is what a caller wants of a run.
 type Ask struct {
 	Input   JSON
@@ -171,6 +185,7 @@ const (
 
 func (Adopt) name() string     { return "adopt" }
 func (Enqueue) name() string   { return "accept" }
+func (Wake) name() string      { return "wake" }
 func (Abort) name() string     { return "abort" }
 func (Timeout) name() string   { return "timeout" }
 func (Pause) name() string     { return "pause" }

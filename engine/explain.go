@@ -269,6 +269,9 @@ func (v Verdict) why() string {
 // floating answers for a schedule whose instants depend on when runs end.
 func (f Facts) floating() string {
 	next := "it runs next when the run in flight has ended"
+	if f.Flow.ParkedInTheWay() {
+		next = "it runs next when the run has ended that is parked until " + f.local(f.Flow.NextWake)
+	}
 	switch {
 	case !f.Flow.NextRun.IsZero():
 		next = "it runs next at " + f.local(f.Flow.NextRun)
@@ -331,6 +334,8 @@ func (f Facts) open(r *Reason) {
 	case f.Flow.InFlight > 0:
 		r.Run = f.Flow.LastNumber
 		r.Text = fmt.Sprintf("%s has not run for %s yet: run %d is in flight since %s.", f.Flow.ID, when, f.Flow.LastNumber, f.local(f.Flow.LastRun))
+	case f.Flow.ParkedInTheWay():
+		r.Text = fmt.Sprintf("%s has not run for %s: a run of it is parked until %s, and it is skipped unless a start may wait.", f.Flow.ID, when, f.local(f.Flow.NextWake))
 	default:
 		r.Text = fmt.Sprintf("%s has not run for %s yet: it is due.", f.Flow.ID, when)
 	}

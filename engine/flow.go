@@ -75,6 +75,8 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.unpause(e, now, p)
 	case Lapse:
 		return c.lapse(now, p)
+	case Wake:
+		return c.wake(now, p)
 	case Backfill:
 		return c.backfill(e, now, p)
 	case Correct:
@@ -252,6 +254,9 @@ func (c *Change) withhold(s Schedule, now time.Time) {
 
 // inTheWay is why an instant was skipped.
 func (c *Change) inTheWay(p Plan) string {
+	if r := c.parkedInTheWay(p); r != nil && c.InFlight == 0 {
+		return r.untilText()
+	}
 	if p.Overlap.Buffer > 0 {
 		return "the buffer was full"
 	}
@@ -267,7 +272,7 @@ func (c *Change) backlog(p Plan) bool {
 // busySchedule says whether a run of the schedule is in flight, or waits.
 func (s *State) busySchedule() bool {
 	scheduled := func(r *Run) bool { return r.Trigger == TriggerSchedule }
-	return slices.ContainsFunc(s.Open, scheduled) || slices.ContainsFunc(s.queue(), scheduled) ||
+	return slices.ContainsFunc(s.Open, scheduled) || slices.ContainsFunc(s.queue(), scheduled) || slices.ContainsFunc(s.sides().parked, scheduled) ||
 		len(s.queue()) < s.Waiting // one may be among those in the store
 }
 

@@ -82,7 +82,7 @@ func (a Args) event(row Command) (Event, error) {
 		if a.Run == 0 {
 			return nil, errors.New(`cancel needs the number of a run in args: {"run": 17}`)
 		}
-		return Abort{Run: a.Run, Reason: row.Why}, nil
+		return Abort{Run: a.Run, Reason: row.Why, Force: a.Force}, nil
 	case "pause":
 		return Pause{Note: row.Why, Until: a.Until, For: time.Duration(a.For)}, nil
 	case "resume":

@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // FlowInfo is what is known of a flow. All times are UTC with millisecond
 // precision; the zero time means never, or nothing. It marshals to JSON with
@@ -27,6 +30,10 @@ type FlowInfo struct {
 	Waiting       int       `json:"waiting,omitempty"`       // starts that were accepted and wait, those of a backfill apart
 	WaitingSince  time.Time `json:"waiting_since,omitzero"`  // since when the oldest of them may start; zero: none waits
 	Backfill      int       `json:"backfill,omitempty"`      // starts of a backfill that wait
+	Parked        int       `json:"parked,omitempty"`        // runs that wait for an instant and hold no place of a limit
+	NextWake      time.Time `json:"next_wake,omitzero"`      // when the first of them goes on
+	Blocked       int       `json:"blocked,omitempty"`       // runs that only another version of the program can go on with
+	BlockedSince  time.Time `json:"blocked_since,omitzero"`  // since when the first of them is
 	Fired         int64     `json:"fired,omitempty"`         // instants of the schedule that were run
 	Held          time.Time `json:"held,omitzero"`           // first instant that a window, a pause or a trip holds back
 	PausedAt      time.Time `json:"paused_at,omitzero"`      // zero: not paused
@@ -71,15 +78,29 @@ func (s *State) Info() FlowInfo {
 		StreakLimit: s.StreakLimit, Status: s.Status, RunCount: s.RunCount, LastNumber: s.LastNumber, InFlight: s.InFlight,
 		FailureStreak: s.FailureStreak, LastRun: s.LastRun, LastScheduled: s.LastScheduled, LastEnd: s.LastEnd,
 		LastError: s.LastError, NextEligible: s.NextEligible, NextRun: s.NextRun, Waiting: s.Waiting, WaitingSince: s.waitingSince(), Backfill: s.Backfill,
+		Parked: s.Parked(), NextWake: first(s.sides().parked), Blocked: s.Blocked(), BlockedSince: first(s.sides().blocked),
 		Fired: s.Fired, Held: s.Held, PausedAt: s.PausedAt, PauseNote: s.PauseNote, PausedUntil: s.PausedUntil, Anchor: s.Anchor, Policy: s.Policy,
 		Group: s.Group, Leaked: s.Leaked, Retention: s.Retention, Suspect: s.Suspect, Registered: s.Registered,
 		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 }
 
+// first is when the first of some runs that are aside wakes, or since when it is blocked.
+func first(runs []*Run) time.Time {
+	if len(runs) == 0 {
+		return time.Time{}
+	}
+	return runs[0].DueAt
+}
+
+// ParkedInTheWay says whether the flow's starts wait for the end of a parked run.
+func (f FlowInfo) ParkedInTheWay() bool {
+	return f.Parked > 0 && f.InFlight == 0 && !strings.Contains(f.Policy, allowPrefix)
+}
+
 // state is a state that tells this of its flow.
 func (f FlowInfo) state() *State {
-	return &State{
+	s := &State{
 		ID: f.ID, Position: f.Position, Status: f.Status, RunCount: f.RunCount, LastNumber: f.LastNumber, InFlight: f.InFlight,
 		FailureStreak: f.FailureStreak, LastRun: f.LastRun, LastScheduled: f.LastScheduled, LastEnd: f.LastEnd,
 		LastError: f.LastError, NextEligible: f.NextEligible, NextRun: f.NextRun, Waiting: f.Waiting, Backfill: f.Backfill,
@@ -91,4 +112,6 @@ func (f FlowInfo) state() *State {
 		},
 		Paused: &Paused{PausedAt: f.PausedAt, PauseNote: f.PauseNote, PausedUntil: f.PausedUntil},
 	}
+	s.SetAside(f.Parked, f.Blocked)
+	return s
 }

@@ -28,6 +28,6 @@ func TestInfoTellsAllOfAState(t *testing.T) {
 			require.Fail(t, "a field of another type", fields.Type().Field(i).Name)
 		}
 	}
-	info.WaitingSince = time.Time{} // it is of the runs that wait, which an info does not have
+	info.WaitingSince, info.NextWake, info.BlockedSince = time.Time{}, time.Time{}, time.Time{} // of runs, which an info does not have
 	assert.Equal(t, info, info.state().Info())
 }

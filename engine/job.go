@@ -264,6 +264,10 @@ func (o *Outcome) take(err error) {
 			o.As = RunSkipped
 		case a.suspended:
 			o.As = RunWaiting
+		case a.rest != nil && !a.rest.Until.IsZero():
+			o.As, o.Rest = RunParked, a.rest
+		case a.rest != nil:
+			o.As, o.Rest = RunBlocked, a.rest
 		}
 	}
 	o.Permanent = permanent.Is(err)
@@ -293,6 +297,7 @@ type advice struct {
 	retryAfter time.Duration
 	skipped    bool
 	suspended  bool
+	rest       *Rest // the run goes aside
 }
 
 func (a *advice) Unwrap() error { return a.error }
@@ -305,6 +310,18 @@ func (a *advice) Permanent() bool { return a.permanent }
 func (a *advice) Skipped() bool { return a.skipped }
 
 func (a *advice) Suspended() bool { return a.suspended }
+
+// Aside is what the run becomes that is neither over nor goes on at once, parked or blocked;
+// empty: neither.
+func (a *advice) Aside() RunStatus {
+	switch {
+	case a.rest == nil:
+		return ""
+	case a.rest.Until.IsZero():
+		return RunBlocked
+	}
+	return RunParked
+}
 
 // Permanent says that a further attempt would fail too: none is made. Nil stays nil.
 func Permanent(err error) error {

@@ -134,7 +134,7 @@ func (l *limit) take(turns []turn, now time.Time) []turn {
 // none.
 func (f *flow) waiting(n int, now time.Time) *Run {
 	s := f.state.Load()
-	if n >= len(s.queue()) || s.InFlight+n >= f.terms.Load().shared.Overlap.limit() || s.queue()[n].startsAt(now).After(now) {
+	if n >= len(s.queue()) || s.taken(f.terms.Load().shared.Plan)+n >= f.terms.Load().shared.Overlap.limit() || s.queue()[n].startsAt(now).After(now) {
 		return nil
 	}
 	return s.queue()[n]

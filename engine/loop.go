@@ -16,6 +16,7 @@ func (e *Engine) look(f *flow, now time.Time) {
 		return
 	}
 	e.pauses.set(f, f.pauseEnd())
+	e.wakes.set(f, f.state.Load().wakeAt(f.plan()))
 	e.refill(f)
 	e.wait(f, f.due(now), now)
 }
@@ -23,7 +24,7 @@ func (e *Engine) look(f *flow, now time.Time) {
 // refill reads runs that wait from the store when few of them are in memory. If it
 // cannot, the flow looks again later.
 func (e *Engine) refill(f *flow) {
-	if !f.state.Load().thin(f.plan()) {
+	if s := f.state.Load(); !s.thin(f.plan()) && !s.unread() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
@@ -37,6 +38,19 @@ func (e *Engine) refill(f *flow) {
 // fill is refill, with the error.
 func (e *Engine) fill(ctx context.Context, f *flow) error {
 	s := f.state.Load()
+	if s.unread() {
+		runs, err := e.Store.Aside(ctx, s.Key)
+		if err != nil {
+			return fmt.Errorf("flow %q: %w", f.id, err)
+		}
+		for _, r := range runs {
+			r.FlowID = f.id
+		}
+		full := *s
+		full.readAside(runs)
+		s = &full
+		f.state.Store(s)
+	}
 	if !s.thin(f.plan()) {
 		return nil
 	}

@@ -32,7 +32,8 @@ func (s *State) overtaker(now time.Time, p Plan) (place int, at time.Time) {
 // busyBefore says whether a run that started up to an instant is in flight, and nobody
 // has cancelled it.
 func (s *State) busyBefore(at time.Time) bool {
-	return slices.ContainsFunc(s.Open, func(r *Run) bool { return !r.Ending && !r.StartedAt.After(at) })
+	before := func(r *Run) bool { return !r.Ending && !r.StartedAt.After(at) }
+	return slices.ContainsFunc(s.Open, before) || slices.ContainsFunc(s.sides().parked, before)
 }
 
 // overtakes says whether a run of the flow is to cancel what is before it now.
@@ -65,6 +66,7 @@ func (c *Change) cancelOthers(run Run, before []*Run, now time.Time, p Plan) {
 			c.cancelWaiting(*other, why, now)
 		}
 	}
+	c.rouseParked(now, p)
 	c.Open = slices.Clone(c.Open)
 	for i, r := range c.Open {
 		if !r.Ending {

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// pauseEnds are the flows that are paused until an instant, in a heap of their own: a
-// pause ends on time also while a run of its flow waits for the room that a limit
-// leaves, or for its turn among suspects. A flow that is not paused costs nothing.
+// pauseEnds are the flows that are paused until an instant, or have a run that wakes at
+// one, in a heap of their own: that happens on time also while a run of the flow waits for
+// the room that a limit leaves, or for its turn among suspects. Other flows cost nothing.
 type pauseEnds struct {
+	event Event // that comes then
 	heap  pauseHeap
 	flows map[*flow]*pauseEnd
 }
@@ -62,7 +63,7 @@ func (p *pauseEnds) takeDue(batch []command, now time.Time, n int) []command {
 	for ; n > 0 && len(p.heap) > 0 && p.heap[0].at <= now.UnixMilli(); n-- {
 		f := p.heap[0].flow
 		p.set(f, time.Time{})
-		batch = append(batch, command{flow: f, event: Lapse{}})
+		batch = append(batch, command{flow: f, event: p.event})
 	}
 	return batch
 }

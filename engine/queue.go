@@ -133,10 +133,12 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	case s.InFlight >= p.Overlap.limit() || !s.Registered:
 		return nil, time.Time{}
 	case s.tripping(p):
-		if probe := s.waitingProbe(); probe != nil && s.InFlight == 0 {
+		if probe := s.waitingProbe(); probe != nil && s.taken(p) == 0 {
 			return probe, probe.startsAt(now)
 		}
-		return s.begun(p)
+		return s.begun(now, p)
+	case s.taken(p) >= p.Overlap.limit():
+		return s.begun(now, p)
 	}
 	for _, r := range s.queue() { // one of the schedule waits for the end of a window, others do not
 		start := r.startsAt(now)
@@ -159,15 +161,23 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	return run, at
 }
 
-// begun is a run that waits to go on, which a trip does not keep from it: what was in
-// flight finishes.
-func (s *State) begun(p Plan) (run *Run, at time.Time) {
-	for _, r := range s.queue() {
-		if r.goesOnLater(p) {
-			return r, r.DueAt
+// begun is a run that waits to go on, which neither a trip nor a parked run keeps from it:
+// what has begun finishes.
+func (s *State) begun(now time.Time, p Plan) (run *Run, at time.Time) {
+	for _, q := range [2][]*Run{s.queue(), s.fill()} {
+		for _, r := range q {
+			if !r.goesOnLater(p) {
+				continue
+			}
+			if !r.DueAt.After(now) {
+				return r, r.DueAt
+			}
+			if run == nil || r.DueAt.Before(at) {
+				run, at = r, r.DueAt
+			}
 		}
 	}
-	return nil, time.Time{}
+	return run, at
 }
 
 // startsAt is when a run that waits may start. One that could when it was accepted

@@ -150,6 +150,9 @@ func (e *Engine) later(c command) {
 	if _, ok := c.event.(Lapse); ok && !e.draining {
 		e.pauses.set(c.flow, e.now().Add(rejectDelay))
 	}
+	if _, ok := c.event.(Wake); ok && !e.draining {
+		e.wakes.set(c.flow, e.now().Add(rejectDelay))
+	}
 	if due := c.flow.due(e.now()); !due.IsZero() && !e.draining {
 		e.wait(c.flow, e.now().Add(rejectDelay), e.now())
 	}

@@ -13,6 +13,8 @@ const (
 	RunWaiting     RunStatus = "waiting"     // accepted, or between two attempts; starts when it is due and there is room
 	RunTimedOut    RunStatus = "timed_out"   // its deadline passed
 	RunSkipped     RunStatus = "skipped"     // the job returned that there was nothing to do
+	RunParked      RunStatus = "parked"      // a workflow that waits for an instant; it holds no place of a limit until then
+	RunBlocked     RunStatus = "blocked"     // recorded by another version of the program, which alone can go on with it
 )
 
 // A RunStatusFact is what is true of all runs with a status.
@@ -34,6 +36,8 @@ var RunStatuses = []RunStatusFact{
 	{Word: RunWaiting},
 	{Word: RunTimedOut, Over: true, Failure: true},
 	{Word: RunSkipped, Over: true},
+	{Word: RunParked},
+	{Word: RunBlocked},
 }
 
 // fact is what is true of a status; of a word that an edited row has and nobody knows: the

@@ -40,6 +40,8 @@ func (c *Change) notDue(waits bool, p Plan) error {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	case c.InFlight >= p.Overlap.limit():
 		return fmt.Errorf("%w: flow %q, run %d", ErrAlreadyRunning, c.ID, c.LastNumber)
+	case c.taken(p) >= p.Overlap.limit() && c.parkedInTheWay(p) != nil:
+		return fmt.Errorf("%w: flow %q, %s", ErrAlreadyRunning, c.ID, c.parkedInTheWay(p).untilText())
 	case waits:
 		return fmt.Errorf("%w: flow %q", errFull, c.ID)
 	}
@@ -89,12 +91,12 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 		c.accept(run, run.DueAt.UnixMilli(), p)
 	case tripped && posted:
 		return c.keep(run, now, p)
-	case c.InFlight < p.Overlap.limit() && !ahead && !e.Full:
+	case c.taken(p) < p.Overlap.limit() && !ahead && !e.Full:
 		c.open(run, now, p)
-	case tripped: // a limit that it shares is in the way
+	case tripped: // a limit that it shares is in the way, or a parked run
 		c.accept(run, 0, p)
 	default:
-		return c.buffer(run, ahead || c.InFlight > 0, now, p)
+		return c.buffer(run, ahead || c.taken(p) > 0, now, p)
 	}
 	return nil
 }
@@ -135,6 +137,8 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	case o.Cancel:
 		c.cancelOthers(run, c.queue(), now, p)
 	case !overlaps && c.ready(now) == 0: // only a limit that it shares is in the way
+	case o.Buffer == 0 && c.InFlight == 0 && c.parkedInTheWay(p) != nil:
+		return fmt.Errorf("%w: flow %q, %s", ErrAlreadyRunning, c.ID, c.parkedInTheWay(p).untilText())
 	case o.Buffer == 0 && o.Parallel == 0 && c.InFlight == 0:
 		return fmt.Errorf("%w: a start of flow %q waits", ErrAlreadyRunning, c.ID)
 	case o.Buffer == 0 && o.Parallel == 0:
@@ -206,7 +210,7 @@ func (s *State) tickAt(now time.Time, p Plan) time.Time {
 	switch {
 	case s.NextRun.IsZero() || !s.Registered || s.tripping(p) || p.Behind:
 		return time.Time{}
-	case (s.InFlight >= p.Overlap.limit() || s.retrying()) && !s.room(now, p):
+	case (s.taken(p) >= p.Overlap.limit() || s.retrying()) && !s.room(now, p):
 		return time.Time{}
 	}
 	if s.owed() { // it was due before, whatever the clock shows now
@@ -255,7 +259,7 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 	if c.tripping(p) {
 		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
 	}
-	room := max(p.Overlap.limit()-c.InFlight, 0)
+	room := max(p.Overlap.limit()-c.taken(p), 0)
 	if c.ready(now)+len(e.Asks)-room > p.Overlap.Buffer && !p.Overlap.Cancel {
 		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.ready(now), c.ID, len(e.Asks), p.Overlap)
 	}

@@ -49,6 +49,7 @@ type Run struct {
 	Lost     bool      // it was interrupted too often: it goes on only to undo what it did
 	Unprobed bool      // it was a probe of a trip that a reset has ended
 	HasInput bool      // also if Input was left in the store
+	Recorded *int      // of a blocked run: the version that recorded it; nil: not known, or it was not enough
 }
 
 // State is all that decides what may happen to a flow. What [FlowInfo] has too is as of
@@ -89,7 +90,8 @@ type State struct {
 
 	Open []*Run // in flight, oldest first; nobody changes one
 
-	line *line // nil: no run that waits is in memory
+	line  *line  // nil: no run that waits is in memory
+	aside *aside // nil: no run is parked or blocked
 }
 
 // Definition is what the plan says of a flow, as text, as of [FlowInfo]. Nobody changes
@@ -188,6 +190,7 @@ type Plan struct {
 	KeyFor      time.Duration // how long a key stands for a run that is over
 	Group       string        // whose limit on runs in flight it shares; empty: none
 	Resumes     bool          // its runs keep checkpoints, and go on from there in the next process
+	Version     int           // of a job whose runs do, which says which runs it can go on with
 	Grace       time.Duration // what its jobs get to return when their contexts have ended; 0: CancelGrace
 	Keep        Retention
 	StopCancels bool      // a run that a stop cut short is cancelled, and does not go back to the queue

@@ -37,6 +37,10 @@ type Store interface {
 	// backfill apart. Large inputs may be left out.
 	Waiting(ctx context.Context, flow int64, n, fill int) (queue, backfill []*Run, err error)
 
+	// Aside reads the runs of a flow that are parked, by when they wake, or blocked, by
+	// since when they are. Large inputs may be left out.
+	Aside(ctx context.Context, flow int64) ([]*Run, error)
+
 	// WaitingRun reads a run that waits; false: it does not.
 	WaitingRun(ctx context.Context, flow, number int64) (Run, bool, error)
 

@@ -21,7 +21,7 @@ type Transition struct {
 	NextRun       time.Time `json:"next_run,omitzero"`
 	Version       int64     `json:"version"` // of the flow: 1 more than before
 	Note          string    `json:"note,omitempty"`
-	Waiting       int       `json:"waiting"` // starts that wait, those of a backfill included
+	Waiting       int       `json:"waiting"` // runs that are not over and not in flight: they wait, are parked or blocked
 }
 
 // Transition is the change as its row in the store will tell of it.
@@ -29,9 +29,13 @@ func (c *Change) Transition() Transition {
 	return Transition{
 		Seq: c.Seq, At: c.UpdatedAt, FlowID: c.ID, RunNumber: c.RunNumber, Event: c.Event, FromStatus: c.From, ToStatus: c.Status,
 		RunCount: c.RunCount, InFlight: c.InFlight, FailureStreak: c.FailureStreak, LastRun: c.LastRun, NextEligible: c.NextEligible,
-		NextRun: c.NextRun, Version: c.Version, Note: c.Note, Waiting: c.Waiting + c.Backfill,
+		NextRun: c.NextRun, Version: c.Version, Note: c.Note, Waiting: c.NotOver(),
 	}
 }
+
+// NotOver is how many runs of the flow are not over, those in flight apart: they wait, those
+// of a backfill included, or are parked or blocked.
+func (s *State) NotOver() int { return s.Waiting + s.Backfill + s.Parked() + s.Blocked() }
 
 // Trips says whether the flow tripped with it.
 func (c *Change) Trips() bool { return c.Status == StatusTripped && c.From != StatusTripped }

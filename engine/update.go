@@ -92,6 +92,7 @@ func (f *flow) rename(id string) (*flow, error) {
 	}
 	s.ID = id
 	s.line = nil // is read again, with the new id
+	s.SetAside(s.Parked(), s.Blocked())
 	next := &flow{id: id, renamed: true}
 	next.terms.Store(&noTerms)
 	next.state.Store(&s)

@@ -86,7 +86,7 @@ func (f *flow) subscribe(number int64) (w *waiter, sure bool, err error) {
 	switch {
 	case number < 1 || number > s.LastNumber:
 		return nil, false, NoRun(s.Info(), number)
-	case s.has(number) || s.waitingRun(number) != nil:
+	case s.has(number) || s.waitingRun(number) != nil || s.asideRun(number) != nil:
 		return f.join(number), true, nil
 	case f.ended != nil && f.ended.Number == number:
 		return &waiter{over: isOver, run: f.ended}, true, nil

@@ -24,7 +24,7 @@
 //	pawl.trigger              schedule, manual, probe or backfill
 //	pawl.scheduled_at         the instant, RFC 3339
 //	pawl.lateness             seconds from then to the start of the attempt
-//	pawl.outcome              completed, failed, timed_out, cancelled, skipped or suspended
+//	pawl.outcome              completed, failed, timed_out, cancelled, skipped, suspended, parked or blocked
 //	error.type                as OpenTelemetry has it, if the attempt failed
 //
 // The status is Error with the text of the error if the attempt failed, was cancelled or
@@ -42,6 +42,8 @@
 //	pawl.flow.next_run        s             gauge; pawl.flow: Unix time of the next instant, or end of the backoff window
 //	pawl.flow.waiting         {run}         up-down counter; pawl.flow: starts that wait, those of a backfill apart
 //	pawl.flow.waiting.age     s             gauge; pawl.flow: how long the oldest of these could have started; nothing waits: left out
+//	pawl.flow.parked          {run}         up-down counter; pawl.flow: runs that wait for an instant and hold no place of a limit; none: left out
+//	pawl.flow.blocked         {run}         up-down counter; pawl.flow: runs that only another version of the program can go on with; none: left out
 //	pawl.commit.duration      s             histogram: a transaction, until it is on disk
 //	pawl.commit.batch_size    {transition}  histogram: transitions in it
 //	pawl.recovered            {run}         counter: runs of a process that died, settled by this start
@@ -56,7 +58,7 @@
 //
 // # Cost
 //
-// A flow has up to 5 series of what is read, and once it has run two histograms and a
+// A flow has up to 7 series of what is read, and once it has run two histograms and a
 // counter for each status and trigger. The SDK keeps 2,000 sets of attributes of an
 // instrument unless it is told otherwise, and counts the rest as one: with more flows than
 // that raise its limit (WithCardinalityLimit of go.opentelemetry.io/otel/sdk/metric), or

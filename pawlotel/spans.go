@@ -75,6 +75,10 @@ func judge(ctx context.Context, span trace.Span, err error) {
 		end(span, "skipped", "", "")
 	case says(err, suspended.Suspended):
 		end(span, "suspended", "", "")
+	case says(err, func(a aside) bool { return a.Aside() != "" }):
+		var a aside
+		errors.As(err, &a)
+		end(span, string(a.Aside()), "", "")
 	case errors.Is(cause, pawl.ErrTimedOut):
 		end(span, "timed_out", "timed_out", err.Error())
 	case cause != nil:
@@ -89,6 +93,7 @@ func judge(ctx context.Context, span trace.Span, err error) {
 type (
 	skipped   interface{ Skipped() bool }
 	suspended interface{ Suspended() bool }
+	aside     interface{ Aside() pawl.RunStatus } // parked, blocked; empty: neither
 )
 
 // says asks the first error in the chain that can tell.

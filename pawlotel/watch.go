@@ -25,6 +25,8 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 		source: s, metrics: m,
 		streak:   b.gauge("pawl.flow.streak", "{failure}", "Failures in a row."),
 		state:    b.number("pawl.flow.state", "{flow}", "Flows in a state."),
+		parked:   b.number("pawl.flow.parked", "{run}", "Runs that wait for an instant and hold no place of a limit."),
+		blocked:  b.number("pawl.flow.blocked", "{run}", "Runs that only another version of the program can go on with."),
 		waiting:  b.number("pawl.flow.waiting", "{run}", "Starts that were accepted and wait."),
 		degraded: b.gauge("pawl.degraded", "1", "Whether the database takes no writes, so that nothing is run."),
 		walSize:  b.gauge("pawl.wal.size", "By", "Length of the write-ahead log of the database. It grows while a program reads for long."),
@@ -45,18 +47,18 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 	if err := errors.Join(append(b.errs, err)...); err != nil {
 		return nil, err
 	}
-	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.oldest, w.degraded, w.walSize, w.dropped, w.refused)
+	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.oldest, w.parked, w.blocked, w.degraded, w.walSize, w.dropped, w.refused)
 }
 
 // watched is a runner with the instruments that show it.
 type watched struct {
-	source           Source
-	metrics          *Metrics
-	streak, degraded metric.Int64ObservableGauge
-	walSize          metric.Int64ObservableGauge
-	state, waiting   metric.Int64ObservableUpDownCounter
-	next, oldest     metric.Float64ObservableGauge
-	dropped, refused metric.Int64ObservableCounter
+	source                          Source
+	metrics                         *Metrics
+	streak, degraded                metric.Int64ObservableGauge
+	walSize                         metric.Int64ObservableGauge
+	state, waiting, parked, blocked metric.Int64ObservableUpDownCounter
+	next, oldest                    metric.Float64ObservableGauge
+	dropped, refused                metric.Int64ObservableCounter
 }
 
 // read is what is so now.
@@ -76,6 +78,12 @@ func (w watched) read(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(w.waiting, int64(g.Waiting), of)
 		if g.Waiting > 0 {
 			o.ObserveFloat64(w.oldest, g.Age(now).Seconds(), of)
+		}
+		if g.Parked > 0 {
+			o.ObserveInt64(w.parked, int64(g.Parked), of)
+		}
+		if g.Blocked > 0 {
+			o.ObserveInt64(w.blocked, int64(g.Blocked), of)
 		}
 		for state, flows := range g.States {
 			o.ObserveInt64(w.state, int64(flows), metric.WithAttributes(append(flow, attribute.String("pawl.state", string(state)))...))

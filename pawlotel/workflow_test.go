@@ -37,7 +37,7 @@ func TestWorkflowThatGoesOnWasLateOnce(t *testing.T) {
 		}
 		spans := recorder.Ended()
 		require.Len(t, spans, 2)
-		for i, outcome := range []string{"suspended", "completed"} {
+		for i, outcome := range []string{"parked", "completed"} {
 			assert.Equal(t, outcome, of(spans[i], "pawl.outcome"))
 			assert.Equal(t, codes.Unset, spans[i].Status().Code)
 			assert.Equal(t, int64(1), of(spans[i], "pawl.run"))

@@ -18,6 +18,8 @@
 //	pawl_flow_next_run_timestamp_seconds{flow}       next instant, or end of the backoff window; none: left out
 //	pawl_flow_waiting{flow}                          starts that wait, those of a backfill apart
 //	pawl_flow_waiting_age_seconds{flow}              how long the oldest of these could have started; nothing waits: left out
+//	pawl_flow_parked{flow}                           runs that wait for an instant and hold no place of a limit; none: left out
+//	pawl_flow_blocked{flow}                          runs that only another version of the program can go on with; none: left out
 //	pawl_commit_duration_seconds                     histogram; a transaction, until it is on disk
 //	pawl_commit_batch_size                           histogram; transitions in it
 //	pawl_recovered_total                             runs of a process that died, settled by this start
@@ -35,7 +37,7 @@
 //
 // # Cost
 //
-// A flow has up to 5 series of gauges, 15 and 14 of its two histograms once it has run, and
+// A flow has up to 7 series of gauges, 15 and 14 of its two histograms once it has run, and
 // one for each status and trigger that its runs had: 34 and more. Ten thousand flows are
 // 340,000 series, and 21 MB of text for each scrape (less with gzip, which the handler
 // offers); that is more than most want. [WithFlowLabel] makes flows share series: a hundred

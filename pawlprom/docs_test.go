@@ -18,6 +18,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/pawlprom"
+	"github.com/pawl-go/pawl/workflow"
 )
 
 // exported is the series that a scheduler shows of which something of each kind has
@@ -26,11 +27,30 @@ func exported(t *testing.T) (names map[string][]string) {
 	t.Helper()
 	names = map[string][]string{}
 	bubble(t, func(t *testing.T, db string) {
+		waits := func(version int) pawl.Job {
+			w := workflow.New[string](workflow.Version(version))
+			w.Register("wait", workflow.After("end", time.Hour))
+			w.Exit("end")
+			return w.Job("wait")
+		}
+		before := measured(db, pawlprom.New())
+		require.NoError(t, before.Manual("w", waits(1)))
+		first, err := before.Start(t.Context())
+		require.NoError(t, err)
+		_, err = first.Trigger(t.Context(), "w")
+		require.NoError(t, err)
+		synctest.Wait()
+		require.NoError(t, first.Stop(t.Context()))
+		time.Sleep(2 * time.Hour)
 		m := pawlprom.New()
 		s := measured(db, m)
+		require.NoError(t, s.Manual("w", waits(2)))
 		require.NoError(t, s.Every("a", time.Hour, job(failing), pawl.WithBackoff(pawl.DefaultBackoff())))
 		r := start(t, s, m)
-		_, err := r.Trigger(t.Context(), "a", pawl.WithStartAt(time.Now().Add(time.Hour)))
+		synctest.Wait() // the run of the older version is blocked
+		_, err = r.Trigger(t.Context(), "w")
+		require.NoError(t, err)
+		_, err = r.Trigger(t.Context(), "a", pawl.WithStartAt(time.Now().Add(time.Hour)))
 		require.NoError(t, err)
 		synctest.Wait()
 		registry := prometheus.NewRegistry()
@@ -63,7 +83,7 @@ var (
 
 // words of the query language that stand where a metric could.
 var words = strings.Fields(`or and unless bool sum count max min time absent increase rate resets vector topk bottomk
-	histogram_quantile last_over_time max_over_time`)
+	histogram_quantile last_over_time max_over_time min_over_time`)
 
 // check holds an expression of the query language against what is exported.
 func check(t *testing.T, expr string, names map[string][]string) {
@@ -133,7 +153,7 @@ func TestAlertsAreAboutMetricsThatAreExported(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, []string{"PawlFlowTripped", "PawlFlowOverdue", "PawlRunLate", "PawlFlowFailing", "PawlDegraded", "PawlRequestRefused", "PawlLogLong", "PawlNotScraped"}, alerts)
+	assert.Equal(t, []string{"PawlFlowTripped", "PawlFlowOverdue", "PawlRunLate", "PawlFlowFailing", "PawlDegraded", "PawlRequestRefused", "PawlLogLong", "PawlRunBlocked", "PawlNotScraped"}, alerts)
 }
 
 // Observability: a dashboard for Grafana over metrics and labels that are there.

@@ -14,6 +14,8 @@ var (
 	nextRun  = desc("pawl_flow_next_run_timestamp_seconds", "The next instant of the schedule, or the end of the backoff window if that is later.", "flow")
 	waiting  = desc("pawl_flow_waiting", "Starts that were accepted and wait.", "flow")
 	oldest   = desc("pawl_flow_waiting_age_seconds", "How long the oldest start has waited that was accepted and could have started.", "flow")
+	parked   = desc("pawl_flow_parked", "Runs that wait for an instant and hold no place of a limit.", "flow")
+	blocked  = desc("pawl_flow_blocked", "Runs that only another version of the program can go on with.", "flow")
 	degraded = desc("pawl_degraded", "Whether the database takes no writes, so that nothing is run.")
 	refused  = desc("pawl_requests_refused_total", "Committed requests that were refused while nobody waited for the answer.")
 	walBytes = desc("pawl_wal_bytes", "Length of the write-ahead log of the database. It grows while a program reads for long.")
@@ -29,7 +31,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, part := range c.parts() {
 		part.Describe(out)
 	}
-	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, oldest, degraded, walBytes, dropped, refused} {
+	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, oldest, parked, blocked, degraded, walBytes, dropped, refused} {
 		out <- d
 	}
 }
@@ -60,6 +62,12 @@ func collect(s Source, label func(string) string, out chan<- prometheus.Metric) 
 		gauge(waiting, float64(g.Waiting), g.Label)
 		if g.Waiting > 0 {
 			gauge(oldest, g.Age(now).Seconds(), g.Label)
+		}
+		if g.Parked > 0 {
+			gauge(parked, float64(g.Parked), g.Label)
+		}
+		if g.Blocked > 0 {
+			gauge(blocked, float64(g.Blocked), g.Label)
 		}
 		for name, flows := range g.States {
 			gauge(state, float64(flows), g.Label, string(name))

@@ -178,7 +178,7 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 	}
 	return w.append(&w.insertTransition, w.moveTransition, c.Seq, []int64{c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
 		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
-		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.Waiting + c.Backfill)),
+		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.NotOver())),
 		nonzero(c.Before)}, c.Note)
 }
 
@@ -195,16 +195,16 @@ WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
     last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, waiting, backfill, fired, held, updated_at,
-    streak_from, last_seq, key, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    streak_from, last_seq, parked, blocked, key, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	// The version is the fence against another writer: a change goes over the one before it alone.
 	updateState = `UPDATE pawl_flow_state
 SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = ?, attempt = ?,
     last_run = ?, last_scheduled = ?, last_end = ?, next_eligible = ?, next_run = ?, suspect = ?,
     last_key = ?, error_key = ?, waiting = ?, backfill = ?, fired = ?, held = ?, updated_at = ?, streak_from = ?, last_seq = ?,
-    version = ?23
-WHERE key = ?22 AND version = ?24`
+    parked = ?, blocked = ?, version = ?25
+WHERE key = ?24 AND version = ?26`
 )
 
 func (w *writer) writeFlow(c *engine.Change) error {
@@ -225,7 +225,8 @@ func (w *writer) writeFlow(c *engine.Change) error {
 	numbers := []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
 		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
 		millis(c.NextRun), truth(c.Suspect), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
-		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq, c.Key, c.Version, c.Version - 1 - c.Passed}
+		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq,
+		nonzero(int64(c.Parked())), nonzero(int64(c.Blocked())), c.Key, c.Version, c.Version - 1 - c.Passed}
 	if c.Version == 1 {
 		_, err := w.repeat(&w.insertState, numbers[:len(numbers)-1])
 		return err
@@ -267,7 +268,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = COALESCE(?5, output) WHERE key = ?1 AND status = 0`
 
 	changeRun = `UPDATE pawl_run_log
-SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, error = ?12, output = COALESCE(?13, output)
+SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, recorded = ?12, error = ?13, output = COALESCE(?14, output)
 WHERE key = ?1 AND status = ?11`
 
 	insertTransition = `INSERT INTO pawl_transition_log (at, flow, run_number, event, from_status, to_status, run_count,
@@ -288,7 +289,7 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt)}, r.Error, string(r.Output))
 	default:
 		n, err = w.repeat(&w.changeRun, []int64{r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
-			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was)}, r.Error, string(r.Output))
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was), recorded(r)}, r.Error, string(r.Output))
 	}
 	if err == nil && n != 1 {
 		err = errNotOpen
@@ -305,6 +306,14 @@ func rank(r *engine.Run) int64 {
 		return null
 	}
 	return r.Rank
+}
+
+// recorded is the version that recorded a blocked run.
+func recorded(r *engine.Run) int64 {
+	if r.Recorded == nil {
+		return null
+	}
+	return int64(*r.Recorded)
 }
 
 // ending is how a run was asked to end, and whether it is a probe no more.

@@ -28,7 +28,7 @@ func (r *Reader) Examine(ctx context.Context, now func() time.Time) ([]Check, er
 	d := doctor{r, now}
 	var checks []Check
 	for _, examine := range []func(context.Context) (Check, error){
-		d.schema, d.content, d.files, d.wal, d.writable, d.owner, d.inbox, d.origin, d.clock,
+		d.schema, d.content, d.files, d.wal, d.writable, d.owner, d.inbox, d.runs, d.origin, d.clock,
 	} {
 		c, err := examine(ctx)
 		if err != nil {
@@ -223,6 +223,25 @@ FROM pawl_commands WHERE id = ?`
 	c.Found = append(c.Found, fmt.Sprintf("%s refused within a day; command %d, %s %s: %s", requests, id, verb, flow, refusal))
 	c.Help = "ask again for what is still wanted; SELECT id, command, flow_id, error FROM pawl_commands WHERE error IS NOT NULL shows all of them"
 	return nil
+}
+
+// runs finds flows with a run that has been blocked for long.
+func (d doctor) runs(ctx context.Context) (c Check, err error) {
+	c = Check{Name: "runs", Detail: "none is blocked"}
+	flows, err := d.Flows(ctx)
+	for _, f := range flows {
+		if f.Blocked == 0 || d.now().Sub(f.BlockedSince) <= engine.BlockedFor {
+			continue
+		}
+		runs := "1 blocked run"
+		if f.Blocked > 1 {
+			runs = fmt.Sprintf("%d blocked runs", f.Blocked)
+		}
+		c.Detail = "some are blocked"
+		c.Found = append(c.Found, fmt.Sprintf("flow %q has %s, the first since %s: no program that ran since knows its version", f.ID, runs, iso(f.BlockedSince)))
+		c.Help = "start a program of the version that recorded them, which pawl history names; or pawl cancel FLOW RUN --force, which undoes nothing"
+	}
+	return c, err
 }
 
 func (d doctor) origin(ctx context.Context) (c Check, err error) {

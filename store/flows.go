@@ -58,6 +58,10 @@ type flowRow struct {
 	StreakFrom    int64 `db:"streak_from"`
 	Pruned        int64
 	WaitingSince  int64 `db:"waiting_since"`
+	Parked        int
+	Blocked       int
+	NextWake      int64 `db:"next_wake"`
+	BlockedSince  int64 `db:"blocked_since"`
 }
 
 func (r flowRow) definition() engine.Definition {
@@ -68,7 +72,7 @@ func (r flowRow) definition() engine.Definition {
 }
 
 func (r flowRow) state(d *engine.Definition) engine.State {
-	return engine.State{
+	s := engine.State{
 		ID: r.ID, Key: r.Key, Definition: d, LastKey: r.LastKey, ErrorKey: r.ErrorKey, LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
 		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect, Status: statuses.word(r.Status),
 		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
@@ -78,6 +82,8 @@ func (r flowRow) state(d *engine.Definition) engine.State {
 		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Held: instant(r.Held),
 		Anchor: instant(r.Anchor), CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
+	s.SetAside(r.Parked, r.Blocked)
+	return s
 }
 
 func (r flowRow) paused() *engine.Paused {
@@ -99,14 +105,14 @@ func (r flowRow) info() engine.FlowInfo {
 	d := r.definition()
 	s := r.state(&d)
 	info := s.Info()
-	info.WaitingSince = instant(r.WaitingSince)
+	info.WaitingSince, info.NextWake, info.BlockedSince = instant(r.WaitingSince), instant(r.NextWake), instant(r.BlockedSince)
 	return info
 }
 
 // waitingSince is since when the oldest run may start that waits, as engine.FlowInfo has it:
 // the ranks of runs that do not go before all others are the instants from which they may.
 const waitingSince = `(SELECT min(t) FROM (
-    SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank = 0
+    SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0
     UNION ALL SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank > 0 AND rank < 1 << 52))`
 
 const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered <> 0 AS registered,
@@ -119,7 +125,10 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(s.last_seq, 0) AS last_seq, COALESCE(s.streak_from, 0) AS streak_from, p.pruned,
     COALESCE(p.paused_until, 0) AS paused_until,
     CASE WHEN s.waiting > 0 THEN COALESCE(` + waitingSince + `, 0) ELSE 0 END AS waiting_since,
-    COALESCE(p.paused_for, 0) AS paused_for, COALESCE(p.reached, 0) AS reached, COALESCE(p.reached_key, 0) AS reached_key
+    COALESCE(p.paused_for, 0) AS paused_for, COALESCE(p.reached, 0) AS reached, COALESCE(p.reached_key, 0) AS reached_key,
+    COALESCE(s.parked, 0) AS parked, COALESCE(s.blocked, 0) AS blocked,
+    CASE WHEN s.parked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) ELSE 0 END AS next_wake,
+    CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -173,6 +182,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		PauseNote: s.ColumnText(35), Retention: w.column(s, 36), LastSeq: s.ColumnInt64(37), StreakFrom: s.ColumnInt64(38), Pruned: s.ColumnInt64(39),
 		PausedUntil: s.ColumnInt64(40), WaitingSince: s.ColumnInt64(41), PausedFor: s.ColumnInt64(42),
 		Reached: s.ColumnInt64(43), ReachedKey: s.ColumnInt64(44),
+		Parked: s.ColumnInt(45), Blocked: s.ColumnInt(46), NextWake: s.ColumnInt64(47), BlockedSince: s.ColumnInt64(48),
 	}
 }
 

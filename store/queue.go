@@ -13,11 +13,17 @@ import (
 
 // readQueue walks the index of the runs that wait. Those of a backfill come after
 // all others of their flow. An input of more than 4 KiB is read when its job asks.
-const readQueue = `SELECT key, COALESCE(prev, 0), number, trigger, attempt, scheduled_at, COALESCE(started_at, 0), COALESCE(due_at, 0),
+const (
+	queueColumns = `SELECT key, COALESCE(prev, 0), number, trigger, attempt, scheduled_at, COALESCE(started_at, 0), COALESCE(due_at, 0),
     rank, COALESCE(deadline, 0), COALESCE(ending, 0), input IS NOT NULL, CASE WHEN length(input) <= 4096 THEN input END, COALESCE(error, ''),
-    COALESCE(restarts, 0)
+    COALESCE(restarts, 0), status, recorded IS NOT NULL, COALESCE(recorded, 0)
 FROM pawl_run_log INDEXED BY pawl_run_queue
-WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND rank >= ?2 AND rank < ?3 ORDER BY rank, key LIMIT ?4`
+`
+	readQueue = queueColumns + `WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND rank >= ?2 AND rank < ?3 ORDER BY rank, key LIMIT ?4`
+
+	// The runs that are parked or blocked.
+	readAside = queueColumns + `WHERE flow = ?1 AND status IN (8, 9) AND rank IS NOT NULL ORDER BY rank, key`
+)
 
 // Waiting implements [engine.Store].
 func (s *Store) Waiting(ctx context.Context, flow int64, n, fill int) (queue, backfill []*engine.Run, err error) {
@@ -50,16 +56,52 @@ func (w *writer) waiting(flow, from, to int64, n int) (queue []*engine.Run, err 
 	}
 }
 
+// Aside implements [engine.Store].
+func (s *Store) Aside(ctx context.Context, flow int64) (runs []*engine.Run, err error) {
+	w := s.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return nil, err
+	}
+	w.conn.SetInterrupt(ctx.Done())
+	defer w.conn.SetInterrupt(nil)
+	q, _, err := w.conn.PrepareTransient(readAside)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, q.Finalize()) }()
+	q.BindInt64(1, flow)
+	for {
+		more, err := q.Step()
+		if err != nil || !more {
+			return runs, err
+		}
+		runs = append(runs, scanWaiting(q))
+	}
+}
+
+// scanWaiting reads a row of queueColumns.
 func scanWaiting(q *sqlite.Stmt) *engine.Run {
+	status := runStatuses.word(q.ColumnInt64(15))
 	return &engine.Run{
-		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: engine.RunWaiting, Queued: true, Rank: q.ColumnInt64(8),
+		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: status, Recorded: recordedBy(q), Queued: true, Rank: q.ColumnInt64(8),
 		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, Unprobed: q.ColumnInt64(10)&4 != 0, HasInput: q.ColumnBool(11),
 		RunInfo: engine.RunInfo{
-			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: engine.RunWaiting, Attempt: q.ColumnInt(4),
+			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: status, Attempt: q.ColumnInt(4),
 			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),
 			Deadline: instant(q.ColumnInt64(9)), Input: engine.JSON(q.ColumnText(12)), Error: q.ColumnText(13), Restarts: q.ColumnInt(14),
 		},
 	}
+}
+
+// recordedBy is the version that recorded a blocked run.
+func recordedBy(q *sqlite.Stmt) *int {
+	if !q.ColumnBool(16) {
+		return nil
+	}
+	v := q.ColumnInt(17)
+	return &v
 }
 
 // WaitingRun implements [engine.Store].
@@ -82,7 +124,7 @@ func (s *Store) Input(ctx context.Context, key int64) (input engine.JSON, err er
 	return input, err
 }
 
-const readKey = `SELECT k.number, k.at, COALESCE(r.status, 1) NOT IN (0, 5)
+const readKey = `SELECT k.number, k.at, COALESCE(r.status, 1) NOT IN (0, 5, 8, 9)
 FROM pawl_keys k LEFT JOIN pawl_run_log r ON r.key = k.run WHERE k.flow = ? AND k.key = ?`
 
 // RunKey implements [engine.Store].

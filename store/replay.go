@@ -84,7 +84,7 @@ func (a *account) step(t *transition) {
 			a.replayed.scheduled = unknown
 			a.fired.scheduled, a.fired.started = min(a.fired.scheduled, t.at), min(a.fired.started, t.at)
 		}
-	case "retire", "abort", "drop", "checkpoint":
+	case "retire", "abort", "drop", "checkpoint", "wake":
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
 	}

@@ -622,7 +622,7 @@ func TestViewsSpeakPlainly(t *testing.T) {
 		return got
 	}
 	assert.Equal(t, []string{"flow=a", "status=failed", "schedule=manual", "next_run=NULL",
-		"last_run=2026-11-22T09:02:00.000Z", "streak=0", "runs=3", "waiting=0", "keeps=all", "error=boom"}, row("SELECT * FROM pawl_status"))
+		"last_run=2026-11-22T09:02:00.000Z", "streak=0", "runs=3", "waiting=0", "parked=0", "blocked=0", "keeps=all", "error=boom"}, row("SELECT * FROM pawl_status"))
 	assert.Equal(t, []string{"flow=a", "run=3", "trigger=manual", "status=failed", "started_at=2026-11-22T09:02:00.000Z",
 		"seconds=1.234", "attempt=1", "error=boom\nand more", "output=NULL", "failure=1", "restarts=0"}, row("SELECT * FROM pawl_history"))
 	assert.Equal(t, []string{"seq=2", "at=2026-11-22T09:00:00.000Z", "flow_id=a", "run_number=1", "event=reserve",

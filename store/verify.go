@@ -90,6 +90,7 @@ type account struct {
 	policy, schedule  string
 	zone              string
 	held              int64
+	parked, blocked   int64 // as the row has it
 	pruned            int64 // runs up to this one may have been deleted
 	lastSeq           int64 // as the row has it
 	registered        bool
@@ -114,7 +115,7 @@ type account struct {
 // milliseconds, 0 for none.
 type position struct {
 	status, runCount, inFlight, streak, lastRun, nextEligible, nextRun, version, at int64
-	waiting                                                                         int64 // those of a backfill too
+	waiting                                                                         int64 // those of a backfill too, and those that are parked or blocked
 }
 
 // newest is what the row of a flow tells of its newest runs.
@@ -155,7 +156,7 @@ func (v *verifier) readFlows(ctx context.Context) error {
     COALESCE(s.failure_streak, 0), COALESCE(s.last_run, 0), COALESCE(s.next_eligible, 0), COALESCE(s.next_run, 0),
     COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
     COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect, 0),
-    COALESCE(s.waiting + s.backfill, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, ''),
+    COALESCE(s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0), 0), COALESCE(s.parked, 0), COALESCE(s.blocked, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, ''),
     COALESCE(p.pruned, 0), COALESCE(s.last_seq, 0), COALESCE(p.paused_at, 0), COALESCE(p.paused_until, 0), COALESCE(p.pause_note, ''),
     COALESCE(p.time_zone, '')
 FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
@@ -167,7 +168,7 @@ FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 		if err := scan(&key, &plan, &state, &a.id, &a.kind, &a.backoff, &a.registered,
 			&p.status, &p.runCount, &p.inFlight, &p.streak, &p.lastRun, &p.nextEligible, &p.nextRun, &p.version, &p.at,
 			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey, &n.suspect,
-			&p.waiting, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq, &n.paused, &a.pause.until, &a.pause.note, &a.zone); err != nil {
+			&p.waiting, &a.parked, &a.blocked, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq, &n.paused, &a.pause.until, &a.pause.note, &a.zone); err != nil {
 			return err
 		}
 		v.accounts[key] = a
@@ -290,7 +291,7 @@ func (a *account) compareRow() {
 		{"next_run", row.nextRun, replay.nextRun, when},
 		{"version", row.version, replay.version, number},
 		{"updated_at", row.at, replay.at, when},
-		{"waiting and backfill", row.waiting, replay.waiting, number},
+		{"waiting, backfill, parked and blocked", row.waiting, replay.waiting, number},
 		{"last_number", a.newest.number, a.replayed.number, number},
 		{"last_scheduled", a.newest.scheduled, a.replayed.scheduled, when},
 		{"last_end", a.newest.end, a.replayed.end, when},
@@ -337,20 +338,31 @@ func (a *account) compareRuns() {
 }
 
 func (a *account) countRuns() {
-	var open, waiting, kept int64
+	var open, waiting, parked, blocked, kept int64
 	for _, r := range a.runs {
 		switch runStatuses.word(int64(r.status)) {
 		case engine.RunRunning:
 			open++
 		case engine.RunWaiting:
 			waiting++
+		case engine.RunParked:
+			parked++
+		case engine.RunBlocked:
+			blocked++
 		}
 		if r.started != 0 {
 			kept++
 		}
 	}
-	if waiting != a.row.waiting {
-		a.report("%d of its runs wait, but its row says %d", waiting, a.row.waiting)
+	for _, c := range []struct {
+		what      string
+		runs, row int64
+	}{
+		{"wait", waiting, a.row.waiting - a.parked - a.blocked}, {"are parked", parked, a.parked}, {"are blocked", blocked, a.blocked},
+	} {
+		if c.runs != c.row {
+			a.report("%d of its runs %s, but its row says %d", c.runs, c.what, c.row)
+		}
 	}
 	if open != a.replay.inFlight {
 		a.report("%d of its runs are running, but %d in flight", open, a.replay.inFlight)

@@ -18,7 +18,7 @@ var (
 	runStatuses = runCodes()
 	triggers    = newCodes(engine.TriggerSchedule, engine.TriggerManual, engine.TriggerProbe, engine.TriggerBackfill)
 	events      = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct", "clear",
-		"accept", "miss", "abort", "timeout", "pause", "resume", "backfill", "drop", "checkpoint")
+		"accept", "miss", "abort", "timeout", "pause", "resume", "backfill", "drop", "checkpoint", "wake")
 	verdicts = newCodes(engine.VerdictFired, engine.VerdictCoalesced, engine.VerdictOverlap, engine.VerdictBackoff,
 		engine.VerdictTripped, engine.VerdictPaused, engine.VerdictMissed, engine.VerdictGap, engine.VerdictFold)
 )

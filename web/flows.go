@@ -70,6 +70,8 @@ var filters = []filter{
 	{"late", "Late", func(f *pawl.FlowInfo, now time.Time) bool { return late(*f, now) }},
 	{"paused", "Paused", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Registered && !f.PausedAt.IsZero() }},
 	{"waiting", "Waiting", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Waiting+f.Backfill > 0 }},
+	{"parked", "Parked", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Parked > 0 }},
+	{"blocked", "Blocked", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Blocked > 0 }},
 	{"gone", "Not registered", func(f *pawl.FlowInfo, _ time.Time) bool { return !f.Registered }},
 }
 
@@ -284,6 +286,8 @@ func (c clock) next(f pawl.FlowInfo) (moment, string) {
 		return moment{}, "held"
 	case f.NextRun.IsZero() && f.Waiting+f.Backfill > 0:
 		return moment{}, "waits"
+	case f.NextRun.IsZero() && f.ParkedInTheWay():
+		return moment{}, "parked"
 	case f.NextRun.IsZero() && f.Kind == "manual":
 		return moment{}, "on demand"
 	case f.NextRun.IsZero() && f.InFlight > 0:

@@ -63,10 +63,10 @@ func TestFlowsAreSearchedFilteredAndSorted(t *testing.T) {
 		shows("/?state=failing", "export orders", "zip")
 		shows("/?state=failing&q=zip", "zip")
 		for target, want := range map[string]string{
-			"/?state=bogus":              "There is no state &#34;bogus&#34;; there is running, failing, tripped, late, paused, waiting, gone.",
+			"/?state=bogus":              "There is no state &#34;bogus&#34;; there is running, failing, tripped, late, paused, waiting, parked, blocked, gone.",
 			"/?sort=bogus":               "Flows cannot be sorted by &#34;bogus&#34;; there is flow, last, next, streak, also with a - before it.",
 			"/?state=%3Cb%3E&q=x&page=2": "There is no state &#34;&lt;b&gt;&#34;",
-			"/api/flows?state=bogus":     `{"error":"There is no state \"bogus\"; there is running, failing, tripped, late, paused, waiting, gone."}`,
+			"/api/flows?state=bogus":     `{"error":"There is no state \"bogus\"; there is running, failing, tripped, late, paused, waiting, parked, blocked, gone."}`,
 		} {
 			w := get(h, target)
 			assert.Equal(t, http.StatusBadRequest, w.Code, target)

@@ -170,7 +170,8 @@ func (c clock) point(run pawl.RunInfo, rows []pathRow, done []pawl.Checkpoint) {
 		return
 	}
 	row.Kind, row.Icon = "running", "running"
-	if run.Status == pawl.RunWaiting {
-		row.Kind, row.Icon = "waiting", "waiting"
+	switch run.Status {
+	case pawl.RunWaiting, pawl.RunParked, pawl.RunBlocked:
+		row.Kind, row.Icon = string(run.Status), string(run.Status)
 	}
 }

@@ -139,8 +139,13 @@ func (c clock) detailsOf(r pawl.RunInfo) []runDetail {
 		}
 	}
 	at("Scheduled", r.ScheduledAt)
-	if r.Status == pawl.RunWaiting {
+	switch r.Status {
+	case pawl.RunWaiting:
 		at("Due", r.DueAt)
+	case pawl.RunParked:
+		at("Parked until", r.DueAt)
+	case pawl.RunBlocked:
+		at("Blocked since", r.DueAt)
 	}
 	at("Started", r.StartedAt)
 	at("Finished", r.FinishedAt)

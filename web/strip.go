@@ -55,13 +55,13 @@ func heightOf(s pawl.RunStatus) int {
 		return stripHeight
 	}
 	switch s {
-	case pawl.RunSkipped, pawl.RunCancelled, pawl.RunWaiting:
+	case pawl.RunSkipped, pawl.RunCancelled, pawl.RunWaiting, pawl.RunParked, pawl.RunBlocked:
 		return 5
 	}
 	return 11
 }
 
-var runOrder = []pawl.RunStatus{pawl.RunRunning, pawl.RunWaiting, pawl.RunCompleted, pawl.RunFailed, pawl.RunTimedOut,
+var runOrder = []pawl.RunStatus{pawl.RunRunning, pawl.RunWaiting, pawl.RunParked, pawl.RunBlocked, pawl.RunCompleted, pawl.RunFailed, pawl.RunTimedOut,
 	pawl.RunInterrupted, pawl.RunCancelled, pawl.RunSkipped}
 
 // tally is a text like "18 completed, 2 failed".

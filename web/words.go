@@ -99,7 +99,7 @@ const lateness = 10 * time.Second
 
 // late says that a flow should have started and nothing that is known keeps it.
 func late(f pawl.FlowInfo, now time.Time) bool {
-	return f.Registered && f.InFlight == 0 && f.Status != pawl.StatusTripped && f.PausedAt.IsZero() &&
+	return f.Registered && f.InFlight == 0 && f.Status != pawl.StatusTripped && f.PausedAt.IsZero() && !f.ParkedInTheWay() &&
 		!f.NextRun.IsZero() && f.NextRun.Add(lateness).Before(now) && f.NextEligible.Add(lateness).Before(now)
 }
 
@@ -132,6 +132,12 @@ func (c clock) why(f pawl.FlowInfo) string {
 	}
 	if f.Backfill > 0 {
 		parts = append(parts, fmt.Sprintf("%d to backfill", f.Backfill))
+	}
+	if f.Parked > 0 {
+		parts = append(parts, counted(int64(f.Parked), "run")+" parked until "+c.near(f.NextWake))
+	}
+	if f.Blocked > 0 {
+		parts = append(parts, counted(int64(f.Blocked), "run")+" blocked since "+c.near(f.BlockedSince)+": no program that ran since knows its version")
 	}
 	return strings.Join(parts, "; ")
 }

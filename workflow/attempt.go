@@ -13,6 +13,21 @@ import (
 // errSuspended is for inside: the process is about to end, and the run stops here.
 var errSuspended = errors.New("suspended")
 
+// parking is for inside: the run has recorded where it is, and leaves memory until an instant.
+type parking struct{ until time.Time }
+
+func (p *parking) Error() string { return "parked until " + p.until.Format(time.RFC3339) }
+
+// parkingOf is the parking in an error; nil: err is none.
+func parkingOf(err error) *parking {
+	var p *parking
+	errors.As(err, &p)
+	return p
+}
+
+// parkAfter is the longest wait for which a run stays in memory.
+const parkAfter = 5 * time.Second
+
 // line is a sequence of attempts: of the task of a state, of a branch, or of an undo.
 type line struct {
 	scope
@@ -160,10 +175,27 @@ func (l *line) waitUntil(t time.Time) error {
 		if left <= 0 {
 			return nil
 		}
+		if left > parkAfter && l.parks() {
+			return &parking{l.notAfterDeadline(t)}
+		}
 		if err := l.wait(min(left, time.Minute)); err != nil {
 			return err
 		}
 	}
+}
+
+// parks says whether the run can leave memory: a journal has it, which starts it again.
+func (l *line) parks() bool {
+	_, ok := l.journal.(parker)
+	return ok && l.stopped() == nil
+}
+
+// notAfterDeadline is t, or when the run's time is over if that is earlier.
+func (l *line) notAfterDeadline(t time.Time) time.Time {
+	if end, ok := l.ctx.Deadline(); ok && end.Before(t) {
+		return end
+	}
+	return t
 }
 
 // retrying tells the observers.

@@ -238,7 +238,40 @@ func TestWithoutJournalRecordsNothing(t *testing.T) {
 	assert.True(t, of(goes("end")).Job("start").Resumes())
 }
 
-// F8
+// keeper is a journal that keeps runs which the workflow cannot go on with.
+type keeper struct {
+	*journal
+	version int // of the run that it was given last
+}
+
+func (k *keeper) Blocked(version int, err error) error {
+	k.version = version
+	return err
+}
+
+// F8 as found Q6 has it: a journal that can keeps the run for its version.
+func TestRunOfAnotherVersionIsKept(t *testing.T) {
+	j := &keeper{journal: newJournal()}
+	j.cuts = map[int]string{2: "before"}
+	version := func(n int) *machine {
+		w := workflow.New[state](workflow.Version(n))
+		w.Register("start", goes("end"))
+		w.Exit("end")
+		return w
+	}
+	ctx := workflow.WithJournal(t.Context(), j)
+	_, err := version(7).Run(ctx, "start")
+	require.ErrorIs(t, err, errCrash)
+	j.reborn()
+	_, err = version(8).Run(ctx, "start")
+	require.ErrorIs(t, err, workflow.ErrVersion)
+	assert.False(t, errors.As(err, new(permanent)))
+	assert.Equal(t, 7, j.version)
+	_, err = version(7).Run(ctx, "start")
+	require.NoError(t, err)
+}
+
+// F8: a journal that cannot keep it is given a permanent error.
 func TestRunOfAnotherVersionIsNotResumed(t *testing.T) {
 	j := newJournal()
 	j.cuts = map[int]string{2: "before"}

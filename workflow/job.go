@@ -94,6 +94,10 @@ func (j *Job[S]) CheckHealth(ctx context.Context) error { return j.w.res.CheckHe
 // with [WithoutJournal].
 func (j *Job[S]) Resumes() bool { return !j.w.volatile }
 
+// Version is that of the workflow, see [Version]: the job goes on with runs that were
+// recorded under it.
+func (j *Job[S]) Version() int { return j.w.version }
+
 // Grace is how long a run may take to end when it is cancelled: with something to undo
 // as long as an undo may take; zero: no longer than any other job. Every checkpoint
 // begins it anew. A task that does not return within it, once its context has ended, costs

@@ -14,6 +14,11 @@ import (
 // A run that was undone and is met again in the same attempt, since its outcome was lost in
 // a crash, then ends with the error that it had, and begins anew in a later attempt.
 // Without the method it begins anew.
+//
+// With a method Park(until time.Time) error a run that waits for a timer for longer than a
+// few seconds records that, and returns the error of Park; it is to be run again at that
+// instant. With a method Blocked(version int, err error) error a run that another version
+// recorded returns the error of that, in place of a permanent one.
 type Journal interface {
 	// Checkpoints are those of this run so far, in order (Seq 1, 2, ...).
 	Checkpoints(ctx context.Context) ([]Checkpoint, error)
@@ -41,6 +46,16 @@ type Journal interface {
 	// Permanent marks an error that a further attempt would meet again, such as that of
 	// another version.
 	Permanent(err error) error
+}
+
+// parker is a journal that starts a run again at an instant. A run that waits for longer
+// than a few seconds records that, and returns the error of Park: it holds no memory.
+type parker interface{ Park(until time.Time) error }
+
+// blocker is a journal that keeps a run which the workflow cannot go on with, for a
+// workflow with the version that recorded it. Blocked is the error to return.
+type blocker interface {
+	Blocked(version int, err error) error
 }
 
 // A Checkpoint is one entry of a journal.

@@ -24,9 +24,10 @@ type settings struct {
 // undoLimit is how long each undo may take.
 func (s *settings) undoLimit() time.Duration { return cmp.Or(s.undoTimeout, 5*time.Minute) }
 
-// Version numbers the workflow; default 0. A run that was recorded under another
-// version is not resumed: it fails with [ErrVersion]. Raise it with every change that
-// runs on their way must not meet.
+// Version numbers the workflow; default 0. A run that was recorded under another version is
+// not resumed. Under a scheduler it is blocked until a program with its version starts; with
+// a journal that cannot keep it so it fails with [ErrVersion]. Raise the version with every
+// change that runs on their way must not meet.
 func Version(n int) Option { return func(s *settings) { s.version = n } }
 
 // WithTimeout limits a run as a whole, counted from when it entered its first state,

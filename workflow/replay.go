@@ -152,7 +152,7 @@ func (r *run[S]) begin(initial *node[S]) (resumed bool, err error) {
 // resume takes up a run; false: it was undone, and is to begin anew.
 func (r *run[S]) resume(p *past) (bool, error) {
 	if p.Version != r.w.version {
-		return false, r.journal.Permanent(fmt.Errorf("%w: the run was recorded under version %d, this is version %d",
+		return false, r.unknown(p.Version, fmt.Errorf("%w: the run was recorded under version %d, this is version %d",
 			ErrVersion, p.Version, r.w.version))
 	}
 	n, err := r.recorded(p.state)
@@ -196,5 +196,14 @@ func (r *run[S]) recorded(text string) (*node[S], error) {
 	if n := r.w.byText[text]; n != nil {
 		return n, nil
 	}
-	return nil, r.journal.Permanent(fmt.Errorf("%w: the run was recorded in state %s, which is not registered any more; see Version", ErrVersion, text))
+	return nil, r.unknown(r.w.version, fmt.Errorf("%w: the run was recorded in state %s, which is not registered any more; see Version", ErrVersion, text))
+}
+
+// unknown is the error of a run that a workflow of that version recorded, and that this one
+// cannot go on with. The run stays as it is if the journal keeps it for such a workflow.
+func (r *run[S]) unknown(version int, err error) error {
+	if j, ok := r.journal.(blocker); ok {
+		return j.Blocked(version, err)
+	}
+	return r.journal.Permanent(err)
 }

@@ -119,6 +119,8 @@ func (r *run[S]) step() error {
 		return nil
 	case err == errSuspended:
 		return r.journal.Suspend()
+	case parkingOf(err) != nil:
+		return r.journal.(parker).Park(parkingOf(err).until)
 	case stopOf(err) != nil:
 		return stopOf(err)
 	case isSkipped(err):

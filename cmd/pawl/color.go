@@ -56,7 +56,7 @@ const (
 var inks = map[rune]string{
 	'✓': green, '·': green,
 	'✗': red, '⊗': red, '■': "1;" + red, '!': "1;" + red,
-	'↻': amber, '◷': amber, '◐': amber,
+	'↻': amber, '◷': amber, '◔': amber, '⊡': red, '◐': amber,
 	'▶': blue, '↯': violet,
 	'○': faint, '◌': faint, '⊘': faint,
 }

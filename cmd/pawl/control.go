@@ -123,8 +123,10 @@ func cancelVerb(database *string) *cobra.Command {
 		Use:   "cancel FLOW RUN",
 		Short: "Cancel a run that waits or is under way",
 		Long: `Cancel a run, by its number. One that waits is over at once. The command of one that
-is under way is ended, by SIGTERM and after its grace by SIGKILL. A cancelled run is
-no failure.`,
+is under way is ended, by SIGTERM and after its grace by SIGKILL. A workflow that is
+parked goes on to undo what it did; one that is blocked is undone by a program that knows
+its version. With --force a run that has begun and is not under way is closed as it is,
+without undo. A cancelled run is no failure.`,
 		Args: cobra.ExactArgs(2),
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
 			number, err = runNumber(args[0], args[1])
@@ -132,13 +134,21 @@ no failure.`,
 		},
 	}
 	reason := reasonFlag(cmd)
+	force := cmd.Flags().Bool("force", false, "close a run that is parked, blocked or waiting to go on, without undo")
 	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
+		if *force {
+			err := c.CancelWithoutUndo(ctx, flow.ID, number, given(*reason)...)
+			return fmt.Sprintf("run %d is cancelled without undo; what it did was left as it is", number), err
+		}
 		if err := c.Cancel(ctx, flow.ID, number, given(*reason)...); err != nil {
 			return "", err
 		}
 		run, err := runOf(ctx, c, flow.ID, number)
 		if err == nil && run.Status == pawl.RunRunning {
 			return fmt.Sprintf("run %d is being ended", number), nil
+		}
+		if err == nil && run.Status == pawl.RunBlocked {
+			return fmt.Sprintf("run %d is undone by a program that knows its version; --force closes it without undo", number), nil
 		}
 		return fmt.Sprintf("run %d is cancelled", number), err
 	})

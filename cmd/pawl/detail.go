@@ -85,6 +85,12 @@ func (s statusReport) waiting(f pawl.FlowInfo) []string {
 	if f.Backfill > 0 {
 		parts = append(parts, fmt.Sprintf("%d to backfill", f.Backfill))
 	}
+	if f.Parked > 0 {
+		parts = append(parts, fmt.Sprintf("%d parked until %s", f.Parked, clock(f.NextWake, s.now)))
+	}
+	if f.Blocked > 0 {
+		parts = append(parts, fmt.Sprintf("%s since %s", blockedRuns(f), clock(f.BlockedSince, s.now)))
+	}
 	return parts
 }
 
@@ -204,6 +210,12 @@ func (s statusReport) lines(f pawl.FlowInfo, open []pawl.RunInfo) []line {
 	}
 	if f.Backfill > 0 {
 		add("backfill", runs(int64(f.Backfill)))
+	}
+	if f.Parked > 0 {
+		add("parked", fmt.Sprintf("%s; the next goes on at %s", runs(int64(f.Parked)), clock(f.NextWake, s.now)))
+	}
+	if f.Blocked > 0 {
+		add("blocked", fmt.Sprintf("%s; the first since %s; start a program of the version that recorded it", runs(int64(f.Blocked)), clock(f.BlockedSince, s.now)))
 	}
 	if f.Leaked > 0 {
 		add("leaked", s.leaked(f))

@@ -36,7 +36,7 @@ func (s statusReport) unhealthy() (found []string) {
 		found = append(found, "the database takes no writes: "+printable(s.owner.Degraded))
 	}
 	for _, f := range s.flows {
-		if what := s.ails(f); what != "" && f.Registered {
+		if what := s.ails(f); what != "" && (f.Registered || f.Blocked > 0) {
 			found = append(found, printable(f.ID)+" "+what)
 		}
 	}
@@ -58,14 +58,24 @@ func (s statusReport) ails(f pawl.FlowInfo) string {
 		return "was paused until " + clock(f.PausedUntil, s.now) + ", and nobody lets it go on"
 	case late > 0:
 		return "is late by " + lengths.Coarse(late)
+	case f.Blocked > 0 && s.now.Sub(f.BlockedSince) > pawl.BlockedFor:
+		return fmt.Sprintf("has %s, the first since %s: no program that ran since knows its version", blockedRuns(f), clock(f.BlockedSince, s.now))
 	}
 	return ""
+}
+
+// blockedRuns is how many runs of a flow are blocked, in words.
+func blockedRuns(f pawl.FlowInfo) string {
+	if f.Blocked == 1 {
+		return "1 blocked run"
+	}
+	return fmt.Sprintf("%d blocked runs", f.Blocked)
 }
 
 // late is how long ago a flow was due that has not started, and is not held back; 0: it
 // is in time, more or less.
 func (s statusReport) late(f pawl.FlowInfo) time.Duration {
-	if f.NextRun.IsZero() || f.Status == pawl.StatusRunning || f.Status == pawl.StatusTripped || !f.PausedAt.IsZero() {
+	if f.NextRun.IsZero() || f.Status == pawl.StatusRunning || f.Status == pawl.StatusTripped || !f.PausedAt.IsZero() || f.ParkedInTheWay() {
 		return 0
 	}
 	due := f.NextRun

@@ -109,6 +109,8 @@ var runStates = map[pawl.RunStatus]string{
 	pawl.RunWaiting:     "◷",
 	pawl.RunTimedOut:    "⊗",
 	pawl.RunSkipped:     "⊘",
+	pawl.RunParked:      "◔",
+	pawl.RunBlocked:     "⊡",
 }
 
 // runState is the status of a run, with what tries says.
@@ -150,7 +152,13 @@ func began(r pawl.RunInfo, now time.Time) string {
 
 // outcome is what went wrong with a run, or what it waits for.
 func outcome(r pawl.RunInfo, now time.Time) string {
-	if r.Status != pawl.RunWaiting {
+	switch r.Status {
+	case pawl.RunParked:
+		return "parked until " + clock(r.DueAt, now)
+	case pawl.RunBlocked:
+		return "blocked since " + clock(r.DueAt, now) + ": " + firstLine(r.Error)
+	case pawl.RunWaiting:
+	default:
 		return firstLine(r.Error)
 	}
 	text := "waits for its turn"
@@ -170,7 +178,7 @@ func length(r pawl.RunInfo, now time.Time) string {
 		return lengths.Span(now.Sub(r.StartedAt)) + "…"
 	case r.Status == pawl.RunInterrupted:
 		return "unknown"
-	case r.Status == pawl.RunWaiting:
+	case !r.Status.Over():
 		return "not yet"
 	case r.FinishedAt.IsZero() || r.StartedAt.IsZero():
 		return "none"

@@ -22,6 +22,8 @@ func (s statusReport) next(f pawl.FlowInfo) string {
 		return "never"
 	case f.NextRun.IsZero() && !f.Held.IsZero():
 		return "held"
+	case f.NextRun.IsZero() && f.ParkedInTheWay():
+		return "parked"
 	case f.NextRun.IsZero() && f.Kind == "manual":
 		return "on demand"
 	case f.NextRun.IsZero() && f.InFlight > 0:
@@ -116,7 +118,7 @@ func (s statusReport) at(f pawl.FlowInfo) string {
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(s.now):
 		return "until " + clock(f.NextEligible, s.now) + ": " + failure
 	}
-	if due := s.now.Sub(f.NextRun); s.owned && s.passive == "" && f.PausedAt.IsZero() && !f.NextRun.IsZero() && due > 2*time.Second && !f.NextEligible.After(s.now) {
+	if due := s.now.Sub(f.NextRun); !f.ParkedInTheWay() && s.owned && s.passive == "" && f.PausedAt.IsZero() && !f.NextRun.IsZero() && due > 2*time.Second && !f.NextEligible.After(s.now) {
 		return joined("due "+ago(due)+", and has no room yet"+inGroup(f), failure)
 	}
 	return failure

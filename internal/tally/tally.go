@@ -24,6 +24,8 @@ type Group struct {
 	Next    time.Time           // the earliest; zero: nothing is scheduled
 	Waiting int                 // of all, those of a backfill apart
 	Since   time.Time           // since when the oldest of these may start; zero: none waits
+	Parked  int                 // runs of all that are
+	Blocked int                 // likewise
 	States  map[pawl.Status]int // flows in each
 }
 
@@ -52,6 +54,8 @@ func Groups(list []pawl.FlowInfo, label func(flow string) string) []*Group {
 func (g *Group) add(info *pawl.FlowInfo) {
 	g.Streak = max(g.Streak, info.FailureStreak)
 	g.Waiting += info.Waiting
+	g.Parked += info.Parked
+	g.Blocked += info.Blocked
 	g.States[info.Status]++
 	if since := info.WaitingSince; !since.IsZero() && (g.Since.IsZero() || since.Before(g.Since)) {
 		g.Since = since

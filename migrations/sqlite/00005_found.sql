@@ -47,3 +47,11 @@ ALTER TABLE pawl_flow_plan ADD COLUMN reached_key INTEGER;
 
 -- 1: the wall clock went back, and the instant of the run had a run before.
 ALTER TABLE pawl_run_log ADD COLUMN repeated INTEGER;
+
+-- Runs that are neither in flight nor over nor wait for a start: a parked run waits for an
+-- instant (due_at), a blocked run for a program that knows its version (recorded; NULL: not
+-- known), since due_at.
+ALTER TABLE pawl_flow_state ADD COLUMN parked INTEGER;
+ALTER TABLE pawl_flow_state ADD COLUMN blocked INTEGER;
+ALTER TABLE pawl_run_log ADD COLUMN recorded INTEGER;
+INSERT INTO pawl_words (kind, code, word) VALUES ('run', 8, 'parked'), ('run', 9, 'blocked'), ('event', 19, 'wake');

@@ -16,8 +16,12 @@ SELECT p.id, p.position, p.kind, p.schedule, p.time_zone, p.policy, p.run_group,
        strftime('%Y-%m-%dT%H:%M:%fZ', s.next_run / 1000.0, 'unixepoch') AS next_run,
        s.waiting, s.backfill, s.fired,
        CASE WHEN s.waiting > 0 THEN strftime('%Y-%m-%dT%H:%M:%fZ', (SELECT min(t) FROM (
-           SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank = 0
+           SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0
            UNION ALL SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank > 0 AND rank < 1 << 52)) / 1000.0, 'unixepoch') END AS waiting_since,
+       COALESCE(s.parked, 0) AS parked,
+       CASE WHEN s.parked > 0 THEN strftime('%Y-%m-%dT%H:%M:%fZ', (SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) / 1000.0, 'unixepoch') END AS next_wake,
+       COALESCE(s.blocked, 0) AS blocked,
+       CASE WHEN s.blocked > 0 THEN strftime('%Y-%m-%dT%H:%M:%fZ', (SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) / 1000.0, 'unixepoch') END AS blocked_since,
        strftime('%Y-%m-%dT%H:%M:%fZ', s.held / 1000.0, 'unixepoch') AS held,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.paused_at / 1000.0, 'unixepoch') AS paused_at, p.pause_note,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.paused_until / 1000.0, 'unixepoch') AS paused_until,
@@ -67,7 +71,7 @@ SELECT id AS flow,
             WHEN status = 'tripped' THEN 'reset needed'
             WHEN paused_at IS NOT NULL THEN 'paused' || COALESCE(' until ' || paused_until, '') || COALESCE(': ' || pause_note, '')
             ELSE next_run END AS next_run,
-       last_run, failure_streak AS streak, run_count AS runs, waiting + backfill AS waiting,
+       last_run, failure_streak AS streak, run_count AS runs, waiting + backfill AS waiting, parked, blocked,
        CASE pruned WHEN 0 THEN retention ELSE retention || ', since run ' || (pruned + 1) END AS keeps,
        CASE WHEN instr(last_error, char(10)) > 0
             THEN substr(last_error, 1, min(instr(last_error, char(10)) - 1, 80))

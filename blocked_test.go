@@ -1,0 +1,195 @@
+package pawl_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/workflow"
+)
+
+// deploys is a scheduler whose workflow is of one version.
+func deploys(t *testing.T, db string, version int, done *doings, opts ...pawl.FlowOption) *pawl.Scheduler {
+	t.Helper()
+	s := quiet(db)
+	require.NoError(t, s.Manual("a", patient(version, time.Hour, done), opts...))
+	return s
+}
+
+// found Q6: a deploy that is undone loses nothing, whether or not it met the run.
+func TestDeployThatIsUndoneLosesNoRun(t *testing.T) {
+	for name, met := range map[string]time.Duration{"during the timer": 300 * time.Millisecond, "after it": 2 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				var done, other doings
+				r := start(t, deploys(t, db, 1, &done))
+				trigger(t, r, "a")
+				time.Sleep(time.Minute)
+				stop(t, r, db)
+				r = start(t, deploys(t, db, 2, &other))
+				time.Sleep(met)
+				stop(t, r, db)
+				r = start(t, deploys(t, db, 1, &done))
+				over, err := r.WaitRun(t.Context(), "a", 1)
+				require.NoError(t, err)
+				assert.Equal(t, pawl.RunCompleted, over.Status, over.Error)
+				assert.Equal(t, "new ready", done.String())
+				assert.Empty(t, other.String())
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
+// found Q6: a blocked run is not over and in nobody's way. A program that knows its version
+// goes on with it before other queued runs; its deadline, and a cancel, act then, with undo.
+func TestBlockedRunWaitsForItsVersion(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var one, two doings
+		r := start(t, deploys(t, db, 1, &one))
+		trigger(t, r, "a")
+		time.Sleep(time.Minute)
+		stop(t, r, db)
+
+		r = start(t, deploys(t, db, 2, &two))
+		time.Sleep(2 * time.Hour)
+		run, info := runOf(t, r, "a", 1), status(t, r, "a")
+		assert.Equal(t, pawl.RunBlocked, run.Status)
+		assert.False(t, run.Status.Over())
+		assert.Contains(t, run.Error, "under version 1, this is version 2")
+		assert.Equal(t, 1, info.Blocked)
+		assert.Zero(t, info.InFlight+info.Waiting+info.Parked+info.FailureStreak)
+		assert.Equal(t, run.DueAt, info.BlockedSince)
+		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT blocked FROM pawl_flows"))
+		client := openClient(t, db)
+		other, _, err := client.Status(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, info, other)
+		checks, err := client.Doctor(t.Context())
+		require.NoError(t, err)
+		assert.Contains(t, found(checks, "runs"), "flow \"a\" has 1 blocked run, the first since 2000-01-01T01:00:00.000Z: no program that ran since knows its version")
+		require.NoError(t, client.Close())
+		trigger(t, r, "a") // new runs start
+		synctest.Wait()
+		assert.Equal(t, "new", two.String())
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, "new ready", two.String())
+		stop(t, r, db)
+
+		r = start(t, deploys(t, db, 1, &one))
+		over, err := r.WaitRun(t.Context(), "a", 1)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, over.Status, over.Error)
+		assert.Equal(t, "new ready", one.String())
+		stop(t, r, db)
+	})
+}
+
+func found(checks []pawl.Check, name string) []string {
+	for _, c := range checks {
+		if c.Name == name {
+			return c.Found
+		}
+	}
+	return nil
+}
+
+// found Q6: the deadline of a blocked run acts when its version is back, and so does a cancel;
+// a forced cancel closes the run at once, and says that nothing was undone.
+func TestBlockedRunIsUndoneByItsVersion(t *testing.T) {
+	for name, c := range map[string]struct {
+		do     func(ctx context.Context, r *pawl.Runner) error
+		opts   []pawl.FlowOption
+		status pawl.RunStatus
+		steps  string
+	}{
+		"deadline": {opts: []pawl.FlowOption{pawl.WithTimeout(90 * time.Minute)}, status: pawl.RunTimedOut, steps: "new undo"},
+		"cancel": {do: func(ctx context.Context, r *pawl.Runner) error { return r.Cancel(ctx, "a", 1) },
+			status: pawl.RunCancelled, steps: "new undo"},
+		"force": {do: func(ctx context.Context, r *pawl.Runner) error { return r.CancelWithoutUndo(ctx, "a", 1) },
+			status: pawl.RunCancelled, steps: "new"},
+		"cancel, then force": {do: func(ctx context.Context, r *pawl.Runner) error {
+			if err := r.Cancel(ctx, "a", 1); err != nil {
+				return err
+			}
+			return r.CancelWithoutUndo(ctx, "a", 1)
+		}, status: pawl.RunCancelled, steps: "new"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				var done, other doings
+				r := start(t, deploys(t, db, 1, &done, c.opts...))
+				trigger(t, r, "a")
+				time.Sleep(time.Minute)
+				stop(t, r, db)
+				r = start(t, deploys(t, db, 2, &other, c.opts...))
+				time.Sleep(2 * time.Hour)
+				require.Equal(t, pawl.RunBlocked, runOf(t, r, "a", 1).Status)
+				if c.do != nil {
+					require.NoError(t, c.do(t.Context(), r))
+				}
+				synctest.Wait()
+				if name == "cancel" || name == "deadline" {
+					assert.Equal(t, pawl.RunBlocked, runOf(t, r, "a", 1).Status, "recorded")
+				}
+				stop(t, r, db)
+				r = start(t, deploys(t, db, 1, &done, c.opts...))
+				synctest.Wait()
+				over := runOf(t, r, "a", 1)
+				assert.Equal(t, c.status, over.Status, over.Error)
+				assert.Equal(t, c.steps, done.String())
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
+// found Q6: an update of a running program blocks and goes on too; a state that is not
+// registered any more is as another version, and is tried once by each process.
+func TestRunOfAStateThatIsGoneIsBlocked(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var done doings
+		without := func() *pawl.Scheduler {
+			s := quiet(db)
+			w := workflow.New[string](workflow.Version(1))
+			w.Register("new", func(context.Context, *workflow.Resources) (string, error) { return "end", nil })
+			w.Exit("end")
+			require.NoError(t, s.Manual("a", w.Job("new")))
+			return s
+		}
+		r := start(t, deploys(t, db, 1, &done))
+		trigger(t, r, "a")
+		time.Sleep(time.Minute)
+		stop(t, r, db)
+		for range 2 {
+			r = start(t, without())
+			time.Sleep(2 * time.Hour)
+			assert.Equal(t, pawl.RunBlocked, runOf(t, r, "a", 1).Status)
+			assert.Contains(t, runOf(t, r, "a", 1).Error, "in state wait, which is not registered any more")
+			stop(t, r, db)
+		}
+		r = start(t, without())
+		synctest.Wait()
+		before := status(t, r, "a").Version
+		time.Sleep(time.Hour)
+		assert.Equal(t, before, status(t, r, "a").Version, "once by each process")
+		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error {
+			if err := s.Remove("a"); err != nil {
+				return err
+			}
+			return s.Manual("a", patient(2, time.Hour, &done))
+		}))
+		synctest.Wait()
+		assert.Equal(t, pawl.RunBlocked, runOf(t, r, "a", 1).Status)
+		stop(t, r, db)
+		r = start(t, deploys(t, db, 1, &done))
+		synctest.Wait()
+		assert.Equal(t, "new ready", done.String())
+		stop(t, r, db)
+	})
+}

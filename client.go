@@ -32,6 +32,9 @@ type Owner struct {
 	// Since when it has been stopping, so that nothing new starts; zero: it is not.
 	StoppingAt time.Time `json:"stopping_at,omitzero"`
 
+	// It runs at most half of the suspects at a time; see [WithIsolation]. Set by LastOwner.
+	Isolates bool `json:"isolates,omitempty"`
+
 	// Why the database takes no writes, so that nothing is dispatched; empty: it
 	// does. It is told in the lock file, if that can be written.
 	Degraded string `json:"degraded,omitempty"`
@@ -75,7 +78,8 @@ func (c *Client) LastOwner(ctx context.Context) (Owner, bool, error) {
 	if err != nil || o == nil {
 		return Owner{}, false, err
 	}
-	return Owner{PID: o.PID, Host: o.Host, Since: o.StartedAt, StoppingAt: o.StoppingAt, Version: o.Version, Program: o.Program}, true, nil
+	return Owner{PID: o.PID, Host: o.Host, Since: o.StartedAt, StoppingAt: o.StoppingAt, Version: o.Version, Program: o.Program,
+		Isolates: o.Isolates}, true, nil
 }
 
 // Status reads a flow. False: there is no such flow.

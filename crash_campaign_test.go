@@ -352,18 +352,16 @@ func (c *campaign) log() {
 // waited, all of it in one transaction.
 func (c *campaign) checkRecovery(before file) {
 	for id, s := range before.states {
-		counted := false // one crash is one failure of a flow
-		for _, open := range s.Open {
+		for _, event := range c.settling(before, id) {
 			got := c.file.steps[runName(id, s.Version+1)]
 			at, err := time.Parse(stampLayout, got.at)
 			require.NoError(c.t, err)
-			interrupt := c.interrupt(before, id, *open)
-			interrupt.Repeated = counted
-			change, err := engine.Apply(s, interrupt, at, c.plan(id))
+			change, err := engine.Apply(s, event, at, c.plan(id))
 			require.NoError(c.t, err)
-			counted = counted || !open.Ending && open.Trigger != engine.TriggerBackfill
-			require.Equal(c.t, stepOf(change), got, runName(id, open.Number))
-			c.checkSettled(change.Runs[0])
+			require.Equal(c.t, stepOf(change), got, runName(id, s.Version+1))
+			if change.RunNumber != 0 {
+				c.checkSettled(change.Runs[0])
+			}
 			s = *change.State
 		}
 	}
@@ -386,13 +384,76 @@ func (c *campaign) checkSettled(due engine.Run) {
 	require.Zero(c.t, run.FinishedAt)
 }
 
-// interrupt is what is due to a run whose process died.
-func (c *campaign) interrupt(before file, id string, run engine.Run) engine.Interrupt {
-	e := engine.Interrupt{Run: run.Number, Spared: !before.Previous.StoppingAt.IsZero()}
-	e.Flows, e.Suspects = before.inFlight()
-	text := c.file.runs[runName(id, run.Number)].Error
-	e.Error, _, _ = strings.Cut(strings.TrimPrefix(text, "cancelled, and "), "; ") // the core adds whom it blames
-	return e
+// settling is what is due to a flow at a start: its runs whose process died are interrupted,
+// and suspects are cleared if others were in flight. found Q1, Q3, A12.
+func (c *campaign) settling(before file, id string) (events []engine.Event) {
+	s, counted := before.states[id], false // one crash is one failure of a flow
+	drained := !before.Previous.StoppingAt.IsZero()
+	all, suspects := c.units(before)
+	marked := int(s.Suspects)
+	for _, run := range s.Open {
+		if run.Suspect {
+			marked--
+		}
+	}
+	if !drained && suspects > 0 && c.plan(id).Schedule != nil && (marked > 0 || s.Suspect && s.InFlight == 0) {
+		events = append(events, engine.Clear{})
+	}
+	for _, run := range s.Open {
+		suspect := s.Suspect || run.Suspect
+		if c.plan(id).Retry == nil {
+			suspect = s.Suspect || s.Suspects > 0
+		}
+		e := engine.Interrupt{Run: run.Number, Spared: drained, Suspect: suspect, Repeated: counted}
+		if !drained {
+			e.Spared, e.Suspect, e.Why = blame(suspect, all, suspects)
+		}
+		text := c.file.runs[runName(id, run.Number)].Error
+		e.Error, _, _ = strings.Cut(strings.TrimPrefix(text, "cancelled, and "), "; ") // the core adds whom it blames
+		counted = counted || c.plan(id).Retry == nil && !run.Ending && run.Trigger != engine.TriggerBackfill
+		events = append(events, e)
+	}
+	return events
+}
+
+// blame is what a crash makes of one of all that was in flight, of which some were suspects.
+func blame(suspect bool, all, suspects int) (spared, remains bool, why string) {
+	switch {
+	case all == 1:
+		return false, suspect, ""
+	case suspects == 0:
+		return true, true, fmt.Sprintf("suspect: one of %d that were in flight", all)
+	case suspects == 1 && suspect:
+		return false, true, fmt.Sprintf("it was the only suspect of %d that were in flight", all)
+	case suspects == 1:
+		return true, false, fmt.Sprintf("not blamed: another was the only suspect of %d that were in flight", all)
+	case suspect:
+		return true, true, fmt.Sprintf("suspect: one of %d suspects that were in flight", suspects)
+	}
+	return true, false, fmt.Sprintf("not blamed: %d suspects were in flight", suspects)
+}
+
+// units counts what was in flight, a flow whose runs do not go on as one, and the suspects
+// among it.
+func (c *campaign) units(before file) (all, suspects int) {
+	for id, s := range before.states {
+		if c.plan(id).Retry == nil {
+			if s.InFlight > 0 {
+				all++
+				if s.Suspect || s.Suspects > 0 {
+					suspects++
+				}
+			}
+			continue
+		}
+		for _, run := range s.Open {
+			all++
+			if s.Suspect || run.Suspect {
+				suspects++
+			}
+		}
+	}
+	return all, suspects
 }
 
 // inFlight counts the flows with a run in flight, and the suspects among them.
@@ -551,8 +612,8 @@ func (c *campaign) checkStart(l line, before file) {
 	want := c.settled(before, l.At)
 	require.Len(c.t, l.States, len(want))
 	for _, got := range l.States {
-		due := c.written(want[got.ID]) // runs that wait are in memory alone; one may have gone on since
-		due.LastSeq = got.LastSeq      // in whichever order the flows had their turn
+		due, got := c.written(want[got.ID]), c.written(got) // runs that wait are in memory alone; one may have gone on since
+		due.LastSeq = got.LastSeq                           // in whichever order the flows had their turn
 		require.Equal(c.t, due, got)
 		was, known := before.states[got.ID]
 		waited := slices.ContainsFunc(before.Waiting, func(w engine.Command) bool { return w.Flow == got.ID })
@@ -561,22 +622,29 @@ func (c *campaign) checkStart(l line, before file) {
 		case was.Info().PauseOver(l.At):
 			require.Zero(c.t, got.PausedAt)
 			require.Greater(c.t, got.Version, was.Version)
+		case was.InFlight == 0 && len(c.settling(before, got.ID)) > 0:
+			require.False(c.t, got.Suspect, "the process crashed without it")
 		case was.InFlight == 0:
 			require.Equal(c.t, was, got)
 		default:
 			if got.Waiting > was.Waiting || was.Open[0].Ending {
 				continue // it is tried again, or was cancelled
 			}
-			flows, suspects := before.inFlight()
-			c.checkInterrupted(was, got, !before.Previous.StoppingAt.IsZero(), flows, suspects)
+			all, suspects := c.units(before)
+			c.checkInterrupted(was, got, !before.Previous.StoppingAt.IsZero(), all, suspects)
 		}
 	}
 }
 
-func (c *campaign) checkInterrupted(was, got engine.State, drained bool, flows, suspects int) {
-	culprit := flows == 1 || suspects == 1 && was.Suspect
-	spared := drained || !culprit
-	require.Equal(c.t, was.Suspect || !drained && flows > 1 && suspects != 1, got.Suspect, "%d in flight, %d suspects", flows, suspects)
+func (c *campaign) checkInterrupted(was, got engine.State, drained bool, all, suspects int) {
+	suspect := was.Suspect || was.Suspects > 0
+	spared, remains := drained, suspect
+	if !drained {
+		spared, remains, _ = blame(suspect, all, suspects)
+	}
+	if c.plan(got.ID).Retry == nil {
+		require.Equal(c.t, remains, got.Suspect, "%d in flight, %d suspects", all, suspects)
+	}
 	require.Zero(c.t, got.InFlight)
 	require.Equal(c.t, was.RunCount, got.RunCount)
 	require.Equal(c.t, was.LastNumber, got.LastNumber)
@@ -618,8 +686,8 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 		return err
 	}
 	for id, s := range before.states {
-		for _, run := range s.Open {
-			require.NoError(c.t, apply(id, c.interrupt(before, id, *run)))
+		for _, event := range c.settling(before, id) {
+			require.NoError(c.t, apply(id, event))
 		}
 		if s.Registered && c.plan(id).Schedule == nil {
 			require.NoError(c.t, apply(id, engine.Retire{}))

@@ -36,6 +36,7 @@ type modelFlow struct {
 	running, scheduled, suspect bool
 	instant, since              time.Time // of the run in flight
 	owed                        bool      // it was cancelled: its instant is still to be run
+	asked                       time.Time // of a run that waits, for the flow is a suspect
 	again                       time.Time // a stop cut a run short then, which waits to start again
 }
 
@@ -48,20 +49,25 @@ func (f *modelFlow) due() time.Time {
 	if !f.again.IsZero() && !f.running {
 		return f.again
 	}
-	if f.running || f.next.IsZero() || f.next.After(f.eligible) {
-		return f.next
+	due := f.next
+	if !f.running && !due.IsZero() && due.Before(f.eligible) {
+		due = f.eligible
 	}
-	return f.eligible
+	if !f.asked.IsZero() && (due.IsZero() || !due.Before(f.asked)) {
+		due = f.asked
+	}
+	return due
 }
 
 // reserve is T1, with L2, L4, T8 for what the schedule does.
 func (f *modelFlow) reserve(scheduled bool, now time.Time) {
-	scheduled = scheduled && f.again.IsZero()
+	scheduled = scheduled && f.again.IsZero() && f.asked.IsZero()
 	f.status, f.running, f.scheduled, f.since = pawl.StatusRunning, true, scheduled, now
 	if !f.again.IsZero() { // the same run
 		f.again = time.Time{}
 		return
 	}
+	f.asked = time.Time{}
 	f.count++
 	if !scheduled {
 		return
@@ -134,9 +140,9 @@ func (f *modelFlow) rest(status pawl.Status, now time.Time) {
 
 // cancel is T8, found Q1.
 func (f *modelFlow) cancel(now time.Time) {
-	f.suspect = false
 	f.rest(pawl.StatusIdle, now)
 	if f.scheduled {
+		f.suspect = false
 		f.next, f.owed = f.instant, true
 	} else {
 		f.again = now
@@ -173,23 +179,31 @@ func (f *modelFlow) reset(now time.Time) {
 }
 
 // model is all flows, in the order of registration.
-type model []*modelFlow
-
-// trial is the run of a suspect that has been in flight for less than a minute.
-func (m model) trial() *modelFlow {
-	for _, f := range m {
-		if f.running && f.suspect {
-			return f
-		}
-	}
-	return nil
+type model struct {
+	list      []*modelFlow
+	isolating bool // at most half of the suspects run at a time
 }
 
-// crash is the row of the matrix on runs in flight: one is to blame if it is alone,
-// or the only suspect; else all become suspects.
-func (m model) crash(now time.Time) {
-	var running, suspects model
-	for _, f := range m {
+// full says whether further suspects have to wait. A12.
+func (m *model) full() bool {
+	suspects, trials := 0, 0
+	for _, f := range m.list {
+		if f.suspect {
+			suspects++
+			if f.running {
+				trials++
+			}
+		}
+	}
+	m.isolating = m.isolating && suspects > 0
+	return m.isolating && trials >= max(1, suspects/2)
+}
+
+// crash is what becomes of runs in flight. A12, Q3: one has failed if it is alone, or the
+// only suspect; else all become suspects, or those that were before stay it.
+func (m *model) crash(now time.Time) {
+	var running, suspects []*modelFlow
+	for _, f := range m.list {
 		if f.running {
 			running = append(running, f)
 			if f.suspect {
@@ -197,15 +211,22 @@ func (m model) crash(now time.Time) {
 			}
 		}
 	}
+	m.isolating = m.isolating || len(suspects) > 1
+	for _, f := range m.list {
+		switch {
+		case f.running && len(running) > 1 && len(suspects) == 0:
+			f.suspect = true
+		case !f.running && len(suspects) > 0:
+			f.suspect = false
+		}
+	}
 	for _, f := range running {
-		alone := len(running) == 1 || len(suspects) == 1 && f.suspect
-		f.suspect = f.suspect || len(running) > 1 && len(suspects) != 1
-		f.interrupt(alone, now)
+		f.interrupt(len(running) == 1 || len(suspects) == 1 && f.suspect, now)
 	}
 }
 
 // advance does what the schedules ask for up to an instant, and what ends trials.
-func (m model) advance(from, to time.Time) {
+func (m *model) advance(from, to time.Time) {
 	for {
 		var first *modelFlow
 		var at time.Time
@@ -218,13 +239,13 @@ func (m model) advance(from, to time.Time) {
 				first, at, clear = f, t, c
 			}
 		}
-		for _, f := range m {
+		for _, f := range m.list {
 			if f.running && f.suspect {
 				sooner(f, f.since.Add(time.Minute), true)
 			}
 		}
 		var next *modelFlow // of the suspects
-		for _, f := range m {
+		for _, f := range m.list {
 			switch due := f.due(); {
 			case f.running || due.IsZero():
 			case !f.suspect:
@@ -233,7 +254,7 @@ func (m model) advance(from, to time.Time) {
 				next = f
 			}
 		}
-		if next != nil && m.trial() == nil {
+		if next != nil && !m.full() {
 			sooner(next, next.due(), false)
 		}
 		from = at
@@ -265,11 +286,11 @@ var acts = rapid.Custom(func(t *rapid.T) act {
 	}
 })
 
-func modelFlows() model {
+func modelFlows() []*modelFlow {
 	policy := func(limit int) *pawl.BackoffPolicy {
 		return &pawl.BackoffPolicy{Initial: 7 * time.Second, Multiplier: 2, MaxDelay: 40 * time.Second, StreakLimit: limit}
 	}
-	return model{
+	return []*modelFlow{
 		{id: "every", kind: "every", interval: 10 * time.Second},
 		{id: "every with a policy", kind: "every", interval: 3 * time.Second, policy: policy(0)},
 		{id: "every that trips", kind: "every", interval: 25 * time.Second, policy: policy(3)},
@@ -283,7 +304,7 @@ func modelFlows() model {
 // The engine over a real file does what the model says, through any history of
 // schedules, outcomes, triggers and resets, with stops and crashes anywhere.
 // PAWL_TORTURE=1 tries 10,000 histories in place of 100.
-// Harness 4; L2 to L6, T1 to T8, D2; the row of the matrix on k > 1 runs in flight.
+// Harness 4; L2 to L6, T1 to T8, D2; found Q1, Q3, A12.
 func TestEngineDoesWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	rounds := 1
@@ -316,8 +337,8 @@ type stage struct {
 }
 
 func play(db string, history []act) error {
-	s := &stage{db: db, model: modelFlows(), ends: make([]chan error, len(modelFlows()))}
-	for i, f := range s.model {
+	s := &stage{db: db, model: model{list: modelFlows()}, ends: make([]chan error, len(modelFlows()))}
+	for i, f := range s.model.list {
 		s.ends[i] = make(chan error)
 		f.status = pawl.StatusIdle
 		switch f.kind {
@@ -364,7 +385,7 @@ func (s *stage) start() error {
 	scheduler := quiet(s.db, pawl.WithStopTimeout(0), pawl.WithStore(func(real engine.Store) engine.Store {
 		return &mortal{real, s.dead}
 	}))
-	for i, f := range s.model {
+	for i, f := range s.model.list {
 		job := job(func(ctx context.Context) error {
 			select {
 			case err := <-s.ends[i]:
@@ -418,7 +439,7 @@ func (m *mortal) Farewell(f engine.Farewell) error {
 
 // do lets the runner and the model go through the same.
 func (s *stage) do(a act) error {
-	f, now := s.model[a.flow], time.Now()
+	f, now := s.model.list[a.flow], time.Now()
 	s.advance()
 	switch a.what {
 	case "wait":
@@ -440,7 +461,7 @@ func (s *stage) do(a act) error {
 		return s.runner.Reset(context.Background(), f.id)
 	case "stop":
 		_ = s.runner.Stop(context.Background()) // says which runs it cancelled
-		for _, f := range s.model {
+		for _, f := range s.model.list {
 			if f.running {
 				f.cancel(now)
 			}
@@ -462,8 +483,10 @@ func (s *stage) trigger(f *modelFlow, now time.Time) error {
 	switch {
 	case f.status == pawl.StatusTripped:
 		want = pawl.ErrTripped
-	case f.running, !f.again.IsZero():
+	case f.running, !f.again.IsZero(), !f.asked.IsZero():
 		want = pawl.ErrAlreadyRunning
+	case f.suspect && s.model.full(): // it waits
+		f.asked = now
 	default:
 		f.reserve(false, now)
 	}
@@ -483,7 +506,7 @@ func (s *stage) advance() {
 func (s *stage) compare() error {
 	s.advance()
 	for i, got := range s.runner.List() {
-		f := s.model[i]
+		f := s.model.list[i]
 		want := engine.FlowInfo{
 			ID: f.id, Status: f.status, RunCount: f.count, FailureStreak: f.streak, LastEnd: f.end,
 			NextEligible: f.eligible, NextRun: f.next, Suspect: f.suspect,

@@ -58,6 +58,7 @@ type FlowInfo = engine.FlowInfo
 //	Trigger     string    // schedule, manual, probe, backfill
 //	Status      RunStatus
 //	Attempt     int       // above 1: it was tried before, or an earlier run for its instant was cancelled
+//	Suspect     bool      // it was in flight with others when the process died, and waits or runs again
 //	Restarts    int       // how often it started again as the same attempt, after a stop or crash that was not its failure
 //	ScheduledAt time.Time // the instant the schedule asked for; for a manual run, when it was asked for
 //	StartedAt   time.Time

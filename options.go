@@ -153,6 +153,22 @@ func WithMaxRunning(n int) Option {
 	}
 }
 
+// WithIsolation sets how long a suspect waits for other suspects at most; default 10
+// minutes, 0: suspects do not wait.
+//
+// When several runs were in flight as the process died, none is blamed and each becomes a
+// suspect ([RunInfo].Suspect, or [FlowInfo].Suspect where the crash ended the run). If the
+// process dies again with suspects in flight, at most half of the suspects run at a time.
+// Those that are in flight at the next crash stay suspects, the others are cleared, until
+// one is left in flight: that one has failed. A suspect is cleared when its run ends or has
+// gone on for a minute.
+func WithIsolation(most time.Duration) Option {
+	return func(o *options) error {
+		o.isolation = most
+		return atLeast("WithIsolation", most, 0)
+	}
+}
+
 // WithGroupLimit bounds how many runs of the flows of a group ([WithGroup]) are in
 // flight at once.
 func WithGroupLimit(group string, n int) Option {
@@ -181,6 +197,7 @@ type options struct {
 	maxRunning    int
 	groups        map[string]int
 	commitTimeout time.Duration
+	isolation     time.Duration
 
 	logger      *slog.Logger
 	stopTimeout time.Duration

@@ -39,7 +39,7 @@ func NewScheduler(database string, opts ...Option) *Scheduler {
 	s := &Scheduler{
 		database: database,
 		options: options{
-			logger: slog.Default(), stopTimeout: 30 * time.Second, queue: 1024, inboxPoll: 250 * time.Millisecond,
+			logger: slog.Default(), stopTimeout: 30 * time.Second, isolation: engine.DefaultIsolation, queue: 1024, inboxPoll: 250 * time.Millisecond,
 			wrapStore: func(s engine.Store) engine.Store { return s }, now: time.Now,
 		},
 		byID: map[string]*registration{}, shared: newShared(),

@@ -90,7 +90,7 @@ func (s *Scheduler) config(db *store.Store, r *Runner) engine.Config {
 	return engine.Config{
 		Store: s.options.stopwatch.on(doubting{s.options.hooks.WrapStore(s.options.wrapStore(db)), s.options.doubt}), Observe: r.observed, Owner: store.Self(s.options.now()), Now: s.options.now,
 		Logger: s.options.logger, Queue: s.options.queue, InboxPoll: s.options.inboxPoll, StopTimeout: s.options.stopTimeout, Grace: grace,
-		MaxRunning: s.options.maxRunning, Groups: s.options.groups, JoinTimeout: s.options.commitTimeout,
+		MaxRunning: s.options.maxRunning, Isolation: s.options.isolation, Groups: s.options.groups, JoinTimeout: s.options.commitTimeout,
 		ClockTrusted: s.options.clockTrusted, BuiltAt: s.options.builtAt(),
 		Guard: s.options.guard, OnDegraded: func(err error) { _ = db.Degraded(err) }, // for other processes, as far as it goes
 		Setup: func(ctx context.Context) error { return s.setup(ctx, r) },

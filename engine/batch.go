@@ -17,7 +17,8 @@ type batch struct {
 	flows    []*flow // of each change
 	Batch
 	counters Counters
-	trials   int               // runs of suspects in flight, as the changes leave them
+	suspects int               // all there are, as the changes leave them
+	trials   int               // those that are in flight
 	claimed  bool              // the database is claimed with it
 	tokens   map[token]*RunKey // that the changes give
 }
@@ -26,7 +27,7 @@ type batch struct {
 // left. Every transition becomes a change of its own.
 func (e *Engine) apply(commands []command) batch {
 	b := e.batch.again(commands, e.counters)
-	b.trials = e.trials.running
+	b.suspects, b.trials = e.trials.suspects, e.trials.running
 	for _, l := range e.limits {
 		l.next, l.crowd = l.running, false
 	}
@@ -94,7 +95,9 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 	if err != nil {
 		return reply{err: err}
 	}
-	change, err := Apply(*state, event, now, c.flow.plan())
+	plan := c.flow.plan()
+	plan.Isolated = e.isolates(b, c.flow, state)
+	change, err := Apply(*state, event, now, plan)
 	if err != nil {
 		if k := new(known); errors.As(err, &k) {
 			return reply{run: k.run, runs: 1}
@@ -116,11 +119,9 @@ func (b *batch) add(c command, before *State, change Change) {
 	change.Number(b.counters.Seq)
 	b.counters.Run = max(b.counters.Run, change.LastKey)
 	b.counters.Flow = max(b.counters.Flow, change.Key)
-	if before.onTrial() {
-		b.trials--
-	}
-	if change.onTrial() {
-		b.trials++
+	if before.suspicious() || change.suspicious() {
+		b.suspects += change.units() - before.units()
+		b.trials += change.onTrial() - before.onTrial()
 	}
 	for _, l := range c.flow.limits() {
 		l.next += change.InFlight - before.InFlight
@@ -155,9 +156,6 @@ func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, e
 	key := b.counters.Run + 1
 	switch event := c.event.(type) {
 	case Reserve:
-		if event.Trigger == TriggerSchedule && s.Suspect && b.trials > 0 {
-			return nil, fmt.Errorf("%w: flow %q", errOnTrial, c.flow.id)
-		}
 		event.Key, event.Full = key, c.flow.inTheWay(event.Trigger == TriggerSchedule) != nil
 		var err error
 		if event.Trigger == TriggerSchedule {

@@ -7,46 +7,78 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whose failure a crash is, and who is a suspect after it: the row of the matrix
-// on several runs in flight, by all that recovery knows.
+// Whose failure a crash is, and who is a suspect after it, by what was in flight.
+// found Q3, A12.
 func TestCrashIsBlamedOnTheOneThatCanBeNamed(t *testing.T) {
-	p := Plan{Schedule: minute, Backoff: policy, Database: "db"}
 	for _, test := range []struct {
-		name            string
-		suspect, spared bool
-		flows, suspects int
-		guilty, after   bool // a suspect
-		why             string
+		name             string
+		suspects, others int
+		suspect, other   verdict // of each of them
+		isolates, clears bool
 	}{
-		{"alone", false, false, 1, 0, true, false, ""},
-		{"alone, a suspect", true, false, 1, 1, true, true, ""},
-		{"one of two", false, false, 2, 0, false, true, "suspect: one of 2 flows with a run in flight"},
-		{"the only suspect", true, false, 3, 1, true, true, "it was the only suspect of 3 flows with a run in flight"},
-		{"beside the only suspect", false, false, 3, 1, false, false, "not blamed: another flow was the only suspect of 3 with a run in flight"},
-		{"one of two suspects", true, false, 2, 2, false, true, "suspect: one of 2 flows with a run in flight"},
-		{"beside two suspects", false, false, 3, 2, false, true, "suspect: one of 3 flows with a run in flight"},
-		{"spared", false, true, 2, 0, false, false, ""},
-		{"a suspect spared", true, true, 2, 1, false, true, ""},
+		{"one alone", 0, 1, verdict{}, verdict{failed: true}, false, false},
+		{"a suspect alone", 1, 0, verdict{failed: true, suspect: true}, verdict{}, false, true},
+		{"the first crash of several", 0, 3, verdict{}, verdict{suspect: true, why: "suspect: one of 3 that were in flight"}, false, false},
+		{"one suspect", 1, 2, verdict{failed: true, suspect: true, why: "it was the only suspect of 3 that were in flight"},
+			verdict{why: "not blamed: another was the only suspect of 3 that were in flight"}, false, true},
+		{"several suspects", 2, 1, verdict{suspect: true, why: "suspect: one of 2 suspects that were in flight"},
+			verdict{why: "not blamed: 2 suspects were in flight"}, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := stateIn(StatusRunning, p)
-			s.Suspect = test.suspect
-			c := apply(t, s, Interrupt{Run: 4, Error: "interrupted: x", Flows: test.flows, Suspects: test.suspects, Spared: test.spared}, at(100), p)
-			assert.Equal(t, test.after, c.Suspect)
-			assert.Equal(t, test.why, c.Note)
-			if test.why != "" {
-				assert.Equal(t, "interrupted: x; "+test.why, c.Runs[0].Error)
+			var units []unit
+			for i := range test.suspects + test.others {
+				units = append(units, unit{run: int64(i), suspect: i < test.suspects})
 			}
-			if test.guilty {
-				assert.Equal(t, StatusBackoff, c.Status)
-				assert.Equal(t, s.FailureStreak+1, c.FailureStreak)
-				return
+			j := judge(units)
+			for _, u := range units {
+				want := test.other
+				if u.suspect {
+					want = test.suspect
+				}
+				assert.Equal(t, want, j.units[u])
 			}
-			assert.Equal(t, StatusFailed, c.Status)
-			assert.Equal(t, s.FailureStreak, c.FailureStreak)
-			assert.Equal(t, s.NextEligible, c.NextEligible)
+			assert.Equal(t, []bool{test.isolates, test.clears}, []bool{j.isolates, j.clears})
 		})
 	}
+}
+
+// A crash that is not the failure of the flow changes no streak and uses up no attempt. Of a
+// run that goes on the run is the suspect, else the flow. found Q1, Q3.
+func TestCrashLeavesASuspect(t *testing.T) {
+	p := Plan{Schedule: minute, Backoff: policy, Database: "db"}
+	s := stateIn(StatusRunning, p)
+	crash := Interrupt{Run: 4, Error: "interrupted: x", Spared: true, Suspect: true, Why: "suspect: one of 2 that were in flight"}
+	c := apply(t, s, crash, at(100), p)
+	assert.True(t, c.Suspect)
+	assert.Equal(t, []int{s.FailureStreak, 0}, []int{c.FailureStreak, int(c.Suspects)})
+	assert.Equal(t, crash.Why, c.Note)
+	assert.Equal(t, "interrupted: x; "+crash.Why, c.Runs[0].Error)
+	assert.Equal(t, StatusFailed, c.Status)
+
+	p.Retry = &Retry{Max: 1}
+	c = apply(t, s, crash, at(100), p)
+	assert.False(t, c.Suspect)
+	assert.Equal(t, []int{s.FailureStreak, 1}, []int{c.FailureStreak, int(c.Suspects)})
+	run := c.Runs[0]
+	assert.Equal(t, []any{RunWaiting, 1, 1, true}, []any{run.Status, run.Attempt, run.Restarts, run.Suspect})
+
+	p.Isolated = true
+	head, _ := c.head(at(100), p)
+	assert.Nil(t, head, "it waits for other suspects")
+	d := apply(t, *c.State, Clear{}, at(101), p)
+	assert.Zero(t, d.Suspects, "the process crashed without it")
+	assert.False(t, d.Runs[0].Suspect)
+	head, _ = d.head(at(101), p)
+	assert.Equal(t, int64(4), head.Number)
+
+	d = apply(t, *c.State, Abort{Run: 4}, at(101), p)
+	assert.Zero(t, d.Suspects, "it is over")
+	p.Isolated = false
+	d = apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 9}, at(101), p)
+	assert.Equal(t, 1, d.onTrial())
+	d = apply(t, *d.State, Clear{Run: 4}, at(161), p)
+	assert.Equal(t, []int{0, 0}, []int{d.onTrial(), d.units()})
+	assert.False(t, d.Open[0].Suspect)
 }
 
 // The end of a suspect's run, or a minute of it, clears the flow; nothing else does.
@@ -68,7 +100,7 @@ func TestSuspectIsClearedByARunThatDoesNoHarm(t *testing.T) {
 		assert.Equal(t, test.note, c.Note, "%T", test.event)
 		assert.Equal(t, int64(4), c.RunNumber)
 	}
-	for _, event := range []Event{Reset{}, Adopt{}, Retire{}, Interrupt{Run: 4, Error: "interrupted: x"}} {
+	for _, event := range []Event{Reset{}, Adopt{}, Retire{}, Interrupt{Run: 4, Error: "interrupted: x", Suspect: true}} {
 		assert.True(t, apply(t, s, event, at(30), p).Suspect, "%T", event)
 	}
 

@@ -79,7 +79,9 @@ func (c *Change) checkpoint(e Progress, now time.Time) error {
 	last := e.Steps[len(e.Steps)-1]
 	c.note(last.Kind + " " + last.State)
 	if last.Seq > 1 { // it is past what it was at when the process died
-		c.absolve("its run got further")
+		if c.cleared(&run, "its run got further") {
+			c.update(run)
+		}
 	}
 	if e.Output != "" {
 		run.Output = e.Output
@@ -103,7 +105,7 @@ func (c *Change) goesOn(run Run, e Interrupt, text string, now time.Time, p Plan
 	}
 	due, mark, kind := now, e.Mark, KindInterrupt
 	switch {
-	case e.Spared || mark.Waits:
+	case e.Spared || e.Repeated || mark.Waits:
 		c.note("it goes on from its last checkpoint")
 		c.requeue(run, text, now, now, p)
 		return true

@@ -21,7 +21,6 @@ type driver struct {
 	ownerNew bool         // the owner's row is not as it stands in the store
 	refusals atomic.Int64 // rows of the inbox that were refused while nobody waited for their answers
 	loops    loops
-	suspects loops // of suspects
 	pauses   pauseEnds
 	wakes    pauseEnds
 	trials   trials
@@ -173,13 +172,11 @@ func (e *Engine) takeDue(batch []command) ([]command, bool) {
 	if e.draining {
 		return batch, false
 	}
+	e.isolateSuspects(e.now())
 	batch = e.trials.takeOver(batch)
 	batch = e.pauses.takeDue(batch, e.now(), maxBatch)
 	batch = e.wakes.takeDue(batch, e.now(), maxBatch)
 	batch = e.takeFreed(batch, e.now())
-	if e.trials.running == 0 {
-		batch, _ = e.suspects.takeDue(batch, e.now(), 1)
-	}
 	return e.loops.takeDue(batch, e.now(), maxBatch)
 }
 
@@ -210,7 +207,7 @@ func (e *Engine) stopSignal() <-chan struct{} {
 func (e *Engine) arm() {
 	wait := lookDelay
 	sooner := func(t time.Time) { wait = min(wait, time.Until(t)) }
-	if due := e.firstDue(); !due.IsZero() && !e.draining {
+	if due := e.loops.first(); !due.IsZero() && !e.draining {
 		wait = min(wait, due.Sub(e.Now()))
 	}
 	for _, ends := range []*pauseEnds{&e.pauses, &e.wakes} {
@@ -221,8 +218,8 @@ func (e *Engine) arm() {
 	if since := e.firstFreed(); !since.IsZero() && !e.draining {
 		wait = min(wait, since.Sub(e.Now()))
 	}
-	if trial := e.trials.first(); trial != nil && !e.draining {
-		sooner(trial.ends)
+	if until := e.trials.until(e.Isolation); !until.IsZero() && !e.draining {
+		sooner(until)
 	}
 	for _, c := range e.kept {
 		sooner(c.after)
@@ -381,6 +378,7 @@ func (e *Engine) publish(b batch) {
 		f.announce(c)
 	}
 	now := e.now() // once: with many changes the clock is a good part of this
+	e.isolateSuspects(now)
 	for i, f := range b.flows {
 		if f.state.Load() == b.Changes[i].State { // its last change
 			e.look(f, now)

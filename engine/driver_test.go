@@ -123,7 +123,12 @@ func startRigWith(t *testing.T, path string, cfg engine.Config, flows ...engine.
 	real, err := store.Open(t.Context(), path, store.Options{Owner: store.Self(now())})
 	require.NoError(t, err)
 	r := &rig{store: &faulty{Store: real}, real: real, path: path, log: &bytes.Buffer{}}
+	if cfg.Isolation == 0 {
+		cfg.Isolation = engine.DefaultIsolation
+	}
+	kills := cfg.Owner.OOMKills
 	cfg.Store, cfg.Owner, cfg.StopTimeout, cfg.Grace = r.store, store.Self(now()), 30*time.Second, 5*time.Second
+	cfg.Owner.OOMKills = kills
 	cfg.Logger = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.Engine, err = engine.Start(t.Context(), cfg, flows)
 	require.NoError(t, err)

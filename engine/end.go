@@ -15,7 +15,7 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 		return err
 	}
 	blocked := c.blocked(now, p)
-	c.absolve("its run ended")
+	c.cleared(&run, "its run ended")
 	run.FinishedAt, run.Output = run.ended(e.Ended, now), e.Output
 	switch {
 	case e.As == RunSkipped:
@@ -68,7 +68,7 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 		return err
 	}
 	blocked := c.blocked(now, p)
-	c.absolve("its run ended")
+	c.cleared(&run, "its run ended")
 	run.FinishedAt, c.Leak = now, run.Number
 	switch {
 	case run.Ending:
@@ -89,7 +89,7 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 // blocked says whether the flow takes no start of the schedule, which is skipped
 // then. One that only a backfill is in the way of waits for the end of its run.
 func (s *State) blocked(now time.Time, p Plan) bool {
-	return (s.taken(p) >= p.Overlap.limit() || s.retrying()) && !s.room(now, p) &&
+	return (s.taken(p) >= p.Overlap.limit() || s.retrying(p)) && !s.room(now, p) &&
 		(len(s.Open) == 0 || slices.ContainsFunc(s.Open, func(r *Run) bool { return r.Trigger != TriggerBackfill }))
 }
 
@@ -101,14 +101,17 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 	if err != nil {
 		return err
 	}
-	guilty, why := false, ""
-	if !e.Mark.Waits || !p.Resumes {
-		guilty, why = c.judge(e)
-	}
+	guilty := !e.Spared && !e.Repeated && !(e.Mark.Waits && p.Resumes)
 	text := e.Error
-	if why != "" {
-		text += "; " + why
-		c.note(why)
+	if e.Why != "" {
+		text += "; " + e.Why
+		c.note(e.Why)
+	}
+	if p.goesOn() {
+		c.markFlow(&run, false)
+		c.mark(&run, e.Suspect)
+	} else {
+		c.markFlow(&run, e.Suspect)
 	}
 	switch {
 	case p.Schedule != nil && c.goesOn(run, e, text, now, p):
@@ -147,11 +150,11 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 		return err
 	}
 	blocked := c.blocked(now, p)
-	c.absolve("its run ended")
 	if p.Resumes || run.Trigger != TriggerSchedule && !run.Ending && !p.StopCancels {
 		c.restart(run, "cut short by a stop: "+e.Error, now, p)
 		return nil
 	}
+	c.cleared(&run, "its run ended")
 	text := "cancelled: " + e.Error
 	scheduled := run.Trigger == TriggerSchedule && !run.Ending
 	if !scheduled && c.retry(run, text, Outcome{}, now, p) { // as after a crash
@@ -228,10 +231,15 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: run %d of flow %q is being cancelled", errUnchanged, e.Run, c.ID)
 	}
 	run.Ending = true
+	c.update(run)
+	return nil
+}
+
+// update changes a run in flight.
+func (c *Change) update(run Run) {
 	c.Open = slices.Clone(c.Open)
 	c.Open[slices.IndexFunc(c.Open, func(r *Run) bool { return r.Number == run.Number })] = &run
 	c.record(run)
-	return nil
 }
 
 // endLater lets a run that has begun and waits to go on start once more to end: its job
@@ -257,6 +265,7 @@ func (r *Run) goesOnLater(p Plan) bool { return p.Resumes && !r.StartedAt.IsZero
 
 // cancelWaiting closes a run that has not started.
 func (c *Change) cancelWaiting(run Run, why string, now time.Time) {
+	c.mark(&run, false)
 	run.Was, run.Status, run.Error, run.FinishedAt, run.DueAt = RunWaiting, RunCancelled, why, now, time.Time{}
 	c.record(run)
 }
@@ -336,6 +345,7 @@ func (c *Change) close(run Run, now time.Time) {
 // settled records the end of a run.
 func (c *Change) settled(run Run) {
 	run.Error = Clip(run.Error, maxRunError)
+	c.mark(&run, false)
 	if run.Status.Failure() && run.Trigger != TriggerBackfill {
 		c.LastError, c.ErrorKey = Clip(run.Error, maxLastError), run.Key
 	}

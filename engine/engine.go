@@ -21,6 +21,7 @@ type Config struct {
 	StopTimeout  time.Duration    // how long runs in flight may go on after Stop
 	Grace        time.Duration    // how long they have after their contexts were cancelled
 	Guard        bool             // run nothing on a store that was copied or restored until it is claimed
+	Isolation    time.Duration    // how long a suspect waits for others at most; 0: none does
 	MaxRunning   int              // runs in flight of all flows; 0: no limit
 	Groups       map[string]int   // the same for the flows of a group
 	ClockTrusted bool             // the clock is right at the start, also when it is behind the newest transition
@@ -125,6 +126,7 @@ type flow struct {
 	pruning  *pruning       // see known
 	ran      map[int64]bool // of the overdue instants, those that have a run; nil: not asked
 	leaks    atomic.Int32   // len(leaked), for others
+	isolated bool           // its suspects have to wait
 	renamed  bool           // the store knows it by another id
 	changed  uint16         // index of its last change in the batch that had one, if that is so low
 }
@@ -166,7 +168,7 @@ func (f *flow) reconsider(e Event, now time.Time) {
 }
 
 // due is when the flow has something to do by itself; zero: never.
-func (f *flow) due(now time.Time) time.Time { return f.state.Load().dueAt(now, f.plan()) }
+func (f *flow) due(now time.Time) time.Time { return f.state.Load().dueAt(now, f.planNow()) }
 
 // Start loads the store, settles what the last owner left behind in one
 // transaction, and starts the loops. The context bounds Start alone; its values

@@ -36,7 +36,6 @@ var (
 var (
 	errNotDue    = errors.New("flow is not due")
 	errNotOpen   = errors.New("run is not in flight")
-	errOnTrial   = errors.New("another suspect runs")
 	errUnchanged = errors.New("nothing to change")
 	errFull      = errors.New("there is no room for a run")
 	errUnread    = errors.New("the runs of a backfill cannot be read")

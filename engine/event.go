@@ -106,18 +106,16 @@ type (
 		Output JSON // that the job has set; empty: none yet
 	}
 
-	// Interrupt settles a run whose process died. It counts as a failure
-	// unless it is Spared: the machine went down, or the process was already
-	// draining, so the job is not to blame. Nor may it be if several flows had
-	// runs in flight: then none of them fails and each becomes a suspect, unless
-	// exactly one was a suspect already, whose failure it is.
+	// Interrupt settles a run whose process died. It counts as a failure unless it is
+	// Spared: the machine went down, the process was already draining, or another run may
+	// be to blame.
 	Interrupt struct {
 		Run      int64
 		Error    string
 		Spared   bool
-		Flows    int  // that had a run in flight, this one included
-		Suspects int  // among them, before
-		Repeated bool // another run of the flow was interrupted before it: one crash is one failure
+		Suspect  bool   // the crash leaves it a suspect; see judge
+		Why      string // it is, or is not, to blame
+		Repeated bool   // another run of the flow was interrupted before it: one crash is one failure
 		Mark     Mark
 	}
 
@@ -130,7 +128,8 @@ type (
 		Ended int64 // as of an Outcome
 	}
 
-	// Clear takes the mark off a suspect whose run has gone on without harm.
+	// Clear takes the mark off a suspect whose run has gone on without harm. Without a
+	// run it clears the flow and its runs that wait.
 	Clear struct{ Run int64 }
 
 	// Reset clears the streak, the backoff window and a trip.

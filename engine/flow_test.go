@@ -131,7 +131,7 @@ func TestEveryStatusMeetsEveryEvent(t *testing.T) {
 			[6]string{"- not in flight", "failed", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
 		{"interrupt of a retired flow", Interrupt{Run: 4, Error: "interrupted: x"}, Plan{},
 			[6]string{"- not in flight", "failed", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
-		{"interrupt among others", Interrupt{Run: 4, Error: "interrupted: x", Flows: 2}, withPolicy,
+		{"interrupt among others", Interrupt{Run: 4, Error: "interrupted: x", Spared: true, Suspect: true, Why: "suspect: one of 2 that were in flight"}, withPolicy,
 			[6]string{"- not in flight", "failed", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},
 		{"clear of no suspect", Clear{Run: 4}, withPolicy,
 			[6]string{"- not in flight", "- nothing", "- not in flight", "- not in flight", "- not in flight", "- not in flight"}},

@@ -44,7 +44,7 @@ type FlowInfo struct {
 	Group         string    `json:"run_group,omitempty"`     // whose limit on runs in flight it shares
 	Leaked        int       `json:"leaked,omitempty"`        // jobs that go on although their runs were closed
 	Retention     string    `json:"retention,omitempty"`     // how much of its history is kept
-	Suspect       bool      `json:"suspect,omitempty"`       // was in flight, among others, when the process died
+	Suspect       bool      `json:"suspect,omitempty"`       // it, or a run of it, was in flight with others when the process died
 	Registered    bool      `json:"registered"`              // false: kept from a program that had it, never run
 	Version       int64     `json:"version"`                 // transitions so far
 	CreatedAt     time.Time `json:"created_at"`
@@ -60,6 +60,7 @@ type RunInfo struct {
 	Status      RunStatus `json:"status"`
 	Attempt     int       `json:"attempt"`            // above 1: it was tried before, or an earlier run for its instant was cancelled
 	Restarts    int       `json:"restarts,omitempty"` // how often it started again as the same attempt, after a stop or crash that was not its failure
+	Suspect     bool      `json:"suspect,omitempty"`  // it was in flight with others when the process died, and waits or runs again
 	ScheduledAt time.Time `json:"scheduled_at"`       // the instant the schedule asked for; for a manual run, when it was asked for
 	DueAt       time.Time `json:"due_at,omitzero"`    // while waiting: it starts then or later
 	Deadline    time.Time `json:"deadline,omitzero"`  // its context is cancelled then
@@ -80,7 +81,7 @@ func (s *State) Info() FlowInfo {
 		LastError: s.LastError, NextEligible: s.NextEligible, NextRun: s.NextRun, Waiting: s.Waiting, WaitingSince: s.waitingSince(), Backfill: s.Backfill,
 		Parked: s.Parked(), NextWake: first(s.sides().parked), Blocked: s.Blocked(), BlockedSince: first(s.sides().blocked),
 		Fired: s.Fired, Held: s.Held, PausedAt: s.PausedAt, PauseNote: s.PauseNote, PausedUntil: s.PausedUntil, Anchor: s.Anchor, Policy: s.Policy,
-		Group: s.Group, Leaked: s.Leaked, Retention: s.Retention, Suspect: s.Suspect, Registered: s.Registered,
+		Group: s.Group, Leaked: s.Leaked, Retention: s.Retention, Suspect: s.suspicious(), Registered: s.Registered,
 		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 }

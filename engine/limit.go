@@ -60,7 +60,7 @@ func (f *flow) crowd(s *State, now time.Time) {
 	if len(f.limits()) == 0 || s.Waiting == 0 {
 		return
 	}
-	if run, at := s.head(now, f.plan()); run == nil || at.After(now) {
+	if run, at := s.head(now, f.planNow()); run == nil || at.After(now) {
 		return
 	}
 	full := slices.ContainsFunc(f.limits(), (*limit).full)
@@ -134,10 +134,14 @@ func (l *limit) take(turns []turn, now time.Time) []turn {
 // none.
 func (f *flow) waiting(n int, now time.Time) *Run {
 	s := f.state.Load()
-	if n >= len(s.queue()) || s.taken(f.terms.Load().shared.Plan)+n >= f.terms.Load().shared.Overlap.limit() || s.queue()[n].startsAt(now).After(now) {
+	queue := s.queue()
+	if f.isolated {
+		queue = slices.DeleteFunc(slices.Clone(queue), func(r *Run) bool { return r.Suspect })
+	}
+	if n >= len(queue) || s.taken(f.terms.Load().shared.Plan)+n >= f.terms.Load().shared.Overlap.limit() || queue[n].startsAt(now).After(now) {
 		return nil
 	}
-	return s.queue()[n]
+	return queue[n]
 }
 
 // firstFreed is since when the first flow waits for a limit that has room; zero: none

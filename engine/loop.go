@@ -18,7 +18,11 @@ func (e *Engine) look(f *flow, now time.Time) {
 	e.pauses.set(f, f.pauseEnd())
 	e.wakes.set(f, f.state.Load().wakeAt(f.plan()))
 	e.refill(f)
-	e.wait(f, f.due(now), now)
+	due := f.due(now)
+	if f.isolated {
+		due = e.trials.hold(f, due, now)
+	}
+	e.wait(f, due, now)
 }
 
 // refill reads runs that wait from the store when few of them are in memory. If it

@@ -74,6 +74,9 @@ func (c *Change) drop(e Drop) error {
 	if e.Reason != "" {
 		c.note(e.Reason)
 	}
+	for _, r := range c.fill() {
+		c.Suspects -= int32(truth(r.Suspect))
+	}
 	c.Backfill, c.Drop = 0, true
 	c.await(c.queue(), nil)
 	return nil

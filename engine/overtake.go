@@ -41,7 +41,7 @@ func (f *flow) overtakes(now time.Time) bool {
 	if !f.terms.Load().shared.Overlap.Cancel {
 		return false
 	}
-	place, at := f.state.Load().overtaker(now, f.plan())
+	place, at := f.state.Load().overtaker(now, f.planNow())
 	return place >= 0 && !at.After(now)
 }
 

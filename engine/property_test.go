@@ -35,7 +35,7 @@ func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 				"trigger": Reserve{Trigger: TriggerManual, Key: s.LastKey + 1},
 				"tick":    Reserve{Trigger: TriggerSchedule, Key: s.LastKey + 1},
 				"success": Outcome{Run: run}, "failure": Outcome{Run: run, Error: "boom"},
-				"crash": Interrupt{Run: run, Error: "interrupted"}, "crash among others": Interrupt{Run: run, Error: "interrupted", Flows: 2},
+				"crash": Interrupt{Run: run, Error: "interrupted"}, "crash among others": Interrupt{Run: run, Error: "interrupted", Spared: true, Suspect: true},
 				"clear": Clear{Run: run}, "spared": Interrupt{Run: run, Error: "interrupted", Spared: true},
 				"cancel": Cancel{Run: run, Error: "cancelled", Key: s.LastKey + 1}, "reset": Reset{}, "adjust": Adjust{By: -3600_000}, "correct": Correct{By: -4 * 3600_000},
 				"adopt": Adopt{}, "retire": Retire{},

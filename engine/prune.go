@@ -184,7 +184,7 @@ func (p *pruner) wake(now time.Time, flows int) {
 
 // waitedFor says whether somebody waits for the driver.
 func (e *Engine) waitedFor() bool {
-	due := e.firstDue()
+	due := e.loops.first()
 	return len(e.commands) > 0 || len(e.urgent) > 0 || !due.IsZero() && !due.After(e.now())
 }
 

@@ -130,10 +130,10 @@ func (s *State) thin(p Plan) bool {
 // when nothing else is ready at now, of a tripped flow a probe alone. Nil: none does, or there is no slot.
 func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 	switch {
-	case s.InFlight >= p.Overlap.limit() || !s.Registered:
+	case s.InFlight >= p.Overlap.limit() || !s.Registered || s.isolated(p):
 		return nil, time.Time{}
 	case s.tripping(p):
-		if probe := s.waitingProbe(); probe != nil && s.taken(p) == 0 {
+		if probe := s.waitingProbe(); probe != nil && s.taken(p) == 0 && !probe.isolated(p) {
 			return probe, probe.startsAt(now)
 		}
 		return s.begun(now, p)
@@ -141,6 +141,9 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 		return s.begun(now, p)
 	}
 	for _, r := range s.queue() { // one of the schedule waits for the end of a window, others do not
+		if r.isolated(p) {
+			continue
+		}
 		start := r.startsAt(now)
 		if r.Trigger == TriggerSchedule && r.StartedAt.IsZero() {
 			start = later(start, s.NextEligible)
@@ -155,8 +158,14 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 			break // it goes first, or those behind it are for later too
 		}
 	}
-	if len(s.fill()) > 0 && (run == nil || s.fill()[0].startsAt(now).Before(at)) {
-		return s.fill()[0], s.fill()[0].startsAt(now)
+	for _, r := range s.fill() {
+		if r.isolated(p) {
+			continue
+		}
+		if start := r.startsAt(now); run == nil || start.Before(at) {
+			return r, start
+		}
+		break
 	}
 	return run, at
 }
@@ -166,7 +175,7 @@ func (s *State) head(now time.Time, p Plan) (run *Run, at time.Time) {
 func (s *State) begun(now time.Time, p Plan) (run *Run, at time.Time) {
 	for _, q := range [2][]*Run{s.queue(), s.fill()} {
 		for _, r := range q {
-			if !r.goesOnLater(p) {
+			if !r.goesOnLater(p) || r.isolated(p) {
 				continue
 			}
 			if !r.DueAt.After(now) {
@@ -235,8 +244,15 @@ func (s *State) waitingSince() (since time.Time) {
 }
 
 // retrying says whether a run waits for its next attempt, or to start again, before all
-// others.
-func (s *State) retrying() bool { return len(s.queue()) > 0 && s.queue()[0].first() }
+// others. A suspect that has to wait for others is in nobody's way.
+func (s *State) retrying(p Plan) bool {
+	for _, r := range s.queue() {
+		if !r.isolated(p) {
+			return r.first()
+		}
+	}
+	return false
+}
 
 // waitingProbe is a probe of the flow that waits before runs that have not begun; nil:
 // none does. What begins again may be before it, and waits for the reset.

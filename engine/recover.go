@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -28,15 +27,15 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 
 	commands := e.lateEnds(snapshot.Ends)
 	late := len(commands)
-	crash := ofCopy(e.crash(snapshot), snapshot.Doubt)
-	if crash.Flows > 1 && !crash.Spared {
-		e.Logger.Warn("pawl: the process died with runs of several flows in flight; suspects are run one at a time",
-			"flows", crash.Flows, "suspects before", crash.Suspects)
-	}
+	crash := e.judge(ofCopy(e.crash(snapshot.Previous), snapshot.Doubt), snapshot)
 	for _, f := range e.all().ordered {
-		commands = append(commands, settleOpen(f, crash, snapshot)...)
+		commands = append(commands, crash.clear(f)...)
 	}
-	recovered := len(commands) - late
+	cleared := len(commands) - late
+	for _, f := range e.all().ordered {
+		commands = append(commands, crash.settle(f)...)
+	}
+	recovered := len(commands) - late - cleared
 	e.greet(snapshot.Doubt)
 	e.complain(snapshot.Violations)
 	back := snapshot.LastAt.Sub(e.owner.StartedAt)
@@ -202,22 +201,14 @@ func (r *registry) add(id string) *flow {
 var noTerms = terms{shared: &common{}}
 
 // crash is what is known of the end of the last process, for each run that it left.
-func (e *Engine) crash(snapshot Snapshot) Interrupt {
-	previous := snapshot.Previous
+func (e *Engine) crash(previous *Owner) Interrupt {
 	crash := Interrupt{Error: "interrupted: the process died while the job ran"}
-	for _, f := range e.all().ordered {
-		atWork := func(r *Run) bool { return !snapshot.Marks[r.Key].Waits || !f.plan().Resumes }
-		if s := f.state.Load(); slices.ContainsFunc(s.Open, atWork) {
-			crash.Flows++
-			if s.Suspect {
-				crash.Suspects++
-			}
-		}
-	}
 	switch {
 	case previous == nil:
 	case previous.BootID != e.owner.BootID && previous.BootID != "" && e.owner.BootID != "":
 		crash.Spared, crash.Error = true, "interrupted: the machine went down while the job ran"
+	case previous.OOMKills >= 0 && e.owner.OOMKills > previous.OOMKills:
+		crash.Spared, crash.Error = true, "interrupted: the system was out of memory and killed the process while the job ran"
 	case !previous.StoppingAt.IsZero():
 		crash.Spared, crash.Error = true, "interrupted: the process was ended while it waited for the job to stop"
 	default:
@@ -238,24 +229,6 @@ func (e *Engine) lateEnds(ends []End) (commands []command) {
 			}
 			commands = append(commands, command{flow: f, event: event})
 		}
-	}
-	return commands
-}
-
-// settleOpen interrupts the runs of a process that is gone, whose ends it did not
-// leave behind.
-//
-// One crash is one failure of a flow, however many runs it had in flight.
-func settleOpen(f *flow, crash Interrupt, snapshot Snapshot) (commands []command) {
-	for _, run := range f.state.Load().Open {
-		known := func(end End) bool { return end.Flow == f.id && end.Run == run.Number }
-		if f.plan().Schedule != nil && slices.ContainsFunc(snapshot.Ends, known) {
-			continue
-		}
-		crash.Run, crash.Mark = run.Number, snapshot.Marks[run.Key]
-		commands = append(commands, command{flow: f, event: crash})
-		// One that was being cancelled does not count, nor does one of the past.
-		crash.Repeated = crash.Repeated || !run.Ending && run.Trigger != TriggerBackfill
 	}
 	return commands
 }

@@ -81,15 +81,15 @@ func byTurn(a, b turn) int {
 
 // nextTurn is the place of a flow that is ready, as a batch leaves it so far.
 func (f *flow) nextTurn(now time.Time) turn {
-	run, at := f.next.head(now, f.plan())
+	run, at := f.next.head(now, f.planNow())
 	return turn{f, at.UnixMilli(), run.Key, f.next}
 }
 
 // ready says whether, as a batch leaves the flow so far, a run waits that may start at
 // now. Those of suspects, and of flows whose limits others wait for, have their turn.
 func (f *flow) ready(now time.Time) bool {
-	run, at := f.next.head(now, f.plan())
-	if run == nil || at.After(now) || f.next.Suspect {
+	run, at := f.next.head(now, f.planNow())
+	if run == nil || at.After(now) || f.next.suspicious() {
 		return false
 	}
 	return !slices.ContainsFunc(f.limits(), func(l *limit) bool { return l.full() || len(l.queue.heap) > 0 })

@@ -83,6 +83,7 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 		c.Token = &RunKey{Key: e.Token, Number: run.Number, At: now}
 	}
 	ahead := !tripped && c.ahead(now, p)
+	e.Full = e.Full || c.isolated(p)
 	switch {
 	case run.DueAt.After(now):
 		if c.Waiting >= max(p.Overlap.Buffer, laterStarts) {
@@ -107,7 +108,7 @@ func (s *State) ahead(now time.Time, p Plan) bool {
 		return false
 	}
 	run, at := s.head(now, p)
-	return len(s.queue()) == 0 || s.retrying() || run != nil && run.Trigger != TriggerBackfill && !at.After(now)
+	return len(s.queue()) == 0 || s.retrying(p) || run != nil && run.Trigger != TriggerBackfill && !at.After(now)
 }
 
 // laterStarts is how many starts with a time of their own, or of a tripped flow, may wait,
@@ -208,9 +209,9 @@ func (c *Change) open(run Run, now time.Time, p Plan) {
 // wait; zero: none does before something else happens.
 func (s *State) tickAt(now time.Time, p Plan) time.Time {
 	switch {
-	case s.NextRun.IsZero() || !s.Registered || s.tripping(p) || p.Behind:
+	case s.NextRun.IsZero() || !s.Registered || s.tripping(p) || p.Behind || s.isolated(p):
 		return time.Time{}
-	case (s.taken(p) >= p.Overlap.limit() || s.retrying()) && !s.room(now, p):
+	case (s.taken(p) >= p.Overlap.limit() || s.retrying(p)) && !s.room(now, p):
 		return time.Time{}
 	}
 	if s.owed() { // it was due before, whatever the clock shows now

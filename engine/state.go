@@ -63,7 +63,8 @@ type State struct {
 
 	Position      int
 	Registered    bool
-	Suspect       bool
+	Suspect       bool  // for runs that a crash ended: every run that it starts is one
+	Suspects      int32 // runs of it, in flight or waiting, that are suspects themselves
 	Status        Status
 	RunCount      int64
 	LastNumber    int64
@@ -196,6 +197,10 @@ type Plan struct {
 	StopCancels bool      // a run that a stop cut short is cancelled, and does not go back to the queue
 	Since       time.Time // when the process started, or a resume that reconsiders the past: instants before it were missed
 	Behind      bool      // the clock is not believed: occurrences wait
+
+	// Isolated says that suspects of the flow have to wait for others: as many as may run
+	// at a time are in flight. The program does not say it, the driver does.
+	Isolated bool
 
 	definition *Definition // what it says as text, if that is known
 }

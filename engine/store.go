@@ -173,6 +173,8 @@ type Owner struct {
 	StoppedAt  time.Time
 	Passive    string // why it runs nothing until the store is claimed; empty: it does
 	ClockSeq   int64  // the newest transition that the clock is not compared with, since somebody accepted that it is behind; 0: as before
+	Isolates   bool   // at most half of the suspects run at a time; see judge
+	OOMKills   int64  // processes of its control group that the system killed for lack of memory, so far; -1: not known
 	Degraded   string // why its store takes no writes now; empty: it does; told beside the store
 }
 

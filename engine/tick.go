@@ -9,7 +9,7 @@ import (
 // tick decides on the instants of the schedule that have come. Waits says that a
 // run waits that could start.
 func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
-	busy := c.taken(p) >= p.Overlap.limit() || waits || c.retrying() || e.Full
+	busy := c.taken(p) >= p.Overlap.limit() || waits || c.retrying(p) || e.Full
 	if busy && !c.room(now, p) {
 		return fmt.Errorf("%w: flow %q", errFull, c.ID)
 	}

@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store"
 )
 
 // hourlyFlow runs at once when it is new, and an hour after it was interrupted.
@@ -40,106 +43,166 @@ func (r *rig) wantBriefs(t *testing.T, want map[string]string) {
 	}
 }
 
-// After a crash with several runs in flight no streak changes, and the schedules of
-// those flows start them one at a time: the next one when the run before ended, or
-// went on for a minute. Who is no suspect does not wait, nor does a trigger.
-// Matrix: k > 1 runs in flight.
-func TestSuspectsAreRunOneAtATime(t *testing.T) {
-	bubble(t, func(t *testing.T, path string) {
-		goOn := make(chan struct{})
-		gated := func(ctx context.Context) error {
-			select {
-			case <-goOn:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+// inFlight are the flows with a run in flight.
+func (r *rig) inFlight() (ids []string) {
+	synctest.Wait()
+	for _, f := range r.List() {
+		if f.InFlight > 0 {
+			ids = append(ids, f.ID)
 		}
-		suspects := []engine.Flow{hourlyFlow(t, "ends", gated), hourlyFlow(t, "stays", blocked),
-			hourlyFlow(t, "waits", blocked), hourlyFlow(t, "asked", blocked)}
-		r := startRig(t, path, suspects...)
-		r.wantBriefs(t, map[string]string{"ends": "running, run 1, streak 0", "asked": "running, run 1, streak 0"})
+	}
+	return ids
+}
+
+// isolates says whether the newest owner runs suspects apart, as its row has it.
+func (r *rig) isolates(t *testing.T) (is bool) {
+	db, err := sql.Open("sqlite", r.path)
+	require.NoError(t, err)
+	defer db.Close()
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT isolates FROM pawl_runners ORDER BY id DESC LIMIT 1").Scan(&is))
+	return is
+}
+
+// suspects are the flows that are suspects.
+func (r *rig) suspects() (ids []string) {
+	for _, f := range r.List() {
+		if f.Suspect {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
+}
+
+// blockedFlows are flows whose jobs go on until they are cancelled.
+func blockedFlows(t *testing.T, ids ...string) (flows []engine.Flow) {
+	for _, id := range ids {
+		flows = append(flows, hourlyFlow(t, id, blocked))
+	}
+	return flows
+}
+
+// isolated starts flows twice and ends both processes while all of them run: they are
+// suspects that are isolated in the third, where they are due in an hour.
+func isolated(t *testing.T, path string, flows ...engine.Flow) *rig {
+	t.Helper()
+	r := startRig(t, path, flows...)
+	synctest.Wait()
+	r.crash(t)
+	r = startRig(t, path, flows...)
+	time.Sleep(time.Hour)
+	require.Len(t, r.inFlight(), len(flows), "the first crash isolates nothing")
+	require.Len(t, r.suspects(), len(flows))
+	r.crash(t)
+	return startRig(t, path, flows...)
+}
+
+// The first crash with several runs in flight makes suspects of them, and nothing waits for
+// that. found A12.
+func TestFirstCrashIsolatesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		flows := blockedFlows(t, "a", "b", "c")
+		r := startRig(t, path, flows...)
+		synctest.Wait()
 		r.crash(t)
-
-		r = startRig(t, path, append(suspects, hourlyFlow(t, "new", blocked))...)
-		time.Sleep(time.Hour) // all of them are due
-		r.wantBriefs(t, map[string]string{
-			"ends": "running, run 2, streak 0, suspect", "stays": "failed, run 1, streak 0, suspect",
-			"waits": "failed, run 1, streak 0, suspect", "asked": "failed, run 1, streak 0, suspect",
-			"new": "running, run 1, streak 0",
-		})
-		assert.Contains(t, r.log.String(), "the process died with runs of several flows in flight")
-
-		_, err := r.Trigger(t.Context(), "asked")
-		require.NoError(t, err, "a trigger is never refused for it")
-		close(goOn)
-		r.wantBriefs(t, map[string]string{
-			"ends": "completed, run 2, streak 0", "asked": "running, run 2, streak 0, suspect",
-			"stays": "failed, run 1, streak 0, suspect",
-		})
-		time.Sleep(time.Minute - time.Millisecond)
-		r.wantBriefs(t, map[string]string{"asked": "running, run 2, streak 0, suspect", "stays": "failed, run 1, streak 0, suspect"})
-		time.Sleep(time.Millisecond)
-		r.wantBriefs(t, map[string]string{
-			"asked": "running, run 2, streak 0", "stays": "running, run 2, streak 0, suspect",
-			"waits": "failed, run 1, streak 0, suspect",
-		})
+		r = startRig(t, path, append(flows, hourlyFlow(t, "new", blocked))...)
+		r.wantBriefs(t, map[string]string{"a": "failed, run 1, streak 0, suspect", "new": "running, run 1, streak 0"})
+		assert.Contains(t, r.log.String(), "the process died with several runs in flight")
+		time.Sleep(time.Hour)
+		assert.Equal(t, []string{"a", "b", "c", "new"}, r.inFlight())
 		time.Sleep(time.Minute)
-		r.wantBriefs(t, map[string]string{"stays": "running, run 2, streak 0", "waits": "running, run 2, streak 0, suspect"})
+		synctest.Wait()
+		assert.Empty(t, r.suspects(), "they ran for a minute")
 		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
 		assert.Contains(t, r.log.String(), "no suspect any more: it ran for 1m0s")
 	})
 }
 
-// A flow that is the only suspect in flight at the next crash has failed; those
-// beside it have not, and are not under suspicion. Of two suspects neither is known
-// to be the one.
-func TestOnlySuspectInFlightIsBlamed(t *testing.T) {
+// A second crash with suspects in flight isolates: at most half of the suspects run at a
+// time. One whose run ends, or goes on for a minute, is cleared, and makes room for the next.
+// Who is no suspect does not wait. A trigger of a suspect is accepted and waits.
+// found Q3, A12.
+func TestSecondCrashRunsHalfOfTheSuspects(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		fresh := hourlyFlow(t, "fresh", blocked)
-		flows := []engine.Flow{hourlyFlow(t, "a", blocked), hourlyFlow(t, "b", blocked)}
-		r := startRig(t, path, flows...)
-		synctest.Wait()
-		r.crash(t)
-
-		r = startRig(t, path, append(flows, fresh)...)
+		ids := []string{"a", "b", "c", "d"}
+		r := isolated(t, path, blockedFlows(t, ids...)...)
+		assert.True(t, r.isolates(t))
 		time.Sleep(time.Hour)
-		r.wantBriefs(t, map[string]string{"a": "running, run 2, streak 0, suspect", "fresh": "running, run 1, streak 0"})
-		r.crash(t)
+		assert.Equal(t, []string{"a", "b"}, r.inFlight())
+		number, err := r.Trigger(t.Context(), "c")
+		require.NoError(t, err, "a trigger is never refused for it")
+		assert.Equal(t, []string{"a", "b"}, r.inFlight())
+		assert.Equal(t, int64(3), number)
+		time.Sleep(time.Minute - time.Millisecond)
+		assert.Equal(t, ids, r.suspects())
+		time.Sleep(time.Millisecond) // a and b are cleared: half of two is one
+		assert.Equal(t, []string{"a", "b", "c"}, r.inFlight())
+		assert.Equal(t, []string{"c", "d"}, r.suspects())
+		time.Sleep(time.Minute)
+		assert.Equal(t, ids, r.inFlight())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Empty(t, r.suspects())
+		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		assert.False(t, r.isolates(t))
+	})
+}
 
-		r = startRig(t, path, append(flows, fresh)...)
-		r.wantBriefs(t, map[string]string{"a": "backoff, run 2, streak 1, suspect", "fresh": "failed, run 1, streak 0"})
-		_, err := r.Trigger(t.Context(), "a") // b was due
-		require.NoError(t, err)
-		r.wantBriefs(t, map[string]string{"a": "running, run 3, streak 1, suspect", "b": "running, run 2, streak 0, suspect"})
-		r.crash(t)
-
-		r = startRig(t, path, append(flows, fresh)...)
-		for id, streak := range map[string]int{"a": 1, "b": 0} {
-			info, _ := r.Status(id)
-			assert.Equal(t, streak, info.FailureStreak, id)
-			assert.True(t, info.Suspect, id)
-			assert.Contains(t, info.LastError, "suspect: one of 2 flows with a run in flight")
+// Each further crash clears the suspects that were not in flight, until one is left in
+// flight, and that one has failed. Those beside it never fail. found Q3, A12.
+func TestSuspectsHalveUntilOneHasFailed(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		ids := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+		flows := append(blockedFlows(t, ids...), hourlyFlow(t, "fresh", blocked))
+		r := isolated(t, path, flows[:8]...)
+		for _, left := range [][]string{{"a", "b", "c", "d"}, {"a", "b"}, {"a"}} {
+			time.Sleep(time.Hour)
+			for _, id := range left {
+				require.Contains(t, r.inFlight(), id)
+			}
+			r.crash(t)
+			r = startRig(t, path, flows...)
+			require.Equal(t, left, r.suspects())
 		}
+		for _, f := range r.List() {
+			assert.Equal(t, f.ID == "a", f.FailureStreak == 1, f.ID)
+		}
+		info, _ := r.Status("a")
+		assert.Contains(t, info.LastError, "it was the only suspect of ")
 		_ = r.end(t)
 	})
+}
+
+// A suspect waits for others no longer than the configuration says; without isolation it does
+// not wait. found A12.
+func TestIsolationIsBounded(t *testing.T) {
+	for _, most := range []time.Duration{30 * time.Second, -1} {
+		bubble(t, func(t *testing.T, path string) {
+			flows := blockedFlows(t, "a", "b")
+			require.NoError(t, isolated(t, path, flows...).end(t))
+			r := startRigWith(t, path, engine.Config{Now: time.Now, Isolation: most}, flows...)
+			time.Sleep(time.Hour)
+			if most > 0 {
+				assert.Equal(t, []string{"a"}, r.inFlight(), "an orderly start in between does not end it")
+				time.Sleep(most)
+			}
+			assert.Equal(t, []string{"a", "b"}, r.inFlight())
+			assert.Equal(t, []string{"a", "b"}, r.suspects())
+			require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		})
+	}
 }
 
 // The mark is taken off when the store takes writes again, not before, and once.
 func TestSuspectIsClearedThoughTheStoreFailsMeanwhile(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		flows := []engine.Flow{hourlyFlow(t, "a", blocked), hourlyFlow(t, "b", blocked)}
-		r := startRig(t, path, flows...)
-		synctest.Wait()
-		r.crash(t)
-		r = startRig(t, path, flows...)
+		r := isolated(t, path, blockedFlows(t, "a", "b")...)
 		time.Sleep(time.Hour + 59*time.Second)
 		r.store.break_(func() error { return fmt.Errorf("the disk is full") })
 		time.Sleep(30 * time.Second)
-		r.wantBriefs(t, map[string]string{"a": "running, run 2, streak 0, suspect", "b": "failed, run 1, streak 0, suspect"})
+		r.wantBriefs(t, map[string]string{"a": "running, run 3, streak 0, suspect", "b": "failed, run 2, streak 0, suspect"})
 		r.store.break_(nil)
 		time.Sleep(time.Minute)
-		r.wantBriefs(t, map[string]string{"a": "running, run 2, streak 0", "b": "running, run 2, streak 0, suspect"})
+		r.wantBriefs(t, map[string]string{"a": "running, run 3, streak 0", "b": "running, run 3, streak 0, suspect"})
 		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
 	})
 }
@@ -147,17 +210,97 @@ func TestSuspectIsClearedThoughTheStoreFailsMeanwhile(t *testing.T) {
 // A trigger that shares a batch with the schedule of another suspect goes first.
 func TestTriggerKeepsTheNextSuspectWaitingWithinABatch(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		flows := []engine.Flow{hourlyFlow(t, "a", blocked), hourlyFlow(t, "b", blocked)}
-		r := startRig(t, path, flows...)
-		synctest.Wait()
-		r.crash(t)
+		flows := blockedFlows(t, "a", "b")
+		r := isolated(t, path, flows...)
+		require.NoError(t, r.end(t))
 		var shift atomic.Int64
 		r = startRigAt(t, path, func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }, flows...)
 		synctest.Wait()
 		shift.Store(int64(time.Hour)) // a is due, which the driver sees when it is asked for b
 		_, err := r.Trigger(t.Context(), "b")
 		require.NoError(t, err)
-		r.wantBriefs(t, map[string]string{"a": "failed, run 1, streak 0, suspect", "b": "running, run 2, streak 0, suspect"})
+		r.wantBriefs(t, map[string]string{"a": "failed, run 2, streak 0, suspect", "b": "running, run 3, streak 0, suspect"})
 		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
 	})
+}
+
+// Runs of one flow that go on are suspects each: one of many that kills the process is found,
+// and the others are carried out. found Q3.
+func TestRunThatKillsTheProcessFailsAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		const killer, all = 13, 30
+		var r *rig
+		job := func(ctx context.Context) error {
+			info, _ := engine.RunFrom(ctx)
+			at := 350 * time.Millisecond
+			if info.Number == killer {
+				at = 120 * time.Millisecond
+			}
+			select {
+			case <-time.After(at):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if info.Number == killer {
+				go r.store.break_(func() error { return errors.New("the process is dead") })
+				<-ctx.Done()
+			}
+			return nil
+		}
+		flow := engine.Flow{ID: "queue", Job: job, Plan: &engine.Plan{
+			Schedule: engine.Manual(), Overlap: engine.OverlapAllow(5, 100), Retry: &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: time.Millisecond}},
+			Backoff: &engine.BackoffPolicy{StreakLimit: 5},
+		}}
+		r = startRig(t, path, flow)
+		_, err := r.TriggerMany(t.Context(), "queue", make([]engine.Ask, all))
+		require.NoError(t, err)
+		crashes := 0
+		for {
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			if r.Degraded() == nil {
+				break
+			}
+			crashes++
+			require.Less(t, crashes, 12)
+			r.crash(t)
+			r = startRig(t, path, flow)
+		}
+		runs, err := r.real.Runs(t.Context(), store.RunsQuery{Flow: "queue"})
+		require.NoError(t, err)
+		require.Len(t, runs, all)
+		for _, run := range runs {
+			want := engine.RunCompleted
+			if run.Number == killer {
+				want = engine.RunInterrupted
+				assert.Equal(t, 2, run.Attempt)
+			} else {
+				assert.Equal(t, 1, run.Attempt)
+			}
+			assert.Equal(t, want, run.Status, "run %d", run.Number)
+		}
+		info, _ := r.Status("queue")
+		assert.False(t, info.Suspect)
+		require.NoError(t, r.end(t))
+	})
+}
+
+// A process that the system killed for lack of memory has not crashed: nothing is a suspect,
+// and no streak changes. found A12.
+func TestProcessKilledForLackOfMemoryIsNoCrash(t *testing.T) {
+	for _, kills := range []int64{0, 1} {
+		bubble(t, func(t *testing.T, path string) {
+			flows := blockedFlows(t, "a", "b")
+			r := startRigWith(t, path, engine.Config{Now: time.Now, Owner: engine.Owner{OOMKills: 7}}, flows...)
+			synctest.Wait()
+			r.crash(t)
+			r = startRigWith(t, path, engine.Config{Now: time.Now, Owner: engine.Owner{OOMKills: 7 + kills}}, flows...)
+			info, _ := r.Status("a")
+			assert.Equal(t, kills == 0, info.Suspect)
+			if kills > 0 {
+				assert.Contains(t, info.LastError, "out of memory")
+			}
+			_ = r.end(t)
+		})
+	}
 }

@@ -224,7 +224,7 @@ func (w *writer) writeFlow(c *engine.Change) error {
 	}
 	numbers := []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
 		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
-		millis(c.NextRun), truth(c.Suspect), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
+		millis(c.NextRun), truth(c.Suspect) + 2*int64(c.Suspects), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
 		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq,
 		nonzero(int64(c.Parked())), nonzero(int64(c.Blocked())), c.Key, c.Version, c.Version - 1 - c.Passed}
 	if c.Version == 1 {
@@ -268,7 +268,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = COALESCE(?5, output) WHERE key = ?1 AND status = 0`
 
 	changeRun = `UPDATE pawl_run_log
-SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, recorded = ?12, error = ?13, output = COALESCE(?14, output)
+SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, recorded = ?12, suspect = ?13, error = ?14, output = COALESCE(?15, output)
 WHERE key = ?1 AND status = ?11`
 
 	insertTransition = `INSERT INTO pawl_transition_log (at, flow, run_number, event, from_status, to_status, run_count,
@@ -289,7 +289,7 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt)}, r.Error, string(r.Output))
 	default:
 		n, err = w.repeat(&w.changeRun, []int64{r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
-			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was), recorded(r)}, r.Error, string(r.Output))
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was), recorded(r), nonzero(truth(r.Suspect))}, r.Error, string(r.Output))
 	}
 	if err == nil && n != 1 {
 		err = errNotOpen
@@ -336,9 +336,9 @@ func (w *writer) answer(a engine.Answer) error {
 }
 
 const (
-	writeRunner = `INSERT INTO pawl_runners (id, generation, pid, host, boot_id, version, started_at, stopping_at, stopped_at, program)
-VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at`
+	writeRunner = `INSERT INTO pawl_runners (id, generation, pid, host, boot_id, version, started_at, stopping_at, stopped_at, program, isolates, oom_kills)
+VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at, isolates = excluded.isolates`
 
 	writeDatabase = `UPDATE pawl_database SET generation = ?1, passive = ?2, clock_seq = max(clock_seq, ?3)`
 )
@@ -347,6 +347,10 @@ func (w *writer) writeOwner(o *engine.Owner) error {
 	w.generation = o.Generation
 	bindTexts(w.writeRunner, 3, o.Host, o.BootID, o.Version, iso(o.StartedAt))
 	bindNullable(w.writeRunner, 7, iso(o.StoppingAt), iso(o.StoppedAt), o.Program)
+	w.writeRunner.BindInt64(10, truth(o.Isolates))
+	if w.writeRunner.BindInt64(11, o.OOMKills); o.OOMKills < 0 {
+		w.writeRunner.BindNull(11)
+	}
 	if _, err := w.exec(w.writeRunner, o.Generation, int64(o.PID)); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type flowRow struct {
 	LastEnd       int64 `db:"last_end"`
 	NextEligible  int64 `db:"next_eligible"`
 	NextRun       int64 `db:"next_run"`
-	Suspect       bool
+	Suspect       int64
 	LastKey       int64 `db:"last_key"`
 	ErrorKey      int64 `db:"error_key"`
 	Version       int64
@@ -74,7 +74,7 @@ func (r flowRow) definition() engine.Definition {
 func (r flowRow) state(d *engine.Definition) engine.State {
 	s := engine.State{
 		ID: r.ID, Key: r.Key, Definition: d, LastKey: r.LastKey, ErrorKey: r.ErrorKey, LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
-		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect, Status: statuses.word(r.Status),
+		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect&1 != 0, Suspects: int32(r.Suspect >> 1), Status: statuses.word(r.Status),
 		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
 		Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Leaked: r.Leaked, Version: r.Version,
 		LastError: engine.ClipLastError(r.LastError), Paused: r.paused(), Reached: r.reached(),
@@ -118,7 +118,7 @@ const waitingSince = `(SELECT min(t) FROM (
 const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered <> 0 AS registered,
     p.created_at, s.status, s.run_count, s.last_number, s.in_flight, s.failure_streak, s.attempt,
     COALESCE(s.last_run, 0) AS last_run, COALESCE(s.last_scheduled, 0) AS last_scheduled, COALESCE(s.last_end, 0) AS last_end,
-    COALESCE(s.next_eligible, 0) AS next_eligible, COALESCE(s.next_run, 0) AS next_run, s.suspect <> 0 AS suspect, COALESCE(s.last_key, 0) AS last_key,
+    COALESCE(s.next_eligible, 0) AS next_eligible, COALESCE(s.next_run, 0) AS next_run, s.suspect, COALESCE(s.last_key, 0) AS last_key,
     COALESCE(s.error_key, 0) AS error_key, s.version, s.updated_at, COALESCE(e.error, '') AS last_error,
     s.waiting, s.backfill, s.fired, COALESCE(s.held, 0) AS held, p.policy, p.run_group, COALESCE(p.anchor, 0) AS anchor,
     COALESCE(p.paused_at, 0) AS paused_at, COALESCE(p.pause_note, '') AS pause_note, p.retention,
@@ -175,7 +175,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		CreatedAt: s.ColumnInt64(9), Status: s.ColumnInt64(10), RunCount: s.ColumnInt64(11), LastNumber: s.ColumnInt64(12),
 		InFlight: s.ColumnInt(13), FailureStreak: s.ColumnInt(14), Attempt: s.ColumnInt(15), LastRun: s.ColumnInt64(16),
 		LastScheduled: s.ColumnInt64(17), LastEnd: s.ColumnInt64(18), NextEligible: s.ColumnInt64(19), NextRun: s.ColumnInt64(20),
-		Suspect: s.ColumnBool(21), LastKey: s.ColumnInt64(22), ErrorKey: s.ColumnInt64(23), Version: s.ColumnInt64(24),
+		Suspect: s.ColumnInt64(21), LastKey: s.ColumnInt64(22), ErrorKey: s.ColumnInt64(23), Version: s.ColumnInt64(24),
 		UpdatedAt: s.ColumnInt64(25), LastError: s.ColumnText(26),
 		Waiting: s.ColumnInt(27), Backfill: s.ColumnInt(28), Fired: s.ColumnInt64(29), Held: s.ColumnInt64(30),
 		Policy: w.column(s, 31), Group: w.column(s, 32), Anchor: s.ColumnInt64(33), PausedAt: s.ColumnInt64(34),

@@ -212,12 +212,15 @@ func (r *Reader) newestOwner(ctx context.Context) (*engine.Owner, error) {
 		BootID     string `db:"boot_id"`
 		Version    string
 		Program    *string
+		Isolates   bool
+		OOMKills   *int64 `db:"oom_kills"`
 		Generation int64
 		StartedAt  string  `db:"started_at"`
 		StoppingAt *string `db:"stopping_at"`
 		StoppedAt  *string `db:"stopped_at"`
 	}
-	err := r.db.GetContext(ctx, &row, `SELECT host, pid, boot_id, version, program, generation, started_at, stopping_at, stopped_at
+	err := r.db.GetContext(ctx, &row, `SELECT host, pid, boot_id, version, program, generation, started_at, stopping_at, stopped_at,
+    COALESCE(isolates, 0) <> 0 AS isolates, oom_kills
 FROM pawl_runners ORDER BY id DESC LIMIT 1`)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -225,8 +228,12 @@ FROM pawl_runners ORDER BY id DESC LIMIT 1`)
 	if row.Program == nil {
 		row.Program = new(string)
 	}
+	if row.OOMKills == nil {
+		row.OOMKills = new(int64(-1))
+	}
 	return &engine.Owner{
 		Host: row.Host, PID: row.PID, BootID: row.BootID, Version: row.Version, Program: *row.Program, Generation: row.Generation,
 		StartedAt: parseISO(&row.StartedAt), StoppingAt: parseISO(row.StoppingAt), StoppedAt: parseISO(row.StoppedAt),
+		Isolates: row.Isolates, OOMKills: *row.OOMKills,
 	}, err
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ func Self(now time.Time) engine.Owner {
 		host = "unknown"
 	}
 	return engine.Owner{
-		Host: host, PID: os.Getpid(), BootID: bootID(), Version: version(), Program: program(),
+		Host: host, PID: os.Getpid(), BootID: bootID(), Version: version(), Program: program(), OOMKills: oomKills("/proc/self/cgroup", "/sys/fs/cgroup"),
 		StartedAt: now.UTC().Truncate(time.Millisecond),
 	}
 }
@@ -38,6 +39,35 @@ func bootID() string {
 		return ""
 	}
 	return strings.TrimSpace(string(id))
+}
+
+// oomKills is how many processes of this one's control group the system has killed for lack
+// of memory; -1: unknown. The files are those of Linux.
+func oomKills(groups, root string) int64 {
+	list, err := os.ReadFile(groups)
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(list)) {
+		group, unified := strings.CutPrefix(strings.TrimSpace(line), "0::")
+		if !unified {
+			continue
+		}
+		events, err := os.ReadFile(filepath.Join(root, group, "memory.events"))
+		if err != nil {
+			return -1
+		}
+		for event := range strings.Lines(string(events)) {
+			if text, ok := strings.CutPrefix(event, "oom_kill "); ok {
+				n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+				if err != nil {
+					return -1
+				}
+				return n
+			}
+		}
+	}
+	return -1
 }
 
 const module = "github.com/pawl-go/pawl"

@@ -187,6 +187,7 @@ type runRow struct {
 	Status      int64
 	Attempt     int
 	Restarts    int
+	Suspect     bool
 	ScheduledAt int64 `db:"scheduled_at"`
 	StartedAt   int64 `db:"started_at"`
 	FinishedAt  int64 `db:"finished_at"`
@@ -209,12 +210,12 @@ func (r runRow) run() engine.Run {
 	status := runStatuses.word(r.Status)
 	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, HasInput: r.HasInput, RunInfo: engine.RunInfo{
 		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: status,
-		Attempt: r.Attempt, Restarts: r.Restarts, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
+		Attempt: r.Attempt, Restarts: r.Restarts, Suspect: r.Suspect, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
 		FinishedAt: instant(r.FinishedAt), Error: r.Error, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Repeated: r.Repeated, Input: r.Input, Output: r.Output,
 	}}
 }
 
-const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, r.number, r.trigger, r.status, r.attempt, COALESCE(r.restarts, 0) AS restarts,
+const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, r.number, r.trigger, r.status, r.attempt, COALESCE(r.restarts, 0) AS restarts, r.suspect IS NOT NULL AS suspect,
     r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error, COALESCE(r.due_at, 0) AS due_at, COALESCE(r.deadline, 0) AS deadline, r.rank,
     COALESCE(r.ending, 0) AS ending, COALESCE(r.repeated, 0) AS repeated, r.input IS NOT NULL AS has_input,
     CASE WHEN length(r.input) <= :room THEN r.input ELSE '' END AS input, CASE WHEN length(r.output) <= :room THEN r.output ELSE '' END AS output

@@ -632,7 +632,7 @@ func TestViewsSpeakPlainly(t *testing.T) {
 	assert.Equal(t, []string{"flow_id=a", "number=1", "trigger=manual", "status=completed", "attempt=1",
 		"scheduled_at=2026-11-22T09:00:00.000Z", "started_at=2026-11-22T09:00:00.000Z",
 		"finished_at=2026-11-22T09:00:01.234Z", "error=NULL",
-		"due_at=NULL", "deadline=NULL", "input=NULL", "output=NULL", "over=1", "failure=0", "restarts=0"}, row("SELECT * FROM pawl_runs WHERE number = 1"))
+		"due_at=NULL", "deadline=NULL", "input=NULL", "output=NULL", "over=1", "failure=0", "restarts=0", "repeated=0", "suspect=0"}, row("SELECT * FROM pawl_runs WHERE number = 1"))
 
 	for ms := int64(0); ms < 4102444800000; ms += 1234567891 {
 		var text string

@@ -155,7 +155,7 @@ func (v *verifier) readFlows(ctx context.Context) error {
     COALESCE(p.backoff, ''), COALESCE(p.registered, 0) <> 0, COALESCE(s.status, 0), COALESCE(s.run_count, 0), COALESCE(s.in_flight, 0),
     COALESCE(s.failure_streak, 0), COALESCE(s.last_run, 0), COALESCE(s.next_eligible, 0), COALESCE(s.next_run, 0),
     COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
-    COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect, 0),
+    COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect & 1, 0),
     COALESCE(s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0), 0), COALESCE(s.parked, 0), COALESCE(s.blocked, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, ''),
     COALESCE(p.pruned, 0), COALESCE(s.last_seq, 0), COALESCE(p.paused_at, 0), COALESCE(p.paused_until, 0), COALESCE(p.pause_note, ''),
     COALESCE(p.time_zone, '')

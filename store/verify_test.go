@@ -204,7 +204,7 @@ func TestSuspectsAreReplayed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, path)
 	b.flow("sync", engine.Manual(), nil, nil)
-	crash := engine.Interrupt{Error: "interrupted: the process died", Flows: 2}
+	crash := engine.Interrupt{Error: "interrupted: the process died", Spared: true, Suspect: true}
 	for _, end := range []engine.Event{success, failure} {
 		b.run("sync", engine.TriggerManual, crash)
 		assert.True(t, b.states["sync"].Suspect)

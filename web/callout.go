@@ -33,7 +33,7 @@ func (c clock) callout(f pawl.FlowInfo) callout {
 	case late(f, c.Now):
 		return callout{"late", "Late: it was due " + c.relative(f.NextRun), "", ""}
 	case f.Suspect:
-		return callout{"suspect", "Suspect", "It was in flight, among others, when the process died. It runs alone until that is cleared.", ""}
+		return callout{"suspect", "Suspect", "It was in flight, with others, when the process died. If the process dies again, half of the suspects run at a time until the one that crashes it is found.", ""}
 	case f.LastError != "" && f.FailureStreak > 0:
 		return callout{"failed", "Its newest run failed", "", f.LastError}
 	}

@@ -67,6 +67,7 @@ type plan struct {
 	db           string         // as it is written; empty: it is not
 	clockTrusted bool           // the clock is right at each start
 	restoreGuard bool           // run nothing on a copy of the database until it is claimed
+	isolation    *time.Duration // how long a suspect waits for others at most; nil: the default
 	maxRunning   int            // commands that run at once; 0: no bound
 	groups       map[string]int // the same for those of a group
 	notify       notify         // whom failures are told
@@ -81,6 +82,9 @@ func (p plan) options() []pawl.Option {
 	}
 	if p.restoreGuard {
 		opts = append(opts, pawl.WithRestoreGuard())
+	}
+	if p.isolation != nil {
+		opts = append(opts, pawl.WithIsolation(*p.isolation))
 	}
 	if p.maxRunning > 0 {
 		opts = append(opts, pawl.WithMaxRunning(p.maxRunning))
@@ -136,7 +140,7 @@ func parseConfig(name, folder string, data []byte) (p plan, err error) {
 // The keys of the config and of a flow; those of settings may stand in both
 // defaults and a flow.
 var (
-	configKeys = []string{"flows", "defaults", "db", "notify", "max_running", "groups", "restore_guard", "clock_trusted", "x-"} // x-anything is a place for anchors
+	configKeys = []string{"flows", "defaults", "db", "notify", "max_running", "isolation", "groups", "restore_guard", "clock_trusted", "x-"} // x-anything is a place for anchors
 	flowKeys   = slices.Concat([]string{"every", "cron", "once", "manual", "run", "shell"}, settingKeys, ownKeys)
 )
 
@@ -162,6 +166,10 @@ func (r *reader) config(top *yaml.Node) (p plan) {
 			p.restoreGuard = r.truth(f)
 		case "max_running":
 			p.maxRunning = r.atLeastOne(f)
+		case "isolation":
+			if d, ok := r.duration(f); ok {
+				p.isolation = &d
+			}
 		case "groups":
 			p.groups = r.groups(f)
 		}

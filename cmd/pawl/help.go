@@ -90,7 +90,9 @@ that others can write is refused.
 
 Beside flows, db says where the database is, for all verbs that find this config;
 --db and PAWL_DB come before it. max_running there bounds how many commands run at
-once, and groups how many of those of a group. With restore_guard: true the daemon of
+once, and groups how many of those of a group. isolation bounds how long a command
+waits for others because it may be the one that crashes the daemon (10m; 0: it does
+not wait). With restore_guard: true the daemon of
 a database that was copied or put back from a backup runs nothing until it is claimed:
 see pawl claim. A daemon that finds the clock more than three hours behind the
 database lets occurrences wait until it is right, or accepted (pawl clock accept);
@@ -107,8 +109,8 @@ ends with .notify: what waited when the daemon ended is told by the next, with
 told_late, if it is less than a day old. After a kill some of it may be told twice.
 
 SIGHUP lets the daemon read the config anew and take over what is different;
-db, max_running, groups, restore_guard and clock_trusted wait for the next start, which
-it says.`,
+db, max_running, isolation, groups, restore_guard and clock_trusted wait for the next
+start, which it says.`,
 }
 
 var exitHelp = &cobra.Command{

@@ -36,6 +36,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	d.tell(change, next)
+	next.isolation = d.plan.isolation
 	next.maxRunning, next.groups, next.restoreGuard, next.db = d.plan.maxRunning, d.plan.groups, d.plan.restoreGuard, d.plan.db // as they are in force
 	d.plan = next
 	d.notifier.configure(next.notify)
@@ -134,6 +135,9 @@ func (p plan) fixed() map[string]string {
 	facts := map[string]string{}
 	if p.maxRunning > 0 {
 		facts["max_running"] = fmt.Sprint(p.maxRunning)
+	}
+	if p.isolation != nil {
+		facts["isolation"] = p.isolation.String()
 	}
 	for name, n := range p.groups {
 		facts["the limit of group "+name] = fmt.Sprint(n)

@@ -54,6 +54,7 @@ func configSchema() node {
 		"flows":         node{"type": "object", "minProperties": 1, "additionalProperties": flow},
 		"db":            textNode().says("where the database is, from the folder of the config"),
 		"max_running":   countNode(1).says("how many commands run at once"),
+		"isolation":     durationNode().says("how long a command waits at most because it may be the one that crashes the daemon"),
 		"groups":        node{"type": "object", "additionalProperties": countNode(1)}.says("how many commands of a group run at once"),
 		"clock_trusted": truthNode().says("believe the clock at each start, also when it is more than three hours behind the database"),
 		"restore_guard": truthNode().says("run nothing on a database that was copied or restored until it is claimed"),

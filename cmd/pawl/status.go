@@ -141,11 +141,14 @@ func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error)
 		if s.trial, err = trial(ctx, c); err != nil {
 			return err
 		}
+		if last, _, err := c.LastOwner(ctx); err != nil || !last.Isolates {
+			s.trial = ""
+		}
 	}
 	return s.queue(ctx, c)
 }
 
-// trial is the suspect that runs; empty: none does.
+// trial is a suspect that runs; empty: none does.
 func trial(ctx context.Context, c *pawl.Client) (string, error) {
 	all, err := c.List(ctx)
 	for _, f := range all {
@@ -156,7 +159,7 @@ func trial(ctx context.Context, c *pawl.Client) (string, error) {
 	return "", err
 }
 
-// waits says that a flow is due but not started before the trial is over.
+// waits says that a flow is due but not started before a trial is over.
 func (s statusReport) waits(f pawl.FlowInfo) bool {
 	due := f.Registered && !f.NextRun.IsZero() && !f.NextRun.After(s.now) && !f.NextEligible.After(s.now)
 	return s.trial != "" && f.Suspect && due && f.Status != pawl.StatusRunning && f.Status != pawl.StatusTripped

@@ -55,3 +55,13 @@ ALTER TABLE pawl_flow_state ADD COLUMN parked INTEGER;
 ALTER TABLE pawl_flow_state ADD COLUMN blocked INTEGER;
 ALTER TABLE pawl_run_log ADD COLUMN recorded INTEGER;
 INSERT INTO pawl_words (kind, code, word) VALUES ('run', 8, 'parked'), ('run', 9, 'blocked'), ('event', 19, 'wake');
+
+-- 1: the run was in flight, with others, when the process died, and waits or runs again.
+-- In pawl_flow_state.suspect the lowest bit says so of a flow whose runs the crash ended, and
+-- the bits above count its runs that are suspects.
+ALTER TABLE pawl_run_log ADD COLUMN suspect INTEGER;
+
+-- Whether at most half of the suspects run at a time; how many processes of its control group
+-- the system had killed for lack of memory when the owner started, NULL: unknown.
+ALTER TABLE pawl_runners ADD COLUMN isolates INTEGER;
+ALTER TABLE pawl_runners ADD COLUMN oom_kills INTEGER;

@@ -26,7 +26,7 @@ SELECT p.id, p.position, p.kind, p.schedule, p.time_zone, p.policy, p.run_group,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.paused_at / 1000.0, 'unixepoch') AS paused_at, p.pause_note,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.paused_until / 1000.0, 'unixepoch') AS paused_until,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.anchor / 1000.0, 'unixepoch') AS anchor,
-       p.retention, p.pruned, s.suspect, p.registered, s.version,
+       p.retention, p.pruned, s.suspect <> 0 AS suspect, p.registered, s.version,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.created_at / 1000.0, 'unixepoch') AS created_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', s.updated_at / 1000.0, 'unixepoch') AS updated_at
 FROM pawl_flow_plan p
@@ -42,7 +42,7 @@ SELECT p.id AS flow_id, r.number, t.word AS trigger, w.word AS status, r.attempt
        r.error,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.due_at / 1000.0, 'unixepoch') AS due_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.deadline / 1000.0, 'unixepoch') AS deadline,
-       r.input, r.output, w.over, w.failure, COALESCE(r.restarts, 0) AS restarts, COALESCE(r.repeated, 0) AS repeated
+       r.input, r.output, w.over, w.failure, COALESCE(r.restarts, 0) AS restarts, COALESCE(r.repeated, 0) AS repeated, r.suspect IS NOT NULL AS suspect
 FROM pawl_run_log r
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 CROSS JOIN pawl_words t ON t.kind = 'trigger' AND t.code = r.trigger

@@ -66,7 +66,9 @@ func (r *Runner) Pause(ctx context.Context, id, note string, opts ...PauseOption
 }
 
 // Resume lets the schedule of a paused flow go on from now: what passed meanwhile was
-// not missed. A flow that is not paused stays as it is. Errors as of Reset.
+// not missed. An Every runs at once if its interval has passed since its last run; other
+// schedules wait for their next instant. A flow that is not paused stays as it is. Errors
+// as of Reset.
 func (r *Runner) Resume(ctx context.Context, id string) error {
 	return operate(ctx, "resume", func() error { return r.engine.Resume(ctx, id, time.Time{}) })
 }

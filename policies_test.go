@@ -389,6 +389,30 @@ func TestTimeSpentPausedIsNotMissed(t *testing.T) {
 	})
 }
 
+// When a pause ends, Every runs at once if its interval has passed, as after a restart, once;
+// a grid waits for its next instant. found C10.
+func TestEveryRunsAtOnceOnResume(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		delay, aligned := newDiary(), newDiary()
+		require.NoError(t, s.Every("delay", 10*time.Minute, delay.job(ok)))
+		require.NoError(t, s.Every("aligned", 10*time.Minute, aligned.job(ok), pawl.WithAligned()))
+		r := start(t, s)
+		time.Sleep(time.Minute)
+		for _, id := range []string{"delay", "aligned"} {
+			require.NoError(t, r.Pause(t.Context(), id, ""))
+		}
+		time.Sleep(44 * time.Minute)
+		for _, id := range []string{"delay", "aligned"} {
+			require.NoError(t, r.Resume(t.Context(), id))
+		}
+		time.Sleep(11 * time.Minute)
+		assert.Equal(t, minutes(0, 45, 55), delay.entries())
+		assert.Equal(t, minutes(50), aligned.entries())
+		stop(t, r, db)
+	})
+}
+
 // C5: a start says how much was missed and how much of it is made up for, and of which
 // flows when it is asked for more.
 func TestAStartTellsWhatWasMissed(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -438,6 +439,55 @@ func BenchmarkRunsWhileHistoryIsDeleted(b *testing.B) {
 			require.NoError(b, err)
 			b.ReportMetric(float64(len(rows)), "rows")
 			require.NoError(b, r.Stop(context.Background()))
+		})
+	}
+}
+
+// A clock that is ahead deletes nothing for its age, in a process or over a start; what is
+// more than the number that is kept goes. After an hour without a step age counts. found A6.
+func TestClockThatIsAheadDeletesNothingForItsAge(t *testing.T) {
+	const ahead = 200 * 24 * time.Hour
+	for name, restarts := range map[string]bool{"a step": false, "a start": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				var wall wallClock
+				begin := func() *pawl.Runner {
+					s := quiet(db, pawl.WithNow(wall.now), pawl.WithClockTrusted())
+					require.NoError(t, s.Manual("aged", job(ok), pawl.WithRetention(0, 24*time.Hour), pawl.WithKeyWindow(24*time.Hour)))
+					require.NoError(t, s.Manual("counted", job(ok), pawl.WithRetention(5, 24*time.Hour)))
+					return start(t, s)
+				}
+				set := func(r *pawl.Runner, to time.Duration) *pawl.Runner {
+					if restarts {
+						stop(t, r, db)
+					}
+					wall.set(to)
+					if restarts {
+						r = begin()
+					}
+					time.Sleep(2 * time.Minute)
+					return r
+				}
+				r := begin()
+				runTimes(t, r, "aged", 10)
+				first := accepted(t, r, "aged", pawl.WithKey("k"))
+				synctest.Wait()
+				r = set(r, ahead)
+				time.Sleep(50 * time.Minute)
+				runTimes(t, r, "counted", 200)
+				time.Sleep(5 * time.Minute)
+				assert.Len(t, kept(t, r, "aged"), 11)
+				assert.Less(t, len(kept(t, r, "counted")), 100)
+				r = set(r, 0)
+				time.Sleep(59 * time.Minute)
+				assert.Len(t, kept(t, r, "aged"), 11, "it is not too old by the right clock")
+				if !restarts {
+					assert.Equal(t, first, accepted(t, r, "aged", pawl.WithKey("k")), "its key is kept too")
+				}
+				time.Sleep(26 * time.Hour)
+				assert.Len(t, kept(t, r, "aged"), 1, "now it is, and the newest stays")
+				stop(t, r, db)
+			})
 		})
 	}
 }

@@ -183,13 +183,13 @@ func TestInstantsThatAreNotMadeUpForWereMissed(t *testing.T) {
 		r = start(t, build())
 		synctest.Wait()
 		assert.Equal(t, []string{
-			"none missed 2000-01-01T02:00:00.000Z 2000-01-01T05:00:00.000Z 4 not made up for: catch-up none 0",
-			"within missed 2000-01-01T02:00:00.000Z 2000-01-01T03:00:00.000Z 2 not made up for: catch-up latest within 1h30m0s 0",
+			"none missed 2000-01-01T02:00:00.000Z 2000-01-01T05:00:00.000Z 4 catch-up none 0",
+			"within missed 2000-01-01T02:00:00.000Z 2000-01-01T03:00:00.000Z 2 catch-up latest within 1h30m0s 0",
 			"within coalesced 2000-01-01T04:00:00.000Z 2000-01-01T04:00:00.000Z 1 - 2",
-			"all missed 2000-01-01T02:00:00.000Z 2000-01-01T03:00:00.000Z 2 not made up for: catch-up all 2 0",
+			"all missed 2000-01-01T02:00:00.000Z 2000-01-01T03:00:00.000Z 2 catch-up all 2 0",
 		}, ledgerRows(t, db))
 		_, text := whySays(t, r, "none", "03:00:00")
-		assert.Contains(t, text, "none did not run for 2000-01-01 03:00:00 UTC: nobody ran then, and it was not made up for: not made up for: catch-up none")
+		assert.Contains(t, text, "none did not run for 2000-01-01 03:00:00 UTC: nobody ran then, and it was not caught up on: catch-up none")
 		assert.Equal(t, int64(1), status(t, r, "none").RunCount)
 		assert.Equal(t, int64(2), status(t, r, "within").RunCount)
 		assert.Equal(t, int64(3), status(t, r, "all").RunCount)

@@ -112,3 +112,32 @@ func (e *Engine) accept() reply {
 	e.accepted, e.ownerNew = true, true
 	return reply{}
 }
+
+// A clock that is ahead makes all history look old. After a step forward of more than
+// [CorrectionJump], and at a start that finds the newest transition more than [aheadLimit]
+// ago, deletion by age waits for an hour in which the clock makes no step. Deletion by
+// number goes on.
+const (
+	aheadLimit = 30 * 24 * time.Hour
+	agesWait   = time.Hour
+)
+
+// judgeAges decides at a start whether deletion by age waits.
+func (e *Engine) judgeAges(snapshot Snapshot) {
+	if !snapshot.LastAt.IsZero() && e.now().Sub(snapshot.LastAt) > aheadLimit {
+		e.holdAges("the newest transition is more than 30 days ago")
+	}
+}
+
+// doubtAges decides the same after a step.
+func (e *Engine) doubtAges(step time.Duration) {
+	if step > CorrectionJump || time.Now().Before(e.agesFrom) {
+		e.holdAges("the clock was set")
+	}
+}
+
+func (e *Engine) holdAges(why string) {
+	e.agesFrom = time.Now().Add(agesWait)
+	e.Logger.Warn("pawl: no history is deleted for its age until the clock has made no step for a while: it may be ahead",
+		"why", why, "for", agesWait, "clock", stamp(e.now()))
+}

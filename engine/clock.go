@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// clock compares the wall clock with the monotonic one.
-type clock struct{ wall, mono time.Time }
+// clock compares the wall clock with the monotonic one, which stands still while the
+// machine is suspended.
+type clock struct {
+	wall, mono time.Time
+	asleep     time.Duration
+}
 
 // downTime is from when on a jump forward is time in which nobody ran: the catch-up policy
 // says what becomes of the instants in it.
@@ -15,31 +19,66 @@ const downTime = time.Minute
 // jumpLimit is how far the two may drift apart between two looks.
 const jumpLimit = time.Second
 
-// watchClock notices steps of the wall clock. Relative waits move along; after a step
-// back flows do not wait for instants that were near before.
+// watchClock notices that the wall clock has jumped: it was set, which is a step, or the
+// machine was suspended. Relative waits move along with a step, and time in suspend counts
+// towards them. A long jump forward is time in which nobody ran, whatever its cause.
 func (e *Engine) watchClock() (batch []command) {
 	unbelieved := e.endBehind()
-	wall, mono := e.Now().Round(0), time.Now()
-	jump := wall.Sub(e.clock.wall) - mono.Sub(e.clock.mono)
-	e.clock = clock{wall, mono}
-	if jump.Abs() < jumpLimit {
+	now := clock{e.Now().Round(0), time.Now(), e.clock.asleep}
+	jump := now.wall.Sub(e.clock.wall) - now.mono.Sub(e.clock.mono)
+	if jump.Abs() < jumpLimit { // most often; then nothing else is asked
+		e.clock = now
 		return nil
 	}
-	e.Logger.Warn("pawl: the wall clock jumped", "by", jump.Round(time.Millisecond), "now", e.now())
-	step := jump.Milliseconds()
-	keyed := e.keyed()
+	now.asleep = e.Asleep()
+	slept := now.asleep - e.clock.asleep
+	step := jump - slept
+	e.clock = now
+	if slept >= jumpLimit {
+		e.Logger.Warn("pawl: the machine was suspended", "for", slept.Round(time.Millisecond), "now", e.now())
+		e.afterSleep()
+	}
+	if step.Abs() < jumpLimit {
+		step = 0
+	} else {
+		e.Logger.Warn("pawl: the wall clock jumped", "by", step.Round(time.Millisecond), "now", e.now())
+		e.doubtAges(step)
+	}
+	var keyed map[int64]bool
+	if step != 0 {
+		keyed = e.keyed()
+	}
 	for _, f := range e.all().ordered {
 		if step < 0 {
 			e.runsSince(f, e.now())
-		} else if jump >= downTime {
+		}
+		if jump >= downTime {
 			e.missesBefore(f, e.now())
 		}
-		batch = append(batch, e.afterStep(f, Adjust{By: step, Keys: keyed == nil || keyed[f.state.Load().Key], Since: unbelieved})...)
+		if step != 0 {
+			batch = append(batch, e.afterStep(f, Adjust{By: step.Milliseconds(), Keys: keyed == nil || keyed[f.state.Load().Key], Since: unbelieved})...)
+		}
 		if s := f.state.Load(); !e.draining && (s.Waiting+s.Backfill > 0 || len(f.limits()) > 0) {
 			batch = append(batch, command{flow: f, look: true}) // it may wait for an instant that is ahead now
 		}
 	}
 	return batch
+}
+
+// afterSleep ends jobs whose deadlines passed in suspend, or come sooner than their timers,
+// which stood still meanwhile, say.
+func (e *Engine) afterSleep() {
+	for _, f := range e.all().ordered {
+		for i, r := range f.state.Load().Open {
+			at := f.jobOf(r.Number, i)
+			if at < 0 || r.Deadline.IsZero() {
+				continue
+			}
+			x, left := f.jobs[at], max(r.Deadline.Sub(e.now()), 0)
+			time.AfterFunc(left, func() { x.cancel(ErrTimedOut) }) // of a job that has returned: nothing
+			x.timer.Reset(left + f.grace())
+		}
+	}
 }
 
 // keyed is which flows have idempotency keys, by their keys; nil: nobody knows.

@@ -28,6 +28,9 @@ type Config struct {
 	BuiltAt      time.Time        // when the program was built; zero: nobody knows
 	JoinTimeout  time.Duration    // how long work may take that joins the commit of an outcome; default 1 s
 
+	// Asleep is how long the machine was suspended so far; default: what the system says.
+	Asleep func() time.Duration
+
 	// OnDegraded is called by the driver when the store stops taking writes,
 	// with another error when it fails with another, and with nil when it takes
 	// writes again.
@@ -199,6 +202,9 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Asleep == nil {
+		cfg.Asleep = asleep
 	}
 	cfg.StopTimeout = min(cfg.StopTimeout, forever)
 	if cfg.Queue <= 0 {

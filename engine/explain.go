@@ -261,7 +261,8 @@ func (v Verdict) why() string {
 	case VerdictPaused:
 		return because("the flow was paused")
 	case VerdictMissed:
-		return because("nobody ran then, and it was not made up for")
+		v.Reason = strings.TrimPrefix(v.Reason, "not made up for: ") // as older versions wrote it
+		return because("nobody ran then, and it was not caught up on")
 	}
 	return v.Reason
 }

@@ -306,4 +306,12 @@ func (e *Engine) follow(f *flow, r Pruned, now time.Time) {
 }
 
 // ages is what may be deleted by age now.
-func (e *Engine) ages(p Plan) ages { return p.ages(e.now()) }
+func (e *Engine) ages(p Plan) ages {
+	if time.Now().Before(e.agesFrom) {
+		return ages{keys: nothing, rest: nothing}
+	}
+	return p.ages(e.now())
+}
+
+// nothing is older than that.
+var nothing = time.UnixMilli(1).UTC()

@@ -16,8 +16,9 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	e.owner = e.Config.Owner
 	e.owner.Generation = snapshot.Generation + 1
 	e.judgeClock(snapshot)
+	e.judgeAges(snapshot)
 	e.owner.StartedAt, e.ownerNew = e.now(), true
-	e.clock = clock{e.Now().Round(0), time.Now()} // a step from here on is one while the engine runs
+	e.clock = clock{e.Now().Round(0), time.Now(), e.Asleep()} // a step from here on is one while the engine runs
 	e.assemble(snapshot, flows)
 	for _, f := range e.all().ordered { // whether a run waits decides what an interrupt leads to
 		if err := e.fill(ctx, f); err != nil {

@@ -94,7 +94,7 @@ func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
 	}
 	if before := p.CatchUp.tooOld(now, p); first.Before(before) {
 		until := earlier(before, now.Add(time.Millisecond))
-		c.decide(s, first, until.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
+		c.decide(s, first, until.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "catch-up " + p.CatchUp.String()})
 		first = reconsidered(s, first, until)
 	}
 	if p.CatchUp.Mode != CatchAll || first.IsZero() || c.floats(s, now) {
@@ -107,7 +107,7 @@ func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
 	n, _ := s.Count(first, until)
 	if surplus := n - int64(p.CatchUp.Max); surplus > 0 {
 		from := passOver(s, first, until, surplus)
-		c.decide(s, first, from.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "not made up for: catch-up " + p.CatchUp.String()})
+		c.decide(s, first, from.Add(-time.Millisecond), Verdict{Kind: VerdictMissed, Reason: "catch-up " + p.CatchUp.String()})
 		return from
 	}
 	return first

@@ -100,8 +100,8 @@ func resumeVerb(database *string) *cobra.Command {
 		Use:   "resume FLOW",
 		Short: "Let the schedule of a paused flow go on",
 		Long: `Let the schedule of a paused flow go on, from now: what passed while it was paused
-was not missed. With --from, what passed since then is caught up on as catch_up in
-the config says.
+was not missed, but an interval that is over by now runs at once. With --from, what
+passed since then is caught up on as catch_up in the config says.
 
 ` + timeHelp,
 		Args: cobra.ExactArgs(1),

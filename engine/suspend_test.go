@@ -1,0 +1,115 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// machine is one that a test suspends, or whose clock it sets.
+type machine struct{ ahead, slept atomic.Int64 }
+
+func (m *machine) now() time.Time        { return time.Now().Add(time.Duration(m.ahead.Load())) }
+func (m *machine) asleep() time.Duration { return time.Duration(m.slept.Load()) }
+
+// suspend lets the wall clock go on while everything else stands still.
+func (m *machine) suspend(d time.Duration) { m.slept.Add(int64(d)); m.ahead.Add(int64(d)) }
+func (m *machine) step(d time.Duration)    { m.ahead.Add(int64(d)) }
+
+func (m *machine) start(t *testing.T, path string, flows ...engine.Flow) *rig {
+	return startRigWith(t, path, engine.Config{Now: m.now, Asleep: m.asleep}, flows...)
+}
+
+// A jump forward of a minute or more is down time, whether the machine was suspended or its
+// clock was set: the catch-up policy says what becomes of the instants in it. The log tells
+// the two apart. found C9.
+func TestJumpForwardIsDownTime(t *testing.T) {
+	hourly, err := engine.Cron("@hourly")
+	require.NoError(t, err)
+	for name, jump := range map[string]struct {
+		do     func(*machine, time.Duration)
+		logged string
+	}{
+		"suspend": {(*machine).suspend, "the machine was suspended"},
+		"step":    {(*machine).step, "the wall clock jumped"},
+	} {
+		for policy, test := range map[engine.CatchUp]struct{ runs, short int }{
+			engine.CatchUpNone: {0, 1}, engine.CatchUpLatest: {1, 1}, engine.CatchUpAll(3): {3, 1},
+		} {
+			t.Run(name+", "+policy.String(), func(t *testing.T) {
+				bubble(t, func(t *testing.T, path string) {
+					var m machine
+					plan := &engine.Plan{Schedule: hourly, CatchUp: policy}
+					if policy.Mode == engine.CatchAll {
+						plan.Overlap = engine.Overlap{Buffer: 9}
+					}
+					ran := 0
+					r := m.start(t, path, engine.Flow{ID: "f", Plan: plan, Job: func(context.Context) error { ran++; return nil }})
+					time.Sleep(30 * time.Minute)
+					jump.do(&m, 8*time.Hour)
+					time.Sleep(2 * time.Minute)
+					synctest.Wait()
+					assert.Equal(t, test.runs, ran, "eight hours")
+					ran = 0
+					time.Sleep(28*time.Minute - 30*time.Second)
+					synctest.Wait()
+					ran = 0
+					jump.do(&m, 50*time.Second) // over an instant
+					time.Sleep(2 * time.Minute)
+					synctest.Wait()
+					assert.Equal(t, test.short, ran, "less than a minute")
+					require.NoError(t, r.end(t))
+					assert.Equal(t, 2, strings.Count(r.log.String(), jump.logged))
+				})
+			})
+		}
+	}
+}
+
+// Time in suspend counts towards waits for a length of time, also towards the deadline of a
+// job; a step does not. found C9.
+func TestSuspendCountsTowardsRelativeWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		var m machine
+		attempts, causes := 0, []error{}
+		retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour}}
+		r := m.start(t, path,
+			engine.Flow{ID: "retried", Plan: &engine.Plan{Schedule: engine.Manual(), Retry: retry}, Job: func(context.Context) error {
+				attempts++
+				return errors.New("boom")
+			}},
+			engine.Flow{ID: "late", Plan: &engine.Plan{Schedule: engine.Manual(), Timeout: 10 * time.Hour}, Job: func(ctx context.Context) error {
+				<-ctx.Done()
+				causes = append(causes, context.Cause(ctx))
+				return ctx.Err()
+			}})
+		for _, id := range []string{"retried", "late"} {
+			_, err := r.Trigger(t.Context(), id)
+			require.NoError(t, err)
+		}
+		time.Sleep(time.Hour)
+		m.step(20 * time.Hour)
+		time.Sleep(time.Hour)
+		assert.Equal(t, 1, attempts, "a step does not count")
+		assert.Empty(t, causes)
+		m.suspend(7 * time.Hour)
+		time.Sleep(time.Hour - 2*time.Minute)
+		assert.Equal(t, 1, attempts)
+		assert.Empty(t, causes)
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, 2, attempts)
+		require.Len(t, causes, 1)
+		require.ErrorIs(t, causes[0], engine.ErrTimedOut)
+		require.NoError(t, r.end(t))
+	})
+}

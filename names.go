@@ -200,6 +200,8 @@ var (
 	ErrRegistered      = engine.ErrRegistered      // the flow is registered; only one that is not can be forgotten
 	ErrPassive         = engine.ErrPassive         // the database was copied or restored; claim it first, see WithRestoreGuard
 
+	ErrWouldWaitForItself = engine.ErrWouldWaitForItself // a job waits for a run that cannot end before the job does
+
 	ErrDatabaseOwned   = store.ErrOwned        // another Runner drives the database; the message names it
 	ErrSchemaTooNew    = store.ErrSchemaTooNew // a newer version of Pawl wrote the database
 	ErrForeignDatabase = store.ErrForeign      // no SQLite file, or one with tables that are not Pawl's

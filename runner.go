@@ -93,8 +93,11 @@ type resource struct {
 	name string
 }
 
-// WaitRun waits until a run is over, with all its attempts, and returns it. Errors:
-// [ErrFlowNotFound], [ErrRunNotFound], [ErrStopped], [ErrInCommit], that of ctx.
+// WaitRun waits until a run is over, with all its attempts, and returns it. A job that
+// waits keeps its slots. It is refused where it would wait for itself: for its own run, for
+// a run that waits for it, or for one that waits for a limit all of whose slots are held by
+// jobs within WaitRun that wait for each other so. Errors: [ErrFlowNotFound],
+// [ErrRunNotFound], [ErrWouldWaitForItself], [ErrStopped], [ErrInCommit], that of ctx.
 func (r *Runner) WaitRun(ctx context.Context, id string, run int64) (RunInfo, error) {
 	err := notInCommit(ctx)
 	for err == nil {

@@ -93,6 +93,7 @@ type Engine struct {
 	values     context.Context // those of Start's context, for jobs
 	work       context.Context // ends when jobs have to; see endWork
 	cancelWork context.CancelCauseFunc
+	waits      waits
 	background sync.WaitGroup // the inbox poller
 
 	driver

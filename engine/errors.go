@@ -30,6 +30,8 @@ var (
 	ErrTooLarge        = permanent.New("too large")
 	ErrRegistered      = errors.New("flow is registered")
 	ErrInvalidRange    = errors.New("invalid range")
+
+	ErrWouldWaitForItself = errors.New("the job would wait for itself")
 )
 
 // Refusals that stay inside: whoever meets one looks at the state again.

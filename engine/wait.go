@@ -27,6 +27,13 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 			return RunInfo{}, err == nil, err
 		}
 	}
+	if x := executionFrom(ctx); x != nil && x.engine == e && !isClosed(w.over) {
+		awaited := target{f, number}
+		if err := e.waits.enter(x, awaited); err != nil {
+			return RunInfo{}, false, err
+		}
+		defer e.waits.leave(x, awaited)
+	}
 	select {
 	case <-w.over:
 		return w.result()

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/pawltest"
 )
 
 // found Q2: triggers that a transaction committed on a tripped flow wait for the reset, also
@@ -175,4 +176,53 @@ func doctorsInbox(t *testing.T, client *pawl.Client) pawl.Check {
 	}
 	require.Fail(t, "the doctor does not look at the inbox")
 	return pawl.Check{}
+}
+
+// found Q2: a trigger that was committed on a tripped flow is carried out once, wherever the
+// process is killed.
+func TestCommittedTriggerOfATrippedFlowSurvivesEveryCrash(t *testing.T) {
+	bubble(t, func(t *testing.T, _ string) {
+		var path string
+		pawltest.CrashEverywhere(t, func(db string) *pawl.Scheduler {
+			path = db
+			s := quiet(db, pawl.WithSharedFile())
+			_ = s.Manual("a", job(func(ctx context.Context) error { // Start returns the error
+				if n, err := pawl.InputOf[int](ctx); n == 0 || err != nil {
+					return assert.AnError
+				}
+				return nil
+			}), pawl.WithBackoff(pawl.TripAfter(1)), pawl.WithRetry(3, pawl.BackoffPolicy{Initial: time.Second}), pawl.WithKeyWindow(24*time.Hour))
+			return s
+		}, func(ctx context.Context, r *pawl.Runner) error {
+			run, err := r.Trigger(ctx, "a", pawl.WithKey("fails"))
+			if err == nil {
+				_, err = r.WaitRun(ctx, "a", run)
+			}
+			if err != nil {
+				return err
+			}
+			app, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+			if err != nil {
+				return err
+			}
+			defer app.Close()
+			if _, err := r.TriggerTx(ctx, app, "a", pawl.WithKey("works"), pawl.WithInput(7)); err != nil {
+				return err
+			}
+			time.Sleep(time.Second) // the row is answered
+			if err := r.Reset(ctx, "a"); err != nil {
+				return err
+			}
+			_, err = r.WaitRun(ctx, "a", 2)
+			return err
+		}, func(t testing.TB, db string) {
+			client, err := pawl.Open(db)
+			require.NoError(t, err)
+			defer client.Close()
+			runs, err := client.Runs(context.Background(), pawl.RunsQuery{Flow: "a"})
+			require.NoError(t, err)
+			require.Len(t, runs, 2)
+			assert.Equal(t, pawl.RunCompleted, runs[0].Status, runs[0].Error)
+		})
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,11 @@ type machinePlan struct {
 type machineState struct {
 	Takes time.Duration
 	Undo  bool
+	Timer bool // it only waits: for longer than a few seconds the run is parked
 }
+
+// waits says whether a state is a timer. One that is to fail is none.
+func (p machinePlan) waits(state int) bool { return p.States[state].Timer && state != p.Fails }
 
 // undoTakes is how long an undo takes.
 const undoTakes = 7 * time.Second
@@ -85,6 +90,10 @@ func (p *machinePlay) scheduler(db string, life int) *pawl.Scheduler {
 				return takes(ctx, undoTakes)
 			}))
 		}
+		if p.plan.waits(i) {
+			w.Register(i, workflow.After(i+1, state.Takes), opts...)
+			continue
+		}
 		w.Register(i, func(ctx context.Context, _ *workflow.Resources) (int, error) {
 			p.note(life, fmt.Sprint(i))
 			if err := takes(ctx, state.Takes); err != nil {
@@ -123,6 +132,7 @@ type machineModel struct {
 	at      time.Duration // when its task, or undo, begins or began
 	began   bool          // it did
 	pos     int           // the state that was entered last
+	resumed time.Duration // when the process started
 	undos   []int         // that are to be done, when it goes back
 	back    bool
 	stalled bool   // the process died since it last got any further
@@ -141,9 +151,10 @@ func (m *machineModel) item() (what string, takes time.Duration) {
 func (m *machineModel) until(end time.Duration) {
 	for m.over == "" {
 		what, takes := m.item()
-		if !m.began {
-			m.want, m.began = append(m.want, machineEntry{what, m.at}), true
+		if !m.began && !m.waits() {
+			m.want = append(m.want, machineEntry{what, m.at})
 		}
+		m.began = true
 		if m.at+takes > end {
 			return
 		}
@@ -154,7 +165,7 @@ func (m *machineModel) until(end time.Duration) {
 // finish is the end of what it does.
 func (m *machineModel) finish() {
 	_, takes := m.item()
-	m.at, m.began, m.stalled = m.at+takes, false, false
+	m.at, m.began, m.stalled = max(m.at+takes, m.resumed), false, false // a timer may have ended while nobody ran
 	switch {
 	case m.back:
 		m.undos = m.undos[:len(m.undos)-1]
@@ -192,19 +203,28 @@ func (m *machineModel) cancel(at time.Duration) {
 	}
 }
 
+// waits says whether it is in a timer, which goes on whatever becomes of the process.
+func (m *machineModel) waits() bool { return m.over == "" && !m.back && m.plan.waits(m.pos) }
+
 // start begins again what the last process was at.
-func (m *machineModel) start(at time.Duration) { m.at, m.began = at, false }
+func (m *machineModel) start(at time.Duration) {
+	m.resumed = at
+	if !m.waits() || !m.began {
+		m.at, m.began = at, false
+	}
+}
 
 // A workflow in a scheduler does what a model of a few lines says, to the millisecond,
 // whatever its states and whenever its process crashes or stops, or it is cancelled. F5,
-// F7, F11, X2.
+// F7, F11, X2. A timer goes on whatever happens, and a stop does not wait for it: found Q7.
 func TestWorkflowsDoWhatTheModelSays(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		plan := machinePlan{Fails: rapid.IntRange(-3, 5).Draw(rt, "fails")}
 		plan.States = rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) machineState {
-			return machineState{time.Duration(rapid.IntRange(1, 9).Draw(rt, "takes")) * time.Second, rapid.IntRange(0, 3).Draw(rt, "undo") > 0}
+			takes := time.Duration(rapid.IntRange(1, 9).Draw(rt, "takes")) * time.Second
+			return machineState{takes, rapid.IntRange(0, 3).Draw(rt, "undo") > 0, rapid.IntRange(0, 2).Draw(rt, "timer") == 0}
 		}), 1, 6).Draw(rt, "states")
 		acts := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) machineAct {
 			// Fractions of a second, of which no sum is whole: nothing happens at the same time as something else.
@@ -252,16 +272,20 @@ func playMachine(t *testing.T, db string, plan machinePlan, acts []machineAct) e
 			life := p.next()
 			_ = r.Stop(context.Background())
 			time.Sleep(act.Down)
-			m.stalled = true
+			m.stalled = !m.waits()
 			m.start(time.Since(p.began))
 			r = start(t, p.scheduler(db, life))
 		case "stop":
-			m.finish()
+			want := now
+			if !m.waits() {
+				m.finish()
+				want = m.at
+			}
 			if err := r.Stop(t.Context()); err != nil {
 				return err
 			}
-			if took := time.Since(p.began); took != m.at {
-				return fmt.Errorf("the stop was over at %s, not at %s", took, m.at)
+			if took := time.Since(p.began); (took - want).Abs() > time.Millisecond {
+				return fmt.Errorf("the stop was over at %s, not at %s", took, want)
 			}
 			time.Sleep(act.Down)
 			m.start(time.Since(p.began))
@@ -282,7 +306,8 @@ func playMachine(t *testing.T, db string, plan machinePlan, acts []machineAct) e
 
 func (p *machinePlay) compare(m *machineModel, info pawl.RunInfo) error {
 	got, want := course(p.log), course(m.want)
-	if got != want || string(info.Status) != m.over {
+	same := func(a, b machineEntry) bool { return a.what == b.what && (a.at-b.at).Abs() <= time.Millisecond } // which the store keeps
+	if !slices.EqualFunc(p.log, m.want, same) || string(info.Status) != m.over {
 		return fmt.Errorf("it did %s, and is %s (%s); wanted %s, and %s", got, info.Status, info.Error, want, m.over)
 	}
 	return nil

@@ -157,9 +157,7 @@ func (c *Change) park(run Run, until, now time.Time, p Plan) {
 	}
 	c.note("parked until " + stamp(until))
 	c.setAside(run, RunParked, until, "", now, p)
-	if c.Status == StatusTripped { // another run was one failure too many
-		c.planNext(false, now, p)
-	}
+	c.planHeld(now, p)
 }
 
 // block puts a run aside that only another version of the program can go on with. The

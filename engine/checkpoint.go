@@ -157,7 +157,13 @@ func (c *Change) requeueAs(rank int64, run Run, text string, due, now time.Time,
 	c.wait(run, p)
 	c.record(run)
 	c.restAs(StatusIdle, run, now, p)
-	if c.Status == StatusTripped { // another run was one failure too many
+	c.planHeld(now, p)
+}
+
+// planHeld plans the next run when one that is not over has left those in flight: another
+// run was one failure too many, or nothing holds the schedule back any more.
+func (c *Change) planHeld(now time.Time, p Plan) {
+	if c.Status == StatusTripped || c.InFlight == 0 && c.NextRun.IsZero() && !c.Held.IsZero() {
 		c.planNext(false, now, p)
 	}
 }

@@ -311,9 +311,9 @@ func (c *Change) untrip(now time.Time, p Plan) {
 // restAs is where a flow is left by a run that neither succeeded nor failed.
 func (c *Change) restAs(status Status, run Run, now time.Time, p Plan) {
 	switch {
-	case c.atLimit(p) || c.probes(run):
+	case c.atLimit(p) || c.probes(run) || c.probeRests():
 		c.NextEligible = time.Time{}
-		c.trip(c.probes(run), now, p)
+		c.trip(c.probes(run) || c.probeRests(), now, p)
 	case c.NextEligible.After(now):
 		c.settleAs(StatusBackoff)
 	default:

@@ -71,9 +71,15 @@ func (s *State) pending(schedule Schedule) time.Time {
 	return s.undecided()
 }
 
-// tripHolds says whether a trip holds instants back, also while a probe runs.
+// tripHolds says whether a trip holds instants back, also while a probe runs, is parked or
+// waits to go on.
 func (s *State) tripHolds() bool {
-	return s.Status == StatusTripped || slices.ContainsFunc(s.Open, func(r *Run) bool { return s.probes(*r) })
+	return s.Status == StatusTripped || s.FailureStreak > 0 && slices.ContainsFunc(s.Open, (*Run).isProbe) || s.probeRests()
+}
+
+// probeRests says whether a probe of a trip is parked, or waits to go on.
+func (s *State) probeRests() bool {
+	return s.FailureStreak > 0 && (s.waitingProbe() != nil || slices.ContainsFunc(s.sides().parked, (*Run).isProbe))
 }
 
 // hold is why instants from Held on are not run.

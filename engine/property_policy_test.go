@@ -25,7 +25,7 @@ type story struct {
 // instants under plans whose policies change. After each, every instant before the
 // first undecided one was run or is counted in one range of the ledger (W1, W3), and
 // what must always hold of runs in flight and those that wait does (O1, O3, O4, Q4,
-// X2, M1, M2).
+// X2, M1, M2), and of those that are parked or blocked (found Q6, Q7).
 func TestEveryInstantHasOneVerdictUnderAnyPolicy(t *testing.T) {
 	schedules := []Schedule{mustCron("* * * * *"), mustCron("*/7 * * * * *"), mustCron("CRON_TZ=Europe/Berlin 30 2 * * *"), fixedRate(90 * time.Second)}
 	rapid.Check(t, func(t *rapid.T) {
@@ -59,6 +59,8 @@ func (s *story) replan() {
 		s.plan.Retry = rapid.SampledFrom([]*Retry{nil, {Max: 1}}).Draw(s.t, "retry")
 		s.plan.Jitter = rapid.SampledFrom([]time.Duration{0, 0, 50 * time.Second}).Draw(s.t, "jitter")
 		s.plan.StopCancels = rapid.IntRange(0, 3).Draw(s.t, "a stop cancels") == 0
+		s.plan.Resumes = rapid.Bool().Draw(s.t, "workflow")
+		s.plan.Version = rapid.IntRange(1, 2).Draw(s.t, "version")
 		s.plan.Timeout = rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(s.t, "timeout")
 		if s.plan.Validate() == nil {
 			return
@@ -79,14 +81,21 @@ func (s *story) step() {
 		"stop": Cancel{Run: run, Error: "cancelled"}, "abort": Abort{Run: run}, "reset": Reset{}, "pause": Pause{Note: "why"},
 		"pause for a minute": Pause{Until: s.now.Add(time.Minute)}, "pause for an hour": Pause{Until: s.now.Add(time.Hour)}, "end": Lapse{},
 		"resume": Resume{}, "resume from": Resume{From: s.now.Add(-10 * time.Minute)}, "adopt": Adopt{},
+		"wake": Wake{}, "forced": Abort{Run: run, Force: true},
 		"backfill": Backfill{Instants: []time.Time{epoch.Add(-time.Hour), epoch.Add(-time.Minute)}}, "drop": Drop{},
+	}
+	if s.plan.Resumes { // as the jobs of workflows end, beside others
+		until := s.now.Add(time.Duration(rapid.SampledFrom([]int{7, 600, 100_000}).Draw(s.t, "parked for")) * time.Second)
+		events["park"] = Outcome{Run: run, Error: "parked", As: RunParked, Rest: &Rest{Until: until}}
+		version := rapid.IntRange(1, 2).Draw(s.t, "recorded by")
+		events["block"] = Outcome{Run: run, Error: "another version", As: RunBlocked, Rest: &Rest{Version: &version}}
 	}
 	names := make([]string, 0, len(events)+3)
 	for name := range events {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	name := rapid.SampledFrom(append(names, "tick", "tick", "tick", "success", "failure", "pause for a minute", "end")).Draw(s.t, "event")
+	name := rapid.SampledFrom(append(names, "tick", "tick", "tick", "success", "failure", "pause for a minute", "end", "wake", "wake")).Draw(s.t, "event")
 	switch name {
 	case "adopt": // by another start: what was in flight is settled
 		for len(s.state.Open) > 0 {
@@ -140,6 +149,8 @@ func (s *story) happen(name string, e Event) {
 	if err != nil {
 		require.Equal(s.t, Change{}, c, "a refusal changes nothing")
 		require.False(s.t, name == "tick", "a flow that is due is refused: %v", err)
+		wakes := s.state.wakeAt(s.plan)
+		require.False(s.t, name == "wake" && !wakes.IsZero() && !wakes.After(s.now), "a run that is due is not woken: %v", err)
 		return
 	}
 	before := s.state
@@ -175,6 +186,12 @@ func (s *story) check(before State, c Change) error {
 		return fmt.Errorf("%s with %d in flight and %d open", f.Status, f.InFlight, len(f.Open))
 	case f.InFlight > max(before.InFlight, s.plan.Overlap.limit()):
 		return fmt.Errorf("%d in flight", f.InFlight)
+	case c.Began != 0 && before.taken(s.plan) >= s.plan.Overlap.limit():
+		return fmt.Errorf("run %d began beside %d in flight and %d parked", c.Began, before.InFlight, before.Parked())
+	case f.Parked() != len(f.sides().parked) || f.Blocked() != len(f.sides().blocked):
+		return fmt.Errorf("%d are parked and %d blocked, but %d and %d are known", f.Parked(), f.Blocked(), len(f.sides().parked), len(f.sides().blocked))
+	case !slices.IsSortedFunc(f.sides().parked, byRank) || !slices.IsSortedFunc(f.sides().blocked, byRank):
+		return fmt.Errorf("what is aside is out of order")
 	case f.Waiting != len(f.queue()) || f.Backfill != len(f.fill()):
 		return fmt.Errorf("%d and %d wait, but %d and %d are known", f.Waiting, f.Backfill, len(f.queue()), len(f.fill()))
 	case !slices.IsSortedFunc(f.queue(), byRank) || !slices.IsSortedFunc(f.fill(), byRank):

@@ -19,8 +19,9 @@ type Step struct {
 	// not among them.
 	Runs []RunInfo
 
-	Began  int64        // number of the run that started with it, and had not before; 0: none
-	Commit CommitReport // it was part of
+	Delay  time.Duration // jitter of the schedule's run that began with it
+	Began  int64         // number of the run that started with it, and had not before; 0: none
+	Commit CommitReport  // it was part of
 }
 
 // A CommitReport is what there is to know of one commit.
@@ -73,7 +74,7 @@ func (o *stepObserver) observe(changes []engine.Change) {
 
 // stepOf copies what the driver will use again.
 func stepOf(c *engine.Change, report CommitReport) Step {
-	s := Step{Transition: c.Transition(), Began: c.Began, Commit: report}
+	s := Step{Transition: c.Transition(), Began: c.Began, Delay: c.Delay, Commit: report}
 	if len(c.Runs) > 0 {
 		s.Runs = make([]RunInfo, len(c.Runs))
 	}

@@ -15,14 +15,15 @@ import (
 // [ErrStopped]; from within a commit they are [ErrInCommit].
 type View struct {
 	reader *store.Reader
-	runner *Runner // nil: that of a client
+	runner *Runner // nil: it is the view of a client
+	client *Client // nil: it is the view of a runner
 }
 
 // View is what there is to see.
 func (r *Runner) View() View { return View{reader: r.store.Reader, runner: r} }
 
 // View: see [Runner.View].
-func (c *Client) View() View { return View{reader: c.reader} }
+func (c *Client) View() View { return View{reader: c.reader, client: c} }
 
 // WindowQuery selects the newest runs of several flows. The zero value of a field asks
 // for nothing in particular.
@@ -54,6 +55,14 @@ type TransitionsQuery = store.TransitionsQuery
 //	Reason  string
 //	Run     int64       // that made up for them, or was in the way; 0: none
 type Occurrence = store.Occurrence
+
+// Surroundings are what decides, besides a flow itself, what it waits for.
+func (v View) Surroundings(ctx context.Context) (Surroundings, error) {
+	if v.runner != nil {
+		return v.runner.Surroundings(), nil
+	}
+	return v.client.Surroundings(ctx)
+}
 
 // Flows is every flow in the order of registration, those that are not registered any
 // more last.

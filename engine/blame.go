@@ -91,6 +91,7 @@ func (e *Engine) judge(end Interrupt, snapshot Snapshot) crash {
 	}
 	e.trials.isolating = isolates && e.Isolation > 0
 	e.owner.Isolates = e.trials.isolating
+	e.isolating.Store(e.trials.isolating)
 	return c
 }
 

@@ -43,6 +43,8 @@ type driver struct {
 	retryAt time.Time
 	failure error // the last one
 
+	isolating atomic.Bool // trials.isolating for others
+
 	degraded atomic.Pointer[error] // the same for others; nil: the store is well
 
 	piling bool // the last checkpoint failed

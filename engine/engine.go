@@ -321,6 +321,9 @@ func (e *Engine) Status(id string) (FlowInfo, bool) {
 func (f *flow) info() FlowInfo {
 	info := f.state.Load().Info()
 	info.Leaked = int(f.leaks.Load())
+	if p := f.plan(); p.Schedule != nil {
+		info.DueAt = StartOf(info, p.Schedule, p.Database)
+	}
 	return info
 }
 

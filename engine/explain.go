@@ -117,6 +117,7 @@ type Facts struct {
 	Verdicts []Verdict // of the ranges around At
 	Runs     []RunInfo // for it, oldest first
 	Known    time.Time // since when verdicts are kept
+	Database string    // its id, which decides on jitter
 }
 
 // Meant is the instant of a schedule that somebody means by t: the first one within
@@ -193,14 +194,25 @@ func (r *Reason) foretell(s Schedule) {
 // fired says whether a run of the schedule was for the instant.
 func (f Facts) fired() bool { return f.Runs[len(f.Runs)-1].Trigger == TriggerSchedule }
 
+// delay is the jitter of the instant.
+func (f Facts) delay() time.Duration {
+	return delayed(f.Flow.ID, f.Flow.state().schedule(Plan{Schedule: f.Schedule}), f.At, Plan{Jitter: f.Flow.Jitter, Database: f.Database}).Sub(f.At)
+}
+
 func (f Facts) ran(r *Reason) {
 	run := f.Runs[len(f.Runs)-1]
 	r.Verdict, r.Run = VerdictFired, run.Number
 	r.Text = fmt.Sprintf("%s ran for %s: run %d, %s", f.Flow.ID, f.local(f.At), run.Number, strings.ReplaceAll(string(run.Status), "_", " "))
 	if !run.StartedAt.IsZero() {
 		r.Text += ", started " + f.local(run.StartedAt)
-		if late := run.StartedAt.Sub(f.At); late >= time.Second {
-			r.Text += fmt.Sprintf(" (%s late)", late.Round(time.Second))
+		after := run.StartedAt.Sub(f.At).Round(time.Second)
+		switch delay := f.delay().Round(time.Second); {
+		case delay > 0 && after > delay+time.Second:
+			r.Text += fmt.Sprintf(" (%s late, %s of it jitter)", after, delay)
+		case delay > 0:
+			r.Text += fmt.Sprintf(" (after %s of jitter)", delay)
+		case after >= time.Second:
+			r.Text += fmt.Sprintf(" (%s late)", after)
 		}
 	}
 	if run.Attempt > 1 {

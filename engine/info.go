@@ -27,6 +27,7 @@ type FlowInfo struct {
 	LastError     string    `json:"last_error,omitempty"`    // at most 1 KiB; the run's row has it whole, up to 8 KiB
 	NextEligible  time.Time `json:"next_eligible,omitzero"`  // end of the backoff window
 	NextRun       time.Time `json:"next_run,omitzero"`       // nominal instant; zero: nothing scheduled
+	DueAt         time.Time `json:"due_at,omitzero"`         // when the schedule starts its next run: NextRun with its jitter, or NextEligible if that is later
 	Waiting       int       `json:"waiting,omitempty"`       // starts that were accepted and wait, those of a backfill apart
 	WaitingSince  time.Time `json:"waiting_since,omitzero"`  // since when the oldest of them may start; zero: none waits
 	Backfill      int       `json:"backfill,omitempty"`      // starts of a backfill that wait
@@ -49,6 +50,8 @@ type FlowInfo struct {
 	Version       int64     `json:"version"`                 // transitions so far
 	CreatedAt     time.Time `json:"created_at"`
 	UpdatedAt     time.Time `json:"updated_at"`
+
+	Jitter time.Duration `json:"-"` // a scheduled start is delayed by less than this; Policy has it as text
 }
 
 // RunInfo is one run of a flow. Times as in [FlowInfo]. It marshals to JSON
@@ -82,7 +85,7 @@ func (s *State) Info() FlowInfo {
 		Parked: s.Parked(), NextWake: first(s.sides().parked), Blocked: s.Blocked(), BlockedSince: first(s.sides().blocked),
 		Fired: s.Fired, Held: s.Held, PausedAt: s.PausedAt, PauseNote: s.PauseNote, PausedUntil: s.PausedUntil, Anchor: s.Anchor, Policy: s.Policy,
 		Group: s.Group, Leaked: s.Leaked, Retention: s.Retention, Suspect: s.suspicious(), Registered: s.Registered,
-		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Jitter: s.Jitter,
 	}
 }
 
@@ -109,7 +112,7 @@ func (f FlowInfo) state() *State {
 		Suspect: f.Suspect, Registered: f.Registered, Version: f.Version, CreatedAt: f.CreatedAt, UpdatedAt: f.UpdatedAt,
 		Definition: &Definition{
 			Kind: f.Kind, Schedule: f.Schedule, TimeZone: f.TimeZone, Backoff: f.Backoff, StreakLimit: f.StreakLimit,
-			Policy: f.Policy, Group: f.Group, Retention: f.Retention,
+			Policy: f.Policy, Group: f.Group, Retention: f.Retention, Jitter: f.Jitter,
 		},
 		Paused: &Paused{PausedAt: f.PausedAt, PauseNote: f.PauseNote, PausedUntil: f.PausedUntil},
 	}

@@ -22,6 +22,8 @@ func TestInfoTellsAllOfAState(t *testing.T) {
 			f.SetInt(int64(i + 1))
 		case bool:
 			f.SetBool(true)
+		case time.Duration:
+			f.SetInt(int64(i + 1))
 		case time.Time:
 			f.Set(reflect.ValueOf(time.UnixMilli(int64(i + 1)).UTC()))
 		default:
@@ -29,5 +31,6 @@ func TestInfoTellsAllOfAState(t *testing.T) {
 		}
 	}
 	info.WaitingSince, info.NextWake, info.BlockedSince = time.Time{}, time.Time{}, time.Time{} // of runs, which an info does not have
+	info.DueAt = time.Time{}                                                                    // it is of the schedule, which an info has as text
 	assert.Equal(t, info, info.state().Info())
 }

@@ -35,7 +35,7 @@ func (p Plan) defined() *Definition {
 	}
 	d := &Definition{
 		Kind: p.Schedule.Kind(), Schedule: p.Schedule.String(), TimeZone: p.Schedule.Zone(),
-		Policy: p.policy(), Group: p.Group, Retention: p.Keep.String(),
+		Policy: p.policy(), Group: p.Group, Retention: p.Keep.String(), Jitter: p.Jitter,
 	}
 	if p.Backoff != nil {
 		d.Backoff, d.StreakLimit = p.Backoff.String(), p.Backoff.StreakLimit

@@ -14,6 +14,7 @@ import (
 func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) error {
 	e.counters, e.database = snapshot.Counters, snapshot.Database
 	e.owner = e.Config.Owner
+	e.owner.Limits = e.Limits()
 	e.owner.Generation = snapshot.Generation + 1
 	e.judgeClock(snapshot)
 	e.judgeAges(snapshot)

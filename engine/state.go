@@ -106,6 +106,7 @@ type Definition struct {
 	Policy      string
 	Group       string
 	Retention   string
+	Jitter      time.Duration
 }
 
 // Paused is a pause, as of [FlowInfo]. Nobody changes one.
@@ -154,9 +155,10 @@ type Change struct {
 	Runs      []Run  // rows of the runs that it makes or changes
 	Note      string // what a reader of the history should know
 	Verdicts  []Verdict
-	Token     *RunKey // an idempotency key that stands for the run from now on; nil: none
-	Leak      int64   // a run that was closed although its job goes on; 0: none
-	Began     int64   // the run that starts with it, for the first time; 0: none
+	Token     *RunKey       // an idempotency key that stands for the run from now on; nil: none
+	Leak      int64         // a run that was closed although its job goes on; 0: none
+	Began     int64         // the run that starts with it, for the first time; 0: none
+	Delay     time.Duration // by which jitter delayed that run, if it is one of the schedule
 
 	Checkpoints *Checkpoints // that a run reached; nil: none
 	Drop        bool         // every run of a backfill that waits is cancelled

@@ -166,6 +166,7 @@ type Owner struct {
 	PID        int
 	BootID     string // of the machine; empty where there is none
 	Version    string // of Pawl in the program
+	Limits     Limits // on the runs in flight
 	Program    string // name of its executable; empty: an older version of Pawl did not store it
 	Generation int64  // starts of this database, this one included
 	StartedAt  time.Time

@@ -81,7 +81,7 @@ func TestSuspendCountsTowardsRelativeWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var m machine
 		attempts, causes := 0, []error{}
-		retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour}}
+		retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: engine.NoJitter}}
 		r := m.start(t, path,
 			engine.Flow{ID: "retried", Plan: &engine.Plan{Schedule: engine.Manual(), Retry: retry}, Job: func(context.Context) error {
 				attempts++

@@ -163,6 +163,7 @@ func (e *Engine) isolateSuspects(now time.Time) {
 	if t.suspects == 0 {
 		t.isolating = false
 		e.owner.Isolates, e.ownerNew = false, true
+		e.isolating.Store(false)
 	}
 	full := t.full(t.running, t.suspects)
 	for f, s := range t.flows {

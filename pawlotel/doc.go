@@ -36,7 +36,8 @@
 //
 //	pawl.runs                 {run}         counter; pawl.flow, pawl.status, pawl.trigger: runs that are over
 //	pawl.run.duration         s             histogram; pawl.flow: of the last attempt of a run
-//	pawl.run.lateness         s             histogram; pawl.flow: start of a run after its instant, jitter included
+//	pawl.run.lateness         s             histogram; pawl.flow: start of a run after it was due, which jitter delays
+//	pawl.flow.late            s             gauge; pawl.flow: by how long a start is late that has not come; left out while it is not
 //	pawl.flow.streak          {failure}     gauge; pawl.flow: failures in a row; 0 without a backoff policy
 //	pawl.flow.state           {flow}        up-down counter; pawl.flow, pawl.state: 1 for the state that it is in
 //	pawl.flow.next_run        s             gauge; pawl.flow: Unix time of the next instant, or end of the backoff window

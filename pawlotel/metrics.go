@@ -29,7 +29,7 @@ func NewMetrics(opts ...Option) (*Metrics, error) {
 	b := builder{meter: m.meter}
 	m.runs = b.counter("pawl.runs", "{run}", "Runs that are over.")
 	m.duration = b.seconds("pawl.run.duration", "How long runs took, from the start of their last attempt.", tally.RunSeconds)
-	m.lateness = b.seconds("pawl.run.lateness", "How long after their instants runs of a schedule started.", tally.LateSeconds)
+	m.lateness = b.seconds("pawl.run.lateness", "How long after they were due runs of a schedule started.", tally.LateSeconds)
 	m.commits = b.seconds("pawl.commit.duration", "How long a transaction took until it was on disk.", tally.CommitSeconds)
 	m.batches = b.sizes("pawl.commit.batch_size", "{transition}", "Transitions in a transaction.", tally.BatchSizes)
 	m.recovered = b.counter("pawl.recovered", "{run}", "Runs of a process that died, settled by the start of this one.")

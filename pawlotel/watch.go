@@ -39,6 +39,9 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 	w.oldest, err = m.meter.Float64ObservableGauge("pawl.flow.waiting.age", metric.WithUnit("s"),
 		metric.WithDescription("How long the oldest start has waited that was accepted and could have started."))
 	b.errs = append(b.errs, err)
+	w.late, err = m.meter.Float64ObservableGauge("pawl.flow.late", metric.WithUnit("s"),
+		metric.WithDescription("By how long a scheduled start is late that nothing asked for keeps back."))
+	b.errs = append(b.errs, err)
 	w.dropped, err = m.meter.Int64ObservableCounter("pawl.observer.dropped", metric.WithUnit("{transition}"),
 		metric.WithDescription("What observers of the scheduler were not told, for want of room."))
 	b.errs = append(b.errs, err)
@@ -47,7 +50,7 @@ func (m *Metrics) Watch(s Source) (metric.Registration, error) {
 	if err := errors.Join(append(b.errs, err)...); err != nil {
 		return nil, err
 	}
-	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.oldest, w.parked, w.blocked, w.degraded, w.walSize, w.dropped, w.refused)
+	return m.meter.RegisterCallback(w.read, w.streak, w.state, w.next, w.waiting, w.oldest, w.late, w.parked, w.blocked, w.degraded, w.walSize, w.dropped, w.refused)
 }
 
 // watched is a runner with the instruments that show it.
@@ -57,7 +60,7 @@ type watched struct {
 	streak, degraded                metric.Int64ObservableGauge
 	walSize                         metric.Int64ObservableGauge
 	state, waiting, parked, blocked metric.Int64ObservableUpDownCounter
-	next, oldest                    metric.Float64ObservableGauge
+	next, oldest, late              metric.Float64ObservableGauge
 	dropped, refused                metric.Int64ObservableCounter
 }
 
@@ -68,7 +71,7 @@ func (w watched) read(_ context.Context, o metric.Observer) error {
 		label = func(string) string { return "" }
 	}
 	now := time.Now()
-	for _, g := range tally.Groups(w.source.List(), label) {
+	for _, g := range tally.Groups(w.source, now, label) {
 		var flow []attribute.KeyValue
 		if w.metrics.label != nil {
 			flow = []attribute.KeyValue{attribute.String("pawl.flow", g.Label)}
@@ -76,6 +79,9 @@ func (w watched) read(_ context.Context, o metric.Observer) error {
 		of := metric.WithAttributes(flow...)
 		o.ObserveInt64(w.streak, int64(g.Streak), of)
 		o.ObserveInt64(w.waiting, int64(g.Waiting), of)
+		if g.Late > 0 {
+			o.ObserveFloat64(w.late, g.Late.Seconds(), of)
+		}
 		if g.Waiting > 0 {
 			o.ObserveFloat64(w.oldest, g.Age(now).Seconds(), of)
 		}

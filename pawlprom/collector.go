@@ -41,7 +41,7 @@ func New(opts ...Option) *Collector {
 		label:     tally.Every,
 		runs:      counters("pawl_runs_total", "Runs that are over, since the process started.", "flow", "status", "trigger"),
 		duration:  histograms("pawl_run_duration_seconds", "How long runs took, from the start of their last attempt.", tally.RunSeconds),
-		lateness:  histograms("pawl_run_lateness_seconds", "How long after their instants runs of a schedule started.", tally.LateSeconds),
+		lateness:  histograms("pawl_run_lateness_seconds", "How long after they were due runs of a schedule started.", tally.LateSeconds),
 		commits:   histogram("pawl_commit_duration_seconds", "How long a transaction took until it was on disk.", tally.CommitSeconds),
 		batches:   histogram("pawl_commit_batch_size", "Transitions in a transaction.", tally.BatchSizes),
 		recovered: prometheus.NewCounter(prometheus.CounterOpts{Name: "pawl_recovered_total", Help: "Runs of a process that died, settled by the start of this one."}),

@@ -12,7 +12,8 @@
 //
 //	pawl_runs_total{flow,status,trigger}             runs that are over
 //	pawl_run_duration_seconds{flow}                  histogram; of the last attempt of a run
-//	pawl_run_lateness_seconds{flow}                  histogram; start of a run after its instant, jitter included
+//	pawl_run_lateness_seconds{flow}                  histogram; start of a run after it was due, which jitter delays
+//	pawl_flow_late_seconds{flow}                     by how long a start is late that has not come; left out while it is not
 //	pawl_flow_streak{flow}                           failures in a row; 0 without a backoff policy
 //	pawl_flow_state{flow,state}                      1 for the state that a flow is in; others are left out
 //	pawl_flow_next_run_timestamp_seconds{flow}       next instant, or end of the backoff window; none: left out

@@ -1,6 +1,7 @@
 package pawlprom_test
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"os"
@@ -43,11 +44,17 @@ func exported(t *testing.T) (names map[string][]string) {
 		require.NoError(t, first.Stop(t.Context()))
 		time.Sleep(2 * time.Hour)
 		m := pawlprom.New()
-		s := measured(db, m)
+		over := make(chan struct{})
+		s := measured(db, m, pawl.WithGroupLimit("one", 1))
 		require.NoError(t, s.Manual("w", waits(2)))
+		require.NoError(t, s.Manual("holder", job(func(context.Context) error { <-over; return nil }), pawl.WithGroup("one")))
+		require.NoError(t, s.Cron("kept", "* * * * *", job(ok), pawl.WithGroup("one")))
 		require.NoError(t, s.Every("a", time.Hour, job(failing), pawl.WithBackoff(pawl.DefaultBackoff())))
 		r := start(t, s, m)
-		synctest.Wait() // the run of the older version is blocked
+		_, err = r.Trigger(t.Context(), "holder")
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour) // kept has waited for too long, and the run of the older version is blocked
+		synctest.Wait()
 		_, err = r.Trigger(t.Context(), "w")
 		require.NoError(t, err)
 		_, err = r.Trigger(t.Context(), "a", pawl.WithStartAt(time.Now().Add(time.Hour)))
@@ -56,6 +63,7 @@ func exported(t *testing.T) (names map[string][]string) {
 		registry := prometheus.NewRegistry()
 		registry.MustRegister(m)
 		families, err := registry.Gather()
+		close(over)
 		require.NoError(t, err)
 		for _, f := range families {
 			labels := []string{"job", "instance"} // of Prometheus itself

@@ -12,6 +12,7 @@ var (
 	streak   = desc("pawl_flow_streak", "Failures in a row.", "flow")
 	state    = desc("pawl_flow_state", "Flows in a state.", "flow", "state")
 	nextRun  = desc("pawl_flow_next_run_timestamp_seconds", "The next instant of the schedule, or the end of the backoff window if that is later.", "flow")
+	late     = desc("pawl_flow_late_seconds", "By how long a scheduled start is late that nothing asked for keeps back.", "flow")
 	waiting  = desc("pawl_flow_waiting", "Starts that were accepted and wait.", "flow")
 	oldest   = desc("pawl_flow_waiting_age_seconds", "How long the oldest start has waited that was accepted and could have started.", "flow")
 	parked   = desc("pawl_flow_parked", "Runs that wait for an instant and hold no place of a limit.", "flow")
@@ -31,7 +32,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, part := range c.parts() {
 		part.Describe(out)
 	}
-	for _, d := range []*prometheus.Desc{streak, state, nextRun, waiting, oldest, parked, blocked, degraded, walBytes, dropped, refused} {
+	for _, d := range []*prometheus.Desc{streak, state, nextRun, late, waiting, oldest, parked, blocked, degraded, walBytes, dropped, refused} {
 		out <- d
 	}
 }
@@ -57,9 +58,12 @@ func collect(s Source, label func(string) string, out chan<- prometheus.Metric) 
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	now := time.Now()
-	for _, g := range tally.Groups(s.List(), label) {
+	for _, g := range tally.Groups(s, now, label) {
 		gauge(streak, float64(g.Streak), g.Label)
 		gauge(waiting, float64(g.Waiting), g.Label)
+		if g.Late > 0 {
+			gauge(late, g.Late.Seconds(), g.Label)
+		}
 		if g.Waiting > 0 {
 			gauge(oldest, g.Age(now).Seconds(), g.Label)
 		}

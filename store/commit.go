@@ -184,13 +184,13 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 
 const (
 	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, anchor, paused_at, created_at, paused_until,
-    id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note, paused_for, reached, reached_key)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note, paused_for, reached, reached_key, jitter)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	updatePlan = `UPDATE pawl_flow_plan
 SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = ?6, created_at = ?7,
     paused_until = ?8, id = ?9, kind = ?10, schedule = ?11, time_zone = ?12, backoff = ?13, policy = ?14, run_group = ?15, retention = ?16,
-    pause_note = ?17, paused_for = ?18, reached = ?19, reached_key = ?20
+    pause_note = ?17, paused_for = ?18, reached = ?19, reached_key = ?20, jitter = ?21
 WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
@@ -252,6 +252,7 @@ func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
 		stmt.BindInt64(19, c.Reached.At.UnixMilli())
 		stmt.BindInt64(20, c.Reached.Key)
 	}
+	stmt.BindInt64(21, c.Jitter.Milliseconds())
 	_, err := w.exec(stmt, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered), millis(c.Anchor),
 		millis(c.PausedAt), c.CreatedAt.UnixMilli(), millis(c.PausedUntil))
 	return err
@@ -336,8 +337,8 @@ func (w *writer) answer(a engine.Answer) error {
 }
 
 const (
-	writeRunner = `INSERT INTO pawl_runners (id, generation, pid, host, boot_id, version, started_at, stopping_at, stopped_at, program, isolates, oom_kills)
-VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+	writeRunner = `INSERT INTO pawl_runners (id, generation, pid, host, boot_id, version, started_at, stopping_at, stopped_at, program, isolates, oom_kills, limits)
+VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at, isolates = excluded.isolates`
 
 	writeDatabase = `UPDATE pawl_database SET generation = ?1, passive = ?2, clock_seq = max(clock_seq, ?3)`
@@ -351,6 +352,7 @@ func (w *writer) writeOwner(o *engine.Owner) error {
 	if w.writeRunner.BindInt64(11, o.OOMKills); o.OOMKills < 0 {
 		w.writeRunner.BindNull(11)
 	}
+	bindNullable(w.writeRunner, 12, o.Limits.String())
 	if _, err := w.exec(w.writeRunner, o.Generation, int64(o.PID)); err != nil {
 		return err
 	}

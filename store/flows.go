@@ -62,12 +62,13 @@ type flowRow struct {
 	Blocked       int
 	NextWake      int64 `db:"next_wake"`
 	BlockedSince  int64 `db:"blocked_since"`
+	Jitter        int64 // milliseconds
 }
 
 func (r flowRow) definition() engine.Definition {
 	return engine.Definition{
 		Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone, Backoff: r.Backoff, StreakLimit: r.StreakLimit,
-		Policy: r.Policy, Group: r.Group, Retention: r.Retention,
+		Policy: r.Policy, Group: r.Group, Retention: r.Retention, Jitter: time.Duration(r.Jitter) * time.Millisecond,
 	}
 }
 
@@ -128,7 +129,7 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(p.paused_for, 0) AS paused_for, COALESCE(p.reached, 0) AS reached, COALESCE(p.reached_key, 0) AS reached_key,
     COALESCE(s.parked, 0) AS parked, COALESCE(s.blocked, 0) AS blocked,
     CASE WHEN s.parked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) ELSE 0 END AS next_wake,
-    CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since
+    CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -183,6 +184,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		PausedUntil: s.ColumnInt64(40), WaitingSince: s.ColumnInt64(41), PausedFor: s.ColumnInt64(42),
 		Reached: s.ColumnInt64(43), ReachedKey: s.ColumnInt64(44),
 		Parked: s.ColumnInt(45), Blocked: s.ColumnInt(46), NextWake: s.ColumnInt64(47), BlockedSince: s.ColumnInt64(48),
+		Jitter: s.ColumnInt64(49),
 	}
 }
 

@@ -36,6 +36,9 @@ func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f e
 	if f.Verdicts, err = r.verdicts(ctx, flow, f.At); err != nil {
 		return f, true, err
 	}
+	if f.Database, err = r.Database(ctx); err != nil {
+		return f, true, err
+	}
 	f.Known, err = r.known(ctx, flow)
 	return f, true, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -214,13 +215,14 @@ func (r *Reader) newestOwner(ctx context.Context) (*engine.Owner, error) {
 		Program    *string
 		Isolates   bool
 		OOMKills   *int64 `db:"oom_kills"`
+		Limits     *string
 		Generation int64
 		StartedAt  string  `db:"started_at"`
 		StoppingAt *string `db:"stopping_at"`
 		StoppedAt  *string `db:"stopped_at"`
 	}
 	err := r.db.GetContext(ctx, &row, `SELECT host, pid, boot_id, version, program, generation, started_at, stopping_at, stopped_at,
-    COALESCE(isolates, 0) <> 0 AS isolates, oom_kills
+    limits, COALESCE(isolates, 0) <> 0 AS isolates, oom_kills
 FROM pawl_runners ORDER BY id DESC LIMIT 1`)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -231,8 +233,15 @@ FROM pawl_runners ORDER BY id DESC LIMIT 1`)
 	if row.OOMKills == nil {
 		row.OOMKills = new(int64(-1))
 	}
+	var limits engine.Limits
+	if row.Limits != nil && err == nil {
+		if err = json.Unmarshal([]byte(*row.Limits), &limits); err != nil {
+			err = fmt.Errorf("pawl_runners.limits of generation %d: %w", row.Generation, err)
+		}
+	}
 	return &engine.Owner{
-		Host: row.Host, PID: row.PID, BootID: row.BootID, Version: row.Version, Program: *row.Program, Generation: row.Generation,
+		Limits: limits,
+		Host:   row.Host, PID: row.PID, BootID: row.BootID, Version: row.Version, Program: *row.Program, Generation: row.Generation,
 		StartedAt: parseISO(&row.StartedAt), StoppingAt: parseISO(row.StoppingAt), StoppedAt: parseISO(row.StoppedAt),
 		Isolates: row.Isolates, OOMKills: *row.OOMKills,
 	}, err

@@ -125,7 +125,34 @@ func (r *Reader) Flow(ctx context.Context, id string) (engine.FlowInfo, bool, er
 		leaked, err = r.leaked(ctx)
 		row.Leaked = leaked[id]
 	}
-	return row.info(), err == nil, err
+	flows := []engine.FlowInfo{row.info()}
+	if err == nil {
+		err = r.plotStarts(ctx, flows)
+	}
+	return flows[0], err == nil, err
+}
+
+// plotStarts fills in when flows start next.
+func (r *Reader) plotStarts(ctx context.Context, flows []engine.FlowInfo) error {
+	var database string
+	for i := range flows {
+		f := &flows[i]
+		if f.Jitter == 0 || f.NextRun.IsZero() {
+			f.DueAt = engine.StartOf(*f, engine.Manual(), "")
+			continue
+		}
+		s, err := engine.ParseSchedule(f.ID, f.Kind, f.Schedule, f.TimeZone)
+		if err != nil {
+			continue // whoever asks for its instants is told
+		}
+		if database == "" {
+			if database, err = r.Database(ctx); err != nil {
+				return err
+			}
+		}
+		f.DueAt = engine.StartOf(*f, s, database)
+	}
+	return nil
 }
 
 // leaked counts, by flow, the jobs of the last owner that go on although their runs
@@ -163,7 +190,7 @@ func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
 		row.Leaked = leaked[row.ID]
 		flows[i] = row.info()
 	}
-	return flows, nil
+	return flows, r.plotStarts(ctx, flows)
 }
 
 // RunsQuery selects runs, newest first. The zero value of a field asks for

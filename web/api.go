@@ -85,7 +85,10 @@ func (d *dashboard) apiFlows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q, now := r.URL.Query(), time.Now()
+	q, c := r.URL.Query(), clock{Now: time.Now(), zone: d.zone}
+	if c.around, err = d.view.Surroundings(r.Context()); err != nil {
+		return err
+	}
 	search := searchOf(q)
 	chosen, err := filterOf(q)
 	if err != nil {
@@ -93,7 +96,7 @@ func (d *dashboard) apiFlows(w http.ResponseWriter, r *http.Request) error {
 	}
 	var found []*pawl.FlowInfo
 	for i := range flows {
-		if f := &flows[i]; matches(*f, search) && chosen.has(f, now) {
+		if f := &flows[i]; matches(*f, search) && chosen.has(f, c) {
 			found = append(found, f)
 		}
 	}

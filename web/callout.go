@@ -30,8 +30,8 @@ func (c clock) callout(f pawl.FlowInfo) callout {
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
 		return callout{"backoff", "In backoff until " + c.near(f.NextEligible),
 			counted(int64(f.FailureStreak), "failure") + " in a row. A trigger runs it at once.", f.LastError}
-	case late(f, c.Now):
-		return callout{"late", "Late: it was due " + c.relative(f.NextRun), "", ""}
+	case c.late(f):
+		return callout{"late", "Late: it was due " + c.relative(f.Wait(c.Now, c.around).Late), "", ""}
 	case f.Suspect:
 		return callout{"suspect", "Suspect", "It was in flight, with others, when the process died. If the process dies again, half of the suspects run at a time until the one that crashes it is found.", ""}
 	case f.LastError != "" && f.FailureStreak > 0:

@@ -15,7 +15,9 @@ import (
 
 var noon = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 
-func utc(now time.Time) clock { return clock{now, time.UTC} }
+func utc(now time.Time) clock {
+	return clock{Now: now, zone: time.UTC, around: pawl.Surroundings{Owned: true}}
+}
 
 // ran is a run that took so long.
 func ran(number int64, status pawl.RunStatus, at time.Time, took time.Duration) pawl.RunInfo {
@@ -142,7 +144,7 @@ func TestHoursAreThoseOfTheZone(t *testing.T) {
 		zone, err := time.LoadLocation(name)
 		require.NoError(t, err)
 		from := time.Date(2026, 3, 29, 0, 0, 0, 0, zone)
-		s := stretch{clock{from, zone}, from, from.AddDate(0, 0, 1)}
+		s := stretch{clock{Now: from, zone: zone}, from, from.AddDate(0, 0, 1)}
 		hours := s.Hours()
 		assert.Len(t, hours, want, name)
 		first := "00:00"
@@ -183,21 +185,23 @@ func TestTimesReadWell(t *testing.T) {
 	}
 }
 
+// found C3.
 func TestLateIsOnlyWhatNothingHoldsBack(t *testing.T) {
-	f := pawl.FlowInfo{Registered: true, Kind: "every", Status: pawl.StatusCompleted, NextRun: noon.Add(-time.Minute)}
-	assert.True(t, late(f, noon))
+	f := pawl.FlowInfo{Registered: true, Kind: "every", Status: pawl.StatusCompleted, NextRun: noon.Add(-time.Minute - time.Second)}
+	assert.True(t, utc(noon).late(f))
 	for _, change := range []func(*pawl.FlowInfo){
 		func(f *pawl.FlowInfo) { f.Registered = false },
 		func(f *pawl.FlowInfo) { f.InFlight = 1 },
 		func(f *pawl.FlowInfo) { f.Status = pawl.StatusTripped },
 		func(f *pawl.FlowInfo) { f.PausedAt = noon },
 		func(f *pawl.FlowInfo) { f.NextRun = time.Time{} },
-		func(f *pawl.FlowInfo) { f.NextRun = noon.Add(-time.Second) },
+		func(f *pawl.FlowInfo) { f.NextRun = noon.Add(-time.Minute) },
+		func(f *pawl.FlowInfo) { f.DueAt = noon },
 		func(f *pawl.FlowInfo) { f.NextEligible = noon },
 	} {
 		g := f
 		change(&g)
-		assert.False(t, late(g, noon))
+		assert.False(t, utc(noon).late(g))
 	}
 }
 

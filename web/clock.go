@@ -3,13 +3,15 @@ package web
 import (
 	"time"
 
+	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // clock is when a page is made, and the zone of its times.
 type clock struct {
-	Now  time.Time
-	zone *time.Location
+	Now    time.Time
+	zone   *time.Location
+	around pawl.Surroundings // of the flows, on a page about them
 }
 
 // moment is an instant as a page shows it: relative, with the absolute time beside it.

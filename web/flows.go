@@ -56,23 +56,23 @@ type chip struct {
 
 type filter struct {
 	key, word string
-	has       func(f *pawl.FlowInfo, now time.Time) bool
+	has       func(f *pawl.FlowInfo, c clock) bool
 }
 
 // filters are the states to choose from, in the order of the chips.
 var filters = []filter{
-	{"", "All", func(*pawl.FlowInfo, time.Time) bool { return true }},
-	{"running", "Running", func(f *pawl.FlowInfo, _ time.Time) bool { return f.InFlight > 0 }},
-	{"failing", "Failing", func(f *pawl.FlowInfo, _ time.Time) bool {
+	{"", "All", func(*pawl.FlowInfo, clock) bool { return true }},
+	{"running", "Running", func(f *pawl.FlowInfo, _ clock) bool { return f.InFlight > 0 }},
+	{"failing", "Failing", func(f *pawl.FlowInfo, _ clock) bool {
 		return f.Registered && (f.Status == pawl.StatusFailed || f.FailureStreak > 0)
 	}},
-	{"tripped", "Tripped", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Registered && f.Status == pawl.StatusTripped }},
-	{"late", "Late", func(f *pawl.FlowInfo, now time.Time) bool { return late(*f, now) }},
-	{"paused", "Paused", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Registered && !f.PausedAt.IsZero() }},
-	{"waiting", "Waiting", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Waiting+f.Backfill > 0 }},
-	{"parked", "Parked", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Parked > 0 }},
-	{"blocked", "Blocked", func(f *pawl.FlowInfo, _ time.Time) bool { return f.Blocked > 0 }},
-	{"gone", "Not registered", func(f *pawl.FlowInfo, _ time.Time) bool { return !f.Registered }},
+	{"tripped", "Tripped", func(f *pawl.FlowInfo, _ clock) bool { return f.Registered && f.Status == pawl.StatusTripped }},
+	{"late", "Late", func(f *pawl.FlowInfo, c clock) bool { return c.late(*f) }},
+	{"paused", "Paused", func(f *pawl.FlowInfo, _ clock) bool { return f.Registered && !f.PausedAt.IsZero() }},
+	{"waiting", "Waiting", func(f *pawl.FlowInfo, _ clock) bool { return f.Waiting+f.Backfill > 0 }},
+	{"parked", "Parked", func(f *pawl.FlowInfo, _ clock) bool { return f.Parked > 0 }},
+	{"blocked", "Blocked", func(f *pawl.FlowInfo, _ clock) bool { return f.Blocked > 0 }},
+	{"gone", "Not registered", func(f *pawl.FlowInfo, _ clock) bool { return !f.Registered }},
 }
 
 const flowsPerPage = 50
@@ -121,11 +121,11 @@ func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) ([]pawl.FlowInfo, 
 			return true
 		}
 		for i := range filters {
-			if filters[i].has(&f, p.Clock.Now) {
+			if filters[i].has(&f, p.Clock) {
 				counts[i]++
 			}
 		}
-		return !chosen.has(&f, p.Clock.Now)
+		return !chosen.has(&f, p.Clock)
 	})
 	for i, f := range filters {
 		if counts[i] > 0 || f.key == "" || f.key == p.State {
@@ -272,7 +272,7 @@ func (c clock) row(f pawl.FlowInfo, runs []pawl.RunInfo) flowRow {
 		ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: printable(schedule(f)), Zone: zoneOf(f),
 		Last: c.At(f.LastRun), Streak: streak(f), Calm: calm(f), Why: c.why(f), Runs: f.RunCount, Strip: c.stripOf(runs), Spark: c.sparkOf(runs),
 	}
-	row.Trouble = f.FailureStreak > 0 || f.Status == pawl.StatusFailed || f.Status == pawl.StatusTripped || late(f, c.Now)
+	row.Trouble = f.FailureStreak > 0 || f.Status == pawl.StatusFailed || f.Status == pawl.StatusTripped || c.late(f)
 	row.Next, row.Waits = c.next(f)
 	return row
 }
@@ -298,6 +298,9 @@ func (c clock) next(f pawl.FlowInfo) (moment, string) {
 	m := c.At(f.NextRun)
 	if !f.NextRun.After(c.Now) {
 		m.Text = "due"
+		if w := f.Wait(c.Now, c.around); w.Cause == pawl.WaitJitter {
+			m.Text = c.relative(w.Until)
+		}
 	}
 	return m, ""
 }

@@ -26,7 +26,7 @@ type page struct {
 
 // bare is a page that knows nothing of the flows.
 func (d *dashboard) bare(title string) page {
-	return page{Title: title, Name: d.name, Edition: edition, Clock: clock{time.Now(), d.zone}}
+	return page{Title: title, Name: d.name, Edition: edition, Clock: clock{Now: time.Now(), zone: d.zone}}
 }
 
 // fresh is a page on how things are now. The number of the newest transition is read
@@ -35,6 +35,9 @@ func (d *dashboard) fresh(ctx context.Context, title, tab string) (p page, err e
 	p = d.bare(title)
 	p.Tab, p.Live = tab, true
 	if p.Seq, err = d.view.LastSeq(ctx); err != nil {
+		return p, err
+	}
+	if p.Clock.around, err = d.view.Surroundings(ctx); err != nil {
 		return p, err
 	}
 	p.Trouble, err = d.view.Trouble(ctx)

@@ -94,14 +94,8 @@ func calm(f pawl.FlowInfo) string {
 	return fmt.Sprintf("0/%d", f.StreakLimit)
 }
 
-// lateness is how long a start may take to come before it is late.
-const lateness = 10 * time.Second
-
-// late says that a flow should have started and nothing that is known keeps it.
-func late(f pawl.FlowInfo, now time.Time) bool {
-	return f.Registered && f.InFlight == 0 && f.Status != pawl.StatusTripped && f.PausedAt.IsZero() && !f.ParkedInTheWay() &&
-		!f.NextRun.IsZero() && f.NextRun.Add(lateness).Before(now) && f.NextEligible.Add(lateness).Before(now)
-}
+// late says whether a flow should have started and nothing that was asked for keeps it.
+func (c clock) late(f pawl.FlowInfo) bool { return !f.Wait(c.Now, c.around).Late.IsZero() }
 
 // pausedWords is until when a flow is paused, or since when.
 func (c clock) pausedWords(f pawl.FlowInfo) string {
@@ -155,8 +149,16 @@ func (c clock) at(f pawl.FlowInfo) string {
 		return "reset it when this is mended: " + failure
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
 		return "backoff until " + c.near(f.NextEligible) + ": " + failure
-	case late(f, c.Now):
-		return "late: it was due " + c.relative(f.NextRun)
+	}
+	switch w := f.Wait(c.Now, c.around); {
+	case !w.Late.IsZero():
+		return "late: it was due " + c.relative(w.Late)
+	case w.Cause == pawl.WaitJitter:
+		return "its jitter ends " + c.relative(w.Until)
+	case w.Cause == pawl.WaitLimit:
+		return "it waits for room in the limit on runs in flight"
+	case w.Cause == pawl.WaitIsolation:
+		return "suspect: it waits until " + printable(c.around.Trial) + " is cleared"
 	}
 	return failure
 }

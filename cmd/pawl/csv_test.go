@@ -49,15 +49,17 @@ func TestHealthIsFailingTrippedOrLate(t *testing.T) {
 		{"tripped", pawl.FlowInfo{Status: pawl.StatusTripped, LastError: "no\nmore"}, "is tripped: no"},
 		{"failed", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "no"}, "is failing: no"},
 		{"runs after failures", pawl.FlowInfo{Status: pawl.StatusRunning, FailureStreak: 2, LastError: "no"}, "failed 2 times in a row: no"},
+		{"jitter", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-2 * time.Minute), DueAt: now.Add(time.Minute)}, ""},
 		{"due", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute)}, ""},
 		{"late", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-2 * time.Minute)}, "is late by 2m"},
 		{"paused", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-2 * time.Minute), PausedAt: now}, ""},
 		{"paused for a while", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now, PausedUntil: now.Add(time.Hour)}, ""},
-		{"pause that is over", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now.Add(-time.Hour), PausedUntil: now.Add(-time.Minute)},
-			"was paused until " + now.Add(-time.Minute).Local().Format("15:04:05") + ", and nobody lets it go on"},
+		{"pause that is over", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now.Add(-time.Hour), PausedUntil: now.Add(-2 * time.Minute)},
+			"was paused until " + now.Add(-2*time.Minute).Local().Format("15:04:05") + ", and no daemon runs to go on"},
 		{"overlapped", pawl.FlowInfo{Status: pawl.StatusRunning, NextRun: now.Add(-2 * time.Minute)}, ""},
 	} {
-		assert.Equal(t, c.want, statusReport{now: now, owned: true}.ails(c.flow), c.name)
+		c.flow.Registered = true
+		assert.Equal(t, c.want, statusReport{now: now, owned: true, surroundings: pawl.Surroundings{Owned: true}}.ails(c.flow), c.name)
 	}
 	dead := statusReport{now: now}
 	assert.Equal(t, "was running when its daemon died", dead.ails(pawl.FlowInfo{Status: pawl.StatusRunning}))

@@ -2,16 +2,12 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
-const (
-	exitUnhealthy = 3
-	tolerance     = time.Minute // within which a flow that is due is not late
-)
+const exitUnhealthy = 3
 
 // check is the verdict of pawl status --check, and says why to people.
 func (s statusReport) check(told bool) error {
@@ -45,7 +41,7 @@ func (s statusReport) unhealthy() (found []string) {
 
 // ails is what is wrong with a flow; empty: nothing.
 func (s statusReport) ails(f pawl.FlowInfo) string {
-	switch late := s.late(f); {
+	switch late := f.Wait(s.now, s.surroundings).Late; {
 	case f.Status == pawl.StatusTripped:
 		return "is tripped: " + firstLine(f.LastError)
 	case f.Status == pawl.StatusFailed || f.Status == pawl.StatusBackoff:
@@ -54,10 +50,10 @@ func (s statusReport) ails(f pawl.FlowInfo) string {
 		return fmt.Sprintf("failed %d times in a row: %s", f.FailureStreak, firstLine(f.LastError))
 	case f.Status == pawl.StatusRunning && !s.owned:
 		return "was running when its daemon died"
-	case f.PauseOver(s.now.Add(-tolerance)):
-		return "was paused until " + clock(f.PausedUntil, s.now) + ", and nobody lets it go on"
-	case late > 0:
-		return "is late by " + lengths.Coarse(late)
+	case !late.IsZero() && !f.PausedAt.IsZero():
+		return "was paused until " + clock(f.PausedUntil, s.now) + ", and no daemon runs to go on"
+	case !late.IsZero():
+		return "is late by " + lengths.Coarse(s.now.Sub(late))
 	case f.Blocked > 0 && s.now.Sub(f.BlockedSince) > pawl.BlockedFor:
 		return fmt.Sprintf("has %s, the first since %s: no program that ran since knows its version", blockedRuns(f), clock(f.BlockedSince, s.now))
 	}
@@ -70,20 +66,4 @@ func blockedRuns(f pawl.FlowInfo) string {
 		return "1 blocked run"
 	}
 	return fmt.Sprintf("%d blocked runs", f.Blocked)
-}
-
-// late is how long ago a flow was due that has not started, and is not held back; 0: it
-// is in time, more or less.
-func (s statusReport) late(f pawl.FlowInfo) time.Duration {
-	if f.NextRun.IsZero() || f.Status == pawl.StatusRunning || f.Status == pawl.StatusTripped || !f.PausedAt.IsZero() || f.ParkedInTheWay() {
-		return 0
-	}
-	due := f.NextRun
-	if f.NextEligible.After(due) {
-		due = f.NextEligible
-	}
-	if late := s.now.Sub(due); late > tolerance {
-		return late
-	}
-	return 0
 }

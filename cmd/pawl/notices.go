@@ -88,7 +88,7 @@ func (n *notifier) mark(flow string, fails bool) {
 const lookForLate = 20 * time.Second
 
 // patrol looks for flows that are late, now and then, until ctx ends.
-func (n *notifier) patrol(ctx context.Context, list func() []pawl.FlowInfo) {
+func (n *notifier) patrol(ctx context.Context, r *pawl.Runner) {
 	again := time.NewTicker(lookForLate)
 	defer again.Stop()
 	for {
@@ -96,23 +96,22 @@ func (n *notifier) patrol(ctx context.Context, list func() []pawl.FlowInfo) {
 		case <-ctx.Done():
 			return
 		case now := <-again.C:
-			n.lookFor(list(), now)
+			n.lookFor(r.List(), r.Surroundings(), now)
 			n.remember()
 		}
 	}
 }
 
 // lookFor makes a message of each flow that has become late.
-func (n *notifier) lookFor(flows []pawl.FlowInfo, now time.Time) {
-	s := statusReport{owned: true, now: now}
+func (n *notifier) lookFor(flows []pawl.FlowInfo, around pawl.Surroundings, now time.Time) {
 	for _, f := range flows {
-		late := s.late(f)
+		since := f.Wait(now, around).Late
 		n.mu.Lock()
 		was := n.late[f.ID]
-		n.late[f.ID] = late > 0
+		n.late[f.ID] = !since.IsZero()
 		n.mu.Unlock()
-		if late > 0 && !was && f.Registered {
-			n.add(message{Event: "late", Flow: f.ID, At: now.UTC(), Text: fmt.Sprintf("%s is late by %s: it was due at %s", f.ID, lengths.Coarse(late), stampOf(now.Add(-late)))})
+		if !since.IsZero() && !was {
+			n.add(message{Event: "late", Flow: f.ID, At: now.UTC(), Text: fmt.Sprintf("%s is late by %s: it was due at %s", f.ID, lengths.Coarse(now.Sub(since)), stampOf(since))})
 		}
 	}
 }

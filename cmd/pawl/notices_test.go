@@ -10,14 +10,14 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// A flow that is late is told once, until it was in time again.
+// A flow that is late is told once, until it was in time again. found C3.
 func TestLateFlowIsToldOnce(t *testing.T) {
 	n := newNotifier(notify{webhook: "https://example.org", on: []string{"late"}}, "", slog.New(slog.DiscardHandler))
 	due := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	flow := []pawl.FlowInfo{{ID: "a", Status: pawl.StatusIdle, NextRun: due, Registered: true}}
 	var told int
 	look := func(now time.Time) int {
-		n.lookFor(flow, now)
+		n.lookFor(flow, pawl.Surroundings{Owned: true}, now)
 		defer func() { told = len(n.queue) }()
 		return len(n.queue) - told
 	}

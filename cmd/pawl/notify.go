@@ -83,7 +83,7 @@ func (n *notifier) start(r *pawl.Runner, ask askRun) (stop func()) {
 	})
 	n.catchUp(r, ask)
 	n.begin(r.List())
-	both.Go(func() { n.patrol(looking, r.List) })
+	both.Go(func() { n.patrol(looking, r) })
 	return func() {
 		endLooks()
 		n.mu.Lock()

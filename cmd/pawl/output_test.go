@@ -128,8 +128,10 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 		{"due", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now, Registered: true}, true, "now", "due"},
 		{"due, nobody there", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Hour), Registered: true}, false, "due", "due, but no daemon runs"},
 		{"failed", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "exit status 3: no\nmore", Registered: true}, true, "none", "exit status 3: no"},
-		{"no room", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute), Group: "smtp", Registered: true}, true, "now",
-			"due 1m ago, and has no room yet (group smtp)"},
+		{"no room", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute), DueAt: now.Add(-time.Minute), Group: "smtp", Registered: true}, true, "now",
+			"due 1m ago, and waits for room (group smtp)"},
+		{"jitter", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute), DueAt: near, Registered: true}, true, "in 5s",
+			"jitter until " + near.Local().Format("15:04:05")},
 		{"backoff", pawl.FlowInfo{Status: pawl.StatusBackoff, NextEligible: near, NextRun: near, LastError: "no", Registered: true}, true,
 			"in 5s", "until " + near.Local().Format("15:04:05") + ": no"},
 		{"tripped", pawl.FlowInfo{ID: "it's", Status: pawl.StatusTripped, LastError: "no", Registered: true, Held: near}, true, "held",
@@ -153,7 +155,8 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 		{"over", pawl.FlowInfo{Status: pawl.StatusCompleted, Kind: "once", Registered: true}, true, "none", "its schedule is over"},
 		{"unregistered", pawl.FlowInfo{Status: pawl.StatusCompleted, NextRun: near}, true, "never", "not in the config of the last daemon"},
 	} {
-		s := statusReport{owned: c.owned, now: now, database: "my.db", queues: map[string][]pawl.RunInfo{"again": {
+		around := pawl.Surroundings{Owned: c.owned, Limits: pawl.Limits{Groups: map[string]int{"smtp": 1}}, Grouped: map[string]int{"smtp": 1}}
+		s := statusReport{owned: c.owned, surroundings: around, now: now, database: "my.db", queues: map[string][]pawl.RunInfo{"again": {
 			{Number: 3, Status: pawl.RunWaiting, Attempt: 2, DueAt: near, Error: "exit status 3: no\nmore"},
 			{Number: 4, Status: pawl.RunWaiting, Attempt: 1, DueAt: near.Add(time.Hour)},
 		}}}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -105,19 +104,19 @@ func (s statusReport) all(ctx context.Context, c *pawl.Client, w io.Writer, widt
 
 // A statusReport is the flows as they are at an instant.
 type statusReport struct {
-	flows     []pawl.FlowInfo
-	owner     pawl.Owner
-	owned     bool                      // a daemon drives them
-	registrar registrar                 // the program that registered them
-	behind    time.Time                 // the newest transition that the clock is far behind; zero: it is not
-	passive   string                    // why none of them is run until the database is claimed
-	displaced string                    // why no daemon can start, though none is found
-	trial     string                    // the suspect that runs, for which the others wait
-	queues    map[string][]pawl.RunInfo // what waits of flows where little does, in its order
-	strips    map[string]string         // the last runs of each flow, a symbol for each
-	now       time.Time
-	database  string
-	narrow    bool // times are told in short
+	flows        []pawl.FlowInfo
+	owner        pawl.Owner
+	owned        bool                      // a daemon drives them
+	registrar    registrar                 // the program that registered them
+	behind       time.Time                 // the newest transition that the clock is far behind; zero: it is not
+	passive      string                    // why none of them is run until the database is claimed
+	displaced    string                    // why no daemon can start, though none is found
+	surroundings pawl.Surroundings         // what else decides what a flow waits for
+	queues       map[string][]pawl.RunInfo // what waits of flows where little does, in its order
+	strips       map[string]string         // the last runs of each flow, a symbol for each
+	now          time.Time
+	database     string
+	narrow       bool // times are told in short
 }
 
 // surround reads what is not of one flow.
@@ -137,32 +136,15 @@ func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error)
 	if r, ok := displaced(c.Database(), s.database); ok && !s.owned {
 		s.displaced = printable(r.displacement() + "; " + r.remedy())
 	}
-	if s.owned && slices.ContainsFunc(s.flows, func(f pawl.FlowInfo) bool { return f.Suspect }) {
-		if s.trial, err = trial(ctx, c); err != nil {
-			return err
-		}
-		if last, _, err := c.LastOwner(ctx); err != nil || !last.Isolates {
-			s.trial = ""
-		}
+	if s.surroundings, err = c.Surroundings(ctx); err != nil {
+		return err
 	}
 	return s.queue(ctx, c)
 }
 
-// trial is a suspect that runs; empty: none does.
-func trial(ctx context.Context, c *pawl.Client) (string, error) {
-	all, err := c.List(ctx)
-	for _, f := range all {
-		if f.Suspect && f.Status == pawl.StatusRunning {
-			return f.ID, nil
-		}
-	}
-	return "", err
-}
-
-// waits says that a flow is due but not started before a trial is over.
+// waits says that a flow is due but not started before another suspect is cleared.
 func (s statusReport) waits(f pawl.FlowInfo) bool {
-	due := f.Registered && !f.NextRun.IsZero() && !f.NextRun.After(s.now) && !f.NextEligible.After(s.now)
-	return s.trial != "" && f.Suspect && due && f.Status != pawl.StatusRunning && f.Status != pawl.StatusTripped
+	return f.Wait(s.now, s.surroundings).Cause == pawl.WaitIsolation
 }
 
 // table is a row for each flow; width 0 is any. The less room there is, the shorter is

@@ -17,7 +17,11 @@ func (s statusReport) next(f pawl.FlowInfo) string {
 			return "waits"
 		}
 	}
-	switch wait := f.NextRun.Sub(s.now).Round(time.Second); {
+	start := f.NextRun
+	if f.DueAt.After(start) {
+		start = f.DueAt
+	}
+	switch wait := start.Sub(s.now).Round(time.Second); {
 	case !f.Registered:
 		return "never"
 	case f.NextRun.IsZero() && !f.Held.IsZero():
@@ -112,14 +116,17 @@ func (s statusReport) at(f pawl.FlowInfo) string {
 	case f.Status == pawl.StatusRunning:
 		return fmt.Sprintf("%d running", f.InFlight)
 	case s.waits(f):
-		return "suspect; waits for " + printable(s.trial) + ", which is one too"
+		return "suspect; waits for " + printable(s.surroundings.Trial) + ", which is one too"
 	case f.Status == pawl.StatusTripped:
 		return "reset needed: " + s.reset(f.ID) + " (" + failure + ")"
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(s.now):
 		return "until " + clock(f.NextEligible, s.now) + ": " + failure
 	}
-	if due := s.now.Sub(f.NextRun); !f.ParkedInTheWay() && s.owned && s.passive == "" && f.PausedAt.IsZero() && !f.NextRun.IsZero() && due > 2*time.Second && !f.NextEligible.After(s.now) {
-		return joined("due "+ago(due)+", and has no room yet"+inGroup(f), failure)
+	switch w := f.Wait(s.now, s.surroundings); w.Cause {
+	case pawl.WaitJitter:
+		return joined("jitter until "+clock(w.Until, s.now), failure)
+	case pawl.WaitLimit:
+		return joined("due "+ago(s.now.Sub(f.DueAt))+", and waits for room"+inGroup(f), failure)
 	}
 	return failure
 }

@@ -11,6 +11,7 @@ import (
 // A Source is what gauges are read from: a [pawl.Runner].
 type Source interface {
 	List() []pawl.FlowInfo
+	Surroundings() pawl.Surroundings
 	Degraded() error
 	LogSize() int64
 	Dropped() int64
@@ -27,12 +28,14 @@ type Group struct {
 	Parked  int                 // runs of all that are
 	Blocked int                 // likewise
 	States  map[pawl.Status]int // flows in each
+	Late    time.Duration       // by which the latest is late; 0: none is
 }
 
-// Groups puts the flows that are registered together by their labels, in the order of
-// their first flows.
-func Groups(list []pawl.FlowInfo, label func(flow string) string) []*Group {
+// Groups puts the flows of a source that are registered together by their labels, in the
+// order of their first flows.
+func Groups(s Source, now time.Time, label func(flow string) string) []*Group {
 	var groups []*Group
+	list, around := s.List(), s.Surroundings()
 	byLabel := map[string]*Group{}
 	for i := range list {
 		info := &list[i]
@@ -47,6 +50,9 @@ func Groups(list []pawl.FlowInfo, label func(flow string) string) []*Group {
 			groups = append(groups, g)
 		}
 		g.add(info)
+		if late := info.Wait(now, around).Late; !late.IsZero() {
+			g.Late = max(g.Late, now.Sub(late))
+		}
 	}
 	return groups
 }
@@ -60,7 +66,7 @@ func (g *Group) add(info *pawl.FlowInfo) {
 	if since := info.WaitingSince; !since.IsZero() && (g.Since.IsZero() || since.Before(g.Since)) {
 		g.Since = since
 	}
-	if next := start(info); !next.IsZero() && (g.Next.IsZero() || next.Before(g.Next)) {
+	if next := info.DueAt; !next.IsZero() && (g.Next.IsZero() || next.Before(g.Next)) {
 		g.Next = next
 	}
 }
@@ -71,14 +77,6 @@ func (g *Group) Age(now time.Time) time.Duration {
 		return 0
 	}
 	return max(now.Sub(g.Since), 0)
-}
-
-// start is the next instant of a flow, or the end of its backoff window if that is later.
-func start(info *pawl.FlowInfo) time.Time {
-	if !info.NextRun.IsZero() && info.NextEligible.After(info.NextRun) {
-		return info.NextEligible
-	}
-	return info.NextRun
 }
 
 // Over is the runs that a step ended.
@@ -100,13 +98,13 @@ func Duration(run *pawl.RunInfo) (time.Duration, bool) {
 	return max(run.FinishedAt.Sub(run.StartedAt), 0), true // the clock may have gone back
 }
 
-// Late is how long after its instant the schedule's run started that began with a step,
-// jitter included. False: none of the schedule began.
+// Late is how long after it was due, jitter included, the schedule's run started that began
+// with a step. False: none of the schedule began.
 func Late(s *pawl.Step) (time.Duration, bool) {
 	for i := range s.Runs {
 		run := &s.Runs[i]
 		if s.Began != 0 && run.Number == s.Began && run.Trigger == "schedule" {
-			return Lateness(*run), true
+			return max(Lateness(*run)-s.Delay, 0), true
 		}
 	}
 	return 0, false

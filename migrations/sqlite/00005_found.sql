@@ -65,3 +65,9 @@ ALTER TABLE pawl_run_log ADD COLUMN suspect INTEGER;
 -- the system had killed for lack of memory when the owner started, NULL: unknown.
 ALTER TABLE pawl_runners ADD COLUMN isolates INTEGER;
 ALTER TABLE pawl_runners ADD COLUMN oom_kills INTEGER;
+
+-- By how much the starts of a flow are delayed at most, in milliseconds.
+ALTER TABLE pawl_flow_plan ADD COLUMN jitter INTEGER NOT NULL DEFAULT 0;
+
+-- The limits on runs in flight of an owner, as JSON: {"max_running": 5, "groups": {"mail": 2}}.
+ALTER TABLE pawl_runners ADD COLUMN limits TEXT;

@@ -1,0 +1,79 @@
+package pawl
+
+import (
+	"context"
+
+	"github.com/pawl-go/pawl/engine"
+)
+
+// A Wait is why a flow does not start a run of its schedule now; see FlowInfo.Wait. A
+// flow is late when nothing that the program or an operator asked for keeps it from
+// starting a minute after it is due: neither a pause, a backoff window or jitter, nor the
+// isolation of suspects, nor, for an hour, a limit on the runs in flight.
+//
+//	Cause WaitCause
+//	Until time.Time // when it ends by itself; zero: that is not known
+//	Late  time.Time // when the run should have started; zero: it is not late
+type Wait = engine.Wait
+
+// WaitCause is the cause of a [Wait].
+type WaitCause = engine.WaitCause
+
+// The causes of a wait.
+const (
+	WaitRegistration = engine.WaitRegistration // the program does not have the flow
+	WaitReset        = engine.WaitReset        // the flow is tripped
+	WaitResume       = engine.WaitResume       // it is paused
+	WaitRun          = engine.WaitRun          // a run of it is in flight
+	WaitParked       = engine.WaitParked       // a parked run of it has to end first
+	WaitNothing      = engine.WaitNothing      // its schedule has no occurrence ahead
+	WaitBackoff      = engine.WaitBackoff      // the window after a failure
+	WaitSchedule     = engine.WaitSchedule     // the next occurrence is ahead
+	WaitJitter       = engine.WaitJitter       // the delay of the occurrence that has come
+	WaitOwner        = engine.WaitOwner        // no process drives the flow
+	WaitClock        = engine.WaitClock        // the clock is not believed
+	WaitHalt         = engine.WaitHalt         // the process that drives it starts nothing
+	WaitIsolation    = engine.WaitIsolation    // it is a suspect, and another suspect runs
+	WaitLimit        = engine.WaitLimit        // there is no room in the limit of all flows, or of its group
+	WaitStart        = engine.WaitStart        // it is due
+)
+
+// Surroundings are what decides, besides a flow itself, what it waits for: who drives it,
+// and the limits on the runs in flight.
+type Surroundings = engine.Surroundings
+
+// Limits are how many runs may be in flight at once: of all flows, and by group. 0, or
+// none for a group: any number.
+//
+//	MaxRunning int
+//	Groups     map[string]int
+type Limits = engine.Limits
+
+// Surroundings are those of the flows of this runner, for FlowInfo.Wait.
+func (r *Runner) Surroundings() Surroundings { return r.engine.Surroundings() }
+
+// Surroundings are those of the flows of the database, for FlowInfo.Wait.
+func (c *Client) Surroundings(ctx context.Context) (s Surroundings, err error) {
+	if s, err = c.reader.Surroundings(ctx); err != nil {
+		return s, err
+	}
+	owner, owned, err := c.Owner(ctx)
+	if err != nil {
+		return s, err
+	}
+	behind, err := c.ClockBehind(ctx)
+	if err != nil {
+		return s, err
+	}
+	passive, err := c.Passive(ctx)
+	s.Owned, s.Behind = owned, !behind.IsZero()
+	switch {
+	case passive != "":
+		s.Halt = "it waits for a claim: " + passive
+	case owner.Degraded != "":
+		s.Halt = owner.Degraded
+	case !owner.StoppingAt.IsZero():
+		s.Halt = "it is stopping"
+	}
+	return s, err
+}

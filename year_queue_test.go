@@ -45,19 +45,22 @@ func (y *year) feed() {
 }
 
 // counter follows a queue through what happened: who waits starts in order, as soon as
-// there is a server and the process is up, and once.
+// there is a server and the process is up, and once, or again if a stop cut it short.
 type counter struct {
-	log     []entry // by number
+	log     []entry // in the order of starts
 	waiting int
 	working []entry
 	up      bool
 	from    time.Time
+
+	restarts map[int64]int // of each run, as far as the log was read
+	again    int           // runs that a stop cut short, and that wait to start again
 }
 
 // checkQueue returns the first thing that is wrong with the runs of the queue.
 func checkQueue(log []entry, happenings []happening) error {
-	l := &counter{log: slices.Clone(log)}
-	slices.SortStableFunc(l.log, func(a, b entry) int { return cmp.Compare(a.Number, b.Number) })
+	l := &counter{log: slices.Clone(log), restarts: map[int64]int{}}
+	slices.SortStableFunc(l.log, func(a, b entry) int { return cmp.Or(a.began.Compare(b.began), cmp.Compare(a.Number, b.Number)) })
 	for _, h := range happenings {
 		if err := l.until(h.at); err != nil {
 			return fmt.Errorf("queue, before %+v: %w", h, err)
@@ -98,9 +101,16 @@ func (l *counter) until(end time.Time) error {
 			return nil
 		}
 		l.from = l.working[first].ended
+		if l.working[first].cutShort() {
+			l.again++
+			l.waiting++
+		}
 		l.working = slices.Delete(l.working, first, first+1)
 	}
 }
+
+// cutShort says whether a stop cut the run short, and no crash.
+func (e entry) cutShort() bool { return e.cancelled && !e.lost }
 
 // take is the next run, which has to begin now.
 func (l *counter) take() error {
@@ -108,11 +118,22 @@ func (l *counter) take() error {
 		return fmt.Errorf("miss: %d wait at %s", l.waiting, l.from)
 	}
 	e := l.log[0]
+	again := l.restarts[e.Number] > 0
 	switch {
+	case l.again > 0 && !again:
+		return fmt.Errorf("run %d began at %s before %d that a stop cut short", e.Number, e.began, l.again)
+	case e.Restarts != l.restarts[e.Number] || e.Attempt != 1:
+		return fmt.Errorf("run %d began at %s as attempt %d with %d restarts, want attempt 1 with %d", e.Number, e.began, e.Attempt, e.Restarts, l.restarts[e.Number])
 	case !e.began.Equal(l.from):
 		return fmt.Errorf("run %d began at %s, want %s", e.Number, e.began, l.from)
 	case !e.lost && !e.cancelled && e.ended.Sub(e.began) != serve(int(e.Number)-1):
 		return fmt.Errorf("run %d had the input of another", e.Number)
+	}
+	if again {
+		l.again--
+	}
+	if e.cutShort() {
+		l.restarts[e.Number]++
 	}
 	l.log, l.waiting, l.working = l.log[1:], l.waiting-1, append(l.working, e)
 	return nil

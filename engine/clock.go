@@ -32,9 +32,12 @@ func (e *Engine) watchClock() (batch []command) {
 	}
 	now.asleep = e.Asleep()
 	slept := now.asleep - e.clock.asleep
-	step := jump - slept
+	if slept < jumpLimit { // no look at a clock is exact
+		slept = 0
+	}
+	step := (jump - slept).Round(time.Millisecond)
 	e.clock = now
-	if slept >= jumpLimit {
+	if slept > 0 {
 		e.Logger.Warn("pawl: the machine was suspended", "for", slept.Round(time.Millisecond), "now", e.now())
 		e.afterSleep()
 	}

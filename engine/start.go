@@ -217,7 +217,7 @@ func (s *State) tickAt(now time.Time, p Plan) time.Time {
 	case (s.taken(p) >= p.Overlap.limit() || s.retrying(p)) && !s.room(now, p):
 		return time.Time{}
 	}
-	if s.owed() { // it was due before, whatever the clock shows now
+	if c := (Change{State: s}); s.owed() && !c.floats(s.schedule(p), now) { // it was due before, whatever the clock shows now
 		return later(earlier(s.NextRun, now), s.NextEligible)
 	}
 	return later(s.jittered(p), s.NextEligible)

@@ -21,6 +21,7 @@ type wrongBoot struct {
 	wall  wallClock
 	log   *logbook
 	tries *diary
+	done  doings
 	extra func(*pawl.Scheduler) // registrations from the wrong start on
 	built time.Time
 	db    string
@@ -33,6 +34,7 @@ func (w *wrongBoot) start(opts ...pawl.Option) *pawl.Runner {
 	require.NoError(w.t, s.Cron("hourly", "@hourly", job(ok), pawl.WithCatchUp(pawl.CatchUpAll(100)), pawl.WithOverlap(pawl.OverlapBuffer(200))))
 	require.NoError(w.t, s.Every("often", 10*time.Minute, job(ok)))
 	require.NoError(w.t, s.Manual("queue", w.tries.job(failing), pawl.WithRetry(1, hourOnce)))
+	require.NoError(w.t, s.Manual("patient", patient(1, time.Hour, &w.done), pawl.WithOverlap(pawl.OverlapAllow(9, 0)), pawl.WithTimeout(50*time.Hour)))
 	if w.extra != nil {
 		w.extra(s)
 	}
@@ -64,15 +66,19 @@ func distinct(t *testing.T, r *pawl.Runner, id string, registered bool) {
 }
 
 // A clock that is wrong at the start is not believed: occurrences wait until it is right,
-// none of them runs twice, and none is from before the registration; triggers and retries
-// go on. found C6, A8.
+// none of them runs twice, and none is from before the registration; triggers, retries and
+// timers go on. found C6, A8.
 func TestClockThatIsBehindAtTheStartIsNotBelieved(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		w, r := startWrong(t, db)
 		assert.Len(t, w.log.lines("the clock is behind"), 1)
 		assert.Equal(t, at("06:00:00").AddDate(0, 0, 1).Unix(), r.ClockBehind().Truncate(time.Hour).Unix())
 		accepted(t, r, "queue")
-		time.Sleep(3 * time.Hour)
+		accepted(t, r, "patient")
+		time.Sleep(time.Hour + time.Second)
+		assert.Equal(t, "new ready", w.done.String(), "a timer")
+		assert.Less(t, status(t, r, "patient").Version, int64(20))
+		time.Sleep(2 * time.Hour)
 		assert.Len(t, w.tries.entries(), 2, "a trigger and its retry")
 		assert.Len(t, told(t, r, "hourly"), 30, "occurrences wait")
 		stop(t, r, db)

@@ -32,7 +32,9 @@ func (r *registration) resumes() {
 	job := r.Job
 	r.Job = func(ctx context.Context) error {
 		run, _ := RunFrom(ctx)
-		return job(workflow.WithJournal(ctx, &journal{attempt: run.Attempt, suspending: engine.Suspending(ctx)}))
+		return job(workflow.WithJournal(ctx, &journal{
+			attempt: run.Attempt, suspending: engine.Suspending(ctx), now: engine.Clock(ctx), woken: engine.Woken(ctx),
+		}))
 	}
 }
 
@@ -40,6 +42,8 @@ func (r *registration) resumes() {
 // driver, in the transactions of everybody else. It is that of one attempt.
 type journal struct {
 	attempt    int
+	now        func() time.Time
+	woken      bool            // the timer that the run was parked for is over
 	suspending <-chan struct{} // closed when the runner is about to stop
 
 	mu   sync.Mutex
@@ -133,7 +137,16 @@ func (j *journal) Suspending() <-chan struct{} { return j.suspending }
 func (*journal) Suspend() error { return engine.Suspended() }
 
 // Park lets the run leave memory until an instant.
-func (*journal) Park(until time.Time) error { return engine.Parked(until) }
+func (*journal) Park(until time.Time) error { return engine.Parked(until, 0) }
+
+// ParkFor lets the run leave memory for a length of time.
+func (*journal) ParkFor(d time.Duration, until time.Time) error { return engine.Parked(until, d) }
+
+// Woken says whether that is over.
+func (j *journal) Woken() bool { return j.woken }
+
+// Now is the clock of the checkpoints.
+func (j *journal) Now() time.Time { return j.now() }
 
 // Blocked lets the run wait for a program that knows its version.
 func (*journal) Blocked(version int, err error) error { return engine.Blocked(version, err) }

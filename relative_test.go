@@ -152,6 +152,12 @@ var relativeWaits = map[string]func(*testing.T, string, *wallClock) relativeWait
 			return again != first
 		}}
 	},
+	"a timer of a workflow": func(t *testing.T, db string, wall *wallClock) relativeWait {
+		return parkedFor(t, db, wall, time.Hour, 0)
+	},
+	"the deadline of a parked run": func(t *testing.T, db string, wall *wallClock) relativeWait {
+		return parkedFor(t, db, wall, 100*time.Hour, time.Hour)
+	},
 	"a deadline between attempts": func(t *testing.T, db string, wall *wallClock) relativeWait {
 		return relativeWait{func() *pawl.Scheduler {
 			s := quiet(db, pawl.WithNow(wall.now))
@@ -169,6 +175,36 @@ var relativeWaits = map[string]func(*testing.T, string, *wallClock) relativeWait
 			return runOf(t, r, "f", 1).Status == pawl.RunTimedOut
 		}}
 	},
+}
+
+// parkedFor is workflows that wait, and the last of which is over after an hour.
+func parkedFor(t *testing.T, db string, wall *wallClock, d, timeout time.Duration) relativeWait {
+	const n = 3
+	return relativeWait{func() *pawl.Scheduler {
+		var done doings
+		s := quiet(db, pawl.WithNow(wall.now))
+		opts := []pawl.FlowOption{pawl.WithOverlap(pawl.OverlapAllow(n, 0))}
+		if timeout > 0 {
+			opts = append(opts, pawl.WithTimeout(timeout))
+		}
+		require.NoError(t, s.Manual("f", patient(1, d, &done), opts...))
+		return s
+	}, func(r *pawl.Runner) {
+		for range n {
+			accepted(t, r, "f")
+		}
+	}, func(r *pawl.Runner) bool {
+		over := 0
+		for i := range n {
+			if runOf(t, r, "f", int64(i+1)).Status.Over() {
+				over++
+			}
+		}
+		if over > 0 {
+			assert.Equal(t, n, over, "all of them")
+		}
+		return over > 0
+	}}
 }
 
 // retried is runs that fail at once and wait for an hour.

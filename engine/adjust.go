@@ -101,11 +101,52 @@ func (c *Change) moveWaits(e Adjust, now time.Time, p Plan) (moved bool) {
 	queue, some := moveRuns(c.queue(), e.By)
 	fill, others := moveRuns(c.fill(), e.By)
 	c.await(queue, fill)
-	unread := len(queue)+len(fill) < c.Waiting+c.Backfill
+	some = c.moveAside(e.By) || some
+	unread := len(queue)+len(fill) < c.Waiting+c.Backfill || c.unread()
 	if some || others || unread || e.Keys {
 		c.MovedBy, moved = e.By, true
 	}
 	return moved
+}
+
+// moveAside moves deadlines of runs that are aside, and when those wake that are parked for
+// a length of time, or until their deadline.
+func (c *Change) moveAside(by int64) (moved bool) {
+	if c.aside == nil {
+		return false
+	}
+	a := *c.aside
+	for _, list := range []*[]*Run{&a.parked, &a.blocked} {
+		*list = slices.Clone(*list)
+		for i, r := range *list {
+			if !r.Timed && r.Deadline.IsZero() {
+				continue
+			}
+			run := *r
+			run.Deadline = moveBy(run.Deadline, by)
+			if run.Status == RunParked {
+				run.DueAt = moveWake(r, by)
+				run.Rank += run.DueAt.UnixMilli() - r.DueAt.UnixMilli()
+			}
+			(*list)[i], moved = &run, true
+		}
+		slices.SortStableFunc(*list, byRank)
+	}
+	c.State.aside = &a
+	return moved
+}
+
+// moveWake is when a parked run wakes after a step: an instant stays, but no run sleeps past
+// its deadline.
+func moveWake(r *Run, by int64) time.Time {
+	deadline := moveBy(r.Deadline, by)
+	switch {
+	case r.Timed, r.DueAt.Equal(r.Deadline):
+		return moveBy(r.DueAt, by)
+	case !deadline.IsZero():
+		return earlier(r.DueAt, deadline)
+	}
+	return r.DueAt
 }
 
 // moveDeadlines moves those of runs in flight. Their jobs have a timer each, which knows

@@ -149,9 +149,13 @@ func (r *Run) untilText() string {
 }
 
 // park puts a run aside until an instant, or until its deadline if that is earlier.
-func (c *Change) park(run Run, until, now time.Time, p Plan) {
+func (c *Change) park(run Run, rest Rest, now time.Time, p Plan) {
 	c.leave(run, now)
-	until = wholeMilliseconds(until)
+	until := wholeMilliseconds(rest.Until)
+	run.Timed, run.Woken = rest.For > 0, false
+	if run.Timed {
+		until = earlier(until, wholeMilliseconds(now.Add(rest.For)))
+	}
 	if !run.Deadline.IsZero() {
 		until = earlier(until, run.Deadline)
 	}
@@ -257,7 +261,8 @@ func (c *Change) rouse(run Run, now time.Time, p Plan) {
 		c.passParked(now, p)
 	}
 	c.takeAside(&run)
-	run.Was, run.Status = run.Status, RunWaiting
+	run.Woken = run.Timed && !run.DueAt.After(now) && !run.DueAt.Equal(run.Deadline)
+	run.Was, run.Status, run.Timed = run.Status, RunWaiting, false
 	run.Error, run.Recorded = "", nil
 	run.DueAt, run.Rank = earlier(run.DueAt, now), restartRank
 	if run.Trigger == TriggerBackfill {

@@ -83,6 +83,10 @@ func (c *Change) checkpoint(e Progress, now time.Time) error {
 			c.update(run)
 		}
 	}
+	if run.Woken { // what comes now is not what it was woken for
+		run.Woken = false
+		c.update(run)
+	}
 	if e.Output != "" {
 		run.Output = e.Output
 		c.record(run)
@@ -280,8 +284,28 @@ func Suspended() error {
 // Parked is what a job returns that has nothing to do until an instant, and has recorded
 // where it is. The run leaves memory and its places in limits, and is started again then, or
 // at its deadline.
-func Parked(until time.Time) error {
-	return &advice{error: fmt.Errorf("parked until %s", stamp(until.UTC())), rest: &Rest{Until: until}}
+//
+// A length of time other than 0 says that this is what is waited for, and until its end by
+// the clock as it is now: the wait stays as long if the clock is set. [Woken] says then that
+// it is over.
+func Parked(until time.Time, length time.Duration) error {
+	return &advice{error: fmt.Errorf("parked until %s", stamp(until.UTC())), rest: &Rest{Until: until, For: length}}
+}
+
+// Woken says whether the run that a job's context belongs to was parked for a length of time
+// that is over, and has recorded nothing since.
+func Woken(ctx context.Context) bool {
+	x := executionFrom(ctx)
+	return x != nil && x.woken
+}
+
+// Clock is the clock that the engine goes by which runs the job of a context; time.Now, if
+// it is not that of a job.
+func Clock(ctx context.Context) func() time.Time {
+	if x := executionFrom(ctx); x != nil {
+		return x.engine.Now
+	}
+	return time.Now
 }
 
 // Blocked is what a job returns that cannot go on with a run, which another version of the

@@ -26,7 +26,7 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 		c.block(run, e.Rest.Version, e.Error, now, p)
 		return nil
 	case e.As == RunParked && !run.Ending && !run.Lost:
-		c.park(run, e.Rest.Until, now, p)
+		c.park(run, *e.Rest, now, p)
 		return nil
 	case e.As == RunWaiting, e.As == RunParked: // somebody cancelled it meanwhile: it goes on to end
 		c.suspend(run, now, p)

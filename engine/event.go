@@ -150,8 +150,9 @@ type (
 
 // Rest is what a run that goes aside waits for.
 type Rest struct {
-	Until   time.Time // RunParked
-	Version *int      // RunBlocked: which recorded it
+	Until   time.Time     // RunParked
+	For     time.Duration // of RunParked: how long is asked for, which Until is the end of; 0: until an instant
+	Version *int          // RunBlocked: which recorded it
 }
 
 // Ask is what a caller wants of a run.

@@ -41,6 +41,7 @@ type execution struct {
 	next, prev *execution // of the flow's that are at work; under its mutex
 
 	reached atomic.Int64 // when it last recorded a checkpoint, in Unix nanoseconds; 0: never
+	woken   bool         // see Woken
 	asked   bool         // somebody wants it cancelled; of the driver
 
 	mu     sync.Mutex
@@ -53,7 +54,7 @@ type execution struct {
 // launch starts the job of a run.
 func (e *Engine) launch(f *flow, r *Run) {
 	x := &execution{
-		Context: e.values, run: &r.RunInfo, key: r.Key, engine: e, flow: f, input: r.Input, loaded: r.Input != "" || !r.HasInput,
+		Context: e.values, run: &r.RunInfo, key: r.Key, engine: e, flow: f, input: r.Input, loaded: r.Input != "" || !r.HasInput, woken: r.Woken,
 	}
 	f.jobs = append(f.jobs, x)
 	ctx, cancel := context.WithCancelCause(x)

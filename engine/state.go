@@ -48,6 +48,8 @@ type Run struct {
 	Ending   bool      // somebody asked to cancel it
 	Lost     bool      // it was interrupted too often: it goes on only to undo what it did
 	Unprobed bool      // it was a probe of a trip that a reset has ended
+	Timed    bool      // it is parked for a length of time: DueAt is when that ends, however the clock is set
+	Woken    bool      // that has ended, and the run has recorded nothing since
 	HasInput bool      // also if Input was left in the store
 	Recorded *int      // of a blocked run: the version that recorded it; nil: not known, or it was not enough
 }

@@ -318,7 +318,9 @@ func recorded(r *engine.Run) int64 {
 }
 
 // ending is how a run was asked to end, and whether it is a probe no more.
-func ending(r *engine.Run) int64 { return truth(r.Ending) + 2*truth(r.Lost) + 4*truth(r.Unprobed) }
+func ending(r *engine.Run) int64 {
+	return truth(r.Ending) + 2*truth(r.Lost) + 4*truth(r.Unprobed) + 8*truth(r.Timed) + 16*truth(r.Woken)
+}
 
 // An input goes from the row to the run, and is deleted with it.
 const answerCommand = `UPDATE pawl_commands

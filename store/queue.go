@@ -86,7 +86,7 @@ func scanWaiting(q *sqlite.Stmt) *engine.Run {
 	status := runStatuses.word(q.ColumnInt64(15))
 	return &engine.Run{
 		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: status, Recorded: recordedBy(q), Queued: true, Rank: q.ColumnInt64(8),
-		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, Unprobed: q.ColumnInt64(10)&4 != 0, HasInput: q.ColumnBool(11),
+		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, Unprobed: q.ColumnInt64(10)&4 != 0, Timed: q.ColumnInt64(10)&8 != 0, Woken: q.ColumnInt64(10)&16 != 0, HasInput: q.ColumnBool(11),
 		RunInfo: engine.RunInfo{
 			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: status, Attempt: q.ColumnInt(4),
 			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),

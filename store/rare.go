@@ -51,6 +51,11 @@ var moveWaits = []string{
     rank = CASE WHEN started_at IS NOT NULL AND rank %% %d = due_at THEN rank + ?2 ELSE rank END,
     due_at = CASE WHEN started_at IS NOT NULL THEN due_at + ?2 ELSE due_at END
 WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND (started_at IS NOT NULL OR deadline IS NOT NULL)`, engine.BackfillRank),
+	`UPDATE pawl_run_log SET deadline = deadline + ?2, due_at = due_at + s.by, rank = rank + s.by
+FROM (SELECT key AS parked, CASE WHEN ending & 8 <> 0 OR due_at = deadline THEN ?2 ELSE min(due_at, COALESCE(deadline + ?2, due_at)) - due_at END AS by
+    FROM pawl_run_log WHERE flow = ?1 AND status = 8 AND rank IS NOT NULL) s
+WHERE key = s.parked`,
+	`UPDATE pawl_run_log SET deadline = deadline + ?2 WHERE flow = ?1 AND status = 9 AND rank IS NOT NULL AND deadline IS NOT NULL`,
 	`UPDATE pawl_keys SET at = at + ?2 WHERE flow = ?1`,
 }
 

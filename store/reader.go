@@ -235,7 +235,7 @@ func (r runRow) run() engine.Run {
 		place = *r.Rank
 	}
 	status := runStatuses.word(r.Status)
-	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, HasInput: r.HasInput, RunInfo: engine.RunInfo{
+	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, Timed: r.Ending&8 != 0, Woken: r.Ending&16 != 0, HasInput: r.HasInput, RunInfo: engine.RunInfo{
 		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: status,
 		Attempt: r.Attempt, Restarts: r.Restarts, Suspect: r.Suspect, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
 		FinishedAt: instant(r.FinishedAt), Error: r.Error, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Repeated: r.Repeated, Input: r.Input, Output: r.Output,

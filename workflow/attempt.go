@@ -14,7 +14,10 @@ import (
 var errSuspended = errors.New("suspended")
 
 // parking is for inside: the run has recorded where it is, and leaves memory until an instant.
-type parking struct{ until time.Time }
+type parking struct {
+	until  time.Time
+	length time.Duration // 0: until an instant
+}
 
 func (p *parking) Error() string { return "parked until " + p.until.Format(time.RFC3339) }
 
@@ -167,16 +170,39 @@ func (l *line) wait(d time.Duration) error {
 	return l.stopped()
 }
 
-// waitUntil is a wait by the wall clock, which is looked at once a minute: it may be set,
-// and timers may stand still while the machine sleeps.
-func (l *line) waitUntil(t time.Time) error {
+// now is the clock of the journal, or the wall clock.
+func (j *journey) now() time.Time {
+	if k, ok := j.journal.(timekeeper); ok {
+		return k.Now()
+	}
+	return time.Now()
+}
+
+// rest is what is left of a length of time that began at since and ends at until: never more
+// than all of it, which is left if the clock shows less than at its beginning.
+func rest(since, until, now time.Time, length time.Duration) time.Duration {
+	if now.Before(since) {
+		return length
+	}
+	return min(max(until.Sub(now), 0), length)
+}
+
+// waitTimer waits for the timer of the line. A length of time is waited for by the monotonic
+// clock, an instant by the wall clock, which is looked at once a minute: it may be set, and
+// timers may stand still while the machine sleeps.
+func (l *line) waitTimer() error {
+	end := time.Now().Add(rest(l.since, *l.until, l.now(), l.length)) // monotonic
 	for {
-		left := time.Until(t)
-		if left <= 0 {
+		left := l.until.Sub(l.now())
+		if l.length > 0 {
+			left = time.Until(end)
+		}
+		if left <= 0 || l.woken {
+			l.waited = true
 			return nil
 		}
 		if left > parkAfter && l.parks() {
-			return &parking{l.notAfterDeadline(t)}
+			return &parking{l.notAfterDeadline(l.now().Add(left)), l.length}
 		}
 		if err := l.wait(min(left, time.Minute)); err != nil {
 			return err
@@ -192,8 +218,10 @@ func (l *line) parks() bool {
 
 // notAfterDeadline is t, or when the run's time is over if that is earlier.
 func (l *line) notAfterDeadline(t time.Time) time.Time {
-	if end, ok := l.ctx.Deadline(); ok && end.Before(t) {
-		return end
+	if end, ok := l.ctx.Deadline(); ok { // of the monotonic clock
+		if end := l.now().Add(time.Until(end)); end.Before(t) {
+			return end
+		}
 	}
 	return t
 }

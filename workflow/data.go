@@ -138,6 +138,10 @@ type scope struct {
 	outcomes []Outcome       // of the split that this state is
 	cursor   json.RawMessage // of a stepped task; nil: at its beginning
 	until    *time.Time      // of a timer; nil: it was not asked yet
+	since    time.Time       // when it was asked
+	length   time.Duration   // of one that is a length of time; 0: it is an instant
+	woken    bool            // the journal says that it is over
+	waited   bool            // it is over
 	handed   json.RawMessage // for the undo, with the timer; that of a later attempt takes its place
 	asked    int             // how often a poll asked
 	requests pause           // what the attempt asks for in place of a next state
@@ -218,4 +222,5 @@ func (s *scope) keep(puts map[string]json.RawMessage) {
 // move is for another state: what was of the one before is forgotten.
 func (s *scope) move(came []Outcome) {
 	s.came, s.outcomes, s.cursor, s.until, s.handed, s.asked = came, nil, nil, nil, nil, 0
+	s.since, s.length, s.woken, s.waited = time.Time{}, 0, false, false
 }

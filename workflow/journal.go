@@ -17,7 +17,10 @@ import (
 //
 // With a method Park(until time.Time) error a run that waits for a timer for longer than a
 // few seconds records that, and returns the error of Park; it is to be run again at that
-// instant. With a method Blocked(version int, err error) error a run that another version
+// instant. With ParkFor(d time.Duration, until time.Time) error it does so for a timer that
+// is a length of time: until is its end by the clock as it is now, and Woken() bool says, of
+// the run that is run again, that it is over however the clock was set. With Now() time.Time
+// that is the clock of its checkpoints and timers. With a method Blocked(version int, err error) error a run that another version
 // recorded returns the error of that, in place of a permanent one.
 type Journal interface {
 	// Checkpoints are those of this run so far, in order (Seq 1, 2, ...).
@@ -51,6 +54,15 @@ type Journal interface {
 // parker is a journal that starts a run again at an instant. A run that waits for longer
 // than a few seconds records that, and returns the error of Park: it holds no memory.
 type parker interface{ Park(until time.Time) error }
+
+// timer is a parker that keeps lengths of time.
+type timer interface {
+	ParkFor(d time.Duration, until time.Time) error
+	Woken() bool
+}
+
+// timekeeper is a journal with a clock.
+type timekeeper interface{ Now() time.Time }
 
 // blocker is a journal that keeps a run which the workflow cannot go on with, for a
 // workflow with the version that recorded it. Blocked is the error to return.

@@ -16,6 +16,7 @@ type payload struct {
 	Branches  []Outcome                  `json:"branches,omitempty"`  // enter: of the split before
 	Cursor    json.RawMessage            `json:"cursor,omitempty"`    // step
 	Until     *time.Time                 `json:"until,omitempty"`     // timer
+	For       time.Duration              `json:"for_ns,omitempty"`    // timer: the length of time that is asked for, in nanoseconds; absent: until an instant
 	Error     string                     `json:"error,omitempty"`     // failed; undo: it failed for good
 	Attempts  int                        `json:"attempts,omitempty"`  // failed, undo
 	Permanent bool                       `json:"permanent,omitempty"` // failed
@@ -48,6 +49,8 @@ type past struct {
 	came     []Outcome
 	cursor   json.RawMessage
 	until    *time.Time
+	since    time.Time // when the timer was asked for
+	length   time.Duration
 	handed   json.RawMessage
 	failed   *payload // not nil: the run goes back
 	stale    bool     // the last checkpoint is that of a step that put nothing
@@ -93,7 +96,7 @@ func (p *past) apply(c Checkpoint, load payload) {
 	case KindStep:
 		p.cursor = load.Cursor
 	case KindTimer:
-		p.until, p.handed = load.Until, load.Undo
+		p.until, p.handed, p.since, p.length = load.Until, load.Undo, c.At, load.For
 	case KindFailed:
 		p.failed = &load
 	case KindUndo:
@@ -134,7 +137,7 @@ func (r *run[S]) begin(initial *node[S]) (resumed bool, err error) {
 			}
 		}
 	}
-	r.began = time.Now()
+	r.began = r.now()
 	r.enter(initial, nil)
 	if r.journal == nil {
 		return false, nil
@@ -176,6 +179,10 @@ func (r *run[S]) resume(p *past) (bool, error) {
 	r.began, r.visits, r.undoErrs, r.stale = p.began, visits, p.undoErrs, p.stale
 	r.enter(n, p.came)
 	r.main.data, r.main.cursor, r.main.until, r.main.handed = p.data, p.cursor, p.until, p.handed
+	r.main.since, r.main.length = p.since, p.length
+	if t, ok := r.journal.(timer); ok && p.until != nil && p.length > 0 {
+		r.main.woken = t.Woken()
+	}
 	if p.failed != nil {
 		r.cause = p.failed.cause(p.state)
 	}

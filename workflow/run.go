@@ -89,7 +89,7 @@ func (r *run[S]) limit() (cancel context.CancelFunc) {
 		return func() {}
 	}
 	r.late = fmt.Errorf("timeout of the workflow, %v: %w", d, context.DeadlineExceeded)
-	r.ctx, cancel = context.WithDeadlineCause(r.ctx, r.began.Add(d), r.late)
+	r.ctx, cancel = context.WithDeadlineCause(r.ctx, time.Now().Add(rest(r.began, r.began.Add(d), r.now(), d)), r.late)
 	r.main.Context = r.ctx
 	return cancel
 }
@@ -120,13 +120,21 @@ func (r *run[S]) step() error {
 	case err == errSuspended:
 		return r.journal.Suspend()
 	case parkingOf(err) != nil:
-		return r.journal.(parker).Park(parkingOf(err).until)
+		return r.park(*parkingOf(err))
 	case stopOf(err) != nil:
 		return stopOf(err)
 	case isSkipped(err):
 		return err
 	}
 	return r.fail(err)
+}
+
+// park is the error to return of a run that leaves memory.
+func (r *run[S]) park(p parking) error {
+	if t, ok := r.journal.(timer); ok && p.length > 0 {
+		return t.ParkFor(p.length, p.until)
+	}
+	return r.journal.(parker).Park(p.until)
 }
 
 // work does what is to be done in the state.
@@ -164,13 +172,17 @@ func (r *run[S]) pause(p pause) error {
 		l.cursor = p.cursor
 	case untilInstant:
 		if l.until == nil {
-			if err := r.record(KindTimer, r.at, payload{Until: &p.until, Data: puts, Undo: undo, work: l.work}); err != nil {
+			now := r.now().Round(0)
+			if p.until.IsZero() && p.length > 0 {
+				p.until = now.Add(p.length)
+			}
+			if err := r.record(KindTimer, r.at, payload{Until: &p.until, For: p.length, Data: puts, Undo: undo, work: l.work}); err != nil {
 				return err
 			}
 			l.keep(puts)
-			l.until, l.handed = &p.until, undo
+			l.until, l.handed, l.since, l.length = &p.until, undo, now, p.length
 		}
-		return l.waitUntil(*l.until)
+		return l.waitTimer()
 	case askAgain:
 		l.asked++
 		return l.wait(p.wait.Delay(l.asked, jitter(r.began, r.at.text, -1, l.asked)))

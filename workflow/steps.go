@@ -57,11 +57,11 @@ func Timer[S comparable](next S, until func(ctx context.Context, res *Resources)
 		if err != nil {
 			return next, err
 		}
-		if s.until != nil {
-			if time.Now().Before(*s.until) {
-				return next, s.request(pause{kind: untilInstant})
-			}
+		switch {
+		case s.waited:
 			return next, nil
+		case s.until != nil:
+			return next, s.request(pause{kind: untilInstant})
 		}
 		t, err := until(ctx, res)
 		if err != nil {
@@ -71,9 +71,16 @@ func Timer[S comparable](next S, until func(ctx context.Context, res *Resources)
 	}
 }
 
-// After is a [Timer] for a time that begins when its state is entered.
+// After is a [Timer] for a time that begins when its state is entered. It lasts as long if
+// the wall clock is set meanwhile.
 func After[S comparable](next S, d time.Duration) Task[S] {
-	return Timer(next, func(context.Context, *Resources) (time.Time, error) { return time.Now().Add(d), nil })
+	return func(ctx context.Context, _ *Resources) (S, error) {
+		s, err := scopeOf(ctx, "After")
+		if err != nil || s.waited || d <= 0 && s.until == nil {
+			return next, err
+		}
+		return next, s.request(pause{kind: untilInstant, length: d})
+	}
 }
 
 // Poll is a task that asks until the answer is true, with these waits in between. An error
@@ -110,6 +117,7 @@ type pause struct {
 	kind   pauseKind
 	cursor json.RawMessage
 	until  time.Time
+	length time.Duration // in place of until, if that is zero
 	wait   Backoff
 }
 

@@ -96,6 +96,25 @@ func ExampleWithTimeout() {
 	// Output: timed_out - the deadline of the run passed
 }
 
+// An attempt that takes too long has failed; the next one may be faster.
+func ExampleWithAttemptTimeout() {
+	ctx := context.Background()
+	r, end := begin(func(s *pawl.Scheduler) {
+		s.Manual("fetch", pawl.JobFunc(func(ctx context.Context) error {
+			if run, _ := pawl.RunFrom(ctx); run.Attempt > 1 {
+				return nil
+			}
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}), pawl.WithAttemptTimeout(20*time.Millisecond), pawl.WithRetry(3, pawl.BackoffPolicy{Initial: time.Millisecond}))
+	})
+	defer end()
+	run, _ := r.Trigger(ctx, "fetch")
+	info, _ := r.WaitRun(ctx, "fetch", run)
+	fmt.Println(info.Status, "at attempt", info.Attempt)
+	// Output: completed at attempt 2
+}
+
 // What the job writes to its own table and the outcome of its run are one commit:
 // exactly once, for work in the same file.
 func ExampleCommitting() {

@@ -221,6 +221,20 @@ func WithTimeout(d time.Duration) FlowOption {
 	}
 }
 
+// WithAttemptTimeout gives each attempt of a run until d after it starts ([WithRetry]). Past
+// that the job's context is cancelled with the cause [ErrAttemptTimedOut], and the attempt
+// has failed if the job returns an error then: the next attempt follows, and the run is
+// timed_out only if there is none. A job that has not returned 10 seconds later is left
+// behind and its run closed as timed_out, also if attempts are left: they would run beside
+// it. An attempt that goes on after a restart of the program, or after a wait of its
+// workflow, has d once more. [WithTimeout] is about all attempts together. Default: none.
+func WithAttemptTimeout(d time.Duration) FlowOption {
+	return func(r *registration) error {
+		r.Plan.AttemptTimeout = d
+		return atLeast("WithAttemptTimeout", d, time.Millisecond)
+	}
+}
+
 // WithGroup lets the flow share a limit with others ([WithGroupLimit]).
 func WithGroup(name string) FlowOption {
 	return func(r *registration) error {

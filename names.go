@@ -194,6 +194,7 @@ var (
 	ErrBufferFull      = engine.ErrBufferFull      // as many starts wait as the overlap policy lets
 	ErrRunOver         = engine.ErrRunOver         // the run is over
 	ErrTimedOut        = engine.ErrTimedOut        // cause of the end of a job's context: its deadline passed
+	ErrAttemptTimedOut = engine.ErrAttemptTimedOut // cause of the end of a job's context: the limit of the attempt passed
 	ErrCancelled       = engine.ErrCancelled       // cause of the end of a job's context: its run was cancelled
 	ErrTooLarge        = engine.ErrTooLarge        // an input or output
 	ErrInvalidRange    = engine.ErrInvalidRange    // of a backfill

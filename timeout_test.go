@@ -391,3 +391,74 @@ func TestADeadlineThatPassedBetweenAttemptsEndsTheRun(t *testing.T) {
 		})
 	}
 }
+
+// The limit of an attempt fails that attempt, and the next one follows; the run is timed_out
+// only when it was the last. The deadline of the run still ends it with all attempts. A job
+// that does not return is left behind, and no attempt runs beside it. found Q12.
+func TestLimitOfAnAttemptFailsThatAttempt(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		good     int // the attempt that succeeds; 0: none
+		deaf     bool
+		opts     []pawl.FlowOption
+		status   pawl.RunStatus
+		attempts int
+		took     time.Duration
+		error    string
+	}{
+		{"second succeeds", 2, false, nil, pawl.RunCompleted, 2, 2 * time.Minute, ""},
+		{"last", 0, false, nil, pawl.RunTimedOut, 3, 5 * time.Minute, "the time limit of the attempt passed"},
+		{"deadline before", 0, false, []pawl.FlowOption{pawl.WithTimeout(150 * time.Second)}, pawl.RunTimedOut, 2, 150 * time.Second, "the deadline of the run passed"},
+		{"deaf", 0, true, nil, pawl.RunTimedOut, 1, 70 * time.Second, "timed out: the limit of attempt 1 was 1m0s, and its job has not returned"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				s := quiet(db)
+				opts := append([]pawl.FlowOption{pawl.WithAttemptTimeout(time.Minute), pawl.WithRetry(2, everyMinute), pawl.WithBackoff(pawl.TripAfter(9))}, c.opts...)
+				require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+					if run, _ := pawl.RunFrom(ctx); run.Attempt == c.good {
+						return nil
+					}
+					if c.deaf {
+						time.Sleep(time.Hour)
+					}
+					<-ctx.Done()
+					return context.Cause(ctx)
+				}), opts...))
+				r := start(t, s)
+				began := time.Now()
+				info := finish(t, r, "work")
+				assert.Equal(t, c.status, info.Status)
+				assert.Equal(t, c.attempts, info.Attempt)
+				assert.Equal(t, c.took, time.Since(began))
+				assert.Equal(t, c.error, info.Error)
+				f := status(t, r, "work")
+				assert.Contains(t, f.Policy, "timeout of an attempt 1m0s")
+				if c.status == pawl.RunTimedOut {
+					assert.Equal(t, 1, f.FailureStreak)
+				}
+				time.Sleep(2 * time.Hour)
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
+// A plan with a limit of an attempt is played as it runs. found Q12.
+func TestSimulationKnowsTheLimitOfAnAttempt(t *testing.T) {
+	s := pawl.NewScheduler("")
+	require.NoError(t, s.Cron("work", "0 0 * * *", job(ok), pawl.WithAttemptTimeout(time.Minute), pawl.WithRetry(2, everyMinute)))
+	ends := map[pawl.RunStatus]int{}
+	from := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	require.NoError(t, s.Simulate(t.Context(), pawl.Simulation{
+		From: from, To: from.AddDate(0, 0, 1),
+		Job: func(run pawl.RunInfo) (time.Duration, error) { return time.Duration(3-run.Attempt) * time.Hour, nil },
+		Each: func(step pawl.SimulationStep) error {
+			for _, run := range step.Runs {
+				ends[run.Status]++
+			}
+			return nil
+		},
+	}))
+	assert.Equal(t, map[pawl.RunStatus]int{pawl.RunRunning: 3, pawl.RunWaiting: 2, pawl.RunCompleted: 1}, ends)
+}

@@ -64,6 +64,9 @@ func (r *Run) ended(at int64, now time.Time) time.Time {
 // timeout closes a run whose job does not return.
 func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 	run, err := c.run(e.Run)
+	if err == nil && e.Limit > 0 && run.Attempt != e.Attempt { // this one has a limit of its own
+		err = fmt.Errorf("%w: attempt %d of run %d of flow %q", errNotOpen, e.Attempt, e.Run, c.ID)
+	}
 	if err != nil {
 		return err
 	}
@@ -79,6 +82,9 @@ func (c *Change) timeout(e Timeout, now time.Time, p Plan) error {
 		c.fail(run, now, p)
 	default:
 		run.Status, run.Error = RunTimedOut, "timed out: its deadline was "+stamp(run.Deadline)+", and its job has not returned"
+		if e.Limit > 0 { // another attempt would run beside this one
+			run.Error = fmt.Sprintf("timed out: the limit of attempt %d was %s, and its job has not returned", run.Attempt, e.Limit)
+		}
 		c.close(run, now)
 		c.fail(run, now, p)
 	}

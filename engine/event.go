@@ -45,8 +45,9 @@ type (
 	Outcome struct {
 		Run        int64
 		Error      string
-		As         RunStatus     // RunTimedOut, RunSkipped; RunWaiting: it goes on in the next process; RunParked, RunBlocked: as Rest says; empty: as Error says
+		As         RunStatus     // RunTimedOut, with Limited only for the last attempt; RunSkipped; RunWaiting: it goes on in the next process; RunParked, RunBlocked: as Rest says; empty: as Error says
 		Permanent  bool          // no further attempt
+		Limited    bool          // the limit of the attempt passed, not that of the run
 		RetryAfter time.Duration // before the next attempt; 0: as the policy says
 		Output     JSON
 		Ended      int64 // when the job returned, in milliseconds: the commit may be long after that; 0: now
@@ -71,7 +72,12 @@ type (
 
 	// Timeout closes a run whose job did not return in the grace after its
 	// deadline passed or it was cancelled.
-	Timeout struct{ Run int64 }
+	// Limit is that of the attempt, if it is that which passed; 0: the deadline did.
+	Timeout struct {
+		Run     int64
+		Attempt int
+		Limit   time.Duration
+	}
 
 	// Pause holds the schedule back until Resume, or until an instant that is ahead. Its
 	// note and its end replace those of an older one.

@@ -20,7 +20,11 @@ const CancelGrace = 10 * time.Second
 
 // Causes of the end of a job's context.
 var (
-	ErrTimedOut  = errors.New("the deadline of the run passed")
+	ErrTimedOut = errors.New("the deadline of the run passed")
+
+	// ErrAttemptTimedOut fails the attempt; another one may follow.
+	ErrAttemptTimedOut = errors.New("the time limit of the attempt passed")
+
 	ErrCancelled = errors.New("the run was cancelled")
 	ErrGivenUp   = errors.New("the process died too often at the same point of the run")
 )
@@ -35,8 +39,8 @@ type execution struct {
 	engine *Engine
 	flow   *flow
 	cancel context.CancelCauseFunc
-	stop   context.CancelFunc // of its deadline; nil: it has none
-	timer  *time.Timer        // closes the run after its deadline; nil: it has none
+	stop   context.CancelFunc // of its time limit; nil: it has none
+	timer  *time.Timer        // closes the run after that; nil: it has none
 
 	next, prev *execution // of the flow's that are at work; under its mutex
 
@@ -63,12 +67,24 @@ func (e *Engine) launch(f *flow, r *Run) {
 	if e.work.Err() != nil { // nobody looks for more
 		cancel(context.Cause(e.work))
 	}
-	if !r.Deadline.IsZero() {
-		left := r.Deadline.Sub(e.now())
-		ctx, x.stop = context.WithDeadlineCause(ctx, time.Now().Add(left), ErrTimedOut)
-		x.timer = x.closeAfter(max(left, 0) + f.grace())
+	if limit := f.terms.Load().shared.AttemptTimeout; limit > 0 || !r.Deadline.IsZero() {
+		ctx = x.limit(ctx, r, limit)
 	}
 	go x.work(ctx, f.terms.Load().job)
+}
+
+// limit ends the job's context at its deadline, or when the limit of the attempt has passed,
+// if there is one: at what comes first.
+func (x *execution) limit(ctx context.Context, r *Run, limit time.Duration) context.Context {
+	left, cause, late := limit, ErrAttemptTimedOut, Timeout{Run: r.Number, Attempt: r.Attempt, Limit: limit}
+	if !r.Deadline.IsZero() {
+		if rest := r.Deadline.Sub(x.engine.now()); limit == 0 || rest <= limit {
+			left, cause, late.Limit = rest, ErrTimedOut, 0
+		}
+	}
+	ctx, x.stop = context.WithDeadlineCause(ctx, time.Now().Add(left), cause)
+	x.timer = x.closeAfter(max(left, 0)+x.flow.grace(), late)
+	return ctx
 }
 
 // Value adds the execution to the values of the engine's context.
@@ -121,13 +137,13 @@ func (e *Engine) endWork(cause error) {
 
 // closeAfter closes the run without its job, if that has not returned then. One that
 // records what it does has its grace from the last of that on.
-func (x *execution) closeAfter(wait time.Duration) *time.Timer {
+func (x *execution) closeAfter(wait time.Duration, late Timeout) *time.Timer {
 	return time.AfterFunc(wait, func() {
 		if rest := time.Until(time.Unix(0, x.reached.Load()).Add(x.flow.grace())); rest > 0 {
-			x.closeAfter(rest)
+			x.closeAfter(rest, late)
 			return
 		}
-		x.engine.send(command{flow: x.flow, event: Timeout{Run: x.run.Number}})
+		x.engine.send(command{flow: x.flow, event: late})
 	})
 }
 
@@ -153,7 +169,7 @@ func (e *Engine) steer(f *flow, open []*Run) {
 		if at >= 0 && (r.Ending || r.Lost) && !f.jobs[at].asked {
 			f.jobs[at].asked = true
 			f.jobs[at].cancel(r.whyEnds())
-			f.jobs[at].closeAfter(f.grace())
+			f.jobs[at].closeAfter(f.grace(), Timeout{Run: r.Number})
 		}
 	}
 }
@@ -210,8 +226,13 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 		if r := recover(); r != nil {
 			outcome.Error = fmt.Sprintf("panic: %v\n%s", r, debug.Stack())
 		}
-		if outcome.Error != "" && outcome.As == "" && errors.Is(context.Cause(ctx), ErrTimedOut) {
-			outcome.As = RunTimedOut
+		if outcome.Error != "" && outcome.As == "" {
+			switch cause := context.Cause(ctx); {
+			case errors.Is(cause, ErrTimedOut):
+				outcome.As = RunTimedOut
+			case errors.Is(cause, ErrAttemptTimedOut):
+				outcome.As, outcome.Limited = RunTimedOut, true
+			}
 		}
 		x.flow.exit(x)
 		x.cancel(nil)

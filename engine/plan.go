@@ -22,6 +22,7 @@ func (p Plan) policy() string {
 		add(true, "retry %s", p.Retry)
 	}
 	add(p.Timeout > 0, "timeout %s", p.Timeout)
+	add(p.AttemptTimeout > 0, "timeout of an attempt %s", p.AttemptTimeout)
 	add(p.Jitter > 0, "jitter %s", p.Jitter)
 	add(p.Limit > 0, "limit %d", p.Limit)
 	add(p.StopCancels, "a stop cancels")
@@ -57,6 +58,8 @@ func (p Plan) Validate() error {
 		return fmt.Errorf("%w: CatchUpAll gives each missed instant a run, OverlapCancel would cancel all but the last", ErrInvalidFlow)
 	case p.Timeout < 0:
 		return fmt.Errorf("%w: timeout %s: want more than 0", ErrInvalidFlow, p.Timeout)
+	case p.AttemptTimeout < 0:
+		return fmt.Errorf("%w: timeout of an attempt %s: want more than 0", ErrInvalidFlow, p.AttemptTimeout)
 	case p.Jitter < 0:
 		return fmt.Errorf("%w: jitter %s: want 0 or more", ErrInvalidFlow, p.Jitter)
 	case p.Limit < 0:

@@ -35,7 +35,7 @@ func (r Retry) waits() BackoffPolicy {
 // retry lets a run wait for its next attempt, if it has one.
 func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) bool {
 	switch {
-	case p.Retry == nil || e.Permanent || run.Ending || run.Lost || run.Attempt > p.Retry.Max || e.As == RunTimedOut || !c.Registered:
+	case p.Retry == nil || e.Permanent || run.Ending || run.Lost || run.Attempt > p.Retry.Max || e.As == RunTimedOut && !e.Limited || !c.Registered:
 		return false
 	case c.probes(run): // it has shown what it was to show
 		return false

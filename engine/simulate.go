@@ -164,9 +164,12 @@ func (p *play) launch(a *actor, r RunInfo) {
 	if err != nil {
 		out.Error = err.Error()
 	}
+	if limit := a.plan.AttemptTimeout; limit > 0 && took > limit {
+		took, out.Error, out.As, out.Limited = limit, ErrAttemptTimedOut.Error(), RunTimedOut, true
+	}
 	end := p.now.Add(max(took, 0))
 	if !r.Deadline.IsZero() && end.After(r.Deadline) {
-		end, out.Error, out.As = r.Deadline, ErrTimedOut.Error(), RunTimedOut
+		end, out.Error, out.As, out.Limited = r.Deadline, ErrTimedOut.Error(), RunTimedOut, false
 	}
 	p.end(a, r, end, out)
 }

@@ -181,26 +181,27 @@ func (c *Change) Number(seq int64) {
 // Plan is what the program says of a flow. It is never read from the database.
 // The zero Plan is that of a flow that is not registered any more.
 type Plan struct {
-	Schedule    Schedule
-	Backoff     *BackoffPolicy // nil: a failure has no consequence but its record
-	Position    int            // place in the order of registration
-	Database    string         // id of the database: seeds the jitter, so that equal fleets spread
-	FormerID    string         // what it was called before; empty: nothing else
-	Overlap     Overlap
-	CatchUp     CatchUp
-	Retry       *Retry        // nil: a run is tried once
-	Timeout     time.Duration // of a run, all its attempts; 0: none
-	Jitter      time.Duration // a scheduled start is delayed by less than this
-	Limit       int64         // instants of the schedule that are run; 0: all
-	KeyFor      time.Duration // how long a key stands for a run that is over
-	Group       string        // whose limit on runs in flight it shares; empty: none
-	Resumes     bool          // its runs keep checkpoints, and go on from there in the next process
-	Version     int           // of a job whose runs do, which says which runs it can go on with
-	Grace       time.Duration // what its jobs get to return when their contexts have ended; 0: CancelGrace
-	Keep        Retention
-	StopCancels bool      // a run that a stop cut short is cancelled, and does not go back to the queue
-	Since       time.Time // when the process started, or a resume that reconsiders the past: instants before it were missed
-	Behind      bool      // the clock is not believed: occurrences wait
+	Schedule       Schedule
+	Backoff        *BackoffPolicy // nil: a failure has no consequence but its record
+	Position       int            // place in the order of registration
+	Database       string         // id of the database: seeds the jitter, so that equal fleets spread
+	FormerID       string         // what it was called before; empty: nothing else
+	Overlap        Overlap
+	CatchUp        CatchUp
+	Retry          *Retry        // nil: a run is tried once
+	Timeout        time.Duration // of a run, all its attempts; 0: none
+	AttemptTimeout time.Duration // of one attempt; 0: none
+	Jitter         time.Duration // a scheduled start is delayed by less than this
+	Limit          int64         // instants of the schedule that are run; 0: all
+	KeyFor         time.Duration // how long a key stands for a run that is over
+	Group          string        // whose limit on runs in flight it shares; empty: none
+	Resumes        bool          // its runs keep checkpoints, and go on from there in the next process
+	Version        int           // of a job whose runs do, which says which runs it can go on with
+	Grace          time.Duration // what its jobs get to return when their contexts have ended; 0: CancelGrace
+	Keep           Retention
+	StopCancels    bool      // a run that a stop cut short is cancelled, and does not go back to the queue
+	Since          time.Time // when the process started, or a resume that reconsiders the past: instants before it were missed
+	Behind         bool      // the clock is not believed: occurrences wait
 
 	// Isolated says that suspects of the flow have to wait for others: as many as may run
 	// at a time are in flight. The program does not say it, the driver does.

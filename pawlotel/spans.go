@@ -79,7 +79,7 @@ func judge(ctx context.Context, span trace.Span, err error) {
 		var a aside
 		errors.As(err, &a)
 		end(span, string(a.Aside()), "", "")
-	case errors.Is(cause, pawl.ErrTimedOut):
+	case errors.Is(cause, pawl.ErrTimedOut), errors.Is(cause, pawl.ErrAttemptTimedOut):
 		end(span, "timed_out", "timed_out", err.Error())
 	case cause != nil:
 		end(span, "cancelled", "cancelled", err.Error())

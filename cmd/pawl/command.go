@@ -103,8 +103,11 @@ func (c *command) execute(ctx context.Context, run pawl.RunInfo) (err error) {
 	cause := p.await(ctx, c.crew.dismissed)
 	p.end(c.graceAfter(cause), c.crew.dismissed)
 	keepOutput(ctx, p.output.String())
-	if errors.Is(cause, pawl.ErrTimedOut) {
-		cause = errTimeout{c.timeout}
+	switch {
+	case errors.Is(cause, pawl.ErrTimedOut):
+		cause = errTimeout{c.timeout, cause}
+	case errors.Is(cause, pawl.ErrAttemptTimedOut):
+		cause = errTimeout{c.attempts, cause}
 	}
 	return p.result(cause)
 }
@@ -168,7 +171,7 @@ func (c *command) graceAfter(cause error) time.Duration {
 	switch {
 	case cause == nil:
 		return c.grace
-	case errors.Is(cause, pawl.ErrTimedOut), errors.Is(cause, pawl.ErrCancelled):
+	case errors.Is(cause, pawl.ErrTimedOut), errors.Is(cause, pawl.ErrAttemptTimedOut), errors.Is(cause, pawl.ErrCancelled):
 		return min(c.grace, endGrace)
 	}
 	return min(c.grace, stopGrace)
@@ -178,12 +181,15 @@ func (c *command) graceAfter(cause error) time.Duration {
 var errDismissed = errors.New("the daemon was told to end at once")
 
 // errTimeout is why a command was ended that took too long.
-type errTimeout struct{ after time.Duration }
+type errTimeout struct {
+	after time.Duration
+	cause error
+}
 
 func (e errTimeout) Error() string { return "timed out after " + e.after.String() }
 
 // Unwrap makes it the cause that the command's context ended with.
-func (e errTimeout) Unwrap() error { return pawl.ErrTimedOut }
+func (e errTimeout) Unwrap() error { return e.cause }
 
 // An exitError is how a command ended other than well.
 type exitError struct {

@@ -48,6 +48,8 @@ and any of these, which may stand in defaults too:
                    short, is cancelled; without it the next daemon starts it again
   timeout          ends a run, with all its attempts, that takes longer; none by
                    default
+  attempt_timeout  ends an attempt that takes longer; retry says whether another one
+                   follows. None by default
   grace            the time from SIGTERM to SIGKILL, 3s by default; never more than 7s
                    after the timeout or a cancel, nor than 3s when the daemon stops
   backoff          how failures in a row slow the flow down: initial (1s by default),

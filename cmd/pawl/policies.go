@@ -17,7 +17,7 @@ import (
 // which it appears.
 var (
 	policyKeys = []string{"zone", "dst", "jitter", "overlap", "catch_up", "catch_up_within",
-		"timeout", "retry", "stop_cancels", "backoff", "key_window", "retention"}
+		"timeout", "attempt_timeout", "retry", "stop_cancels", "backoff", "key_window", "retention"}
 	ownKeys = []string{"fixed_rate", "aligned", "between", "limit", "group", "former_id"}
 )
 
@@ -50,6 +50,8 @@ func (r *reader) policy(e field, s *settings) {
 		s.set(e, pawl.WithCatchUpWithin(positive(r, e, r.duration)))
 	case "timeout":
 		r.timeout(e, s)
+	case "attempt_timeout":
+		r.attemptTimeout(e, s)
 	case "retry":
 		r.retry(e, s)
 	case "stop_cancels":
@@ -142,6 +144,14 @@ func (r *reader) timeout(e field, s *settings) {
 		return
 	}
 	s.set(e, pawl.WithTimeout(s.timeout))
+}
+
+func (r *reader) attemptTimeout(e field, s *settings) {
+	if s.attempts, _ = r.duration(e); s.attempts == 0 {
+		s.unset(e.name)
+		return
+	}
+	s.set(e, pawl.WithAttemptTimeout(s.attempts))
 }
 
 // A retry is how often a run that failed is tried again, and what it waits between.

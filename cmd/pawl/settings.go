@@ -19,6 +19,7 @@ type settings struct {
 	dir       string        // absolute; the config's folder unless given
 	env       []string      // NAME=value; of two with one name the later wins
 	timeout   time.Duration // of a run, all its attempts; 0: none
+	attempts  time.Duration // the time limit of each attempt; 0: none
 	grace     time.Duration // between SIGTERM and SIGKILL
 	orphans   orphanPolicy
 	zone      *time.Location      // nil: UTC

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	if spec, ok := os.LookupEnv(childEnv); ok {
 		os.Exit(childMain(spec, func(d time.Duration) { time.AfterFunc(d, die) }))
 	}
-	os.Exit(m.Run())
+	os.Exit(withTestZones(m.Run))
 }
 
 // A storm of flows of every kind, of triggers, resets and commands in the inbox,

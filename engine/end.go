@@ -310,7 +310,7 @@ func (c *Change) untrip(now time.Time, p Plan) {
 	case c.PausedAt.IsZero():
 		c.Held = time.Time{}
 	case !c.Held.After(now):
-		c.Held = s.Next(now, c.LastScheduled)
+		c.Held = s.Next(now, c.lastLocal(s))
 	}
 }
 

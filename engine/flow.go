@@ -14,7 +14,7 @@ import (
 // numbers the change (Seq) before it commits it.
 func Apply(s State, e Event, now time.Time, p Plan) (Change, error) {
 	c := Change{State: &s, Event: e.name(), From: s.Status}
-	undecided := s.undecided()
+	undecided, next, last := s.undecided(), s.NextRun, s.LastScheduled
 	err := c.apply(e, now, p)
 	if err != nil {
 		return Change{}, err
@@ -24,6 +24,7 @@ func Apply(s State, e Event, now time.Time, p Plan) (Change, error) {
 	}
 	if p.Schedule != nil {
 		c.oddities(c.schedule(p), undecided, now)
+		c.derive(next, last, p)
 	}
 	c.Version++
 	c.UpdatedAt = now
@@ -123,7 +124,7 @@ func (c *Change) adopt(now time.Time, p Plan) error {
 		}
 	}
 	if was, is := meaningOf(old), meaningOf(p.Schedule); was != is {
-		c.Fired = 0
+		c.Fired, c.Offsets = 0, nil
 		c.anchor(was, is, now, p)
 		if !c.keepDue(old, was.instants == is.instants, now, p) {
 			if !undecided.IsZero() && !undecided.After(now) {
@@ -133,6 +134,8 @@ func (c *Change) adopt(now time.Time, p Plan) error {
 		}
 	} else if c.undecided().IsZero() { // it may have been interrupted while it had no plan
 		c.replan(now, p)
+	} else if c.rezoned(p) {
+		c.rezone(now, p)
 	}
 	return nil
 }
@@ -198,7 +201,7 @@ func (c *Change) anchor(was, is meaning, now time.Time, p Plan) {
 
 // adopted says whether a flow is what the plan says of it.
 func (s *State) adopted(p Plan) bool {
-	return s.Version > 0 && s.Registered && s.Position == p.Position && *s.Definition == *p.defined()
+	return s.Version > 0 && s.Registered && s.Position == p.Position && *s.Definition == *p.defined() && !s.rezoned(p)
 }
 
 // record adds the row of a run to the change.
@@ -220,7 +223,7 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 		return // the end of that run plans
 	case passed.IsZero():
 		c.release(s, now, VerdictTripped, "") // by a plan without a policy
-		c.planAt(s.Next(now, c.LastScheduled), p)
+		c.planAt(s.Next(now, c.lastLocal(s)), p)
 	case c.jittered(p).After(now) || !blocked || c.backlog(p):
 	default:
 		c.note("skipped " + stamp(passed) + ": running")
@@ -237,7 +240,7 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 // not one of them when it is yet to start.
 func (c *Change) skip(s Schedule, run int64, now time.Time, p Plan) {
 	c.endWindow(s, now)
-	until, next := now, s.Next(now, c.LastScheduled)
+	until, next := now, s.Next(now, c.lastLocal(s))
 	if newest := s.Latest(c.NextRun, now); !c.owed() && delayed(c.ID, s, newest, p).After(now) {
 		until, next = newest.Add(-time.Millisecond), newest
 	}
@@ -284,7 +287,7 @@ func (c *Change) resume(now time.Time, p Plan) {
 		return
 	}
 	c.Held = time.Time{}
-	c.planAt(s.Resume(now, c.LastEnd, c.LastScheduled), p)
+	c.planAt(s.Resume(now, c.LastEnd, c.lastLocal(s)), p)
 	if c.Status == StatusTripped || !c.PausedAt.IsZero() {
 		c.withhold(s, now)
 		return

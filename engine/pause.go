@@ -133,7 +133,7 @@ func (c *Change) goOn(e Resume, now time.Time, p Plan) {
 	s, held := c.schedule(p), c.Held
 	c.Held = time.Time{}
 	if e.From.IsZero() || p.CatchUp.Mode == CatchNone {
-		c.planAt(s.Resume(end, c.LastEnd, c.LastScheduled), p)
+		c.planAt(s.Resume(end, c.LastEnd, c.lastLocal(s)), p)
 	} else {
 		c.planAt(reconsidered(s, held, earlier(e.From.UTC().Truncate(time.Millisecond), end)), p)
 	}
@@ -155,7 +155,7 @@ func (c *Change) trip(probed bool, now time.Time, p Plan) {
 	s, end := c.schedule(p), c.pausedTo(now)
 	c.endPause(s, c.Held, end, c.PausedAt, c.PauseNote)
 	if !c.Held.After(end) {
-		c.Held = s.Next(end, c.LastScheduled)
+		c.Held = s.Next(end, c.lastLocal(s))
 	}
 }
 

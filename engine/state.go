@@ -89,6 +89,7 @@ type State struct {
 	Held, Anchor                    time.Time
 	CreatedAt, UpdatedAt            time.Time
 
+	Offsets *Offsets // nil: none are known, or the schedule is in UTC
 	Reached *Reached // nil: the clock has not gone back behind an instant that was run
 
 	Open []*Run // in flight, oldest first; nobody changes one

@@ -52,6 +52,8 @@ type flowRow struct {
 	PausedFor     int64  `db:"paused_for"`
 	Reached       int64
 	ReachedKey    int64 `db:"reached_key"`
+	NextOffset    int64 `db:"next_offset"`
+	LastOffset    int64 `db:"last_offset"`
 	Retention     string
 	Leaked        int
 	LastSeq       int64 `db:"last_seq"`
@@ -78,7 +80,7 @@ func (r flowRow) state(d *engine.Definition) engine.State {
 		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect&1 != 0, Suspects: int32(r.Suspect >> 1), Status: statuses.word(r.Status),
 		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
 		Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Leaked: r.Leaked, Version: r.Version,
-		LastError: engine.ClipLastError(r.LastError), Paused: r.paused(), Reached: r.reached(),
+		LastError: engine.ClipLastError(r.LastError), Paused: r.paused(), Reached: r.reached(), Offsets: r.offsets(),
 		LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
 		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Held: instant(r.Held),
 		Anchor: instant(r.Anchor), CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
@@ -100,6 +102,13 @@ func (r flowRow) reached() *engine.Reached {
 		return nil
 	}
 	return &engine.Reached{At: instant(r.Reached), Key: r.ReachedKey}
+}
+
+func (r flowRow) offsets() *engine.Offsets {
+	if r.NextOffset == engine.NoOffset && r.LastOffset == engine.NoOffset {
+		return nil
+	}
+	return &engine.Offsets{Next: r.NextOffset, Last: r.LastOffset}
 }
 
 func (r flowRow) info() engine.FlowInfo {
@@ -129,7 +138,8 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(p.paused_for, 0) AS paused_for, COALESCE(p.reached, 0) AS reached, COALESCE(p.reached_key, 0) AS reached_key,
     COALESCE(s.parked, 0) AS parked, COALESCE(s.blocked, 0) AS blocked,
     CASE WHEN s.parked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) ELSE 0 END AS next_wake,
-    CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter
+    CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter,
+    COALESCE(p.next_offset, -2147483648) AS next_offset, COALESCE(p.last_offset, -2147483648) AS last_offset
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -184,7 +194,8 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		PausedUntil: s.ColumnInt64(40), WaitingSince: s.ColumnInt64(41), PausedFor: s.ColumnInt64(42),
 		Reached: s.ColumnInt64(43), ReachedKey: s.ColumnInt64(44),
 		Parked: s.ColumnInt(45), Blocked: s.ColumnInt(46), NextWake: s.ColumnInt64(47), BlockedSince: s.ColumnInt64(48),
-		Jitter: s.ColumnInt64(49),
+		Jitter:     s.ColumnInt64(49),
+		NextOffset: s.ColumnInt64(50), LastOffset: s.ColumnInt64(51),
 	}
 }
 

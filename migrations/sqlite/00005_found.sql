@@ -71,3 +71,9 @@ ALTER TABLE pawl_flow_plan ADD COLUMN jitter INTEGER NOT NULL DEFAULT 0;
 
 -- The limits on runs in flight of an owner, as JSON: {"max_running": 5, "groups": {"mail": 2}}.
 ALTER TABLE pawl_runners ADD COLUMN limits TEXT;
+
+-- The UTC offsets, in seconds, that the zone of the schedule had at next_run and at
+-- last_scheduled when they were derived: a start sees from them that the rules of the zone
+-- have changed. NULL: the schedule is in UTC, or there is no such instant.
+ALTER TABLE pawl_flow_plan ADD COLUMN next_offset INTEGER;
+ALTER TABLE pawl_flow_plan ADD COLUMN last_offset INTEGER;

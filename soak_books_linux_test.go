@@ -24,7 +24,7 @@ type books struct {
 	mu       sync.Mutex
 	began    map[string]int64             // by flow: first attempts that began
 	newest   map[string]int64             // by flow: the highest number of those that began
-	attempts map[string]map[int64]int     // by flow and run: the last one that began
+	attempts map[string]map[int64]attempt // by flow and run: the last one that began
 	instants map[string]map[instant]int64 // by flow: the run that began for it
 	inFlight map[string]int
 	reported map[string]int64 // by flow: the highest number that Trigger returned
@@ -36,9 +36,17 @@ type instant struct {
 	attempt int
 }
 
+// attempt is one of a run; what a stop or a crash cut short is the same attempt again.
+type attempt struct{ number, restarts int }
+
+// after says whether an attempt comes after another.
+func (a attempt) after(other attempt) bool {
+	return a.number > other.number && a.restarts >= other.restarts || a.number == other.number && a.restarts > other.restarts
+}
+
 func newBooks(t *testing.T) *books {
 	return &books{
-		t: t, began: map[string]int64{}, newest: map[string]int64{}, attempts: map[string]map[int64]int{},
+		t: t, began: map[string]int64{}, newest: map[string]int64{}, attempts: map[string]map[int64]attempt{},
 		instants: map[string]map[instant]int64{}, inFlight: map[string]int{}, reported: map[string]int64{},
 	}
 }
@@ -46,7 +54,7 @@ func newBooks(t *testing.T) *books {
 // remembered is how many runs of a flow are.
 const remembered = 200
 
-// begin notes a job that begins: no attempt begins twice, no instant has two runs, and
+// begin notes a job that begins: no attempt begins twice, but one that was cut short, no instant has two runs, and
 // no more are in flight than the policy lets. What it returns is called when the job
 // ends. I3.
 func (b *books) begin(run pawl.RunInfo) (end func()) {
@@ -56,14 +64,14 @@ func (b *books) begin(run pawl.RunInfo) (end func()) {
 	if b.attempts[id] == nil || len(b.attempts[id]) > remembered {
 		b.forget(id, run)
 	}
-	last := b.attempts[id][run.Number]
-	if run.Attempt <= last {
-		b.t.Errorf("attempt %d of run %d of %q began after attempt %d", run.Attempt, run.Number, id, last)
+	last, now := b.attempts[id][run.Number], attempt{run.Attempt, run.Restarts}
+	if !now.after(last) {
+		b.t.Errorf("attempt %+v of run %d of %q began after %+v", now, run.Number, id, last)
 	}
-	if last == 0 {
+	if now == (attempt{1, 0}) {
 		b.began[id]++
 	}
-	b.attempts[id][run.Number] = run.Attempt
+	b.attempts[id][run.Number] = now
 	b.newest[id] = max(b.newest[id], run.Number)
 	if run.Trigger == engine.TriggerSchedule {
 		at := instant{run.ScheduledAt, run.Attempt}
@@ -85,10 +93,10 @@ func (b *books) begin(run pawl.RunInfo) (end func()) {
 
 // forget keeps the newest half of what is remembered.
 func (b *books) forget(id string, run pawl.RunInfo) {
-	attempts, instants := map[int64]int{}, map[instant]int64{}
-	for number, attempt := range b.attempts[id] {
+	attempts, instants := map[int64]attempt{}, map[instant]int64{}
+	for number, last := range b.attempts[id] {
 		if number > run.Number-remembered/2 {
-			attempts[number] = attempt
+			attempts[number] = last
 		}
 	}
 	for at, number := range b.instants[id] {

@@ -264,6 +264,12 @@ func (w *world) job(f crashFlow) pawl.JobFunc {
 			return ctx.Err()
 		case "kills":
 			die()
+		case "kills at 13":
+			if run.Number == 13 {
+				time.Sleep(10 * time.Millisecond)
+				die()
+			}
+			time.Sleep(30 * time.Millisecond)
 		case "effect":
 			return w.effect(ctx, run)
 		case "input":
@@ -342,6 +348,8 @@ func (w *world) play() error {
 		return w.operate()
 	case "effects":
 		return w.effects()
+	case "neighbours":
+		return w.neighbours()
 	case "feed":
 		return w.feed()
 	case "prune":

@@ -139,6 +139,7 @@ func TestQueueIsWorkedOffAcrossKillsWithEachEffectOnce(t *testing.T) {
 	require.Equal(t, inputs, c.count("SELECT count(*) FROM pawl_runs"))
 	require.Equal(t, inputs, c.count("SELECT count(*) FROM pawl_runs WHERE status = 'completed'"))
 	require.Equal(t, inputs, c.count("SELECT count(*) FROM effects"))
+	require.Zero(t, c.count("SELECT count(*) FROM pawl_runs WHERE attempt > 1"), "no kill used up an attempt")
 	require.Equal(t, inputs, c.count("SELECT count(DISTINCT CAST(input AS INTEGER)) FROM effects WHERE CAST(input AS INTEGER) BETWEEN 0 AND ?", inputs-1))
 	verify(t, c.path)
 }

@@ -271,7 +271,6 @@ func (r *Run) goesOnLater(p Plan) bool { return p.Resumes && !r.StartedAt.IsZero
 
 // cancelWaiting closes a run that has not started.
 func (c *Change) cancelWaiting(run Run, why string, now time.Time) {
-	c.mark(&run, false)
 	run.Was, run.Status, run.Error, run.FinishedAt, run.DueAt = RunWaiting, RunCancelled, why, now, time.Time{}
 	c.record(run)
 }
@@ -351,7 +350,6 @@ func (c *Change) close(run Run, now time.Time) {
 // settled records the end of a run.
 func (c *Change) settled(run Run) {
 	run.Error = Clip(run.Error, maxRunError)
-	c.mark(&run, false)
 	if run.Status.Failure() && run.Trigger != TriggerBackfill {
 		c.LastError, c.ErrorKey = Clip(run.Error, maxLastError), run.Key
 	}

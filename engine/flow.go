@@ -206,6 +206,9 @@ func (s *State) adopted(p Plan) bool {
 
 // record adds the row of a run to the change.
 func (c *Change) record(run Run) {
+	if run.Status.Over() {
+		c.mark(&run, false)
+	}
 	c.RunNumber = run.Number
 	c.Runs = append(c.Runs, run)
 }

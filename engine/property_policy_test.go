@@ -70,6 +70,7 @@ func (s *story) replan() {
 
 // step lets something happen.
 func (s *story) step() {
+	s.plan.Isolated = rapid.IntRange(0, 3).Draw(s.t, "suspects wait") == 0
 	run := s.state.LastNumber - int64(rapid.IntRange(0, 3).Draw(s.t, "older"))
 	events := map[string]Event{
 		"trigger": Reserve{Trigger: TriggerManual}, "later": Reserve{Trigger: TriggerManual, Ask: Ask{StartAt: s.now.Add(time.Hour)}},
@@ -78,6 +79,7 @@ func (s *story) step() {
 		"many": Enqueue{Asks: make([]Ask, 2)}, "success": Outcome{Run: run}, "failure": Outcome{Run: run, Error: "boom"},
 		"skipped": Outcome{Run: run, Error: "nothing", As: RunSkipped}, "timed out": Timeout{Run: run},
 		"crash": Interrupt{Run: run, Error: "interrupted"}, "spared": Interrupt{Run: run, Error: "interrupted", Spared: true},
+		"crash among others": Interrupt{Run: run, Error: "interrupted", Spared: true, Suspect: true}, "clear": Clear{Run: run}, "clear all": Clear{},
 		"stop": Cancel{Run: run, Error: "cancelled"}, "abort": Abort{Run: run}, "reset": Reset{}, "pause": Pause{Note: "why"},
 		"pause for a minute": Pause{Until: s.now.Add(time.Minute)}, "pause for an hour": Pause{Until: s.now.Add(time.Hour)}, "end": Lapse{},
 		"resume": Resume{}, "resume from": Resume{From: s.now.Add(-10 * time.Minute)}, "adopt": Adopt{},
@@ -179,9 +181,18 @@ func (s *story) check(before State, c Change) error {
 			return fmt.Errorf("verdict %+v", v)
 		}
 	}
+	marked := 0
+	for _, r := range slices.Concat(f.Open, f.queue(), f.fill()) {
+		marked += int(truth(r.Suspect))
+	}
+	head, _ := f.head(s.now, s.plan)
 	switch {
 	case f.Version != before.Version+1:
 		return fmt.Errorf("version %d follows %d", f.Version, before.Version)
+	case marked != int(f.Suspects):
+		return fmt.Errorf("%d runs are suspects, counted are %d", marked, f.Suspects)
+	case head != nil && s.plan.Isolated && (head.Suspect || f.Suspect):
+		return fmt.Errorf("suspect run %d does not wait", head.Number)
 	case (f.Status == StatusRunning) != (f.InFlight > 0) || f.InFlight != len(f.Open):
 		return fmt.Errorf("%s with %d in flight and %d open", f.Status, f.InFlight, len(f.Open))
 	case f.InFlight > max(before.InFlight, s.plan.Overlap.limit()):

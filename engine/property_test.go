@@ -125,7 +125,7 @@ func invariant(s State, c Change, e Event, now time.Time, p Plan) error {
 		if run.Was == RunWaiting { // accepted when its instant had come; the clock may have gone back since
 			continue
 		}
-		if reserve && run.Trigger == TriggerSchedule && run.ScheduledAt.After(now) {
+		if reserve && run.Trigger == TriggerSchedule && run.ScheduledAt.After(now) && !s.owed() { // that was due before
 			return breaks("run for %s began at %s", run.ScheduledAt, now)
 		}
 		if reserve && run.Trigger == TriggerSchedule && now.Before(s.NextEligible) {

@@ -162,6 +162,20 @@ func ExampleRunner_Why() {
 	// 2040-06-01 07:00:00 CEST is no instant of nightly (0 3 * * *); the one before is 2040-06-01 03:00:00 CEST, the one after 2040-06-02 03:00:00 CEST.
 }
 
+// A clock that is far behind the database when the scheduler starts is not believed, and
+// occurrences wait, until it is right or somebody accepts it.
+func ExampleRunner_AcceptClock() {
+	ctx := context.Background()
+	r, end := begin(func(s *pawl.Scheduler) { s.Every("sync", time.Hour, idle) })
+	defer end()
+	if newest := r.ClockBehind(); !newest.IsZero() {
+		fmt.Println("the clock is behind; the newest transition is at", newest)
+	}
+	fmt.Println(r.AcceptClock(ctx))
+	// Output:
+	// <nil>
+}
+
 // What stands in the way of the next instants is told with them.
 func ExampleRunner_Next() {
 	ctx := context.Background()

@@ -52,21 +52,21 @@ func TestJumpForwardIsDownTime(t *testing.T) {
 					if policy.Mode == engine.CatchAll {
 						plan.Overlap = engine.Overlap{Buffer: 9}
 					}
-					ran := 0
-					r := m.start(t, path, engine.Flow{ID: "f", Plan: plan, Job: func(context.Context) error { ran++; return nil }})
+					var ran atomic.Int64
+					r := m.start(t, path, engine.Flow{ID: "f", Plan: plan, Job: func(context.Context) error { ran.Add(1); return nil }})
 					time.Sleep(30 * time.Minute)
 					jump.do(&m, 8*time.Hour)
 					time.Sleep(2 * time.Minute)
 					synctest.Wait()
-					assert.Equal(t, test.runs, ran, "eight hours")
-					ran = 0
+					assert.EqualValues(t, test.runs, ran.Load(), "eight hours")
+					ran.Store(0)
 					time.Sleep(28*time.Minute - 30*time.Second)
 					synctest.Wait()
-					ran = 0
+					ran.Store(0)
 					jump.do(&m, 50*time.Second) // over an instant
 					time.Sleep(2 * time.Minute)
 					synctest.Wait()
-					assert.Equal(t, test.short, ran, "less than a minute")
+					assert.EqualValues(t, test.short, ran.Load(), "less than a minute")
 					require.NoError(t, r.end(t))
 					assert.Equal(t, 2, strings.Count(r.log.String(), jump.logged))
 				})
@@ -80,16 +80,17 @@ func TestJumpForwardIsDownTime(t *testing.T) {
 func TestSuspendCountsTowardsRelativeWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var m machine
-		attempts, causes := 0, []error{}
+		var attempts atomic.Int64
+		ended := make(chan error, 1)
 		retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: engine.NoJitter}}
 		r := m.start(t, path,
 			engine.Flow{ID: "retried", Plan: &engine.Plan{Schedule: engine.Manual(), Retry: retry}, Job: func(context.Context) error {
-				attempts++
+				attempts.Add(1)
 				return errors.New("boom")
 			}},
 			engine.Flow{ID: "late", Plan: &engine.Plan{Schedule: engine.Manual(), Timeout: 10 * time.Hour}, Job: func(ctx context.Context) error {
 				<-ctx.Done()
-				causes = append(causes, context.Cause(ctx))
+				ended <- context.Cause(ctx)
 				return ctx.Err()
 			}})
 		for _, id := range []string{"retried", "late"} {
@@ -99,17 +100,69 @@ func TestSuspendCountsTowardsRelativeWaits(t *testing.T) {
 		time.Sleep(time.Hour)
 		m.step(20 * time.Hour)
 		time.Sleep(time.Hour)
-		assert.Equal(t, 1, attempts, "a step does not count")
-		assert.Empty(t, causes)
+		assert.EqualValues(t, 1, attempts.Load(), "a step does not count")
+		assert.Empty(t, ended)
 		m.suspend(7 * time.Hour)
 		time.Sleep(time.Hour - 2*time.Minute)
-		assert.Equal(t, 1, attempts)
-		assert.Empty(t, causes)
+		assert.EqualValues(t, 1, attempts.Load())
+		assert.Empty(t, ended)
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, 2, attempts)
-		require.Len(t, causes, 1)
-		require.ErrorIs(t, causes[0], engine.ErrTimedOut)
+		assert.EqualValues(t, 2, attempts.Load())
+		require.Len(t, ended, 1)
+		require.ErrorIs(t, <-ended, engine.ErrTimedOut)
 		require.NoError(t, r.end(t))
 	})
+}
+
+// indoubt is a store whose next commit fails, after or before it has taken effect.
+type indoubt struct {
+	engine.Store
+	fails, done atomic.Bool
+}
+
+func (d *indoubt) Commit(ctx context.Context, b engine.Batch) error {
+	if !d.fails.Swap(false) {
+		return d.Store.Commit(ctx, b)
+	}
+	if d.done.Load() {
+		if err := d.Store.Commit(ctx, b); err != nil {
+			return err
+		}
+	}
+	return errors.New("the disk does not say")
+}
+
+// A step of the clock moves a wait once, also if the commit of that failed and took effect,
+// or did not. found C1.
+func TestStepMovesAWaitOnceThoughItsCommitIsInDoubt(t *testing.T) {
+	for name, done := range map[string]bool{"took effect": true, "did not": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, path string) {
+				var m machine
+				tries := make(chan time.Duration, 9)
+				began := time.Now()
+				retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: engine.NoJitter}}
+				r := m.start(t, path, engine.Flow{ID: "f", Plan: &engine.Plan{Schedule: engine.Manual(), Retry: retry}, Job: func(context.Context) error {
+					tries <- time.Since(began)
+					return errors.New("boom")
+				}})
+				disk := &indoubt{Store: r.store.Store}
+				r.store.Store = disk
+				_, err := r.Trigger(t.Context(), "f")
+				require.NoError(t, err)
+				synctest.Wait()
+				disk.done.Store(done)
+				disk.fails.Store(true)
+				m.step(-8 * time.Hour)
+				time.Sleep(11 * time.Hour)
+				synctest.Wait()
+				assert.False(t, disk.fails.Load(), "a commit failed")
+				require.Len(t, tries, 2)
+				<-tries
+				assert.InDelta(t, 10*time.Hour, <-tries, float64(2*time.Minute))
+				require.NoError(t, r.end(t))
+			})
+		})
+	}
 }

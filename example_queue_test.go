@@ -80,6 +80,36 @@ func ExampleWithRetry() {
 	// nothing skipped after attempt 1: "nothing new"
 }
 
+// A run that a stop of the program cuts short starts again in the next process, as the same
+// run and the same attempt.
+func ExampleWithStopTimeout() {
+	ctx := context.Background()
+	db, remove := exampleDB()
+	defer remove()
+	life := func(work func(context.Context) error) *pawl.Runner {
+		s := pawl.NewScheduler(db, silent, pawl.WithStopTimeout(0))
+		s.Manual("import", pawl.JobFunc(work))
+		r, err := s.Start(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return r
+	}
+	r := life(func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	run, _ := r.Trigger(ctx, "import")
+	fmt.Println(r.Stop(ctx))
+	r = life(func(context.Context) error { return nil })
+	info, _ := r.WaitRun(ctx, "import", run)
+	fmt.Println(info.Status, "attempt", info.Attempt, "restarts", info.Restarts)
+	r.Stop(ctx)
+	// Output:
+	// the stop window passed after 0s with runs of "import" in flight
+	// completed attempt 1 restarts 1
+}
+
 // A run that takes too long is cancelled, and its outcome is that it timed out.
 func ExampleWithTimeout() {
 	ctx := context.Background()

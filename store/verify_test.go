@@ -410,7 +410,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 			[]string{`flow "sync": run 5 points at key 1 as the run before, which has key 5`}},
 		{"chain that goes on", []string{run + `prev = 9 WHERE key = 11`},
 			[]string{`flow "import": run 1 with key 11 points at key 9 as the run before`}},
-		{"run that nobody reserved", []string{`INSERT INTO pawl_run_log VALUES (99, 17, 2, 6, 1, 1, 1, 5, 5, 6, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`},
+		{"run that nobody reserved", []string{`INSERT INTO pawl_run_log (key, prev, flow, number, trigger, status, attempt, scheduled_at, started_at, finished_at) VALUES (99, 17, 2, 6, 1, 1, 1, 5, 5, 6)`},
 			[]string{`flow "report": its newest run is 6, but only 5 were reserved`, `flow "report": its run_count is 5, but it has 6 runs`}},
 		{"order of runs", []string{run + `number = 1 WHERE key = 17`},
 			[]string{`flow "report": run 1 comes after run 4`, `flow "report": run 5 is missing`}},
@@ -443,7 +443,8 @@ func TestEveryViolationIsNamed(t *testing.T) {
 		{"error of a success", []string{run + `error = 'boom' WHERE key = 1`}, []string{`flow "sync": run 1 is completed, with an error: true`}},
 		{"instant with two runs", []string{run + `attempt = 1 WHERE key = 9`},
 			[]string{`flow "sync": run 7 (attempt 1) is for 2026-11-22T09:03:00.030Z, but run 6 (attempt 1) was for 2026-11-22T09:03:00.030Z already`}},
-		{"instant that fires again", []string{
+		{"fixed time that fires again", []string{
+			`UPDATE pawl_flow_plan SET schedule = '5 6 4 * * *' WHERE key = 2`,
 			run + `(scheduled_at, started_at) = (SELECT scheduled_at, started_at - 9000 FROM pawl_run_log WHERE key = 16) WHERE key = 17`,
 			log + `(at, last_run) = (SELECT started_at, started_at FROM pawl_run_log WHERE key = 17) WHERE seq = 40`,
 			log + `last_run = (SELECT started_at FROM pawl_run_log WHERE key = 17) WHERE seq = 41`,

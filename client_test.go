@@ -78,10 +78,10 @@ func TestInboxAnswersEveryRow(t *testing.T) {
 			{"reset", "long", "done", "-"},
 			{"trigger", "nobody", "-", `no such flow: "nobody"`},
 			{"reset", "no\a", "-", `no such flow: "no\a"`},
-			{"dance", "nightly", "-", `unknown command "dance": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
-			{"-", "-", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
+			{"dance", "nightly", "-", `unknown command "dance": want trigger, probe, reset, cancel, pause, resume, backfill, forget, claim or accept_clock`},
+			{"-", "-", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget, claim or accept_clock`},
 			{"trigger", "-", "-", `no such flow: ""`},
-			{"", "", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
+			{"", "", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget, claim or accept_clock`},
 			{"trigger", "nightly", "2", "-"},
 			{"reset", "nightly", "done", "-"},
 		}, inbox(t, db))

@@ -266,7 +266,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"backfill", "hourly", `{"run": 2}`, "-", `args: unknown argument "run": backfill takes from, to, again, drop`},
 			{"forget", "gone", `{"run": 0}`, "-", `args: unknown argument "run": forget takes none`},
 			{"claim", "", `{"Key": "k"}`, "-", `args: unknown argument "Key": claim takes none`},
-			{"explode", "queue", `{"key": "k"}`, "-", `unknown command "explode": want trigger, probe, reset, cancel, pause, resume, backfill, forget or claim`},
+			{"explode", "queue", `{"key": "k"}`, "-", `unknown command "explode": want trigger, probe, reset, cancel, pause, resume, backfill, forget, claim or accept_clock`},
 			{"trigger", "queue", `{"start_at": "tomorrow"}`, "-", `args: parsing time "tomorrow" as "2006-01-02T15:04:05Z07:00": cannot parse "tomorrow" as "2006"`},
 			{"trigger", "queue", `{} {}`, "-", "args: want one JSON object"},
 			{"trigger", "queue", `{"overlap": "often"}`, "-", `invalid flow: overlap "often": want skip, cancel, buffer 10, or allow 5, buffer 100`},

@@ -124,9 +124,9 @@ func cancelVerb(database *string) *cobra.Command {
 		Short: "Cancel a run that waits or is under way",
 		Long: `Cancel a run, by its number. One that waits is over at once. The command of one that
 is under way is ended, by SIGTERM and after its grace by SIGKILL. A workflow that is
-parked goes on to undo what it did; one that is blocked is undone by a program that knows
-its version. With --force a run that has begun and is not under way is closed as it is,
-without undo. A cancelled run is no failure.`,
+parked goes on to undo what it did; one that is blocked is undone by a program that
+knows its version. With --force a run that has begun and is not under way is closed as
+it is, without undo. A cancelled run is no failure.`,
 		Args: cobra.ExactArgs(2),
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
 			number, err = runNumber(args[0], args[1])

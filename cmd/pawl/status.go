@@ -25,8 +25,8 @@ STREAK counts failures in a row, of those that trip the flow; it is off without 
 backoff policy, for which they are counted. RUNS are the last ones,
 the newest at the right: · completed, ✗ failed, ⊗ timed out, ↯ interrupted, ◌ cancelled,
 ⊘ skipped, ◷ waiting, ◔ parked, ⊡ blocked, ▶ running. Of flows that are
-named it tells everything: what runs and what waits, the policies, what is held back, the
-last runs and the next.
+named it tells everything: what runs and what waits, the policies, what is held back,
+the last runs and the next.
 
 With --check it exits with 3 when a flow is failing or tripped, or more than a minute
 late, or has had a blocked run for an hour, or when the database takes no writes: for

@@ -395,3 +395,19 @@ func (f *policyFlow) ask(at, now time.Duration, overlap pawl.Overlap, key bool) 
 	}
 	return r, nil
 }
+
+// post is a trigger that a transaction committed: of a flow that takes no start now it waits
+// for the reset, whatever the overlap policy says. found Q2.
+func (f *policyFlow) post(now time.Duration) error {
+	if !f.stuck() {
+		_, err := f.ask(now, now, f.overlap, false)
+		return err
+	}
+	r := f.newRun("manual", now)
+	r.due = now
+	if f.overlap.Cancel {
+		f.cancelAll(now)
+	}
+	f.accept(r)
+	return nil
+}

@@ -2,6 +2,7 @@ package pawl_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -36,7 +37,7 @@ var overlaps = []pawl.Overlap{pawl.OverlapSkip, pawl.OverlapBufferOne, pawl.Over
 var policyActs = rapid.Custom(func(t *rapid.T) policyAct {
 	return policyAct{
 		what: rapid.SampledFrom([]string{"wait", "wait", "wait", "wait", "succeed", "succeed", "fail", "fail", "trigger", "trigger",
-			"trigger later", "trigger with key", "trigger once", "probe", "cancel", "pause", "pause for", "pause for", "resume", "resume from", "backfill", "reset", "stop", "crash"}).Draw(t, "what"),
+			"post", "trigger later", "trigger with key", "trigger once", "probe", "cancel", "pause", "pause for", "pause for", "resume", "resume from", "backfill", "reset", "stop", "crash"}).Draw(t, "what"),
 		wait: time.Duration(rapid.SampledFrom([]int{1, 999, 1000, 5000, 7001, 20000, 61000}).Draw(t, "wait")) * time.Millisecond,
 		pick: rapid.IntRange(0, 3).Draw(t, "pick"),
 		once: rapid.SampledFrom(overlaps).Draw(t, "once"),
@@ -252,7 +253,7 @@ func (s *policyStage) now() time.Duration { return time.Since(s.began) }
 func (s *policyStage) start() error {
 	time.Sleep((s.now() + time.Millisecond - 1).Truncate(time.Millisecond) - s.now())
 	s.dead, s.ends = new(atomic.Bool), map[int64]chan error{}
-	scheduler := quiet(s.db, pawl.WithStopTimeout(0), pawl.WithStore(func(real engine.Store) engine.Store {
+	scheduler := quiet(s.db, pawl.WithSharedFile(), pawl.WithStopTimeout(0), pawl.WithStore(func(real engine.Store) engine.Store {
 		return &mortal{real, s.dead}
 	}))
 	if err := s.plan.register(scheduler, job(s.work)); err != nil {
@@ -293,6 +294,8 @@ func (s *policyStage) do(a policyAct) error {
 		s.end(a, now)
 	case "trigger":
 		return s.trigger(now, now, f.overlap, false)
+	case "post":
+		return s.post()
 	case "trigger later":
 		return s.trigger(now+a.wait, now, f.overlap, false, pawl.WithStartAt(time.Now().Add(a.wait)))
 	case "trigger with key":
@@ -367,6 +370,40 @@ func (s *policyStage) trigger(at, now time.Duration, overlap pawl.Overlap, key b
 		return fmt.Errorf("trigger: run %d, want %d", got, want.number)
 	}
 	return wanted(err, refusal)
+}
+
+// post commits a trigger in the inbox, whose answer nobody waits for. found Q2.
+func (s *policyStage) post() error {
+	if left := policyInterval - s.now()%policyInterval; left < 100*time.Millisecond {
+		time.Sleep(left + time.Millisecond) // or it might be handled at an instant of the schedule
+		s.advance()
+	}
+	app, err := sql.Open("sqlite", s.db+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer app.Close()
+	row, err := s.runner.TriggerTx(context.Background(), app, "f")
+	if err != nil {
+		return err
+	}
+	time.Sleep(50 * time.Millisecond)
+	synctest.Wait()
+	var at, refusal string
+	const query = `SELECT handled_at, COALESCE(error, '') FROM pawl_commands WHERE id = ?`
+	if err := app.QueryRowContext(context.Background(), query, row).Scan(&at, &refusal); err != nil {
+		return err
+	}
+	handled, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil {
+		return err
+	}
+	s.model.advance(s.from, handled.Sub(s.began))
+	s.from = handled.Sub(s.began)
+	if want := s.model.post(s.from); (want == nil) != (refusal == "") {
+		return fmt.Errorf("post: answered %q, want %v", refusal, want)
+	}
+	return nil
 }
 
 // backfill is of a flow whose instants are on a grid.

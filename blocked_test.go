@@ -193,3 +193,31 @@ func TestRunOfAStateThatIsGoneIsBlocked(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// found Q6, found C1: the wait of a run is over for its version, too, when a program woke it
+// that did not know it, though the clock was set back meanwhile.
+func TestBlockedRunHasWaited(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var wall wallClock
+		var done, other doings
+		build := func(version int, done *doings) *pawl.Scheduler {
+			s := quiet(db, pawl.WithNow(wall.now))
+			require.NoError(t, s.Manual("a", patient(version, time.Hour, done)))
+			return s
+		}
+		r := start(t, build(1, &done))
+		trigger(t, r, "a")
+		time.Sleep(time.Minute)
+		stop(t, r, db)
+		r = start(t, build(2, &other))
+		time.Sleep(2 * time.Hour)
+		require.Equal(t, pawl.RunBlocked, runOf(t, r, "a", 1).Status)
+		wall.set(-2 * time.Hour)
+		time.Sleep(5 * time.Minute)
+		stop(t, r, db)
+		r = start(t, build(1, &done))
+		synctest.Wait()
+		assert.Equal(t, "new ready", done.String())
+		stop(t, r, db)
+	})
+}

@@ -185,7 +185,12 @@ func shop(s *soak) *workflow.Workflow[string] {
 		return nil
 	}))
 	w.RegisterSplit("check", []workflow.Branch{branch, branch, branch}, workflow.All("wait"))
-	w.Register("wait", workflow.After("ship", 300*time.Millisecond))
+	w.Register("wait", workflow.Timer("ship", func(ctx context.Context, _ *workflow.Resources) (time.Time, error) {
+		if numberOf(ctx)%5 == 0 {
+			return time.Now().Add(6 * time.Second), nil // for which it is parked: found Q7
+		}
+		return time.Now().Add(300 * time.Millisecond), nil
+	}))
 	w.Register("ship", func(ctx context.Context, _ *workflow.Resources) (string, error) {
 		number, _, err := workflow.Value[int64](ctx, "number")
 		if err == nil && number != numberOf(ctx) {

@@ -57,7 +57,7 @@ type happening struct {
 	at    time.Time
 	shift time.Duration
 	flow  string    // of a reset or trigger
-	n     int       // inputs of a feed
+	n     int       // inputs of a feed; at a start the version of the orders
 	until time.Time // of a pause; zero: until it is resumed
 }
 

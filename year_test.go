@@ -92,7 +92,8 @@ func TestAYearHasNoMissAndNoExtra(t *testing.T) {
 }
 
 func liveAYear(t *testing.T, db string, seed uint64) {
-	y := &year{t: t, db: db, flows: yearFlows(), random: rand.New(rand.NewPCG(seed, 0)), log: map[string][]entry{}}
+	y := &year{t: t, db: db, flows: yearFlows(), random: rand.New(rand.NewPCG(seed, 0)), log: map[string][]entry{},
+		orders: orderBook{placed: map[int64]orderPlaced{}, ready: map[int64][]time.Time{}}}
 	for _, f := range y.flows {
 		f.expand(time.Now().UTC())
 	}
@@ -115,6 +116,7 @@ type year struct {
 	log        map[string][]entry // by flow, in the order in which the runs began
 	happenings []happening
 	fed        int // inputs, to the queue
+	orders     orderBook
 }
 
 func (y *year) wall() time.Time { return time.Now().Add(time.Duration(y.shift.Load())) }
@@ -132,6 +134,7 @@ func (y *year) live() {
 	}
 	for end := time.Now().AddDate(0, months, 0); time.Now().Before(end); {
 		y.sleep(40 * time.Hour)
+		y.order()
 		switch y.random.IntN(14) {
 		case 0, 1, 2:
 			y.stop()
@@ -177,7 +180,12 @@ func (y *year) start() {
 		}
 	}
 	require.NoError(y.t, s.Manual(yearQueue, y.queueJob(), pawl.WithOverlap(pawl.OverlapAllow(yearServers, 1000))))
-	y.happenings = append(y.happenings, happening{what: "start", at: time.Now(), shift: time.Duration(y.shift.Load())})
+	version := 1
+	if y.random.IntN(4) == 0 {
+		version = 2
+	}
+	require.NoError(y.t, s.Manual(yearOrder, y.orders.orderJob(version), pawl.WithOverlap(pawl.OverlapAllow(3, 100))))
+	y.happenings = append(y.happenings, happening{what: "start", at: time.Now(), shift: time.Duration(y.shift.Load()), n: version})
 	y.runner = start(y.t, s)
 }
 
@@ -333,6 +341,15 @@ func (y *year) check() {
 	at := y.random.IntN(len(queue))
 	require.Error(y.t, checkQueue(slices.Delete(slices.Clone(queue), at, at+1), y.happenings), "without run %d", at)
 	require.Error(y.t, checkQueue(slices.Insert(slices.Clone(queue), at, queue[at]), y.happenings), "with run %d twice", at)
+	require.NoError(y.t, y.orders.check(y.happenings))
+	require.NotEmpty(y.t, y.orders.ready)
+	for number, at := range y.orders.ready {
+		delete(y.orders.ready, number)
+		require.Error(y.t, y.orders.check(y.happenings), "without order %d", number)
+		y.orders.ready[number] = append(at, at...)
+		require.Error(y.t, y.orders.check(y.happenings), "with order %d twice", number)
+		break
+	}
 	y.t.Logf("%d runs, %d starts, %d jumps of the clock", runs, starts, jumps)
 	require.Greater(y.t, starts, 15)
 }

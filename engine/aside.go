@@ -261,7 +261,9 @@ func (c *Change) rouse(run Run, now time.Time, p Plan) {
 		c.passParked(now, p)
 	}
 	c.takeAside(&run)
-	run.Woken = run.Timed && !run.DueAt.After(now) && !run.DueAt.Equal(run.Deadline)
+	if run.Status == RunParked { // a blocked run may have been woken before, by a program that did not know it
+		run.Woken = run.Timed && !run.DueAt.After(now) && !run.DueAt.Equal(run.Deadline)
+	}
 	run.Was, run.Status, run.Timed = run.Status, RunWaiting, false
 	run.Error, run.Recorded = "", nil
 	run.DueAt, run.Rank = earlier(run.DueAt, now), restartRank

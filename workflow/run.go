@@ -173,7 +173,7 @@ func (r *run[S]) pause(p pause) error {
 	case untilInstant:
 		if l.until == nil {
 			now := r.now().Round(0)
-			if p.until.IsZero() && p.length > 0 {
+			if p.after {
 				p.until = now.Add(p.length)
 			}
 			if err := r.record(KindTimer, r.at, payload{Until: &p.until, For: p.length, Data: puts, Undo: undo, work: l.work}); err != nil {

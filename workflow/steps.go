@@ -76,10 +76,10 @@ func Timer[S comparable](next S, until func(ctx context.Context, res *Resources)
 func After[S comparable](next S, d time.Duration) Task[S] {
 	return func(ctx context.Context, _ *Resources) (S, error) {
 		s, err := scopeOf(ctx, "After")
-		if err != nil || s.waited || d <= 0 && s.until == nil {
+		if err != nil || s.waited {
 			return next, err
 		}
-		return next, s.request(pause{kind: untilInstant, length: d})
+		return next, s.request(pause{kind: untilInstant, after: true, length: max(d, 0)})
 	}
 }
 
@@ -117,7 +117,8 @@ type pause struct {
 	kind   pauseKind
 	cursor json.RawMessage
 	until  time.Time
-	length time.Duration // in place of until, if that is zero
+	after  bool // the length counts, in place of until
+	length time.Duration
 	wait   Backoff
 }
 

@@ -14,10 +14,10 @@ func clockVerb(database *string) *cobra.Command {
 		Use:   "clock",
 		Short: "Accept a clock that is behind the database",
 		Long: `A daemon that finds the clock more than three hours behind the newest transition in
-the database does not believe it: occurrences of schedules wait, what is triggered runs.
-It goes on when the clock is right again, when somebody accepts it (pawl clock accept), or
-after ten minutes if the clock is later than the time at which pawl was built. With
-clock_trusted: true in the config it believes the clock at each start.`,
+the database does not believe it: occurrences of schedules wait, what is triggered
+runs. It goes on when the clock is right again, when somebody accepts it (pawl clock
+accept), or after ten minutes if the clock is later than the time at which pawl was
+built. With clock_trusted: true in the config it believes the clock at each start.`,
 	}
 	cmd.AddCommand(clockAcceptVerb(database))
 	return cmd

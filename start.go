@@ -39,6 +39,9 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 		Shared: s.options.shared, Wait: s.options.wait, Owner: store.Self(s.options.now()),
 	})
 	if err != nil {
+		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	s.options.hooks = hook.From(ctx)
@@ -49,6 +52,9 @@ func (s *Scheduler) Start(ctx context.Context) (*Runner, error) {
 	}
 	r.engine, err = engine.Start(ctx, s.config(db, r), s.engineFlows())
 	if err != nil {
+		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) { // SQLite only says that it was interrupted
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
 		return nil, errors.Join(fmt.Errorf("start: %w", err), r.endObservers(), r.teardown(), db.Close())
 	}
 	unhook := context.AfterFunc(ctx, r.engine.Stop)

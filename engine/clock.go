@@ -90,7 +90,7 @@ func (e *Engine) keyed() map[int64]bool {
 	defer cancel()
 	keyed, err := e.Store.Keyed(ctx)
 	if err != nil {
-		e.Logger.Error("pawl: which flows have keys cannot be read", "error", err)
+		e.logSparsely("pawl: which flows have keys cannot be read", "error", err)
 		return nil
 	}
 	return keyed

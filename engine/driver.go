@@ -40,8 +40,10 @@ type driver struct {
 
 	// While the store fails: since when, and when it is tried again. Both monotonic.
 	failing time.Time
-	retryAt time.Time
-	failure error // the last one
+
+	complaints map[string]*complaint // by their text
+	retryAt    time.Time
+	failure    error // the last one
 
 	isolating atomic.Bool // trials.isolating for others
 
@@ -335,7 +337,7 @@ func (e *Engine) settle(b batch, err error) {
 		if c.err != nil {
 			e.later(c)
 		} else if err := b.replies[i].err; errors.Is(err, errUnread) {
-			e.Logger.Error("pawl: a flow that is due has to wait", "error", err)
+			e.logSparsely("pawl: a flow that is due has to wait", "error", err)
 			e.wait(c.flow, e.now().Add(retryDelay), e.now())
 		} else if err != nil && c.flow != nil {
 			e.look(c.flow, e.now()) // refused: its state is not what it was taken for

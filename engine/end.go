@@ -383,7 +383,7 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
 	if probed || p.Backoff.Trips(c.FailureStreak) {
 		c.NextEligible = time.Time{}
-		c.note(fmt.Sprintf("tripped: failed %d times in a row", c.FailureStreak))
+		c.note(fmt.Sprintf("tripped: failed %s in a row", times(c.FailureStreak)))
 		c.trip(probed, now, p)
 		return
 	}

@@ -88,7 +88,7 @@ func (f FlowInfo) inTheWayAt(at time.Time) string {
 	case !f.Registered:
 		return "not registered"
 	case f.Status == StatusTripped:
-		return fmt.Sprintf("tripped: it failed %d times in a row; reset it first", f.FailureStreak)
+		return fmt.Sprintf("tripped: it failed %s in a row; reset it first", times(f.FailureStreak))
 	case !f.PausedAt.IsZero() && (f.PausedUntil.IsZero() || !at.After(f.PausedUntil)):
 		return f.paused()
 	case at.Before(f.NextEligible):

@@ -93,7 +93,7 @@ func (s *State) hold() (v VerdictKind, reason string) {
 	return VerdictBackoff, ""
 }
 
-func (s *State) tripReason() string { return fmt.Sprintf("failed %d times in a row", s.FailureStreak) }
+func (s *State) tripReason() string { return fmt.Sprintf("failed %s in a row", times(s.FailureStreak)) }
 
 // endWindow closes the range that a backoff window holds back when something else
 // does so from now on, or its end has passed.

@@ -34,7 +34,7 @@ func (e *Engine) refill(f *flow) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	if err := e.fill(ctx, f); err != nil {
-		e.Logger.Error("pawl: the runs that wait cannot be read", "flow", f.id, "error", err)
+		e.logSparsely("pawl: the runs that wait cannot be read", "flow", f.id, "error", err)
 		e.kept = append(e.kept, command{flow: f, look: true, after: time.Now().Add(retryDelay)})
 	}
 }

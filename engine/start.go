@@ -37,7 +37,7 @@ func (c *Change) reserve(e Reserve, now time.Time, p Plan) error {
 func (c *Change) notDue(waits bool, p Plan) error {
 	switch {
 	case c.tripping(p):
-		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
+		return fmt.Errorf("%w: flow %q failed %s in a row; reset it first", ErrTripped, c.ID, times(c.FailureStreak))
 	case c.InFlight >= p.Overlap.limit():
 		return fmt.Errorf("%w: flow %q, run %d", ErrAlreadyRunning, c.ID, c.LastNumber)
 	case c.taken(p) >= p.Overlap.limit() && c.parkedInTheWay(p) != nil:
@@ -68,7 +68,7 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	tripped := c.tripping(p)
 	posted := e.Posted && e.Trigger == TriggerManual // it was committed: it waits for the reset
 	if tripped && !posted && (e.Trigger != TriggerProbe || c.InFlight > 0 || c.waitingProbe() != nil) {
-		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
+		return fmt.Errorf("%w: flow %q failed %s in a row; reset it first", ErrTripped, c.ID, times(c.FailureStreak))
 	}
 	if e.Overlap != nil {
 		p.Overlap = *e.Overlap
@@ -87,7 +87,7 @@ func (c *Change) ask(e Reserve, now time.Time, p Plan) error {
 	switch {
 	case run.DueAt.After(now):
 		if c.Waiting >= max(p.Overlap.Buffer, laterStarts) {
-			return fmt.Errorf("%w: %d starts of flow %q wait", ErrBufferFull, c.Waiting, c.ID)
+			return fmt.Errorf("%w: %s", ErrBufferFull, queued(c.Waiting, c.ID))
 		}
 		c.accept(run, run.DueAt.UnixMilli(), p)
 	case tripped && posted:
@@ -123,7 +123,7 @@ func (c *Change) keep(run Run, now time.Time, p Plan) error {
 	case p.Overlap.Cancel:
 		c.cancelOthers(run, c.queue(), now, p)
 	case c.Waiting >= max(p.Overlap.Buffer, laterStarts):
-		return fmt.Errorf("%w: %d starts of flow %q wait for its reset", ErrBufferFull, c.Waiting, c.ID)
+		return fmt.Errorf("%w: %s for its reset", ErrBufferFull, queued(c.Waiting, c.ID))
 	}
 	c.accept(run, run.DueAt.UnixMilli(), p)
 	return nil
@@ -145,7 +145,7 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 	case o.Buffer == 0 && o.Parallel == 0:
 		return fmt.Errorf("%w: flow %q, run %d", ErrAlreadyRunning, c.ID, c.LastNumber-1)
 	case c.ready(now) >= o.Buffer:
-		return fmt.Errorf("%w: %d starts of flow %q wait", ErrBufferFull, c.ready(now), c.ID)
+		return fmt.Errorf("%w: %s", ErrBufferFull, queued(c.ready(now), c.ID))
 	}
 	c.accept(run, run.DueAt.UnixMilli(), p)
 	return nil
@@ -153,7 +153,7 @@ func (c *Change) buffer(run Run, overlaps bool, now time.Time, p Plan) error {
 
 // tooMany refuses a start that is to cancel what waits.
 func (c *Change) tooMany() error {
-	return fmt.Errorf("%w: %d starts of flow %q wait, too many to be cancelled at once", ErrBufferFull, c.Waiting, c.ID)
+	return fmt.Errorf("%w: %s, too many to be cancelled at once", ErrBufferFull, queued(c.Waiting, c.ID))
 }
 
 // newRun is the next run of the flow.
@@ -261,11 +261,11 @@ func (s *State) dueAt(now time.Time, p Plan) time.Time {
 // enqueueAll accepts many runs, or none.
 func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 	if c.tripping(p) {
-		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
+		return fmt.Errorf("%w: flow %q failed %s in a row; reset it first", ErrTripped, c.ID, times(c.FailureStreak))
 	}
 	room := max(p.Overlap.limit()-c.taken(p), 0)
 	if c.ready(now)+len(e.Asks)-room > p.Overlap.Buffer && !p.Overlap.Cancel {
-		return fmt.Errorf("%w: %d starts of flow %q wait, and %d more are too many for overlap %s", ErrBufferFull, c.ready(now), c.ID, len(e.Asks), p.Overlap)
+		return fmt.Errorf("%w: %s, and %d more are too many for overlap %s", ErrBufferFull, queued(c.ready(now), c.ID), len(e.Asks), p.Overlap)
 	}
 	if p.Overlap.Cancel && len(e.Asks) > 1 {
 		return fmt.Errorf("%w: %d starts of flow %q, of which each would cancel the one before; trigger one at a time", ErrBufferFull, len(e.Asks), c.ID)
@@ -292,7 +292,7 @@ func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
 // nothing else of the flow waits.
 func (c *Change) backfill(e Backfill, now time.Time, p Plan) error {
 	if c.tripping(p) && !e.Posted {
-		return fmt.Errorf("%w: flow %q failed %d times in a row; reset it first", ErrTripped, c.ID, c.FailureStreak)
+		return fmt.Errorf("%w: flow %q failed %s in a row; reset it first", ErrTripped, c.ID, times(c.FailureStreak))
 	}
 	first := c.LastNumber + 1
 	for i, at := range e.Instants {

@@ -48,6 +48,8 @@ type coming struct {
 	At       moment
 	Held     string
 	Estimate bool
+
+	Suppressed bool // something holds it: how far away it is means nothing
 }
 
 const (
@@ -128,7 +130,7 @@ func (d *dashboard) draw(ctx context.Context, f pawl.FlowInfo, p *flowPage) (err
 	k.Next, k.More = d.next(f, time.Time{}, timelineNext)
 	p.Lane = p.Stretch.lane(k)
 	for _, i := range k.Next[:min(len(k.Next), listedNext)] {
-		p.Coming = append(p.Coming, coming{p.Clock.At(i.At), printable(i.Held), i.Estimate})
+		p.Coming = append(p.Coming, coming{p.Clock.At(i.At), printable(i.Held), i.Estimate, i.Held != ""})
 	}
 	p.hold()
 	return nil

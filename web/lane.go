@@ -150,7 +150,7 @@ func (s stretch) held(f pawl.FlowInfo) []tick {
 func (c clock) holding(f pawl.FlowInfo) string {
 	switch {
 	case f.Status == pawl.StatusTripped:
-		return fmt.Sprintf("tripped, it failed %d times in a row", f.FailureStreak)
+		return fmt.Sprintf("tripped, it failed %s in a row", counted(int64(f.FailureStreak), "time"))
 	case !f.PausedAt.IsZero():
 		text := "paused"
 		if !f.PausedUntil.IsZero() {

@@ -270,6 +270,25 @@ func TestDayTellsWhatRanWhatWillAndWhatDidNot(t *testing.T) {
 	})
 }
 
+// found B6: occurrences that a pause holds are suppressed; none of them is "now".
+func TestOccurrencesOfAPausedFlowAreSuppressed(t *testing.T) {
+	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
+		require.NoError(t, s.Every("often", time.Minute, pawl.JobFunc(nothing)))
+		r := start(t, s)
+		h := web.Handler(r, web.WithLocation(time.UTC))
+		agenda := func() string {
+			_, text, _ := strings.Cut(page(t, h, "/flow?id=often"), `<ol class="agenda`)
+			text, _, _ = strings.Cut(text, "</ol>")
+			return text
+		}
+		lacks(t, agenda(), "suppressed")
+		require.NoError(t, r.Pause(t.Context(), "often", "not now"))
+		time.Sleep(time.Hour)
+		has(t, agenda(), "suppressed")
+		lacks(t, agenda(), ">now<", ">in 1m<")
+	})
+}
+
 // A day of local time may have 23 or 25 hours.
 func TestDayFollowsTheZone(t *testing.T) {
 	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
@@ -341,7 +360,7 @@ func TestButtonsAskAndAct(t *testing.T) {
 		for _, where := range []string{"/flow?id=a", "/"} {
 			has(t, page(t, h, where), "aused until 2 Jan 02:00:00 (in 1d 2h)", "moving")
 		}
-		for text, says := range map[string]string{"soon": "is no length of time", "0s": "A pause for 0s", "-1h": "is no length of time"} {
+		for text, says := range map[string]string{"soon": "is not a duration", "0s": "A pause for 0s", "-1h": "is not a duration"} {
 			w := post(h, url.Values{"do": {"pause"}, "id": {"a"}, "for": {text}, "reason": {"why"}})
 			assert.Equal(t, http.StatusUnprocessableEntity, w.Code, text)
 			has(t, w.Body.String(), `name="for" value="`+text+`"`, `name="reason" value="why"`)

@@ -76,7 +76,7 @@ func streak(f pawl.FlowInfo) string {
 	switch {
 	case f.FailureStreak == 0:
 		return ""
-	case f.StreakLimit == 0:
+	case f.StreakLimit == 0, f.FailureStreak > f.StreakLimit: // of a tripped flow a probe failed
 		return strconv.Itoa(f.FailureStreak)
 	}
 	return fmt.Sprintf("%d/%d", f.FailureStreak, f.StreakLimit)

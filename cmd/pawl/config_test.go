@@ -109,9 +109,9 @@ func TestConfigErrorsSayWhereAndWhat(t *testing.T) {
 		{"run and shell", "flows:\n  a: {every: 5m, run: [x], shell: x}\n", `2:3: flow "a" has run and shell: keep one`},
 		{"manual false", "flows:\n  a: {manual: false, run: [x]}\n", "2:15: manual is true, or left out"},
 
-		{"bad interval", "flows:\n  a: {every: 5 minutes, run: [x]}\n", `2:14: every: "5 minutes" is no length of time`},
-		{"no unit", "flows:\n  a: {every: 5, run: [x]}\n", `2:14: every: "5" is no length of time`},
-		{"negative interval", "flows:\n  a: {every: -5m, run: [x]}\n", `2:14: every: "-5m" is no length of time`},
+		{"bad interval", "flows:\n  a: {every: 5 minutes, run: [x]}\n", `2:14: every: "5 minutes" is not a duration`},
+		{"no unit", "flows:\n  a: {every: 5, run: [x]}\n", `2:14: every: "5" is not a duration`},
+		{"negative interval", "flows:\n  a: {every: -5m, run: [x]}\n", `2:14: every: "-5m" is not a duration`},
 		{"zero interval", "flows:\n  a: {every: 0s, run: [x]}\n", "2:14: "},
 		{"too long", "flows:\n  a: {every: 20000w, run: [x]}\n", `2:14: every: "20000w" is longer than 292 years`},
 		{"bad cron", "flows:\n  a: {cron: '61 * * * *', run: [x]}\n", "2:13: "},
@@ -128,7 +128,7 @@ func TestConfigErrorsSayWhereAndWhat(t *testing.T) {
 		{"run NUL", "flows:\n  a: {manual: true, run: [x, \"a\\0b\"]}\n", "2:30: an argument of run holds a NUL"},
 		{"shell empty", "flows:\n  a: {manual: true, shell: ' '}\n", "2:28: shell is empty"},
 
-		{"bad timeout", "flows:\n  a: {manual: true, run: [x], timeout: soon}\n", `2:40: timeout: "soon" is no length of time`},
+		{"bad timeout", "flows:\n  a: {manual: true, run: [x], timeout: soon}\n", `2:40: timeout: "soon" is not a duration`},
 		{"dir empty", "flows:\n  a: {manual: true, run: [x], dir: ''}\n", "2:36: dir is empty"},
 		{"bad orphans", "flows:\n  a: {manual: true, run: [x], orphans: kil}\n", `2:40: unknown policy "kil" for orphans: did you mean "kill"?`},
 		{"env name", "flows:\n  a: {manual: true, run: [x], env: {A=B: c}}\n", `2:37: "A=B" cannot be the name`},
@@ -199,7 +199,7 @@ func TestConfigIsBoundedAfterItsExpansion(t *testing.T) {
 		"a tower of merges":            {tower("{manual: true, run: [x]}", "{<<: [@, @, @]}") + "flows: {a: {<<: *n40}}\n", "pawl.yaml:", "larger than 32.0 MiB"},
 		"deep nesting":                 {"x-deep: " + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "\n" + one, "pawl.yaml:1:", "deeper than 100 levels"},
 		"deep nesting through aliases": {tower("[a]", "[[[[@]]]]") + one, "pawl.yaml:", "deeper than 100 levels"},
-		"defaults of many flows":       {"defaults: {env: {A: " + strings.Repeat("x", 10_000) + "}}\nflows:\n" + flows.String(), "pawl.yaml:1:11: ", "each of 5000 flows gets a copy of defaults"},
+		"defaults of many flows":       {"defaults: {env: {A: " + strings.Repeat("x", 10_000) + "}}\nflows:\n" + flows.String(), "pawl.yaml:1:11: ", "5000 flows get a copy of defaults each"},
 		"a large value of many flows":  {"x-a: &a " + strings.Repeat("x", 10_000) + "\nflows:\n" + strings.ReplaceAll(flows.String(), "run: [x]", "run: [x, *a]"), "pawl.yaml:", "larger than 32.0 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -71,12 +71,21 @@ func csvRecord(x any, names []string) ([]string, error) {
 	return record, nil
 }
 
-// csvValue is a text without its quotes, and anything else as JSON has it.
+// csvValue is a text without its quotes and never a formula, and anything else as JSON has it.
 func csvValue(raw json.RawMessage) (string, error) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return string(raw), nil
 	}
 	var text string
 	err := json.Unmarshal(raw, &text)
-	return printable(text), err
+	return inSpreadsheet(printable(text)), err
+}
+
+// inSpreadsheet puts an apostrophe before a text that a spreadsheet would take for a
+// formula, which may read files or send what is in other cells.
+func inSpreadsheet(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }

@@ -31,6 +31,23 @@ func TestCSVHasTheNamesAndValuesOfJSON(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(b.String(), "\n"), "the titles are there without a row, too")
 }
 
+// found A11: no cell is a formula to a spreadsheet.
+func TestCSVHasNoFormulas(t *testing.T) {
+	var b strings.Builder
+	require.NoError(t, printCSV(&b, []string{"=1+1", "+1", "-1", "@SUM(A1)", "a=b"}))
+	assert.Equal(t, "value\n'=1+1\n'+1\n'-1\n'@SUM(A1)\na=b\n", b.String())
+	b.Reset()
+	require.NoError(t, printCSV(&b, []int{-1}))
+	assert.Equal(t, "value\n-1\n", b.String(), "a number is none")
+}
+
+// found A11: what a cell holds is neither a link nor an image.
+func TestMarkdownCellsAreNotLinks(t *testing.T) {
+	var b strings.Builder
+	table{columns: []column{{title: "A"}}, rows: [][]string{{"![x](http://a.b/c) www.a.b a@b.c"}}}.markdown(&b, false)
+	assert.Equal(t, "| \\!\\[x\\](http\\://a.b/c) www\\.a.b a\\@b.c |\n", b.String())
+}
+
 func TestMarkdownKeepsCellsAsTheyAre(t *testing.T) {
 	var b strings.Builder
 	table{columns: []column{{title: "A"}, {title: "B"}}, rows: [][]string{{"a|b", ""}, {"*", "<i>"}}}.markdown(&b, true)

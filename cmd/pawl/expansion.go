@@ -71,7 +71,7 @@ func (r *reader) inherited(top *yaml.Node, known map[*yaml.Node]expansion, size 
 		return true
 	}
 	if e := (expansion{size: size + known[defaults].size*int64(len(flows.Content)/2)}); e.excess() != "" {
-		r.fail(defaults, "%s: each of %d flows gets a copy of defaults", e.excess(), len(flows.Content)/2)
+		r.fail(defaults, "%s: %s get a copy of defaults each", e.excess(), counted(int64(len(flows.Content)/2), "flow"))
 		return false
 	}
 	return true

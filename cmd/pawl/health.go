@@ -47,7 +47,7 @@ func (s statusReport) ails(f pawl.FlowInfo) string {
 	case f.Status == pawl.StatusFailed || f.Status == pawl.StatusBackoff:
 		return "is failing: " + firstLine(f.LastError)
 	case f.FailureStreak > 0:
-		return fmt.Sprintf("failed %d times in a row: %s", f.FailureStreak, firstLine(f.LastError))
+		return fmt.Sprintf("failed %s in a row: %s", counted(int64(f.FailureStreak), "time"), firstLine(f.LastError))
 	case f.Status == pawl.StatusRunning && !s.owned:
 		return "was running when its daemon died"
 	case !late.IsZero() && !f.PausedAt.IsZero():

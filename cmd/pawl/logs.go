@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +21,11 @@ func logsVerb(database *string) *cobra.Command {
 		Short: "Show what a run printed, the newest by default",
 		Long: `Show what a run printed, of the newest one if no number is given. Of a run that is
 over the beginning and the end were kept. Of one that is under way it is what it has
-printed so far; with --follow also what comes, until it is over.`,
+printed so far; with --follow also what comes, until it is over. How the run ended is on
+stderr, with the whole of its error.
+
+On a terminal, characters that drive it are replaced. A pipe and a file get the output
+as it was printed, escape sequences too: pass it to a terminal with care.`,
 		Args: cobra.RangeArgs(1, 2),
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
 			if len(args) > 1 {
@@ -89,7 +94,20 @@ func showLog(ctx context.Context, f *follower, run pawl.RunInfo, follow bool) (e
 	}
 	stdout.Flush()
 	fmt.Fprintln(os.Stderr, printable(ending(run)))
+	if rest := restOfError(run); rest != "" {
+		fmt.Fprintln(os.Stderr, printable(rest))
+	}
 	return nil
+}
+
+// restOfError is what a run's error says beyond its first line, such as the stack of a
+// panic, unless that is the output of its command.
+func restOfError(run pawl.RunInfo) string {
+	_, rest, _ := strings.Cut(run.Error, "\n")
+	if rest = strings.TrimRight(rest, "\n"); strings.Contains(outputOf(run), rest) {
+		return ""
+	}
+	return rest
 }
 
 // ending is how a run ended, in a line.

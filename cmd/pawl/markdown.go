@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// inMarkdown keeps a cell in its cell, and as it is written.
-var inMarkdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "\n", " ")
+// inMarkdown keeps a cell in its cell, and as it is written: neither a link nor an image,
+// also where a reader makes links of addresses.
+var inMarkdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`, "]", `\]`, "!", `\!`,
+	"://", `\://`, "www.", `www\.`, "@", `\@`, "\n", " ")
 
 // markdown writes the table whole, whatever the width of the terminal, or only its rows.
 func (t table) markdown(w io.Writer, titled bool) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -10,11 +11,17 @@ import (
 )
 
 // showPath prints what a run did so far: the path of a workflow through its states, else
-// the transitions that happened to it.
-func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out format) error {
-	if _, err := runOf(ctx, c, id, number); err != nil {
+// the transitions that happened to it; then the whole of its error.
+func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out format) (err error) {
+	run, err := runOf(ctx, c, id, number)
+	if err != nil {
 		return err
 	}
+	defer func() {
+		if err == nil && out == "table" && run.Error != "" {
+			fmt.Fprintf(stdout, "\n%s\n", printable(strings.TrimRight(run.Error, "\n")))
+		}
+	}()
 	path, err := c.Checkpoints(ctx, id, number)
 	if err != nil {
 		return err

@@ -257,7 +257,7 @@ func (r *reader) failures(e field, base failureRetention) failureRetention {
 
 // String is the retention in the words of the config.
 func (k retention) String() string {
-	return fmt.Sprintf("%d runs, %s; failures %s", k.runs, lengths.Exact(k.age), k.failures)
+	return fmt.Sprintf("%s, %s; failures %s", counted(int64(k.runs), "run"), lengths.Exact(k.age), k.failures)
 }
 
 func (k failureRetention) String() string {

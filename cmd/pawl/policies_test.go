@@ -93,7 +93,7 @@ func TestConfigErrorsOfPoliciesSayWhereAndWhat(t *testing.T) {
 		{"fixed rate of cron", flow("cron: '* * * * *', fixed_rate: true"), "2:48: register flow \"a\": invalid schedule: fixed_rate is for a schedule of the kind every"},
 		{"fixed rate and aligned", flow("every: 1h, fixed_rate: true, aligned: true"), "2:55: register flow \"a\": invalid schedule: fixed_rate and aligned exclude each other"},
 		{"fixed rate maybe", flow("every: 1h, fixed_rate: maybe"), "2:40: fixed_rate is true or false"},
-		{"jitter", flow("every: 1h, jitter: some"), `2:36: jitter: "some" is no length of time`},
+		{"jitter", flow("every: 1h, jitter: some"), `2:36: jitter: "some" is not a duration`},
 		{"between", flow("every: 1h, between: {from: 2027-01-01}"), `2:38: unknown key "from" in between: there is start, end`},
 		{"between the wrong way", flow("every: 1h, between: {start: 2027-01-01, end: 2026-01-01}"), "2:37: "},
 		{"between none", flow("cron: '0 0 29 2 *', between: {start: 2027-01-01, end: 2027-12-31}"), "2:46: "},
@@ -112,7 +112,7 @@ func TestConfigErrorsOfPoliciesSayWhereAndWhat(t *testing.T) {
 		{"max running", "max_running: all\n" + flow("every: 1h"), `1:14: max_running is a whole number of at least 1, not "all"`},
 		{"retention", flow("every: 1h, retention: {days: 3}"), `2:40: unknown key "days" in retention: there is runs, age, failures`},
 		{"former id", flow("every: 1h, former_id: a"), "2:39: "},
-		{"key window", flow("every: 1h, key_window: -1h"), `2:40: key_window: "-1h" is no length of time`},
+		{"key window", flow("every: 1h, key_window: -1h"), `2:40: key_window: "-1h" is not a duration`},
 		{"own key in defaults", "defaults: {limit: 3}\n" + flow("every: 1h"), `1:12: unknown key "limit" in defaults`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -26,6 +26,7 @@ func runVerb(database *string) *cobra.Command {
 	level := logLevel{slog.LevelInfo}
 	var dashboard front
 	var demo bool
+	var wait duration
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the flows of a config until told to stop",
@@ -58,6 +59,7 @@ not encrypted: put a proxy before it.`,
 	dashboard.flags(cmd)
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml)")
 	cmd.Flags().BoolVar(&demo, "demo", false, "run the built-in demo, also on a database that has other flows")
+	cmd.Flags().Var(&wait, "wait-for-owner", "how long to wait for another daemon of the database to end, as in a deploy (default not at all)")
 	cmd.Flags().Var(&window, "stop-timeout", "how long running commands have to end after the first signal")
 	cmd.Flags().Var(&level, "log-level", "debug, info, warn or error")
 	cmd.RunE = does(func(*cobra.Command, []string) error {
@@ -69,7 +71,7 @@ not encrypted: put a proxy before it.`,
 				return err
 			}
 		}
-		return runDaemon(config, *database, time.Duration(window), newLogger(os.Stderr, level.Level), &dashboard)
+		return runDaemon(config, *database, time.Duration(window), time.Duration(wait), newLogger(os.Stderr, level.Level), &dashboard)
 	})
 	return cmd
 }
@@ -94,7 +96,7 @@ type daemon struct {
 }
 
 // runDaemon runs until a signal has ended it.
-func runDaemon(config, database string, window time.Duration, log *slog.Logger, dashboard *front) error {
+func runDaemon(config, database string, window, wait time.Duration, log *slog.Logger, dashboard *front) error {
 	// The runtime sends to both channels. A SIGHUP that finds one waiting means the same;
 	// it cannot take the room of a signal that stops.
 	hangups, signals := make(chan os.Signal, 1), make(chan os.Signal, 4)
@@ -112,7 +114,7 @@ func runDaemon(config, database string, window time.Duration, log *slog.Logger, 
 		log.Info("SIGHUP is ignored, as nohup asks for: it does not reload the config; restart the daemon for that")
 	}
 
-	d, err := newDaemon(config, database, window, log, dashboard.address != "")
+	d, err := newDaemon(config, database, window, wait, log, dashboard.address != "")
 	if err != nil {
 		return err
 	}
@@ -206,7 +208,7 @@ func (d *daemon) endAtOnce(s os.Signal, alive <-chan time.Time) error {
 // others send theirs to a process and to its group.
 const settleDelay = 100 * time.Millisecond
 
-func newDaemon(config, database string, window time.Duration, log *slog.Logger, measured bool) (*daemon, error) {
+func newDaemon(config, database string, window, wait time.Duration, log *slog.Logger, measured bool) (*daemon, error) {
 	plan, err := loadConfig(config)
 	if err != nil {
 		return nil, err
@@ -215,7 +217,7 @@ func newDaemon(config, database string, window time.Duration, log *slog.Logger, 
 		return nil, r.refuse()
 	}
 	d := &daemon{log: log, crew: newCrew(), plan: plan, config: config, database: database, started: make(chan struct{}), supervisor: findSupervisor(), notifier: newNotifier(plan.notify, database+".notify", log)}
-	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithDoubt(doubt(database)), pawl.WithObserver(d.observe, 0)}
+	options := []pawl.Option{pawl.WithLogger(log), pawl.WithStopTimeout(window), pawl.WithWaitForOwner(wait), pawl.WithDoubt(doubt(database)), pawl.WithObserver(d.observe, 0)}
 	if measured {
 		d.metrics = pawlprom.New()
 		options = append(options, pawl.WithStepObserver(d.metrics.Observe, 0))

@@ -38,11 +38,18 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pawl": main, "orders": embeds})
 }
 
-// embeds is a program with Pawl in it: orders registers a flow in jobs.db, and stops.
+// embeds is a program with Pawl in it: orders registers a flow in jobs.db, and stops;
+// with an argument it runs the flow before, which panics.
 func embeds() {
 	s := pawl.NewScheduler("jobs.db", pawl.WithLogger(slog.New(slog.DiscardHandler)))
-	s.Manual("send", pawl.JobFunc(func(context.Context) error { return nil }))
+	s.Manual("send", pawl.JobFunc(func(context.Context) error { panic("no orders") }))
 	r, err := s.Start(context.Background())
+	if err == nil && len(os.Args) > 1 {
+		var run int64
+		if run, err = r.Trigger(context.Background(), "send"); err == nil {
+			_, err = r.WaitRun(context.Background(), "send", run)
+		}
+	}
 	if err == nil {
 		err = r.Stop(context.Background())
 	}
@@ -69,7 +76,7 @@ func embeds() {
 //	disk FOLDER SIZE   mounts a file system of that size, if [mount] says that one may be
 //	fill FOLDER        writes until its disk takes no more
 //
-//	orders             is a program that embeds Pawl, with jobs.db
+//	orders [panic]     is a program that embeds Pawl, with jobs.db; it may run what panics
 //
 // and $PLAIN, a prefix in shell lines that takes root's right to any file away.
 func TestScripts(t *testing.T) {

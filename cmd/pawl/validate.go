@@ -44,7 +44,7 @@ is one. What is accepted, but may be meant in another way, is a warning on stder
 		if path == "" {
 			path = "the built-in demo"
 		}
-		fmt.Fprintf(stdout, "%s is valid: %d flows\n", printable(path), len(plan.flows))
+		fmt.Fprintf(stdout, "%s is valid: %s\n", printable(path), counted(int64(len(plan.flows)), "flow"))
 		return nil
 	})
 	return cmd

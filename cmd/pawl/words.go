@@ -93,6 +93,8 @@ func streak(f pawl.FlowInfo) string {
 		return "off"
 	case f.StreakLimit == 0:
 		return fmt.Sprint(f.FailureStreak)
+	case f.FailureStreak > f.StreakLimit: // of a tripped flow a probe failed
+		return fmt.Sprint(f.FailureStreak)
 	}
 	return fmt.Sprintf("%d/%d", f.FailureStreak, f.StreakLimit)
 }

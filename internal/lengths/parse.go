@@ -35,5 +35,5 @@ func Parse(text string) (time.Duration, error) {
 }
 
 func notDuration(text string) error {
-	return fmt.Errorf("%q is no length of time: write it as 90s, 10m, 1h30m, 2d or 1w", text)
+	return fmt.Errorf("%q is not a duration: write it as 2h, 90m, 1h30m, 2d or 1w", text)
 }

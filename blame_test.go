@@ -27,7 +27,7 @@ func TestFlowThatKillsItsProcessIsFoundAmongInnocents(t *testing.T) {
 			t.Parallel()
 			c := newCampaign(t, nil)
 			for i := range innocents {
-				c.flows = append(c.flows, crashFlow{ID: fmt.Sprint("innocent-", i), Backoff: backoff(2), Job: "hangs at 2"})
+				c.flows = append(c.flows, crashFlow{ID: fmt.Sprint("innocent-", i), Backoff: backoff(2), Job: "hangs from 2"})
 			}
 			c.owner(func(w *world) {
 				for _, f := range c.flows {

@@ -86,14 +86,25 @@ func (c *command) join(ctx context.Context, run pawl.RunInfo) error {
 }
 
 func (c *command) execute(ctx context.Context, run pawl.RunInfo) (err error) {
-	in, err := takeInput(ctx, c.orphanage.id)
+	var in input
+	err = patiently(ctx, c.crew.dismissed, c.lacks(run), func() (err error) {
+		in, err = takeInput(ctx, c.orphanage.id)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer in.remove()
 	live := openSpool(c.orphanage.database, run.FlowID, run.Number)
 	defer func() { live.close(err == nil || !c.triesAgain(run)) }()
-	p, err := start(c.prepare(run, in), live)
+	var p *process
+	err = patiently(ctx, c.crew.dismissed, c.lacks(run), func() (err error) {
+		p, err = start(c.prepare(run, in), live)
+		return err
+	})
+	if errors.Is(err, errDismissed) || context.Cause(ctx) != nil && errors.Is(err, context.Cause(ctx)) {
+		return err
+	}
 	if err != nil {
 		if _, missing := os.Stat(c.dir); missing != nil {
 			err = missing // which the system reports as if the program were missing
@@ -110,6 +121,17 @@ func (c *command) execute(ctx context.Context, run pawl.RunInfo) (err error) {
 		cause = errTimeout{c.attempts, cause}
 	}
 	return p.result(cause)
+}
+
+// lacks logs, at the first time, that the start of a run has to wait.
+func (c *command) lacks(run pawl.RunInfo) func(error, time.Duration) {
+	said := false
+	return func(lack error, pause time.Duration) {
+		if !said {
+			c.log.Warn("a start waits for descriptors, memory or processes of the daemon; it is tried again", "flow", c.id, "run", run.Number, "after", pause.String(), "error", lack)
+		}
+		said = true
+	}
 }
 
 // triesAgain says whether another attempt may follow that of a run which fails.

@@ -34,7 +34,7 @@ func (m mix) on(name string) bool { return m[name] == "yes" }
 
 var maybe = []string{"no", "yes"}
 
-// runFeatures are those of every run, whatever its job is.
+// runFeatures are the features of every run, whatever its job is.
 var runFeatures = []feature{
 	{"commits", []string{"rows", "rows and triggers", "nothing"}},
 	{"asked by", []string{"trigger", "TriggerTx", "schedule", "backfill"}},
@@ -45,7 +45,7 @@ var runFeatures = []feature{
 	{"backoff", maybe},
 }
 
-// stateFeatures are those of a run of a workflow.
+// stateFeatures are the features of a workflow run.
 var stateFeatures = []feature{
 	{"split", maybe}, {"timer", maybe}, {"poll", maybe}, {"steps", maybe}, {"undo", maybe}, {"retry of states", maybe}, {"limit of states", maybe},
 }
@@ -320,7 +320,7 @@ func (b *mixed) drive(ctx context.Context, r *pawl.Runner) error {
 	return nil
 }
 
-// ask asks for a run; that of the schedule comes by itself.
+// ask asks for a run; a scheduled run comes by itself.
 func (b *mixed) ask(ctx context.Context, r *pawl.Runner) error {
 	var err error
 	switch b.mix["asked by"] {

@@ -49,10 +49,11 @@ type Surroundings = engine.Surroundings
 //	Groups     map[string]int
 type Limits = engine.Limits
 
-// Surroundings are those of the flows of this runner, for FlowInfo.Wait.
+// Surroundings returns the surroundings of this runner's flows, for FlowInfo.Wait.
 func (r *Runner) Surroundings() Surroundings { return r.engine.Surroundings() }
 
-// Surroundings are those of the flows of the database, for FlowInfo.Wait.
+// Surroundings returns the surroundings of the database's flows, for FlowInfo.Wait. Errors
+// come from the database, or from ctx.
 func (c *Client) Surroundings(ctx context.Context) (s Surroundings, err error) {
 	if s, err = c.reader.Surroundings(ctx); err != nil {
 		return s, err

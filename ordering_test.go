@@ -65,7 +65,7 @@ func TestFormerIDIsFreeAgainWithItsFlow(t *testing.T) {
 	require.ErrorIs(t, s.Manual("c", idle, pawl.WithFormerID("old")), pawl.ErrInvalidFlow)
 }
 
-// The order is that of the config, whatever was registered first.
+// The order is the order of the config, whatever was registered first.
 func ExampleScheduler_Order() {
 	s := pawl.NewScheduler("jobs.db")
 	s.Manual("report", pawl.JobFunc(idle))

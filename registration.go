@@ -40,7 +40,7 @@ func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...Fl
 // while the flow runs or in a backoff window is skipped; those that pass while
 // nobody runs are made up for by one run at the next start.
 //
-// The fields are those of [github.com/robfig/cron/v3], with what crontabs, Quartz and
+// The fields are the ones of [github.com/robfig/cron/v3], with what crontabs, Quartz and
 // Jenkins have beyond them: 0 and 7 are Sunday, ranges may wrap around (FRI-MON, 22-2),
 // names may be written in full; L is the last day of the month, L-3 the third before it,
 // LW the last from Monday to Friday, 15W the nearest such day to the 15th; FRI#2 is the

@@ -311,7 +311,7 @@ func TestErrorThatNoAttemptCanChangeIsPermanent(t *testing.T) {
 }
 
 // Runs that failed together are not tried again together: the waits of WithRetry spread by a
-// tenth unless NoJitter is asked for. A flow's own windows spread only if they are told to.
+// tenth unless NoJitter is asked for. A flow's own windows spread only if their policy says so.
 // found Q11.
 func TestRetriesSpreadUnlessToldNotTo(t *testing.T) {
 	const runs = 300

@@ -149,7 +149,7 @@ func moveWake(r *Run, by int64) time.Time {
 	return r.DueAt
 }
 
-// moveDeadlines moves those of runs in flight. Their jobs have a timer each, which knows
+// moveDeadlines moves the deadlines of runs in flight. Their jobs have a timer each, which knows
 // no wall clock.
 func (c *Change) moveDeadlines(by int64) (moved bool) {
 	for i, r := range c.Open {

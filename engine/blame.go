@@ -95,7 +95,7 @@ func (e *Engine) judge(end Interrupt, snapshot Snapshot) crash {
 	return c
 }
 
-// unitsOf are those of a flow that were in flight, each once.
+// unitsOf returns the units of a flow that were in flight, each once.
 func (c *crash) unitsOf(f *flow) (units []unit) {
 	for _, run := range f.state.Load().Open {
 		if u, ok := c.unitOf(f, run); ok && !slices.Contains(units, u) {

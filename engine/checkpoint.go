@@ -300,7 +300,7 @@ func Woken(ctx context.Context) bool {
 }
 
 // Clock is the clock that the engine goes by which runs the job of a context; time.Now, if
-// it is not that of a job.
+// the context does not belong to a job.
 func Clock(ctx context.Context) func() time.Time {
 	if x := executionFrom(ctx); x != nil {
 		return x.engine.Now

@@ -11,7 +11,7 @@ import (
 // Cron runs a flow at the instants of an expression: six fields with seconds
 // first, five fields without, or a descriptor such as @hourly, in UTC unless
 // the expression begins with "CRON_TZ=Area/City " or [WithLocation] is given. The
-// fields are those of github.com/robfig/cron/v3 and of package cronexpr: 0 and 7 are
+// fields are the ones of github.com/robfig/cron/v3 and of package cronexpr: 0 and 7 are
 // Sunday, there is no year, and where both day of month and day of week are given one
 // of them has to match. An expression with H needs [ForFlow].
 //

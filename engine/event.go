@@ -47,7 +47,7 @@ type (
 		Error      string
 		As         RunStatus     // RunTimedOut, with Limited only for the last attempt; RunSkipped; RunWaiting: it goes on in the next process; RunParked, RunBlocked: as Rest says; empty: as Error says
 		Permanent  bool          // no further attempt
-		Limited    bool          // the limit of the attempt passed, not that of the run
+		Limited    bool          // the limit of the attempt passed, not the deadline of the run
 		RetryAfter time.Duration // before the next attempt; 0: as the policy says
 		Output     JSON
 		Ended      int64 // when the job returned, in milliseconds: the commit may be long after that; 0: now
@@ -72,7 +72,7 @@ type (
 
 	// Timeout closes a run whose job did not return in the grace after its
 	// deadline passed or it was cancelled.
-	// Limit is that of the attempt, if it is that which passed; 0: the deadline did.
+	// Limit is the limit of the attempt, if that passed; 0: the deadline passed.
 	Timeout struct {
 		Run     int64
 		Attempt int
@@ -126,7 +126,7 @@ type (
 	}
 
 	// Cancel settles a run that a stop cut short; Error is what the job returned, or that
-	// it did not. Key is that of the row of another run for its instant of the schedule.
+	// it did not. Key is the key for the row of another run for the same instant of the schedule.
 	Cancel struct {
 		Run   int64
 		Error string

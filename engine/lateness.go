@@ -76,7 +76,7 @@ func (l Limits) String() string {
 	return string(text)
 }
 
-// Surroundings are those of the flows of the engine.
+// Surroundings returns what decides, besides a flow itself, what it waits for.
 func (e *Engine) Surroundings() Surroundings {
 	s := Surroundings{Owned: true, Limits: e.Limits(), Grouped: map[string]int{}, Behind: !e.ClockBehind().IsZero()}
 	flows, isolates := e.List(), e.isolating.Load()
@@ -170,5 +170,5 @@ func StartOf(f FlowInfo, s Schedule, database string) time.Time {
 	return later(state.jittered(Plan{Schedule: s, Jitter: f.Jitter, Database: database}), f.NextEligible)
 }
 
-// Limits are those of the engine.
+// Limits returns the limits of the engine on runs in flight.
 func (e *Engine) Limits() Limits { return Limits{MaxRunning: e.MaxRunning, Groups: e.Groups} }

@@ -59,7 +59,7 @@ func TestWaitSaysWhyAFlowDoesNotStart(t *testing.T) {
 	}
 }
 
-// The start of a flow with jitter is told as it will be. found C3.
+// DueAt includes the jitter. found C3.
 func TestStartOfAFlowHasItsJitter(t *testing.T) {
 	s, err := Cron("*/5 * * * *")
 	require.NoError(t, err)

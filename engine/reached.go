@@ -21,7 +21,7 @@ func (c *Change) reach() {
 func (s *State) reached(at time.Time) bool { return s.Reached != nil && !at.After(s.Reached.At) }
 
 // planBack plans the next run of a schedule that keeps its rate, after the clock went back
-// a little: its instants come again. Those of fixed times do not, see [following].
+// a little: its instants come again. Fixed times do not come again, see [following].
 func (c *Change) planBack(now time.Time, p Plan) {
 	s := c.schedule(p)
 	if c.owed() || c.floats(s, now) || FixedTimes(p.Schedule) {

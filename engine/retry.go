@@ -9,7 +9,7 @@ import (
 // run. Only the last failure is the flow's.
 type Retry struct {
 	Max   int           // further attempts, at least 1
-	Delay BackoffPolicy // before each; Jitter 0 is that of DefaultBackoff, StreakLimit has no meaning
+	Delay BackoffPolicy // before each; Jitter 0 is the jitter of DefaultBackoff, StreakLimit has no meaning
 }
 
 // Validate names what makes no sense.

@@ -42,7 +42,7 @@ func bootID() string {
 }
 
 // oomKills is how many processes of this one's control group the system has killed for lack
-// of memory; -1: unknown. The files are those of Linux.
+// of memory; -1: unknown. Only Linux has these files.
 func oomKills(groups, root string) int64 {
 	list, err := os.ReadFile(groups)
 	if err != nil {

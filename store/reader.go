@@ -143,7 +143,7 @@ func (r *Reader) plotStarts(ctx context.Context, flows []engine.FlowInfo) error 
 		}
 		s, err := engine.ParseSchedule(f.ID, f.Kind, f.Schedule, f.TimeZone)
 		if err != nil {
-			continue // whoever asks for its instants is told
+			continue // whoever asks for its occurrences gets the error
 		}
 		if database == "" {
 			if database, err = r.Database(ctx); err != nil {

@@ -115,7 +115,7 @@ type account struct {
 // milliseconds, 0 for none.
 type position struct {
 	status, runCount, inFlight, streak, lastRun, nextEligible, nextRun, version, at int64
-	waiting                                                                         int64 // those of a backfill too, and those that are parked or blocked
+	waiting                                                                         int64 // backfills, parked and blocked runs included
 }
 
 // newest is what the row of a flow tells of its newest runs.

@@ -188,7 +188,7 @@ func rest(since, until, now time.Time, length time.Duration) time.Duration {
 }
 
 // waitTimer waits for the timer of the line. A length of time is waited for by the monotonic
-// clock, an instant by the wall clock, which is looked at once a minute: it may be set, and
+// clock, an instant by the wall clock, which it compares once a minute: the clock may be set, and
 // timers may stand still while the machine sleeps.
 func (l *line) waitTimer() error {
 	end := time.Now().Add(rest(l.since, *l.until, l.now(), l.length)) // monotonic

@@ -26,7 +26,7 @@ func shortOf(err error) bool {
 }
 
 // patiently tries to start something, and again while that fails for a lack, within the
-// same attempt of the run. Each lack is told to waits.
+// same attempt of the run. waits receives each lack.
 func patiently(ctx context.Context, dismissed <-chan struct{}, waits func(lack error, pause time.Duration), try func() error) error {
 	begun := time.Now()
 	for pause := lackPause; ; pause = min(2*pause, mostPause) {

@@ -31,7 +31,7 @@ func isDate(text string) bool {
 	return err == nil
 }
 
-// startOfDay is the first instant of a day, whose date is that of a time in UTC: midnight, or
+// startOfDay is the first instant of a day, given by a time in UTC with the same date: midnight, or
 // the end of the gap where clocks are put forward over it.
 func startOfDay(day time.Time, zone *time.Location) time.Time {
 	at, err := localTime("", day, zone)

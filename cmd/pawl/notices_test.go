@@ -10,7 +10,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// A flow that is late is told once, until it was in time again. found C3.
+// A late flow makes one message, and another one only after it was on time again. found C3.
 func TestLateFlowIsToldOnce(t *testing.T) {
 	n := newNotifier(notify{webhook: "https://example.org", on: []string{"late"}}, "", slog.New(slog.DiscardHandler))
 	due := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)

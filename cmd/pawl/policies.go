@@ -216,7 +216,7 @@ var (
 	allFailures      = failureRetention{runs: math.MaxInt}
 )
 
-// retention reads one over that of defaults; the word all takes all bounds away.
+// retention reads a retention over the one of defaults; the word all takes all bounds away.
 func (r *reader) retention(e field, base retention) retention {
 	if e.value.Kind == yaml.ScalarNode && e.value.Value == "all" {
 		return retention{failures: base.failures}

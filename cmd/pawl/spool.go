@@ -70,7 +70,7 @@ func ownFolder(path string) (*os.Root, error) {
 	return root, nil
 }
 
-// openSpool makes the spool of a run, or goes on with that of its last attempt. Where
+// openSpool makes the spool of a run, or goes on with the spool of its last attempt. Where
 // there is no room for it, the run goes on without.
 func openSpool(database, flow string, number int64) *spool {
 	if database == "" {

@@ -117,7 +117,7 @@ type statusReport struct {
 	strips       map[string]string         // the last runs of each flow, a symbol for each
 	now          time.Time
 	database     string
-	narrow       bool // times are told in short
+	narrow       bool // times are shown in short
 }
 
 // surround reads what is not of one flow.

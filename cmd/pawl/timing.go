@@ -74,7 +74,7 @@ func (r *reader) times(e field, f *flow) {
 // location is the zone in which times without one are meant.
 func (f *flow) location() *time.Location {
 	if name, _, named := cronexpr.CutZone(f.cron); named {
-		if zone, err := time.LoadLocation(name); err == nil { // a zone that is none is told where the flow is registered
+		if zone, err := time.LoadLocation(name); err == nil { // the registration of the flow reports an unknown zone
 			return zone
 		}
 	}

@@ -312,7 +312,7 @@ func (b *mixed) drive(ctx context.Context, r *pawl.Runner) error {
 		}
 		quiet++
 		for _, f := range r.List() {
-			if f.InFlight+f.Waiting+f.Backfill > 0 || f.ID == "work" && f.LastNumber == 0 {
+			if f.InFlight+f.Waiting+f.Backfill+f.Parked > 0 || f.ID == "work" && f.LastNumber == 0 {
 				quiet = 0
 			}
 		}

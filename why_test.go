@@ -57,13 +57,13 @@ func TestTrippedFlowOfEverySecondCostsOneRow(t *testing.T) {
 		assert.Empty(t, ledgerRows(t, db))
 		verdict, text := whySays(t, r, "tick", "09:00:00")
 		assert.Equal(t, pawl.VerdictTripped, verdict)
-		assert.Equal(t, "tick did not run for 2000-01-01 09:00:00 UTC: it is tripped: it failed 1 times in a row; reset it first.", text)
+		assert.Equal(t, "tick did not run for 2000-01-01 09:00:00 UTC: it is tripped: it failed 1 time in a row; reset it first.", text)
 		time.Sleep(500 * time.Millisecond)
 		require.NoError(t, r.Reset(t.Context(), "tick"))
-		assert.Equal(t, []string{"tick suppressed_tripped 2000-01-01T00:00:02.000Z 2000-01-02T00:00:00.000Z 86399 failed 1 times in a row 0"}, ledgerRows(t, db))
+		assert.Equal(t, []string{"tick suppressed_tripped 2000-01-01T00:00:02.000Z 2000-01-02T00:00:00.000Z 86399 failed 1 time in a row 0"}, ledgerRows(t, db))
 		verdict, text = whySays(t, r, "tick", "09:00:00")
 		assert.Equal(t, pawl.VerdictTripped, verdict)
-		assert.Equal(t, "tick did not run for 2000-01-01 09:00:00 UTC: the flow was tripped: failed 1 times in a row, "+
+		assert.Equal(t, "tick did not run for 2000-01-01 09:00:00 UTC: the flow was tripped: failed 1 time in a row, "+
 			"one of 86399 instants from 2000-01-01 00:00:02 UTC to 2000-01-02 00:00:00 UTC.", text)
 		stop(t, r, db)
 	})
@@ -229,7 +229,7 @@ func TestNextInstantsSayWhatStandsInTheirWay(t *testing.T) {
 		require.NoError(t, r.Pause(t.Context(), "cron", "holidays"))
 		assert.Equal(t, []string{"01 08:00 paused: holidays"}, next("cron", 1))
 		time.Sleep(61 * time.Minute)
-		assert.Equal(t, []string{"01 02:00 tripped: it failed 1 times in a row; reset it first"}, next("tripped", 1))
+		assert.Equal(t, []string{"01 02:00 tripped: it failed 1 time in a row; reset it first"}, next("tripped", 1))
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		instants, err := r.Next("backoff", 3)
@@ -268,7 +268,7 @@ func TestAPauseAndATripHaveTheirOwnVerdicts(t *testing.T) {
 			return reason.Text
 		}
 		assert.Equal(t, "f did not run for 2000-01-01 00:00:10 UTC: the flow was paused: over night, one of 2 instants from 2000-01-01 00:00:10 UTC to 2000-01-01 00:00:15 UTC.", why(10))
-		assert.Equal(t, "f did not run for 2000-01-01 00:00:20 UTC: it is tripped: it failed 1 times in a row; reset it first.", why(20))
+		assert.Equal(t, "f did not run for 2000-01-01 00:00:20 UTC: it is tripped: it failed 1 time in a row; reset it first.", why(20))
 		_, err := r.Probe(t.Context(), "f")
 		require.NoError(t, err)
 		synctest.Wait()

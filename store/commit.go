@@ -47,6 +47,9 @@ func (w *writer) logged(b *engine.Batch) {
 		known = known && c.Checkpoints == nil && !c.Drop
 		for j := range c.Runs {
 			r := &c.Runs[j]
+			if ended(r.Status) {
+				w.behind += endPages
+			}
 			w.behind += runPages + (len(r.Input)+len(r.Output)+len(r.Error))/pageSize
 			known = known && (r.Was == "" || r.Attempt <= 1 && (!r.HasInput || r.Input != ""))
 		}
@@ -306,6 +309,9 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 	}
 	if err == nil && r.Repeated && r.Was == "" {
 		err = w.once(`UPDATE pawl_run_log SET repeated = 1 WHERE key = ?`, r.Key)
+	}
+	if err == nil && ended(r.Status) {
+		_, err = w.exec(w.insertEnd, runStatuses.of(r.Status), r.Key, flow)
 	}
 	return err
 }

@@ -99,6 +99,7 @@ func (p *pruner) prune(c *engine.Cut, r *engine.Pruned) error {
 // prunes are the statements that delete.
 type prunes struct {
 	runMark, pastRuns, dropRuns, relink, setPruned     *sqlite.Stmt
+	dropEnd                                            *sqlite.Stmt
 	transitionMark, pastTransitions, dropTransitions   *sqlite.Stmt
 	anyLeak, dropLeak, anyCheckpoint, dropCheckpoints  *sqlite.Stmt
 	dropVerdicts, oldestVerdict                        *sqlite.Stmt
@@ -108,7 +109,7 @@ type prunes struct {
 
 func (c *prunes) queries() map[string]**sqlite.Stmt {
 	return map[string]**sqlite.Stmt{
-		runMark: &c.runMark, pastRuns: &c.pastRuns, dropRuns: &c.dropRuns, relink: &c.relink, setPruned: &c.setPruned,
+		runMark: &c.runMark, pastRuns: &c.pastRuns, dropRuns: &c.dropRuns, dropEnd: &c.dropEnd, relink: &c.relink, setPruned: &c.setPruned,
 		transitionMark: &c.transitionMark, pastTransitions: &c.pastTransitions, dropTransitions: &c.dropTransitions,
 		anyLeak: &c.anyLeak, dropLeak: &c.dropLeak, anyCheckpoint: &c.anyCheckpoint, dropCheckpoints: &c.dropCheckpoints,
 		dropVerdicts: &c.dropVerdicts, oldestVerdict: &c.oldestVerdict,

@@ -28,6 +28,7 @@ FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key LIMIT ?3`
 	anyCheckpoint   = `SELECT 1 FROM pawl_checkpoint_log LIMIT 1`
 	dropCheckpoints = `DELETE FROM pawl_checkpoint_log WHERE run IN (SELECT value FROM json_each(?1))`
 
+	dropEnd   = `DELETE FROM pawl_run_ends WHERE status = ?1 AND run = ?2`
 	dropRuns  = `DELETE FROM pawl_run_log WHERE key IN (SELECT value FROM json_each(?1))`
 	relink    = `UPDATE pawl_run_log SET prev = ?2 WHERE key = ?1`
 	setPruned = `UPDATE pawl_flow_plan SET pruned = max(pruned, ?2) WHERE key = ?1`
@@ -163,6 +164,13 @@ func (p *pruner) dropRuns(c *engine.Cut, gone []past, r *engine.Pruned) error {
 	}
 	if err := p.dropKeys(r, p.cuts.dropRuns, keys); err != nil {
 		return err
+	}
+	for _, run := range gone {
+		if ended(run.Status) {
+			if _, err := p.exec(p.cuts.dropEnd, runStatuses.of(run.Status), run.Key); err != nil {
+				return err
+			}
+		}
 	}
 	if err := p.dropLeaks(c, gone, r); err != nil || highest <= r.Pruned {
 		return err

@@ -3,8 +3,6 @@ package store
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -30,17 +28,6 @@ func runCodes() (words codes[engine.RunStatus]) {
 	}
 	return words
 }
-
-// failures are the numbers of the statuses that count as failures, for SQL.
-var failures = func() string {
-	var list []string
-	for code, fact := range engine.RunStatuses {
-		if fact.Failure {
-			list = append(list, strconv.Itoa(code))
-		}
-	}
-	return strings.Join(list, ", ")
-}()
 
 // codes numbers words in the order in which they are given. There are so few that
 // looking along them is faster than a map.

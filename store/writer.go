@@ -39,6 +39,7 @@ type statements struct {
 	writeKey, writeLeak, returnLeak           *sqlite.Stmt
 	putCheckpoint                             *sqlite.Stmt
 	readQueue, readKey                        *sqlite.Stmt
+	insertEnd                                 *sqlite.Stmt
 	answerCommand, writeRunner, writeDatabase *sqlite.Stmt
 	measureLog, checkpoint, truncateLog       *sqlite.Stmt
 	cuts                                      prunes
@@ -91,6 +92,7 @@ func (w *writer) open() (err error) {
 		putCheckpoint: &w.putCheckpoint, writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
 		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
+		insertEnd:  &w.insertEnd,
 		measureLog: &w.measureLog, checkpoint: &w.checkpoint, truncateLog: &w.truncateLog,
 	})
 }

@@ -3,7 +3,6 @@ package pawl_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -183,7 +182,7 @@ func TestNothingToCompareTheClockWith(t *testing.T) {
 		require.NoError(t, s.Cron("f", "@hourly", job(ok)))
 		r := start(t, s)
 		assert.Zero(t, r.ClockBehind())
-		assert.False(t, errors.Is(r.AcceptClock(context.Background()), pawl.ErrStopped), fmt.Sprint("nothing to accept"))
+		assert.False(t, errors.Is(r.AcceptClock(context.Background()), pawl.ErrStopped), "nothing to accept")
 		stop(t, r, db)
 	})
 }

@@ -110,7 +110,7 @@ func TestOtherDialectsAreRefused(t *testing.T) {
 		"0 0 * * FRIL/2":    "takes no step",
 		"0 0 * * 8":         "8 is above 7",
 		"0 0 * * frid":      `"frid" is no day of the week; write a number from 0 to 6 or a name as in MON`,
-		"H 0 * * *":         "H is drawn from the id of a flow, and there is none here",
+		"H 0 * * *":         "the value of H comes from the id of a flow, and there is none here",
 		"H(5-1) 0 * * *":    "the range of H goes from a lower to a higher number; write H(0-59)",
 		"@daily 9":          "which stands alone",
 		"@Every 5m":         "register the flow with Every",

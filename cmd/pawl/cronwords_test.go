@@ -159,7 +159,7 @@ func TestWarningsReachWhoWritesAnExpression(t *testing.T) {
 // found X2: without a flow there is nothing to draw H from; with one, it is a number.
 func TestExplainDrawsHashedNumbersFromTheFlow(t *testing.T) {
 	_, err := explainCron("H 2 * * *", "", time.Unix(0, 0), 1)
-	assert.ErrorContains(t, err, "H is drawn from the id of a flow")
+	assert.ErrorContains(t, err, "the value of H comes from the id of a flow")
 	e, err := explainCron("H 2 * * *", "nightly", time.Unix(0, 0), 1)
 	require.NoError(t, err)
 	assert.Equal(t, "At "+e.Next[0].Format("15:04")+" (UTC).", e.Text)

@@ -150,7 +150,7 @@ func (f *Field) part(text, flow string) (p Part, err error) {
 	case f.dates && f.Names != nil && weekday != nil:
 		return f.weekdayOfMonth(weekday, stepped)
 	case f.dates && f.Names != nil && strings.EqualFold(bounds, "L"):
-		return p, errors.New("L alone is Saturday in Quartz; write SAT, or SATL for the last Saturday of the month")
+		return p, errors.New("an L alone is Saturday in Quartz; write SAT, or SATL for the last Saturday of the month")
 	default:
 		if err := f.span(&p, low, high, ranged); err != nil {
 			return p, err
@@ -274,7 +274,7 @@ func (f *Field) hashed(p Part, form []string, step, flow string) (Part, error) {
 		}
 	}
 	if flow == "" {
-		return p, errors.New("H is drawn from the id of a flow, and there is none here; name the flow, or write a number")
+		return p, errors.New("the value of H comes from the id of a flow, and there is none here; name the flow, or write a number")
 	}
 	among := f.size(p)
 	if p.Stepped {

@@ -21,7 +21,7 @@ func explainVerb() *cobra.Command {
 		Short: "Say a cron expression in words, with its next instants",
 		Long: `Say a cron expression in words, with its next instants, and what the next changes of
 the clock make of it. Time is UTC unless it begins with CRON_TZ=Area/City; the instants
-are shown in its zone, or in the zone of --tz. H is a number that is drawn from the id of a
+are shown in its zone, or in the zone of --tz. H is a number drawn from the id of a
 flow, which --flow gives.
 
   pawl explain '30 2 * * MON-FRI'

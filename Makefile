@@ -21,7 +21,7 @@ test: ## Every test, more than 1,000 kills with SIGKILL among them
 
 # What kills processes, lives through years or counts a million takes minutes with the
 # race detector, of code that the others run too.
-UNRACED := Killed|AcrossKills|^FuzzInbox|PowerCut|LogThatIsCut|CannotBeRead|^TestAYear|DueAtOnce|FillNoMemory|^TestFailingDisk|JitterIsAHash|NightsOfBerlin|FileStays|RatesDoNotDrift|WhatIsKept
+UNRACED := Killed|KillerInput|AcrossKills|^FuzzInbox|PowerCut|LogThatIsCut|CannotBeRead|^TestAYear|DueAtOnce|FillNoMemory|^TestFailingDisk|JitterIsAHash|NightsOfBerlin|FileStays|RatesDoNotDrift|WhatIsKept
 
 .PHONY: race
 race: ## The tests with the race detector, a fifth of the random histories, without those of kills and masses

@@ -30,8 +30,8 @@ func TestCommittedTriggersOfATrippedFlowRunAfterTheReset(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, db string) {
-				broken := true
 				var mu sync.Mutex
+				broken := true // like seen, under mu
 				var seen []int
 				build := func() *pawl.Scheduler {
 					s := quiet(db, pawl.WithSharedFile(), pawl.WithInboxPoll(50*time.Millisecond))
@@ -67,13 +67,19 @@ func TestCommittedTriggersOfATrippedFlowRunAfterTheReset(t *testing.T) {
 				assert.Zero(t, r.Refusals(), "who waits for the answer has it")
 				stop(t, r, db)
 
+				mu.Lock()
 				broken = false
+				mu.Unlock()
 				r = start(t, build())
 				time.Sleep(time.Hour)
+				mu.Lock()
 				assert.Empty(t, seen)
+				mu.Unlock()
 				require.NoError(t, r.Reset(t.Context(), "work"))
 				time.Sleep(time.Second)
+				mu.Lock()
 				assert.ElementsMatch(t, c.want, seen)
+				mu.Unlock()
 				stop(t, r, db)
 			})
 		})

@@ -229,7 +229,7 @@ func TestTriggerKeepsTheNextSuspectWaitingWithinABatch(t *testing.T) {
 func TestRunThatKillsTheProcessFailsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		const killer, all = 13, 30
-		var r *rig
+		var living atomic.Pointer[rig]
 		job := func(ctx context.Context) error {
 			info, _ := engine.RunFrom(ctx)
 			at := 350 * time.Millisecond
@@ -242,7 +242,7 @@ func TestRunThatKillsTheProcessFailsAlone(t *testing.T) {
 				return ctx.Err()
 			}
 			if info.Number == killer {
-				go r.store.break_(func() error { return errors.New("the process is dead") })
+				go living.Load().store.break_(func() error { return errors.New("the process is dead") })
 				<-ctx.Done()
 			}
 			return nil
@@ -251,7 +251,8 @@ func TestRunThatKillsTheProcessFailsAlone(t *testing.T) {
 			Schedule: engine.Manual(), Overlap: engine.OverlapAllow(5, 100), Retry: &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: time.Millisecond}},
 			Backoff: &engine.BackoffPolicy{StreakLimit: 5},
 		}}
-		r = startRig(t, path, flow)
+		r := startRig(t, path, flow)
+		living.Store(r)
 		_, err := r.TriggerMany(t.Context(), "queue", make([]engine.Ask, all))
 		require.NoError(t, err)
 		crashes := 0
@@ -265,6 +266,7 @@ func TestRunThatKillsTheProcessFailsAlone(t *testing.T) {
 			require.Less(t, crashes, 12)
 			r.crash(t)
 			r = startRig(t, path, flow)
+			living.Store(r)
 		}
 		runs, err := r.real.Runs(t.Context(), store.RunsQuery{Flow: "queue"})
 		require.NoError(t, err)

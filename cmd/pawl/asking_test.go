@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,13 +14,15 @@ import (
 func TestWaitsSayWhatTheyAreFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		why := answering
-		quiet := speak(t.Context(), &out, func() string { return why })
+		var why atomic.Value
+		why.Store(answering)
+		quiet := speak(t.Context(), &out, func() string { return why.Load().(string) })
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Empty(t, out.String())
-		why = "process 1 is stopped"
+		why.Store("process 1 is stopped")
 		time.Sleep(time.Minute)
-		why = "no daemon runs"
+		why.Store("no daemon runs")
 		time.Sleep(time.Minute)
 		quiet()
 		assert.Equal(t, "pawl: waiting: process 1 is stopped\npawl: waiting: no daemon runs\n", out.String())

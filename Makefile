@@ -25,7 +25,7 @@ UNRACED := Killed|KillerInput|AcrossKills|^FuzzInbox|PowerCut|LogThatIsCut|Canno
 
 .PHONY: race
 race: ## The tests with the race detector, a fifth of the random histories, without those of kills and masses
-	go test -race -short -shuffle=on -count=1 -timeout 30m -skip '$(UNRACED)' ./...
+	go test -race -short -shuffle=on -count=1 -timeout 60m -skip '$(UNRACED)' ./...
 
 .PHONY: torture
 torture: ## The fault tests at full size: 10,000 kills, 100,000 power losses; an hour

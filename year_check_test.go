@@ -449,14 +449,20 @@ func (w *watcher) setBack(now time.Time, by time.Duration) {
 	case w.instants != nil && (w.fixed() || w.owed):
 		return
 	case w.instants != nil:
-		w.target = w.after(now)
+		next := w.after(now)
 		if w.pausedTo.After(now) {
-			w.target = w.after(w.pausedTo)
+			next = w.after(w.pausedTo)
 		}
+		if !next.Before(w.target) { // what was due before the step is due after it
+			return
+		}
+		w.target = next
 	case wrong:
 		w.target = w.end.Add(w.interval)
 	case w.target.After(now.Add(w.interval)):
 		w.target = now.Add(w.interval)
+	default: // as above
+		return
 	}
 	w.leaveWindow()
 }

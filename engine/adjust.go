@@ -48,7 +48,7 @@ func (c *Change) correct(e Correct, now time.Time, p Plan) error {
 		return fmt.Errorf("%w: flow %q", errUnchanged, c.ID)
 	}
 	if c.LastScheduled.After(now) {
-		c.reach()
+		c.reach(now)
 	}
 	if c.Kind != KindOnce { // what has fired once has
 		c.LastScheduled = earlier(c.LastScheduled, now)

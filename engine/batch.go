@@ -227,7 +227,7 @@ func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), backfillTimeout)
 	defer cancel()
-	ran, err := e.Store.Ran(ctx, s.Key, s.reachedKey(), b.Instants[0], b.Instants[len(b.Instants)-1])
+	ran, err := e.Store.Ran(ctx, s.Key, s.Reached, b.Instants[0], b.Instants[len(b.Instants)-1])
 	if err != nil {
 		return nil, err
 	}

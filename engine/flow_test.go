@@ -625,7 +625,7 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 			}
 			assert.Equal(t, at(-3600), c.NextRun)
 			require.NotNil(t, c.Reached)
-			assert.Equal(t, Reached{at(0), 40}, *c.Reached)
+			assert.Equal(t, Reached{at(0), 40, 40}, *c.Reached)
 			first := apply(t, *c.State, Reserve{Trigger: TriggerSchedule, Key: 41}, at(-3600), p)
 			assert.False(t, first.Runs[0].Repeated, "it had no run")
 			over := apply(t, *first.State, Outcome{Run: 5}, at(-3600+1), p)

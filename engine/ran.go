@@ -115,9 +115,9 @@ func (e *Engine) ran(f *flow, s *State, now time.Time) (map[int64]bool, error) {
 	if f.ran != nil {
 		return f.ran, nil
 	}
-	before := int64(0)
+	var before *Reached
 	if again {
-		before = s.Reached.Key
+		before = s.Reached
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), backfillTimeout)
 	defer cancel()

@@ -3,18 +3,21 @@ package engine
 import "time"
 
 // Reached is how far a schedule had come before the wall clock went back: instants up to
-// At may have had runs, the newest of them or an older one with the run key Key. Nobody
-// changes one.
+// At may have had runs, the newest of them or an older one with the run key Key. If the
+// clock went back again before it showed At, the runs after the one with the key First are
+// in no order of time. Nobody changes one.
 type Reached struct {
-	At  time.Time
-	Key int64
+	At         time.Time
+	Key, First int64
 }
 
-// reach keeps how far the schedule has come, since the clock goes back behind it.
-func (c *Change) reach() {
-	if c.Reached == nil || !c.LastScheduled.Before(c.Reached.At) {
-		c.Reached, c.Rare = &Reached{c.LastScheduled, c.LastKey}, true
+// reach keeps how far the schedule has come, since its instants from one on come again.
+func (c *Change) reach(from time.Time) {
+	r := Reached{c.LastScheduled, c.LastKey, c.LastKey}
+	if before := c.Reached; before != nil && !before.At.Before(from) {
+		r.At, r.First = later(r.At, before.At), before.First
 	}
+	c.Reached, c.Rare = &r, true
 }
 
 // reached says whether an instant may have had a run before the clock went back.
@@ -28,7 +31,7 @@ func (c *Change) planBack(now time.Time, p Plan) {
 		return
 	}
 	if c.LastScheduled.After(now) {
-		c.reach()
+		c.reach(now)
 		c.LastScheduled = now
 	}
 	next := s.Next(now, c.LastScheduled)
@@ -61,11 +64,3 @@ func FixedTimes(s Schedule) bool {
 }
 
 func (s *instants) fixedTimes() bool { return s.fixed }
-
-// reachedKey is the key of the newest run before the clock went back; 0: it did not.
-func (s *State) reachedKey() int64 {
-	if s.Reached == nil {
-		return 0
-	}
-	return s.Reached.Key
-}

@@ -57,9 +57,10 @@ type Store interface {
 	Keyed(ctx context.Context) (map[int64]bool, error)
 
 	// Ran has those of the instants in from..to, in milliseconds, that have a run; true:
-	// one that a backfill asked for. It walks back from the newest run, and from the one
-	// with the key before, if that is not 0, until runs were started before from.
-	Ran(ctx context.Context, flow, before int64, from, to time.Time) (map[int64]bool, error)
+	// one that a backfill asked for. It walks back from the newest run, and from that of
+	// before, if there is one, until runs were started before from and none is left that
+	// is in no order of time.
+	Ran(ctx context.Context, flow int64, before *Reached, from, to time.Time) (map[int64]bool, error)
 
 	// Prune deletes a slice of what the cuts say, in one transaction, and returns
 	// what came of each. It reads and writes about so many rows, writes nothing if

@@ -43,7 +43,7 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	run := c.newRun(e.Key, TriggerSchedule, at)
 	run.Attempt, run.DueAt = attempt, now
 	if at.Before(c.LastScheduled) {
-		c.reach()
+		c.reach(at)
 	}
 	_, again := e.Ran[at.UnixMilli()]
 	run.Repeated = again && !owed && c.reached(at)

@@ -188,13 +188,14 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 const (
 	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, anchor, paused_at, created_at, paused_until,
     id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note, paused_for, reached, reached_key, jitter, next_offset,
-    last_offset)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    last_offset, reached_first)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	updatePlan = `UPDATE pawl_flow_plan
 SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = ?6, created_at = ?7,
     paused_until = ?8, id = ?9, kind = ?10, schedule = ?11, time_zone = ?12, backoff = ?13, policy = ?14, run_group = ?15, retention = ?16,
-    pause_note = ?17, paused_for = ?18, reached = ?19, reached_key = ?20, jitter = ?21, next_offset = ?22, last_offset = ?23
+    pause_note = ?17, paused_for = ?18, reached = ?19, reached_key = ?20, jitter = ?21, next_offset = ?22, last_offset = ?23,
+    reached_first = ?24
 WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
@@ -252,9 +253,11 @@ func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
 	}
 	stmt.BindNull(19)
 	stmt.BindNull(20)
+	stmt.BindNull(24)
 	if c.Reached != nil {
 		stmt.BindInt64(19, c.Reached.At.UnixMilli())
 		stmt.BindInt64(20, c.Reached.Key)
+		stmt.BindInt64(24, c.Reached.First)
 	}
 	stmt.BindInt64(21, c.Jitter.Milliseconds())
 	stmt.BindNull(22)

@@ -52,6 +52,7 @@ type flowRow struct {
 	PausedFor     int64  `db:"paused_for"`
 	Reached       int64
 	ReachedKey    int64 `db:"reached_key"`
+	ReachedFirst  int64 `db:"reached_first"`
 	NextOffset    int64 `db:"next_offset"`
 	LastOffset    int64 `db:"last_offset"`
 	Retention     string
@@ -101,7 +102,7 @@ func (r flowRow) reached() *engine.Reached {
 	if r.Reached == 0 {
 		return nil
 	}
-	return &engine.Reached{At: instant(r.Reached), Key: r.ReachedKey}
+	return &engine.Reached{At: instant(r.Reached), Key: r.ReachedKey, First: r.ReachedFirst}
 }
 
 func (r flowRow) offsets() *engine.Offsets {
@@ -139,7 +140,7 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(s.parked, 0) AS parked, COALESCE(s.blocked, 0) AS blocked,
     CASE WHEN s.parked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) ELSE 0 END AS next_wake,
     CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter,
-    COALESCE(p.next_offset, -2147483648) AS next_offset, COALESCE(p.last_offset, -2147483648) AS last_offset
+    COALESCE(p.next_offset, -2147483648) AS next_offset, COALESCE(p.last_offset, -2147483648) AS last_offset, COALESCE(p.reached_first, 0) AS reached_first
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -195,7 +196,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		Reached: s.ColumnInt64(43), ReachedKey: s.ColumnInt64(44),
 		Parked: s.ColumnInt(45), Blocked: s.ColumnInt(46), NextWake: s.ColumnInt64(47), BlockedSince: s.ColumnInt64(48),
 		Jitter:     s.ColumnInt64(49),
-		NextOffset: s.ColumnInt64(50), LastOffset: s.ColumnInt64(51),
+		NextOffset: s.ColumnInt64(50), LastOffset: s.ColumnInt64(51), ReachedFirst: s.ColumnInt64(52),
 	}
 }
 

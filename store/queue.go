@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -161,22 +162,26 @@ func (s *Store) Keyed(ctx context.Context) (map[int64]bool, error) {
 }
 
 // Ran implements [engine.Store].
-func (s *Store) Ran(ctx context.Context, flow, before int64, from, to time.Time) (map[int64]bool, error) {
+func (s *Store) Ran(ctx context.Context, flow int64, before *engine.Reached, from, to time.Time) (map[int64]bool, error) {
 	const query = `WITH RECURSIVE walk (key) AS (
     SELECT last_key FROM pawl_flow_state WHERE key = ?1 AND last_key IS NOT NULL
     UNION
     SELECT key FROM pawl_run_log WHERE key = ?4 AND flow = ?1
     UNION
     SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key
-    WHERE w.prev < w.key AND (w.started_at IS NULL OR w.trigger = 3 OR max(w.started_at, w.scheduled_at) >= ?2)
+    WHERE w.prev < w.key AND (w.key > ?5 OR w.started_at IS NULL OR w.trigger = 3 OR max(w.started_at, w.scheduled_at) >= ?2)
 )
 SELECT r.scheduled_at AS at, r.trigger = 3 AS backfilled FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
 WHERE r.scheduled_at BETWEEN ?2 AND ?3 AND r.trigger IN (0, 3) AND r.status <> 4`
+	key, first := int64(0), int64(math.MaxInt64)
+	if before != nil {
+		key, first = before.Key, before.First
+	}
 	var runs []struct {
 		At         int64
 		Backfilled bool
 	}
-	if err := s.db.SelectContext(ctx, &runs, query, flow, from.UnixMilli(), to.UnixMilli(), before); err != nil {
+	if err := s.db.SelectContext(ctx, &runs, query, flow, from.UnixMilli(), to.UnixMilli(), key, first); err != nil {
 		return nil, fmt.Errorf("runs of %s to %s: %w", iso(from), iso(to), err)
 	}
 	ran := make(map[int64]bool, len(runs))

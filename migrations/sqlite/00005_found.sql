@@ -41,9 +41,11 @@ ALTER TABLE pawl_database ADD COLUMN clock_seq INTEGER NOT NULL DEFAULT 0;
 
 -- How far the schedule of a flow had come before the wall clock went back behind that, and
 -- the key of the newest run then: which instants that come again had runs is looked up from
--- there.
+-- there. The runs after reached_first are in no order of time, as the clock went back more
+-- than once.
 ALTER TABLE pawl_flow_plan ADD COLUMN reached INTEGER;
 ALTER TABLE pawl_flow_plan ADD COLUMN reached_key INTEGER;
+ALTER TABLE pawl_flow_plan ADD COLUMN reached_first INTEGER;
 
 -- 1: the wall clock went back, and the instant of the run had a run before.
 ALTER TABLE pawl_run_log ADD COLUMN repeated INTEGER;

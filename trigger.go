@@ -225,15 +225,20 @@ func Skipped(reason string) error { return engine.Skipped(reason) }
 //
 // In a state of a workflow it joins the checkpoint that leaves the state, or that of the
 // step: exactly once for each, whatever becomes of the run. An error in it is a failure
-// of the state. It is not for the branches of a split, nor for undos.
+// of the state. It is not for the branches of a split, nor for undos. A workflow that a job
+// or a task runs in memory has no commit of its own: the functions of the states that it
+// left join that of the job or the task, in order.
 func Committing(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
 	if do == nil {
 		return errors.New("Committing(nil)")
 	}
+	if _, ok := RunFrom(ctx); !ok {
+		return engine.Join(ctx, nil)
+	}
 	work := store.Work(func(ctx context.Context, tx *sql.Tx) error {
 		return do(context.WithValue(ctx, committingKey{}, true), tx)
 	})
-	if ok, err := workflow.Attach(ctx, work); ok {
+	if ok, err := workflow.Attach(ctx, work, engine.JoinBefore); ok {
 		return err
 	}
 	return engine.Join(ctx, work)

@@ -330,6 +330,64 @@ func TestCommittingJoinsTheEndOfItsState(t *testing.T) {
 	})
 }
 
+// A workflow that a task or a plain job runs in memory has no checkpoints. What its states
+// commit joins the commit of the task or the job: once for each state that was left, none
+// of an attempt that failed, and what the task commits itself too. found A1.
+func TestWorkflowInMemoryCommitsWithWhatRunsIt(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		appTable(t, db)
+		insert := func(ctx context.Context, n int64) error {
+			return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, n) })
+		}
+		inMemory := func(ctx context.Context) error {
+			w := workflow.New[string]()
+			tries := 0
+			w.Register("a", func(ctx context.Context, _ *workflow.Resources) (string, error) { return "b", insert(ctx, 1) })
+			w.Register("b", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+				if tries++; tries == 1 {
+					return "", errors.Join(insert(ctx, 99), errors.New("no luck"))
+				}
+				return "split", nil
+			}, workflow.WithRetry(2, workflow.Fixed(time.Second)))
+			w.RegisterSplit("split", []workflow.Branch{func(ctx context.Context, _ *workflow.Resources) error {
+				assert.ErrorContains(t, insert(ctx, 98), "not for a branch or an undo")
+				return nil
+			}}, workflow.All("c"))
+			w.Register("c", func(ctx context.Context, _ *workflow.Resources) (string, error) { return "end", insert(ctx, 2) })
+			w.Exit("end")
+			_, err := w.Run(ctx, "a")
+			return err
+		}
+		outer := workflow.New[string]()
+		tries := 0
+		outer.Register("first", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+			if err := errors.Join(inMemory(ctx), insert(ctx, 3)); err != nil {
+				return "", err
+			}
+			if tries++; tries == 1 {
+				return "", errors.New("no luck")
+			}
+			return "split", nil
+		}, workflow.WithRetry(2, workflow.Fixed(time.Second)))
+		outer.RegisterSplit("split", []workflow.Branch{func(context.Context, *workflow.Resources) error { return nil }}, workflow.All("second"))
+		outer.Register("second", func(context.Context, *workflow.Resources) (string, error) { return "end", nil })
+		outer.Exit("end")
+		s := quiet(db, pawl.WithSharedFile())
+		require.NoError(t, s.Manual("task", outer.Job("first")))
+		require.NoError(t, s.Manual("job", job(inMemory)))
+		require.NoError(t, s.Manual("both", job(func(ctx context.Context) error { return errors.Join(inMemory(ctx), insert(ctx, 4)) })))
+		r := start(t, s)
+		rows := "SELECT run FROM effects ORDER BY rowid"
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "task").Status)
+		assert.Equal(t, []int64{1, 2, 3}, numbers(t, db, rows))
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "job").Status)
+		assert.Equal(t, []int64{1, 2, 3, 1, 2}, numbers(t, db, rows))
+		assert.Equal(t, pawl.RunCompleted, finish(t, r, "both").Status)
+		assert.Equal(t, []int64{1, 2, 3, 1, 2, 1, 2, 4}, numbers(t, db, rows))
+		stop(t, r, db)
+	})
+}
+
 // A branch and an undo have no commit of their own to join.
 func TestCommittingIsForTasksAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {

@@ -52,7 +52,8 @@ type execution struct {
 	loaded bool // the input is what the store has
 	input  JSON
 	output JSON
-	join   any // what the store does in the transaction of the outcome
+	join   any   // what the store does in the transaction of the outcome
+	before []any // what it does before that
 }
 
 // launch starts the job of a run.
@@ -269,7 +270,13 @@ func (x *execution) joined(o *Outcome) any {
 	if o.Error != "" {
 		return nil
 	}
-	return x.join
+	switch {
+	case len(x.before) == 0:
+		return x.join
+	case x.join == nil:
+		return x.before
+	}
+	return append(x.before, x.join)
 }
 
 // take translates what a job returned.
@@ -432,6 +439,19 @@ func Join(ctx context.Context, work any) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.join = work
+	return nil
+}
+
+// JoinBefore is [Join] for work that does not take the place of other work: all of it is
+// done, in order, before what Join was called with last.
+func JoinBefore(ctx context.Context, work any) error {
+	x := executionFrom(ctx)
+	if x == nil {
+		return errNoRun
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.before = append(x.before, work)
 	return nil
 }
 

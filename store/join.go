@@ -15,7 +15,10 @@ type Work func(ctx context.Context, tx *sql.Tx) error
 
 // join does the work that joins a batch, in its transaction.
 func (w *writer) join(b engine.Batch) error {
-	work, ok := b.Join.(Work)
+	if b.Join == nil {
+		return nil
+	}
+	work, ok := workOf(b.Join)
 	if !ok {
 		return nil
 	}
@@ -26,6 +29,25 @@ func (w *writer) join(b engine.Batch) error {
 		return err
 	}
 	return &engine.JoinFailed{Err: err}
+}
+
+// workOf is what joins a batch as one work; false: it is none. A []any is several works.
+func workOf(join any) (work Work, ok bool) {
+	list, several := join.([]any)
+	if !several {
+		work, ok = join.(Work)
+		return work, ok
+	}
+	return func(ctx context.Context, tx *sql.Tx) error {
+		for _, each := range list {
+			if work, ok := workOf(each); ok {
+				if err := work(ctx, tx); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}, true
 }
 
 // isOurs tells an error of the work from one of the store, after which the work is

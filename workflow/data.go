@@ -93,23 +93,68 @@ func SetUndo(ctx context.Context, v any) error {
 // Attach has the journal do work in the transaction of the next checkpoint, that which
 // leaves this state or records this step, so that both are there or neither is. No later
 // checkpoint does the work again. The journal knows the work's type; of several calls in an
-// attempt the last counts, and an attempt that fails leaves none. False: ctx is not that of a task, or the run has no
-// journal. An error is for a branch of a split and for an undo, which have no checkpoint
-// of their own. This is for schedulers: pawl.Committing calls it.
-func Attach(ctx context.Context, work any) (ok bool, err error) {
+// attempt the last counts, and an attempt that fails leaves none. False: ctx is not that of
+// a task. An error is for a branch of a split and for an undo, which have no checkpoint
+// of their own.
+//
+// A workflow without a journal hands the work of each state that it leaves to the task
+// within which it runs, whose checkpoint does it together with the task's own. Where it
+// runs within no task, it calls handOver with its context.
+//
+// This is for schedulers: pawl.Committing calls it.
+func Attach(ctx context.Context, work any, handOver func(ctx context.Context, work any) error) (ok bool, err error) {
 	s, err := scopeOf(ctx, "Attach")
-	switch {
-	case err != nil:
+	if err != nil {
 		return false, nil
-	case !s.kept: // it may run within the task of another
-		return Attach(s.Context, work)
-	case s.role != roleTask:
-		return true, errors.New("work is for the task of a state, not for a branch or an undo")
+	}
+	for within := s; within != nil; within = within.outer() {
+		if within.role != roleTask {
+			return true, errors.New("work is for the task of a state, not for a branch or an undo")
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.work = work
+	s.work, s.handOver = work, handOver
 	return true, nil
+}
+
+// outer is the task within which a workflow without a journal runs; nil: there is none.
+func (s *scope) outer() *scope {
+	if s.kept {
+		return nil
+	}
+	outer, _ := s.Context.Value(scopeKey{}).(*scope)
+	return outer
+}
+
+// attached is all work that the next checkpoint does: nil, the task's own work, or a []any
+// with what workflows within the task handed over before it.
+func (s *scope) attached() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(s.handed) == 0:
+		return s.work
+	case s.work == nil:
+		return s.handed
+	}
+	return append(s.handed[:len(s.handed):len(s.handed)], s.work)
+}
+
+// passOn hands the work of a workflow without a journal to what it runs within.
+func (s *scope) passOn() error {
+	work := s.attached()
+	if s.kept || work == nil {
+		return nil
+	}
+	outer := s.outer()
+	if outer == nil {
+		return s.handOver(s.Context, work)
+	}
+	outer.mu.Lock()
+	defer outer.mu.Unlock()
+	outer.handed, outer.handOver = append(outer.handed, work), s.handOver
+	return nil
 }
 
 // role is what a scope is for.
@@ -134,6 +179,9 @@ type scope struct {
 	work any                        // of this attempt, for the journal; nil: there is none
 	kept bool                       // the run has a journal
 
+	handed   []any // work of workflows that this attempt ran
+	handOver func(ctx context.Context, work any) error
+
 	came     []Outcome       // of the split that led to this state
 	outcomes []Outcome       // of the split that this state is
 	cursor   json.RawMessage // of a stepped task; nil: at its beginning
@@ -142,7 +190,7 @@ type scope struct {
 	length   time.Duration   // of one that is a length of time; 0: it is an instant
 	woken    bool            // the journal says that it is over
 	waited   bool            // it is over
-	handed   json.RawMessage // for the undo, with the timer; that of a later attempt takes its place
+	forUndo  json.RawMessage // for the undo, with the timer; that of a later attempt takes its place
 	asked    int             // how often a poll asked
 	requests pause           // what the attempt asks for in place of a next state
 }
@@ -193,7 +241,8 @@ func (s *scope) take(bytes int) error {
 func (s *scope) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo, s.used, s.requests, s.work = nil, s.handed, len(s.handed), pause{}, nil
+	s.puts, s.undo, s.used, s.requests = nil, s.forUndo, len(s.forUndo), pause{}
+	s.work, s.handed = nil, nil
 }
 
 // left is what the attempt leaves for the next checkpoint.
@@ -209,7 +258,7 @@ func (s *scope) left() (puts map[string]json.RawMessage, undo json.RawMessage) {
 func (s *scope) keep(puts map[string]json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts, s.undo, s.used, s.work = nil, nil, 0, nil
+	s.puts, s.undo, s.used, s.work, s.handed = nil, nil, 0, nil, nil
 	if len(puts) == 0 {
 		return
 	}
@@ -221,6 +270,6 @@ func (s *scope) keep(puts map[string]json.RawMessage) {
 
 // move is for another state: what was of the one before is forgotten.
 func (s *scope) move(came []Outcome) {
-	s.came, s.outcomes, s.cursor, s.until, s.handed, s.asked = came, nil, nil, nil, nil, 0
+	s.came, s.outcomes, s.cursor, s.until, s.forUndo, s.asked = came, nil, nil, nil, nil, 0
 	s.since, s.length, s.woken, s.waited = time.Time{}, 0, false, false
 }

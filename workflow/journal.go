@@ -79,7 +79,8 @@ type Checkpoint struct {
 	At      time.Time
 
 	// Work is what the journal does in the same transaction, see [Attach]; nil: nothing. An
-	// error of it leaves nothing behind, and is an [ErrWork].
+	// error of it leaves nothing behind, and is an [ErrWork]. A []any is several, to be done
+	// in order; each may be a []any itself.
 	Work any
 
 	// Replaces says that it may take the place of the one before it, which is of no use

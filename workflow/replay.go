@@ -51,7 +51,7 @@ type past struct {
 	until    *time.Time
 	since    time.Time // when the timer was asked for
 	length   time.Duration
-	handed   json.RawMessage
+	forUndo  json.RawMessage
 	failed   *payload // not nil: the run goes back
 	stale    bool     // the last checkpoint is that of a step that put nothing
 	undos    int      // how many undos are over
@@ -92,11 +92,11 @@ func (p *past) apply(c Checkpoint, load payload) {
 	switch c.Kind {
 	case KindEnter:
 		p.left = append(p.left, leave{p.state, load.Undo})
-		p.state, p.came, p.cursor, p.until, p.handed = c.State, load.Branches, nil, nil, nil
+		p.state, p.came, p.cursor, p.until, p.forUndo = c.State, load.Branches, nil, nil, nil
 	case KindStep:
 		p.cursor = load.Cursor
 	case KindTimer:
-		p.until, p.handed, p.since, p.length = load.Until, load.Undo, c.At, load.For
+		p.until, p.forUndo, p.since, p.length = load.Until, load.Undo, c.At, load.For
 	case KindFailed:
 		p.failed = &load
 	case KindUndo:
@@ -178,7 +178,7 @@ func (r *run[S]) resume(p *past) (bool, error) {
 	}
 	r.began, r.visits, r.undoErrs, r.stale = p.began, visits, p.undoErrs, p.stale
 	r.enter(n, p.came)
-	r.main.data, r.main.cursor, r.main.until, r.main.handed = p.data, p.cursor, p.until, p.handed
+	r.main.data, r.main.cursor, r.main.until, r.main.forUndo = p.data, p.cursor, p.until, p.forUndo
 	r.main.since, r.main.length = p.since, p.length
 	if t, ok := r.journal.(timer); ok && p.until != nil && p.length > 0 {
 		r.main.woken = t.Woken()

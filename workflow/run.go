@@ -165,7 +165,7 @@ func (r *run[S]) pause(p pause) error {
 	puts, undo := l.left()
 	switch p.kind {
 	case afterStep:
-		if err := r.record(KindStep, r.at, payload{Cursor: p.cursor, Data: puts, work: l.work}); err != nil {
+		if err := r.record(KindStep, r.at, payload{Cursor: p.cursor, Data: puts, work: l.attached()}); err != nil {
 			return err
 		}
 		l.keep(puts)
@@ -176,11 +176,11 @@ func (r *run[S]) pause(p pause) error {
 			if p.after {
 				p.until = now.Add(p.length)
 			}
-			if err := r.record(KindTimer, r.at, payload{Until: &p.until, For: p.length, Data: puts, Undo: undo, work: l.work}); err != nil {
+			if err := r.record(KindTimer, r.at, payload{Until: &p.until, For: p.length, Data: puts, Undo: undo, work: l.attached()}); err != nil {
 				return err
 			}
 			l.keep(puts)
-			l.until, l.handed, l.since, l.length = &p.until, undo, now, p.length
+			l.until, l.forUndo, l.since, l.length = &p.until, undo, now, p.length
 		}
 		return l.waitTimer()
 	case askAgain:
@@ -202,7 +202,7 @@ func (r *run[S]) leave() error {
 	}
 	puts, output := r.main.left()
 	came := r.main.outcomes
-	if err := r.record(KindEnter, next, payload{Data: puts, Undo: output, Branches: came, work: r.main.work}); err != nil {
+	if err := r.record(KindEnter, next, payload{Data: puts, Undo: output, Branches: came, work: r.main.attached()}); err != nil {
 		return err
 	}
 	if r.at.undo != nil {
@@ -237,7 +237,7 @@ func (r *run[S]) arrived(resumed bool) {
 // stops, and the next process goes on.
 func (r *run[S]) record(kind string, n *node[S], p payload) error {
 	if r.journal == nil {
-		return nil
+		return r.main.passOn()
 	}
 	c, err := r.checkpoint(kind, n, p)
 	if err != nil {

@@ -323,7 +323,7 @@ func TestPercentageIsNotRoundedUpForNothing(t *testing.T) {
 // what is recorded already takes no place of it when it has work. found A1.
 func TestWorkIsInOneCheckpoint(t *testing.T) {
 	attach := func(ctx context.Context, work string) error {
-		_, err := workflow.Attach(ctx, work)
+		_, err := workflow.Attach(ctx, work, nil)
 		return err
 	}
 	w := workflow.New[state]()

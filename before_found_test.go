@@ -79,6 +79,12 @@ func TestDatabaseOfSchema4CarriesOn(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, 3, ran["order"], "each timer ran out once")
 		assert.Equal(t, 1, ran["retried"])
+		tried, err := r.Attempts(t.Context(), "retried", 1) // found B2: its first attempt failed before the upgrade
+		require.NoError(t, err)
+		require.Len(t, tried, 2)
+		assert.Equal(t, pawl.Attempt{Number: 1, Status: pawl.RunFailed, StartedAt: time.Date(2026, 11, 30, 21, 48, 4, 777e6, time.UTC), Error: "no answer from the bank"}, tried[0])
+		assert.Equal(t, pawl.RunCompleted, tried[1].Status)
+		assert.Equal(t, runOf(t, r, "retried", 1).StartedAt, tried[1].StartedAt)
 		assert.Equal(t, 1, ran["later"])
 		assert.Equal(t, 3, ran["nightly"])
 		assert.Zero(t, ran["stopped"])

@@ -223,6 +223,7 @@ func (c *campaign) look() (f file) {
 	violations, err := s.Verify(c.t.Context())
 	require.NoError(c.t, err)
 	require.Empty(c.t, violations, "after start %d", c.starts)
+	require.NoError(c.t, checkAttempts(path, s.Reader), "after start %d", c.starts)
 	f.Snapshot, err = s.Load(c.t.Context())
 	require.NoError(c.t, err)
 	f.states = map[string]engine.State{}

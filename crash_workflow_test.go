@@ -196,6 +196,7 @@ func (c *campaign) paths() map[int64][]string {
 	violations, err := s.Verify(c.t.Context())
 	require.NoError(c.t, err)
 	require.Empty(c.t, violations)
+	require.NoError(c.t, checkAttempts(c.path, s.Reader))
 	runs, err := s.Runs(c.t.Context(), pawl.RunsQuery{Flow: "order", Limit: 3})
 	require.NoError(c.t, err)
 	for _, run := range runs {

@@ -80,6 +80,34 @@ func ExampleWithRetry() {
 	// nothing skipped after attempt 1: "nothing new"
 }
 
+// Why the attempts of a run failed is kept, also if a later one succeeds.
+func ExampleRunner_Attempts() {
+	ctx := context.Background()
+	var tries atomic.Int32
+	r, end := begin(func(s *pawl.Scheduler) {
+		s.Manual("upload", pawl.JobFunc(func(ctx context.Context) error {
+			if n := tries.Add(1); n < 3 {
+				return pawl.RetryAfter(10*time.Millisecond, fmt.Errorf("the bucket is busy, answer %d", 500+n))
+			}
+			return nil
+		}), pawl.WithRetry(5, pawl.DefaultBackoff()))
+	})
+	defer end()
+	run, _ := r.Trigger(ctx, "upload")
+	r.WaitRun(ctx, "upload", run)
+	attempts, err := r.Attempts(ctx, "upload", run)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, a := range attempts {
+		fmt.Printf("attempt %d %s: %q\n", a.Number, a.Status, a.Error)
+	}
+	// Output:
+	// attempt 1 failed: "the bucket is busy, answer 501"
+	// attempt 2 failed: "the bucket is busy, answer 502"
+	// attempt 3 completed: ""
+}
+
 // A run that a stop of the program cuts short starts again in the next process, as the same
 // run and the same attempt.
 func ExampleWithStopTimeout() {

@@ -377,7 +377,7 @@ func sound(db string) error {
 	if len(found) > 0 {
 		err = errors.Join(err, errors.New(strings.Join(found, "; ")))
 	}
-	return errors.Join(err, reader.Close())
+	return errors.Join(err, checkAttempts(db, reader), reader.Close())
 }
 
 func (s *stage) start() error {

@@ -60,6 +60,7 @@ func verify(t *testing.T, db string) {
 	found, err := reader.Verify(context.Background())
 	require.NoError(t, err)
 	assert.Empty(t, found)
+	assert.NoError(t, checkAttempts(db, reader))
 }
 
 func status(t *testing.T, r *pawl.Runner, id string) pawl.FlowInfo {

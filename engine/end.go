@@ -127,7 +127,7 @@ func (c *Change) interrupt(e Interrupt, now time.Time, p Plan) error {
 	case p.Schedule != nil && !guilty && p.Retry != nil && c.Registered && !run.Lost:
 		c.restart(run, text, now, p)
 		return nil
-	case p.Schedule != nil && c.retry(run, text, Outcome{}, now, p):
+	case p.Schedule != nil && c.retry(run, text, Outcome{As: RunInterrupted}, now, p):
 		return nil
 	default:
 		run.Status, run.Error = RunInterrupted, text
@@ -163,11 +163,11 @@ func (c *Change) cancel(e Cancel, now time.Time, p Plan) error {
 	c.cleared(&run, "its run ended")
 	text := "cancelled: " + e.Error
 	scheduled := run.Trigger == TriggerSchedule && !run.Ending
-	if !scheduled && c.retry(run, text, Outcome{}, now, p) { // as after a crash
+	run.FinishedAt = run.ended(e.Ended, now)
+	if !scheduled && c.retry(run, text, Outcome{As: RunCancelled}, now, p) { // as after a crash
 		c.Event = "interrupt"
 		return nil
 	}
-	run.FinishedAt = run.ended(e.Ended, now)
 	c.spare(run, RunCancelled, text, now, p)
 	switch {
 	case c.owed(): // another run of the flow was cancelled before

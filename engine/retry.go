@@ -49,6 +49,7 @@ func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) b
 		return false
 	}
 	c.note(fmt.Sprintf("attempt %d failed; the next is at %s", run.Attempt, stamp(due)))
+	c.failedAttempt(run, text, e.As)
 	run.Attempt++
 	if !p.Resumes { // what an attempt has set counts if it is the last
 		run.Output = ""

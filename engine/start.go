@@ -197,6 +197,9 @@ func (c *Change) open(run Run, now time.Time, p Plan) {
 	if p.Timeout > 0 && run.Deadline.IsZero() {
 		run.Deadline = now.Add(p.Timeout)
 	}
+	if run.Attempt > 1 && !run.StartedAt.IsZero() {
+		c.nextAttempt(run, now, p)
+	}
 	if run.StartedAt.IsZero() || !p.Resumes { // what goes on began when it began
 		run.StartedAt = now
 	}

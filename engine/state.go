@@ -161,6 +161,7 @@ type Change struct {
 	Token     *RunKey       // an idempotency key that stands for the run from now on; nil: none
 	Leak      int64         // a run that was closed although its job goes on; 0: none
 	Began     int64         // the run that starts with it, for the first time; 0: none
+	Tried     *Tried        // an attempt that failed and is not the run's last, or a further one that starts; nil: none
 	Delay     time.Duration // by which jitter delayed that run, if it is one of the schedule
 
 	Checkpoints *Checkpoints // that a run reached; nil: none

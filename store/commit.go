@@ -45,6 +45,9 @@ func (w *writer) logged(b *engine.Batch) {
 	for i := range b.Changes {
 		c := &b.Changes[i]
 		known = known && c.Checkpoints == nil && !c.Drop
+		if c.Tried != nil {
+			w.behind += runPages + len(c.Tried.Error)/pageSize
+		}
 		for j := range c.Runs {
 			r := &c.Runs[j]
 			if ended(r.Status) {

@@ -76,6 +76,7 @@ var tables = []struct {
 	{"pawl_keys", []string{"flow", "key", "number", "at", "run"}, true},
 	{"pawl_leaks", []string{"flow_id", "run_number", "generation", "closed_at", "returned_at", "error"}, true},
 	{"pawl_checkpoint_log", []string{"run", "seq", "at", "state", "kind", "payload"}, true},
+	{"pawl_attempt_log", []string{"run", "attempt", "status", "started_at", "finished_at", "next_at", "error"}, true},
 }
 
 const editSize = 12
@@ -122,6 +123,7 @@ func withRareRows(t testing.TB, file []byte) []byte {
 		`INSERT INTO pawl_keys SELECT flow, 'key', number, scheduled_at, key FROM pawl_run_log WHERE key = 12`,
 		`INSERT INTO pawl_leaks VALUES ('import', 1, 1, '2026-11-22T09:00:00.000Z', NULL, NULL)`,
 		`INSERT INTO pawl_checkpoint_log SELECT key, 1, scheduled_at, 'new', 'enter', '{"n":1}' FROM pawl_run_log WHERE key = 12`,
+		`INSERT INTO pawl_attempt_log (run, attempt, status, started_at, finished_at, error) SELECT key, 1, 2, scheduled_at, scheduled_at, 'boom' FROM pawl_run_log WHERE key = 12`,
 		`UPDATE pawl_run_log SET input = '{}', deadline = scheduled_at + 1000 WHERE key = 12`,
 	} {
 		_, err := db.Exec(query)
@@ -172,6 +174,7 @@ func readAll(ctx context.Context, path string) {
 		_, _, _ = r.Flow(ctx, id)
 		_, _, _ = r.Run(ctx, id, 3)
 		_, _, _ = r.CheckpointsOf(ctx, id, 2)
+		_, _, _ = r.AttemptsOf(ctx, id, 2)
 		_, _, _ = r.Facts(ctx, id, epoch.Add(time.Minute), now)
 		_, _ = r.FlowTransitions(ctx, store.TransitionsQuery{Flow: id})
 	}

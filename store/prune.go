@@ -72,7 +72,7 @@ type pruner struct {
 	*writer
 	left int // rows that may still be read or written
 
-	leaks, checkpoints *bool // whether there are any; nil: nobody has looked
+	leaks, checkpoints, attempts *bool // whether there are any; nil: nobody has looked
 }
 
 // prune deletes of one flow what there is room for.
@@ -102,6 +102,7 @@ type prunes struct {
 	dropEnd                                            *sqlite.Stmt
 	transitionMark, pastTransitions, dropTransitions   *sqlite.Stmt
 	anyLeak, dropLeak, anyCheckpoint, dropCheckpoints  *sqlite.Stmt
+	anyAttempt, dropAttempts                           *sqlite.Stmt
 	dropVerdicts, oldestVerdict                        *sqlite.Stmt
 	pastKeys, dropKey, oldestKey                       *sqlite.Stmt
 	dropCommands, dropRunners, freePages, vacuum, size *sqlite.Stmt
@@ -112,6 +113,7 @@ func (c *prunes) queries() map[string]**sqlite.Stmt {
 		runMark: &c.runMark, pastRuns: &c.pastRuns, dropRuns: &c.dropRuns, dropEnd: &c.dropEnd, relink: &c.relink, setPruned: &c.setPruned,
 		transitionMark: &c.transitionMark, pastTransitions: &c.pastTransitions, dropTransitions: &c.dropTransitions,
 		anyLeak: &c.anyLeak, dropLeak: &c.dropLeak, anyCheckpoint: &c.anyCheckpoint, dropCheckpoints: &c.dropCheckpoints,
+		anyAttempt: &c.anyAttempt, dropAttempts: &c.dropAttempts,
 		dropVerdicts: &c.dropVerdicts, oldestVerdict: &c.oldestVerdict,
 		pastKeys: &c.pastKeys, dropKey: &c.dropKey, oldestKey: &c.oldestKey,
 		dropCommands: &c.dropCommands, dropRunners: &c.dropRunners, freePages: &c.freePages, vacuum: &c.vacuum, size: &c.size,

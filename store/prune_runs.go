@@ -28,6 +28,9 @@ FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key LIMIT ?3`
 	anyCheckpoint   = `SELECT 1 FROM pawl_checkpoint_log LIMIT 1`
 	dropCheckpoints = `DELETE FROM pawl_checkpoint_log WHERE run IN (SELECT value FROM json_each(?1))`
 
+	anyAttempt   = `SELECT 1 FROM pawl_attempt_log LIMIT 1`
+	dropAttempts = `DELETE FROM pawl_attempt_log WHERE run IN (SELECT value FROM json_each(?1))`
+
 	dropEnd   = `DELETE FROM pawl_run_ends WHERE status = ?1 AND run = ?2`
 	dropRuns  = `DELETE FROM pawl_run_log WHERE key IN (SELECT value FROM json_each(?1))`
 	relink    = `UPDATE pawl_run_log SET prev = ?2 WHERE key = ?1`
@@ -155,11 +158,16 @@ func (p *pruner) dropRuns(c *engine.Cut, gone []past, r *engine.Pruned) error {
 	for i, run := range gone {
 		keys[i], highest = run.Key, max(highest, run.Number)
 	}
-	if some, err := p.some(&p.checkpoints, p.cuts.anyCheckpoint); err != nil {
-		return err
-	} else if some {
-		if err := p.dropKeys(r, p.cuts.dropCheckpoints, keys); err != nil {
+	for _, own := range []struct {
+		known    **bool
+		any, all *sqlite.Stmt
+	}{{&p.checkpoints, p.cuts.anyCheckpoint, p.cuts.dropCheckpoints}, {&p.attempts, p.cuts.anyAttempt, p.cuts.dropAttempts}} {
+		if some, err := p.some(own.known, own.any); err != nil {
 			return err
+		} else if some {
+			if err := p.dropKeys(r, own.all, keys); err != nil {
+				return err
+			}
 		}
 	}
 	if err := p.dropKeys(r, p.cuts.dropRuns, keys); err != nil {

@@ -217,6 +217,7 @@ func (s *Store) Forget(ctx context.Context, flow int64, answer *engine.Answer) e
 		`DELETE FROM pawl_verdict_log WHERE flow = ?`,
 		`DELETE FROM pawl_transition_log WHERE flow = ?`,
 		`DELETE FROM pawl_checkpoint_log WHERE run IN (SELECT key FROM pawl_run_log WHERE flow = ?)`,
+		`DELETE FROM pawl_attempt_log WHERE run IN (SELECT key FROM pawl_run_log WHERE flow = ?)`,
 		`DELETE FROM pawl_run_log WHERE flow = ?`,
 		`DELETE FROM pawl_run_ends WHERE flow = ?`,
 		`DELETE FROM pawl_flow_state WHERE key = ?`,

@@ -7,7 +7,7 @@ import (
 )
 
 // writeRare writes what few transitions have: verdicts on instants that were not run,
-// keys, checkpoints, jobs that outlast their runs, a backfill that is dropped.
+// keys, checkpoints, attempts that failed, jobs that outlast their runs, a backfill that is dropped.
 func (w *writer) writeRare(c *engine.Change, generation int64) error {
 	for i := range c.Verdicts {
 		if err := w.writeVerdict(c, &c.Verdicts[i]); err != nil {
@@ -29,6 +29,11 @@ func (w *writer) writeRare(c *engine.Change, generation int64) error {
 	if c.Checkpoints != nil {
 		if err := w.writeCheckpoints(c.Checkpoints); err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
+		}
+	}
+	if c.Tried != nil {
+		if err := w.writeAttempt(c.Tried); err != nil {
+			return fmt.Errorf("attempt: %w", err)
 		}
 	}
 	if c.Drop {

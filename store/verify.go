@@ -47,7 +47,7 @@ func (v *verifier) verify(ctx context.Context) error {
 	if err := v.checkPages(ctx); err != nil || len(v.found) > 0 {
 		return err // what damaged pages say means nothing
 	}
-	for _, read := range []func(context.Context) error{v.readFlows, v.readRuns, v.readTransitions, v.readCheckpoints} {
+	for _, read := range []func(context.Context) error{v.readFlows, v.readRuns, v.readTransitions, v.readCheckpoints, v.readAttempts} {
 		if err := read(ctx); err != nil {
 			return err
 		}

@@ -59,7 +59,7 @@ func dump(ctx context.Context, r *Reader) (string, error) {
 	for _, query := range []string{
 		"SELECT generation, passive FROM pawl_database", "SELECT * FROM pawl_runners", "SELECT * FROM pawl_commands",
 		"SELECT * FROM pawl_flow_plan", "SELECT * FROM pawl_flow_state", "SELECT * FROM pawl_run_log", "SELECT * FROM pawl_transition_log",
-		"SELECT * FROM pawl_checkpoint_log", "SELECT * FROM pawl_verdict_log", "SELECT * FROM pawl_keys",
+		"SELECT * FROM pawl_checkpoint_log", "SELECT * FROM pawl_attempt_log", "SELECT * FROM pawl_verdict_log", "SELECT * FROM pawl_keys",
 	} {
 		rows, err := r.db.QueryxContext(ctx, query)
 		if err != nil {

@@ -38,6 +38,7 @@ type statements struct {
 	insertRun, closeRun, changeRun            hot
 	writeKey, writeLeak, returnLeak           *sqlite.Stmt
 	putCheckpoint                             *sqlite.Stmt
+	insertAttempt, startAttempt               *sqlite.Stmt
 	readQueue, readKey                        *sqlite.Stmt
 	insertEnd                                 *sqlite.Stmt
 	answerCommand, writeRunner, writeDatabase *sqlite.Stmt
@@ -92,7 +93,7 @@ func (w *writer) open() (err error) {
 		putCheckpoint: &w.putCheckpoint, writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
 		readQueue: &w.readQueue, readKey: &w.readKey,
 		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
-		insertEnd:  &w.insertEnd,
+		insertEnd: &w.insertEnd, insertAttempt: &w.insertAttempt, startAttempt: &w.startAttempt,
 		measureLog: &w.measureLog, checkpoint: &w.checkpoint, truncateLog: &w.truncateLog,
 	})
 }

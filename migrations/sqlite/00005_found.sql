@@ -93,3 +93,22 @@ INSERT INTO pawl_run_ends (status, run, flow)
 SELECT r.status, r.key, r.flow FROM pawl_run_log r CROSS JOIN pawl_words w ON w.kind = 'run' AND w.code = r.status WHERE w.over AND w.word <> 'completed'
 ORDER BY 1, 2;
 CREATE INDEX pawl_run_ends_of ON pawl_run_ends (flow, status, run);
+
+-- Attempts that failed and were not the last of their run. The run's own row has its last
+-- attempt. next_at: when the attempt after it started; NULL: it has not.
+CREATE TABLE pawl_attempt_log (
+    run         INTEGER NOT NULL, -- key in pawl_run_log
+    attempt     INTEGER NOT NULL,
+    status      INTEGER NOT NULL,
+    started_at  INTEGER,
+    finished_at INTEGER, -- NULL: it was interrupted, or an older version did not store it
+    next_at     INTEGER,
+    error       TEXT,
+    PRIMARY KEY (run, attempt)
+) STRICT, WITHOUT ROWID;
+-- Of a run that waits for its next attempt, its row has the error of the last one, unless it
+-- keeps checkpoints: then the error may be of a crash after which the attempt goes on.
+INSERT INTO pawl_attempt_log (run, attempt, status, started_at, error)
+SELECT key, attempt - 1, 2, started_at, error FROM pawl_run_log
+WHERE status = 5 AND rank IS NOT NULL AND attempt > 1 AND started_at IS NOT NULL AND error IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM pawl_checkpoint_log c WHERE c.run = key);

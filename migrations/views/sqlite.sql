@@ -113,3 +113,26 @@ SELECT p.id AS flow_id, r.number AS run_number, c.seq, c.state, c.kind, c.payloa
 FROM pawl_checkpoint_log c
 CROSS JOIN pawl_run_log r ON r.key = c.run
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow;
+
+-- The attempts of runs that have started. Those that failed have a row; the last one of a
+-- run is what the run says. engine.AttemptsOf says the same.
+CREATE VIEW pawl_attempts AS
+SELECT p.id AS flow_id, r.number AS run_number, a.attempt, w.word AS status,
+       strftime('%Y-%m-%dT%H:%M:%fZ', a.started_at / 1000.0, 'unixepoch') AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', a.finished_at / 1000.0, 'unixepoch') AS finished_at,
+       a.error
+FROM pawl_attempt_log a
+CROSS JOIN pawl_run_log r ON r.key = a.run
+CROSS JOIN pawl_flow_plan p ON p.key = r.flow
+CROSS JOIN pawl_words w ON w.kind = 'run' AND w.code = a.status
+UNION ALL
+SELECT p.id, r.number, r.attempt, w.word,
+       strftime('%Y-%m-%dT%H:%M:%fZ', CASE WHEN b.run IS NULL THEN r.started_at ELSE b.next_at END / 1000.0, 'unixepoch'),
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.finished_at / 1000.0, 'unixepoch'),
+       CASE WHEN r.status <> 0 THEN r.error END
+FROM pawl_run_log r
+CROSS JOIN pawl_flow_plan p ON p.key = r.flow
+CROSS JOIN pawl_words w ON w.kind = 'run' AND w.code = r.status
+LEFT JOIN pawl_attempt_log b ON b.run = r.key AND b.attempt = r.attempt - 1
+WHERE r.started_at IS NOT NULL AND (b.run IS NULL OR b.next_at IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM pawl_attempt_log a WHERE a.run = r.key AND a.attempt = r.attempt);

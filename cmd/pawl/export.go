@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,19 +12,20 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-var exportable = []string{"flows", "runs", "transitions"}
+var exportable = []string{"flows", "runs", "attempts", "transitions"}
 
 func exportVerb(database *string) *cobra.Command {
 	var flow string
 	cmd := &cobra.Command{
-		Use:   "export flows|runs|transitions",
+		Use:   "export flows|runs|attempts|transitions",
 		Short: "Print everything that the database has, for other programs",
-		Long: `Print every flow, run or transition that the database has, a line for each: as JSON, or
-in another form with -o. Runs are in the order of flows, the newest first; transitions
-in theirs. No more than a page of them is in memory. No daemon need run.`,
+		Long: `Print every flow, run, attempt or transition that the database has, a line for each:
+as JSON, or in another form with -o. Runs are in the order of flows, the newest first;
+so are attempts, but those of one run are in their order. Transitions are in the order
+of time. No more than a page is in memory. No daemon need run.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("export what? There is flows, runs and transitions")
+				return fmt.Errorf("export what? There is flows, runs, attempts and transitions")
 			}
 			if !slices.Contains(exportable, args[0]) {
 				return fmt.Errorf("cannot export %q%s", args[0], didYouMean(args[0], exportable))
@@ -49,7 +51,11 @@ in theirs. No more than a page of them is in memory. No daemon need run.`,
 			case "flows":
 				return exportFlows(cmd.Context(), c, flows, *database, *out)
 			case "runs":
-				return exportRuns(cmd.Context(), c, flows, &pages[pawl.RunInfo]{out: *out, table: func(l []pawl.RunInfo) table { return historyTable(l, now) }})
+				p := &pages[pawl.RunInfo]{out: *out, table: func(l []pawl.RunInfo) table { return historyTable(l, now) }}
+				return exportRuns(cmd.Context(), c, flows, p.print, p.end)
+			case "attempts":
+				p := &pages[runAttempt]{out: *out, table: func(l []runAttempt) table { return runAttemptsTable(l, now) }}
+				return exportRuns(cmd.Context(), c, flows, attemptsOf(cmd.Context(), c, p), p.end)
 			}
 			return exportTransitions(cmd.Context(), c, flow, &pages[pawl.Transition]{out: *out, table: func(l []pawl.Transition) table { return transitionsTable(l, now) }})
 		})
@@ -75,13 +81,14 @@ func exportFlows(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, dat
 	return show(out, flows, func() table { return s.table(width) }, nil)
 }
 
-func exportRuns(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, p *pages[pawl.RunInfo]) error {
+// exportRuns prints runs, a page at a time, and what stands at the end.
+func exportRuns(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, print func(...pawl.RunInfo) error, end func() error) error {
 	for _, f := range flows {
 		query := pawl.RunsQuery{Flow: f.ID, Limit: 1000}
 		for {
 			runs, err := c.Runs(ctx, query)
 			if err == nil && len(runs) > 0 {
-				err = p.print(runs...)
+				err = print(runs...)
 			}
 			if err != nil {
 				return err
@@ -92,7 +99,53 @@ func exportRuns(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, p *p
 			query.Before = runs[len(runs)-1].Number
 		}
 	}
-	return p.end()
+	return end()
+}
+
+// A runAttempt is an attempt with the run that it is of, as the view pawl_attempts has it.
+type runAttempt struct {
+	FlowID    string `json:"flow_id"`
+	RunNumber int64  `json:"run_number"`
+	pawl.Attempt
+}
+
+// attemptsOf prints the attempts of runs.
+func attemptsOf(ctx context.Context, c *pawl.Client, p *pages[runAttempt]) func(...pawl.RunInfo) error {
+	return func(runs ...pawl.RunInfo) error {
+		for _, run := range runs {
+			list, err := c.Attempts(ctx, run.FlowID, run.Number)
+			if errors.Is(err, pawl.ErrRunNotFound) {
+				continue // it has just been deleted
+			}
+			if err != nil {
+				return err
+			}
+			page := make([]runAttempt, len(list))
+			for i, a := range list {
+				page[i] = runAttempt{run.FlowID, run.Number, a}
+			}
+			if len(page) == 0 {
+				continue
+			}
+			if err := p.print(page...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func runAttemptsTable(list []runAttempt, now time.Time) table {
+	own := make([]pawl.Attempt, len(list))
+	for i, a := range list {
+		own[i] = a.Attempt
+	}
+	t := attemptsTable(own, now)
+	t.columns = append([]column{{title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4}}, t.columns...)
+	for i, a := range list {
+		t.rows[i] = append([]string{printable(a.FlowID), fmt.Sprint(a.RunNumber)}, t.rows[i]...)
+	}
+	return t
 }
 
 // exportTransitions prints those that there are now.

@@ -15,14 +15,15 @@ import (
 func historyVerb(database *string) *cobra.Command {
 	var q historyQuery
 	var number int64
-	var follow bool
+	var follow, tries bool
 	cmd := &cobra.Command{
 		Use:   "history [FLOW [RUN]]",
 		Short: "Show what ran, the newest first",
 		Long: `Show what ran, the newest first. No daemon need run.
 
 With the number of a run it shows what happened to that: of a workflow the path through
-its states, of other runs each transition.
+its states, of other runs each transition; and the attempts of a run that was retried.
+With --attempts it shows these alone, each with the whole of its error.
 
 ERROR is a run's first line; -o json has all of it, with the beginning and the
 end of what the command printed, as pawl logs shows it.
@@ -39,6 +40,8 @@ With --follow it goes on, the newest last: runs are shown when they are over.
 			switch {
 			case err != nil:
 				return err
+			case tries && number == 0:
+				return errors.New("--attempts needs the number of a run: pawl history FLOW RUN --attempts")
 			case number > 0 && (follow || q.failed || !q.since.IsZero() || cmd.Flag("number").Changed):
 				return errors.New("--follow, --failed, --since and -n are not for one run")
 			case q.limit < 1 && !follow:
@@ -55,6 +58,7 @@ With --follow it goes on, the newest last: runs are shown when they are over.
 	cmd.Flags().IntVarP(&q.limit, "number", "n", 50, "how many runs")
 	cmd.Flags().Var(&q.since, "since", "only runs that started since: 24h, or a time")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on, until Ctrl-C")
+	cmd.Flags().BoolVar(&tries, "attempts", false, "of one run: its attempts, with their errors")
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
 			if len(args) > 0 {
@@ -62,6 +66,9 @@ With --follow it goes on, the newest last: runs are shown when they are over.
 				if _, err := known(cmd.Context(), c, q.flow); err != nil {
 					return err
 				}
+			}
+			if tries {
+				return showAttempts(cmd.Context(), c, q.flow, number, *out)
 			}
 			if number > 0 {
 				return showPath(cmd.Context(), c, q.flow, number, *out)

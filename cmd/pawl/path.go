@@ -11,14 +11,26 @@ import (
 )
 
 // showPath prints what a run did so far: the path of a workflow through its states, else
-// the transitions that happened to it; then the whole of its error.
+// the transitions that happened to it; then its attempts, if it was tried again, and the
+// whole of its error.
 func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out format) (err error) {
 	run, err := runOf(ctx, c, id, number)
 	if err != nil {
 		return err
 	}
+	tried, err := c.Attempts(ctx, id, number)
+	if err != nil {
+		return err
+	}
 	defer func() {
-		if err == nil && out == "table" && run.Error != "" {
+		if err != nil || out != "table" {
+			return
+		}
+		if retried(run, tried) {
+			fmt.Fprintln(stdout)
+			attemptsTable(tried, time.Now()).print(stdout, outputWidth())
+		}
+		if run.Error != "" {
 			fmt.Fprintf(stdout, "\n%s\n", printable(strings.TrimRight(run.Error, "\n")))
 		}
 	}()

@@ -261,6 +261,19 @@ func (d *dashboard) apiTransitions(w http.ResponseWriter, r *http.Request) error
 	return list(w, steps)
 }
 
+func (d *dashboard) apiAttempts(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	n, err := number(q, "number", 0, 1<<62)
+	if err != nil {
+		return err
+	}
+	tried, err := d.view.Attempts(r.Context(), q.Get("id"), n)
+	if err != nil {
+		return err
+	}
+	return list(w, tried)
+}
+
 func (d *dashboard) apiCheckpoints(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	n, err := number(q, "number", 0, 1<<62)

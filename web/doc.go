@@ -37,6 +37,7 @@
 //	api/why?id=&at=                                  [pawl.Reason]
 //	api/transitions?id=&number=&before=&limit=       [pawl.Transition], an array
 //	api/occurrences?id=&from=&to=                    [pawl.Occurrence], an array
+//	api/attempts?id=&number=                         [pawl.Attempt], an array
 //	api/checkpoints?id=&number=                      [pawl.Checkpoint], an array
 //	events                                           server-sent events: what changed
 //	healthz, readyz                                  the process answers; flows are run

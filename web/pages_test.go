@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -230,6 +231,17 @@ func TestRunPageTellsOfOutputErrorAndAttempts(t *testing.T) {
 		text := page(t, h, "/run?id=a&number=1")
 		has(t, text, "completed", "<dd><span class=\"num\">3</span>", "&#34;rows&#34;: 7", "[\n  1,\n  2\n]", "reserve", "outcome", "manual")
 		lacks(t, text, "do-cancel", `rel="prev"`, `rel="next"`)
+		// found B2: each attempt with its error, also of a run that has none.
+		assert.Equal(t, 2, strings.Count(text, "no such host</span></td></tr>"), text)
+		has(t, text, `id="h-attempts"`, `<th scope="row" class="num">3</th>`)
+		tried, err := r.Attempts(t.Context(), "a", 1)
+		require.NoError(t, err)
+		want, err := json.Marshal(tried)
+		require.NoError(t, err)
+		assert.Equal(t, string(want)+"\n", page(t, h, "/api/attempts?id=a&number=1"))
+		for target, code := range map[string]int{"id=a&number=9": 404, "id=none&number=1": 404, "id=a&number=x": 400, "id=a": 404} {
+			assert.Equal(t, code, get(h, "/api/attempts?"+target).Code, target)
+		}
 		for range 2 {
 			run, err := r.Trigger(t.Context(), "a")
 			require.NoError(t, err)
@@ -238,6 +250,7 @@ func TestRunPageTellsOfOutputErrorAndAttempts(t *testing.T) {
 				require.NoError(t, err)
 			}
 		}
+		lacks(t, page(t, h, "/run?id=a&number=2"), "h-attempts")
 		has(t, page(t, h, "/run?id=a&number=2"), "line 1\nline &lt;2&gt;", `rel="prev"`, `rel="next"`)
 		time.Sleep(time.Minute)
 		has(t, page(t, h, "/run?id=a&number=3"), "running", "Has taken", "1m", "do-cancel")

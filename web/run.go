@@ -23,6 +23,7 @@ type runPage struct {
 	Skipped bool // Error is why it found nothing to do
 	Input   payload
 	Output  payload
+	Tried   *runAttempts
 	Path    *runPath
 	Steps   []step
 	Cancel  string
@@ -99,6 +100,9 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 	}
 	if number < f.LastNumber {
 		p.Next = runURL(f.ID, number+1)
+	}
+	if p.Tried, err = d.attemptsOf(ctx, p.Clock, run); err != nil {
+		return err
 	}
 	if p.Path, err = d.pathOf(ctx, p.Clock, run); err != nil {
 		return err

@@ -113,6 +113,8 @@ func (d *dashboard) route(path string) handle {
 		return d.apiTransitions
 	case "api/occurrences":
 		return d.apiOccurrences
+	case "api/attempts":
+		return d.apiAttempts
 	case "api/checkpoints":
 		return d.apiCheckpoints
 	}

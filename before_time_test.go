@@ -27,7 +27,7 @@ func TestDatabaseOfTheVersionBeforeCarriesOn(t *testing.T) {
 		last := time.Date(2026, 11, 27, 17, 42, 39, 86e6, time.UTC)
 		time.Sleep(time.Until(last.Add(10 * time.Second)))
 		_, err := pawl.Open(db)
-		require.ErrorContains(t, err, "start its runner once")
+		require.ErrorContains(t, err, "start its program once")
 
 		ran, mu := map[string]int{}, sync.Mutex{}
 		s := quiet(db)

@@ -41,8 +41,9 @@ type Owner struct {
 }
 
 // Open opens a database that a Scheduler made. Errors: a file that is missing,
-// [ErrForeignDatabase], [ErrSchemaTooNew], a schema that this version has to
-// bring up to date first.
+// [ErrForeignDatabase], [ErrSchemaTooNew], and [ErrSchemaTooOld] for a schema that
+// [Migrate] has to bring up to date first. A file that this process may read but not
+// write is read as it is, and nothing is made beside it.
 func Open(database string) (*Client, error) {
 	ctx := context.Background()
 	reader, err := store.OpenReader(ctx, database)

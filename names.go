@@ -205,6 +205,8 @@ var (
 
 	ErrDatabaseOwned   = store.ErrOwned        // another Runner drives the database; the message names it
 	ErrSchemaTooNew    = store.ErrSchemaTooNew // a newer version of Pawl wrote the database
+	ErrDatabaseChanged = store.ErrChanged      // somebody began to change a file that a Client may only read; ask again
+	ErrSchemaTooOld    = store.ErrSchemaTooOld // an older version of Pawl wrote the database: see Migrate
 	ErrForeignDatabase = store.ErrForeign      // no SQLite file, or one with tables that are not Pawl's
 	ErrDatabaseDamaged = store.ErrDamaged      // its pages do not hold together; it was not touched
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -12,10 +11,14 @@ import (
 )
 
 // Migrate brings the schema of a database up to date, as a start does, and changes
-// nothing else. Errors: a file that is missing ([fs.ErrNotExist]), [ErrDatabaseOwned],
-// [ErrSchemaTooNew], [ErrForeignDatabase], [ErrDatabaseDamaged]. Of the options it heeds
-// [WithSharedFile] and [WithWaitForOwner].
+// nothing else. A file that the app shares ([WithSharedFile]) is migrated too. Errors: a
+// file that is missing ([fs.ErrNotExist]), [ErrDatabaseOwned], [ErrSchemaTooNew],
+// [ErrDatabaseDamaged], and [ErrForeignDatabase] for a file that no scheduler has started
+// on. Of the options it respects [WithWaitForOwner].
 func Migrate(ctx context.Context, database string, opts ...Option) error {
+	if err := store.Migratable(ctx, database); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
 	db, err := own(ctx, database, opts)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -36,9 +39,12 @@ type Prune struct {
 // rows that were; while a scheduler runs, its flows' retention does that
 // ([WithRetention]), with the same exceptions, but
 // here failures go as other runs do ([WithFailureRetention] does not count). Told, if there is one, is called now and
-// then with the rows so far. Errors as of [Migrate], and that of ctx, which ends it early.
-// The options are those of Migrate.
+// then with the rows so far. Errors as of [Migrate], [ErrSchemaTooOld], and that of ctx,
+// which ends it early. The options are those of Migrate.
 func PruneHistory(ctx context.Context, database string, p Prune, opts ...Option) (rows int, err error) {
+	if err := store.Readable(ctx, database); err != nil {
+		return 0, fmt.Errorf("prune: %w", err)
+	}
 	db, err := own(ctx, database, opts)
 	if err != nil {
 		return 0, fmt.Errorf("prune: %w", err)
@@ -62,14 +68,18 @@ func PruneHistory(ctx context.Context, database string, p Prune, opts ...Option)
 	return rows, nil
 }
 
-// own opens a database that is there.
+// BackupFile is [Client.Backup] for a database of this version's schema or of an older one,
+// so that there is a way back from a [Migrate]. Errors: those of [Open] except for
+// [ErrSchemaTooOld], and those of Client.Backup.
+func BackupFile(ctx context.Context, database, dest string) (size int64, err error) {
+	return store.Backup(ctx, database, dest, time.Now())
+}
+
+// own opens a database that has tables of Pawl.
 func own(ctx context.Context, database string, opts []Option) (*store.Store, error) {
-	if _, err := os.Stat(database); err != nil {
-		return nil, err
-	}
 	o := NewScheduler(database, opts...)
 	if err := errors.Join(o.errs...); err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, database, store.Options{Shared: o.options.shared, Wait: o.options.wait, Owner: store.Self(time.Now())})
+	return store.Open(ctx, database, store.Options{Shared: true, Wait: o.options.wait, Owner: store.Self(time.Now())})
 }

@@ -15,6 +15,16 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
+// Backup is [Reader.Backup] for a database of this schema or an older one.
+func Backup(ctx context.Context, path, dest string, now time.Time) (size int64, err error) {
+	r, err := openReader(ctx, path, contents.judgeOurs)
+	if err != nil {
+		return 0, fmt.Errorf("back up: %w", err)
+	}
+	size, err = r.Backup(ctx, dest, now)
+	return size, errors.Join(err, r.Close())
+}
+
 // Backup copies the database, as it is at one instant, into a new file that its
 // owner alone can read, and returns the size of that. An owner may be at work. The
 // file is there whole and on disk when Backup returns nil; before, it is not
@@ -31,7 +41,7 @@ func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size i
 	// VACUUM INTO takes an empty file and keeps its mode.
 	file, err := os.CreateTemp(folder, ".pawl-backup-*")
 	if err != nil {
-		return 0, fmt.Errorf("back up: %w", err)
+		return 0, fmt.Errorf("back up: no file can be made in %s; name a copy in a folder that is there and writable: %w", folder, err)
 	}
 	copied := file.Name()
 	defer os.Remove(copied + "-journal") // which SQLite leaves when it cannot go on
@@ -78,7 +88,7 @@ func (r *Reader) explainCopy(dest string, err error) error {
 }
 
 func (r *Reader) vacuumInto(ctx context.Context, dest string) error {
-	db, err := connect(r.path, "_busy_timeout=5000", 1)
+	db, err := r.connect("_busy_timeout=5000", 1)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 var (
 	ErrForeign      = errors.New("not a Pawl database")
 	ErrSchemaTooNew = errors.New("the database is from a newer version")
+	ErrSchemaTooOld = errors.New("the database is from an older version")
 	ErrDamaged      = errors.New("the database is damaged")
 )
 
@@ -124,9 +125,9 @@ func (c contents) judge(path string, shared bool) error {
 	case c.stray != "" && !c.ours:
 		return damaged(path, fmt.Errorf("it holds the table %q, but not %s", c.stray, migrations.Table))
 	case c.foreign != "" && !shared && c.ours:
-		return fmt.Errorf("%w: %s also holds the table %q; WithSharedFile allows that", ErrForeign, path, c.foreign)
+		return fmt.Errorf("%w: %s also holds the table %q; the option WithSharedFile allows that", ErrForeign, path, c.foreign)
 	case c.foreign != "" && !shared:
-		return fmt.Errorf("%w: %s holds the table %q; choose another file, or allow both in one with WithSharedFile", ErrForeign, path, c.foreign)
+		return fmt.Errorf("%w: %s holds the table %q; choose another file; a Go program may keep both in one with the option WithSharedFile", ErrForeign, path, c.foreign)
 	case c.version > latest():
 		return fmt.Errorf("%w: %s has schema %d, this program knows %d; upgrade the program or restore a backup",
 			ErrSchemaTooNew, path, c.version, latest())

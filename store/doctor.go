@@ -114,6 +114,9 @@ func (d doctor) writable(ctx context.Context) (Check, error) {
 // transact writes something and takes it back: a mere BEGIN succeeds on a read-only
 // file.
 func (r *Reader) transact(ctx context.Context) error {
+	if r.db.still != nil {
+		return writable(r.path)
+	}
 	db, err := connect(r.path, setupPragmas+"&_txlock=immediate", 1)
 	if err != nil {
 		return err

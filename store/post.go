@@ -40,6 +40,9 @@ func (r *Reader) Stopping(ctx context.Context, holder engine.Owner) (time.Time, 
 // Post leaves a command in the inbox and returns the id of its row. Whoever owns
 // the database carries it out; if nobody does, the next owner.
 func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int64, error) {
+	if r.db.still != nil {
+		return 0, fmt.Errorf("post %s: %w", c.Verb, writable(r.path))
+	}
 	db, err := connect(r.path, setupPragmas, 1) // the reader's own connections cannot write
 	if err != nil {
 		return 0, err
@@ -128,7 +131,7 @@ const watchPause = 25 * time.Millisecond
 func (r *Reader) Until(ctx context.Context, done func() (bool, error)) error {
 	// SQLite counts the commits of others per connection. It is not one of the
 	// reader's, which done may need.
-	conn, err := connect(r.path, readerPragmas, 1)
+	conn, err := r.connect(readerPragmas, 1)
 	if err != nil {
 		return err
 	}
@@ -136,6 +139,9 @@ func (r *Reader) Until(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
 	for seen := int64(-1); ; {
+		if err := r.db.still.check(); err != nil {
+			return err
+		}
 		var version int64
 		if err := conn.GetContext(ctx, &version, `PRAGMA data_version`); err != nil {
 			return err

@@ -30,12 +30,38 @@ const readers = 4 // connections
 // OpenReader opens a database that exists, of any process, without owning,
 // locking or migrating it.
 func OpenReader(ctx context.Context, path string) (*Reader, error) {
+	return openReader(ctx, path, contents.judgeReading)
+}
+
+// Readable returns the error that OpenReader would return.
+func Readable(ctx context.Context, path string) error {
+	r, err := OpenReader(ctx, path)
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+// Migratable returns an error if a file has no database of Pawl, or one that Open would
+// refuse.
+func Migratable(ctx context.Context, path string) error {
+	r, err := openReader(ctx, path, contents.judgeOurs)
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+func openReader(ctx context.Context, path string, judge func(contents, string) error) (*Reader, error) {
 	path, err := resolve(path)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := trusted(path); err != nil {
+		return nil, err
 	}
 	if bare, err := empty(path); err == nil && bare {
 		if err := emptied(path); err != nil {
@@ -45,7 +71,7 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	if err := ownLog(path); err != nil { // or SQLite would move it into the file
 		return nil, err
 	}
-	r, err := newReader(path)
+	r, err := newReader(path, stillAt(path))
 	if err != nil {
 		return nil, err
 	}
@@ -53,28 +79,49 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	if err != nil {
 		return nil, errors.Join(explain(path, err), r.Close())
 	}
-	if err := found.judgeReading(path); err != nil {
+	if err := judge(found, path); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
 func (c contents) judgeReading(path string) error {
-	switch {
-	case !c.ours || c.version == 0:
-		return fmt.Errorf("%w: %s has no tables of Pawl", ErrForeign, path)
-	case c.version < latest():
-		return fmt.Errorf("database %s has schema %d, this program reads %d; start its runner once with this version", path, c.version, latest())
+	if err := c.judgeOurs(path); err != nil {
+		return err
+	}
+	if c.version < latest() {
+		return fmt.Errorf("%w: %s has schema %d, this program reads %d; bring it up to date with pawl migrate, or start its program once with this version of Pawl; "+
+			"there is no way back but a backup (pawl backup)", ErrSchemaTooOld, path, c.version, latest())
+	}
+	return nil
+}
+
+// judgeOurs refuses a file in which there is no database of Pawl, or one that is newer than
+// this program. Tables of others may be there too.
+func (c contents) judgeOurs(path string) error {
+	if !c.ours && c.stray == "" || c.ours && c.version == 0 {
+		is := "has no tables of Pawl"
+		if bare, err := empty(path); err == nil && bare {
+			is = "is empty: no scheduler has started on it yet"
+		}
+		return fmt.Errorf("%w: %s %s; name the file that a scheduler, or pawl run, has made", ErrForeign, path, is)
 	}
 	return c.judge(path, true)
 }
 
-func newReader(path string) (*Reader, error) {
-	db, err := connect(path, readerPragmas, readers)
-	if err != nil {
-		return nil, err
+func newReader(path string, s *still) (*Reader, error) {
+	r := &Reader{path: path, db: reading{path: path, still: s}}
+	db, err := r.connect(readerPragmas, readers)
+	r.db.DB = db
+	return r, err
+}
+
+// connect opens a pool of at most n connections that may read.
+func (r *Reader) connect(pragmas string, n int) (*sqlx.DB, error) {
+	if r.db.still != nil {
+		return connectAs(r.path, "mode=ro&immutable=1", pragmas, n)
 	}
-	return &Reader{path: path, db: reading{db, path}}, nil
+	return connect(r.path, pragmas, n)
 }
 
 // Close closes the reader's connections. The last connection to a database moves
@@ -332,7 +379,7 @@ func (r *Reader) rows(ctx context.Context, query string, args map[string]any) (l
 		}
 		list = append(list, row)
 	}
-	return list, rows.Err()
+	return list, r.db.unread(rows.Err())
 }
 
 const (

@@ -15,12 +15,16 @@ import (
 // only the number that SQLite has for it.
 type reading struct {
 	*sqlx.DB
-	path string
+	path  string
+	still *still // nil: SQLite tells of changes
 }
 
 // unread explains an error of a query, if that is one of SQLite that means something to
-// whoever chose the path.
+// whoever chose the path. What was read of a file that changed meanwhile is an error too.
 func (r reading) unread(err error) error {
+	if changed := r.still.check(); changed != nil {
+		return changed
+	}
 	if _, known := remedies[code(err)]; !known {
 		return err
 	}

@@ -48,6 +48,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err := check(ctx, path, o.Shared); err != nil { // so that not even a lock is left beside it
 		return nil, err
 	}
+	if stillAt(path) != nil {
+		return nil, writable(path)
+	}
 	lock, err := acquire(ctx, path, o.Owner, o.Wait)
 	if err != nil {
 		return nil, err
@@ -79,7 +82,7 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if err := prepare(ctx, path, o.Owner.StartedAt); err != nil {
 		return nil, explain(path, fmt.Errorf("prepare: %w", err))
 	}
-	if s.Reader, err = newReader(path); err != nil {
+	if s.Reader, err = newReader(path, nil); err != nil {
 		return nil, err
 	}
 	if s.writer, err = newWriter(path); err != nil {
@@ -180,7 +183,11 @@ const (
 
 // connect opens a pool of at most n connections to a file that exists.
 func connect(path, pragmas string, n int) (*sqlx.DB, error) {
-	db, err := sqlx.Open("sqlite", dsn(path, "mode=rw&"+pragmas))
+	return connectAs(path, "mode=rw", pragmas, n)
+}
+
+func connectAs(path, mode, pragmas string, n int) (*sqlx.DB, error) {
+	db, err := sqlx.Open("sqlite", dsn(path, mode+"&"+pragmas))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

@@ -22,15 +22,15 @@ tells that the file was restored, and from when it catches up (see pawl claim).`
 	}
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
-		return withClient(cmd, *database, func(c *pawl.Client) error {
-			over := waiting("copying")
-			size, err := c.Backup(cmd.Context(), args[0])
-			over()
-			if err != nil {
-				return err
-			}
-			return showDone(*out, done{Verb: "backup", Database: args[0], Bytes: size}, fmt.Sprintf("%s: %d bytes, checked", args[0], size))
-		})
+		ctx, stop := untilSignal(cmd.Context())
+		defer stop()
+		over := waiting("copying")
+		size, err := pawl.BackupFile(ctx, *database, args[0])
+		over()
+		if err != nil {
+			return explained(ctx, *database, advised(err))
+		}
+		return showDone(*out, done{Verb: "backup", Database: args[0], Bytes: size}, fmt.Sprintf("%s: %d bytes, checked", args[0], size))
 	})
 	return cmd
 }

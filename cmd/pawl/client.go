@@ -19,14 +19,16 @@ func withClient(cmd *cobra.Command, database string, use func(*pawl.Client) erro
 	defer stop()
 	cmd.SetContext(ctx)
 	c, err := pawl.Open(database)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: pawl run makes it, --db says where one is", err)
-	}
 	if err != nil {
-		return err
+		return advised(err)
 	}
 	defer c.Close()
-	err = use(c)
+	return explained(ctx, database, use(c))
+}
+
+// explained adds to the error of a verb which signal ended it, or that the database is
+// damaged.
+func explained(ctx context.Context, database string, err error) error {
 	if s, ok := errors.AsType[errSignal](context.Cause(ctx)); ok && err != nil {
 		if !errors.Is(err, s) {
 			err = fmt.Errorf("%w: %w", s, err)
@@ -35,6 +37,14 @@ func withClient(cmd *cobra.Command, database string, use func(*pawl.Client) erro
 	}
 	if sqliteStatus(err) == exitCorrupt && !errors.Is(err, pawl.ErrDatabaseDamaged) {
 		err = fmt.Errorf("the database %s is damaged; see what pawl doctor says: %w", database, err)
+	}
+	return err
+}
+
+// advised adds to the error of a database that is missing what to do.
+func advised(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: pawl run makes it, --db says where one is", err)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -33,6 +34,7 @@ daemon that is left for the next start.`,
 		Args: cobra.NoArgs,
 	}
 	out := formatFlag(cmd)
+	timeout := timeoutFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
 			newest, err := c.ClockBehind(cmd.Context())
@@ -43,7 +45,7 @@ daemon that is left for the next start.`,
 			if newest.IsZero() {
 				return showDone(*out, d, "nothing to accept: the clock is not behind the database")
 			}
-			err = c.AcceptClock(cmd.Context())
+			_, err = asked(cmd.Context(), c, time.Duration(*timeout), func(ctx context.Context) (bool, error) { return true, c.AcceptClock(ctx) })
 			if errors.Is(err, pawl.ErrNoOwner) {
 				d.Queued = true
 				return showDone(*out, d, "left for the next pawl run; the newest transition is at "+clock(newest, time.Now()))

@@ -124,7 +124,7 @@ var exitHelp = &cobra.Command{
   2    wrong usage
   3    pawl status --check found something failing, tripped or late
   4    no such flow, or run
-  65   the database is damaged, not one of Pawl's, or from a newer version; or pawl
+  65   the database is damaged, not one of Pawl's, or from another version; or pawl
        verify found something
   69   no daemon runs, or it is passive (see pawl claim)
   74   input or output error

@@ -56,7 +56,7 @@ successes do.`,
 		case errors.Is(err, pawl.ErrDatabaseOwned):
 			return fmt.Errorf("%w; it deletes as retention in its config says: change that, or stop it first", err)
 		case err != nil:
-			return err
+			return advised(err)
 		}
 		after := sizeOf(*database)
 		freed := max(before-after, 0)
@@ -91,13 +91,14 @@ func migrateVerb(database *string) *cobra.Command {
 		Use:   "migrate",
 		Short: "Bring the schema of a database up to date, without running anything",
 		Long: `Bring the schema of a database up to date, without running anything. pawl run does that
-by itself; the other verbs do not. There is no way back but a backup.`,
+by itself; the other verbs do not. There is no way back but a backup: pawl backup copies
+a database of an older schema too.`,
 		Args: cobra.NoArgs,
 	}
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		if err := pawl.Migrate(cmd.Context(), *database); err != nil {
-			return err
+			return advised(err)
 		}
 		return showDone(*out, done{Verb: "migrate", Database: *database}, *database+": the schema is up to date")
 	})

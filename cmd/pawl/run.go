@@ -222,6 +222,9 @@ func newDaemon(config, database string, window, wait time.Duration, log *slog.Lo
 		d.metrics = pawlprom.New()
 		options = append(options, pawl.WithStepObserver(d.metrics.Observe, 0))
 	}
+	if shares(database) {
+		options = append(options, pawl.WithSharedFile())
+	}
 	d.Scheduler = pawl.NewScheduler(database, append(options, plan.options()...)...)
 	d.orphanage = &orphanage{database: database, flows: plan.flows, log: log}
 	d.AddResource(d.orphanage)
@@ -305,6 +308,16 @@ func (d *daemon) settle() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	d.log.Warn("what became of some commands is not committed; the next start settles their runs")
+}
+
+// shares says that a scheduler has started on a file before: whatever else is in there, its
+// program shares it with Pawl. In a file that is only an app's, pawl run makes no tables.
+func shares(database string) bool {
+	c, err := pawl.Open(database)
+	if err == nil {
+		_ = c.Close() // it was only read
+	}
+	return err == nil || errors.Is(err, pawl.ErrSchemaTooOld)
 }
 
 // findConfig is the config to read: what was asked for, or pawl.yaml if it is

@@ -1,0 +1,3 @@
+package store
+
+func mayWrite(string) error { return nil }

@@ -13,7 +13,7 @@ import (
 //
 //	Number     int       // from 1; higher if an earlier run for the instant was cancelled
 //	Status     RunStatus // of an attempt before the last: failed, timed_out, interrupted or cancelled; of the last: as of the run
-//	StartedAt  time.Time
+//	StartedAt  time.Time // of one that started again after it was cut short: the last time, or the first if it goes on from a checkpoint
 //	FinishedAt time.Time // zero while it goes on, and for an interrupted attempt
 //	Error      string    // at most 8 KiB, and 1 KiB after the 100th attempt
 type Attempt = engine.Attempt

@@ -8,7 +8,7 @@ import "time"
 type Attempt struct {
 	Number     int       `json:"attempt"`              // from 1; higher if an earlier run for the instant was cancelled
 	Status     RunStatus `json:"status"`               // of the last attempt: of the run
-	StartedAt  time.Time `json:"started_at,omitzero"`  // after a stop or a crash that was not its failure: as of RunInfo
+	StartedAt  time.Time `json:"started_at,omitzero"`  // of one that started again after it was cut short: the last time, or the first if it goes on from a checkpoint
 	FinishedAt time.Time `json:"finished_at,omitzero"` // zero while it goes on, and for an interrupted attempt
 	Error      string    `json:"error,omitempty"`      // at most 8 KiB, and 1 KiB after the 100th attempt
 }

@@ -26,8 +26,9 @@ func TestLogIsNotTakenForShorterThanItIs(t *testing.T) {
 		require.NoError(t, err)
 		return pages - moved
 	}
+	now := epoch.Add(time.Hour)
 	commit := func(e engine.Event) {
-		c, err := engine.Apply(state, e, epoch.Add(time.Hour), plan)
+		c, err := engine.Apply(state, e, now, plan)
 		require.NoError(t, err)
 		seq++
 		c.Number(seq)
@@ -53,6 +54,12 @@ func TestLogIsNotTakenForShorterThanItIs(t *testing.T) {
 	commit(engine.Enqueue{Asks: asks(2, 1<<20), Key: key + 1})
 	commit(engine.Reserve{Trigger: engine.TriggerSchedule, Key: key + 1})
 	commit(engine.Outcome{Run: 2, Error: strings.Repeat("y", 8000), Output: text(1 << 20)})
+	plan.Retry = &engine.Retry{Max: 9, Delay: engine.BackoffPolicy{Initial: time.Second}}
+	for range 100 { // found B2: the error of an attempt
+		now = now.Add(time.Hour)
+		commit(engine.Reserve{Trigger: engine.TriggerSchedule, Key: key + 1})
+		commit(engine.Outcome{Run: state.Open[0].Number, Error: strings.Repeat("y", 8000)})
+	}
 	for range 200 {
 		commit(engine.Reset{})
 	}

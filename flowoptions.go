@@ -172,9 +172,12 @@ func OverlapAllow(n, waiting int) Overlap { return engine.OverlapAllow(n, waitin
 // there is no room for one more, a trigger gets [ErrBufferFull] and an instant of the
 // schedule is skipped, with that verdict.
 //
-// With runs in parallel outcomes count in the order in which they are committed. A
-// streak at its limit starts no further run; those in flight finish, and the last of
-// them settles the flow.
+// With runs in parallel the later started says more about how the flow is, whichever ends
+// first: a failure adds to the streak if its run first started after every run that has
+// succeeded, and a success clears the streak if its run first started after the streak's
+// first failed run. An end that does not count is recorded with its run alone. A streak at
+// its limit starts no further run; those in flight finish, and the last of them settles the
+// flow.
 func WithOverlap(o Overlap) FlowOption {
 	return func(r *registration) error {
 		r.Plan.Overlap = o

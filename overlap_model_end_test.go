@@ -24,6 +24,11 @@ func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
 			}
 		}
 		f.close(r, pawl.RunCompleted, now)
+		f.succeeded = max(f.succeeded, r.start)
+		if f.streak > 0 && r.start < f.failed { // the newer one says more
+			f.rest(pawl.StatusBackoff, now)
+			break
+		}
 		f.streak, f.eligible, f.trips = 0, never, false
 		f.settle(pawl.StatusCompleted)
 	case r.asked:
@@ -31,7 +36,7 @@ func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
 		f.rest(pawl.StatusIdle, now)
 	default:
 		f.close(r, pawl.RunFailed, now)
-		f.fail(now)
+		f.fail(r, now)
 	}
 	f.plan(closed, now)
 }
@@ -49,11 +54,18 @@ func (f *policyFlow) settle(status pawl.Status) {
 	}
 }
 
-func (f *policyFlow) fail(now time.Duration) {
-	if f.limit == 0 {
+// fail is a failure. Found B7, queue U13.
+func (f *policyFlow) fail(r *policyRun, now time.Duration) {
+	switch {
+	case f.limit == 0:
 		f.streak, f.eligible = 0, never
 		f.settle(pawl.StatusFailed)
 		return
+	case r.start < f.succeeded:
+		f.rest(map[bool]pawl.Status{true: pawl.StatusBackoff, false: pawl.StatusCompleted}[f.streak > 0], now)
+		return
+	case f.streak == 0:
+		f.failed = r.start
 	}
 	if f.streak++; f.streak >= f.limit {
 		f.eligible = never
@@ -209,7 +221,7 @@ func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
 // crash interrupts what is in flight: one failure, however many runs. T7, M2.
 func (f *policyFlow) crash(now time.Duration) {
 	counted := false
-	for _, r := range slices.SortedFunc(slices.Values(f.open), func(a, b *policyRun) int { return a.number - b.number }) {
+	for _, r := range slices.SortedFunc(slices.Values(f.open), func(a, b *policyRun) int { return b.start - a.start }) {
 		switch {
 		case r.asked:
 			f.close(r, pawl.RunCancelled, now)
@@ -220,7 +232,7 @@ func (f *policyFlow) crash(now time.Duration) {
 		case !counted:
 			counted = true
 			f.close(r, pawl.RunInterrupted, now)
-			f.fail(now)
+			f.fail(r, now)
 		default:
 			f.close(r, pawl.RunInterrupted, now)
 			f.rest(pawl.StatusFailed, now)
@@ -301,7 +313,7 @@ func (f *policyFlow) reset(now time.Duration) {
 	held, reason := f.held, f.reason()
 	probed := held != never && reason == "suppressed_tripped"
 	waited := f.status == pawl.StatusTripped || f.eligible > now || probed
-	f.streak, f.eligible, f.trips = 0, never, false
+	f.streak, f.eligible, f.trips, f.succeeded = 0, never, false, 0
 	for _, r := range f.runs {
 		r.unprobed = true
 	}

@@ -25,6 +25,7 @@ type policyFlow struct {
 
 	status                       pawl.Status
 	streak                       int
+	starts, succeeded, failed    int  // first starts so far; that of the newest run that succeeded, of the first failed one of the streak
 	trips                        bool // it tripped, and nothing has ended that yet
 	next, held, eligible, paused time.Duration
 	until                        time.Duration // when the pause ends by itself
@@ -42,6 +43,7 @@ type policyRun struct {
 	status          pawl.RunStatus
 	at, due         time.Duration // due: while it waits
 	began           time.Duration
+	start           int           // of the flow's first starts, the first is 1; 0: it has not begun
 	again, asked    bool          // it makes up for a cancelled one, or starts again; somebody wants it cancelled
 	unprobed        bool          // it was a probe of a trip that a reset has ended
 	restarts        int           // how often a stop cut it short
@@ -335,6 +337,10 @@ func (f *policyFlow) newRun(trigger string, at time.Duration) *policyRun {
 func (f *policyFlow) begin(r *policyRun, now time.Duration) {
 	f.unqueue(r)
 	f.open = append(f.open, r)
+	if r.start == 0 {
+		f.starts++
+		r.start = f.starts
+	}
 	r.status, r.began = pawl.RunRunning, now
 	f.status = pawl.StatusRunning
 }

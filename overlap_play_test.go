@@ -44,12 +44,19 @@ var policyActs = rapid.Custom(func(t *rapid.T) policyAct {
 	}
 })
 
-// pausedSpell is how some histories begin: with what seldom comes together by chance.
-var pausedSpell = rapid.Custom(func(t *rapid.T) (acts []policyAct) {
-	if rapid.IntRange(0, 2).Draw(t, "begins") > 0 {
-		return nil
+// spell is how some histories begin: with what seldom comes together by chance.
+var spell = rapid.Custom(func(t *rapid.T) (acts []policyAct) {
+	var whats []string
+	switch rapid.IntRange(0, 2).Draw(t, "begins") {
+	case 0:
+		whats = []string{"wait", "succeed", "pause", "wait", "backfill", "succeed", "wait", "resume from"}
+	case 1: // runs in flight together that end in any order
+		whats = []string{"trigger", "trigger"}
+		for range 6 {
+			whats = append(whats, rapid.SampledFrom([]string{"succeed", "fail", "fail"}).Draw(t, "end"), "trigger")
+		}
 	}
-	for _, what := range []string{"wait", "succeed", "pause", "wait", "backfill", "succeed", "wait", "resume from"} {
+	for _, what := range whats {
 		a := policyActs.Draw(t, what)
 		a.what = what
 		acts = append(acts, a)
@@ -130,7 +137,7 @@ func (p policyPlan) register(s *pawl.Scheduler, job pawl.Job) error {
 // through any history of outcomes, triggers, cancels, pauses, backfills and resets, with stops
 // and crashes anywhere; and each instant of the schedule has one verdict.
 // PAWL_TORTURE=1 tries 20,000 histories in place of 200.
-// O1, O3, O4; C1, C2, C3; M1, M2; W1, W3; X2, X3; Q1.
+// O1, O3, O4; C1, C2, C3; M1, M2; W1, W3; X2, X3; Q1; found B7.
 func TestPoliciesDoWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	rounds := 2
@@ -140,7 +147,7 @@ func TestPoliciesDoWhatTheModelSays(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	property := func(rt *rapid.T) {
 		plan := policyFlows.Draw(rt, "flow")
-		history := append(pausedSpell.Draw(rt, "spell"), rapid.SliceOfN(policyActs, 1, 60).Draw(rt, "history")...)
+		history := append(spell.Draw(rt, "spell"), rapid.SliceOfN(policyActs, 1, 60).Draw(rt, "history")...)
 		n++
 		var err error
 		synctest.Test(t, func(t *testing.T) { err = playPolicies(filepath.Join(dir, fmt.Sprint(n, ".db")), plan, history) })
@@ -183,6 +190,12 @@ func TestHistoriesThatWentWrongDoNotAgain(t *testing.T) {
 			[]policyAct{wait("probe", 0), wait("crash", 7.001), wait("wait", 61), wait("crash", 0.999)}},
 		{"one crash trips a flow once", policyPlan{kind: "rate", mode: "latest", within: 12 * time.Second, limit: 2, overlap: pawl.OverlapAllow(2, 2)},
 			[]policyAct{wait("wait", 5), wait("trigger", 0), wait("fail", 0), wait("crash", 0.001)}},
+		{"a failure of a run that began before a success", policyPlan{kind: "manual", mode: "latest", limit: 2, overlap: pawl.OverlapAllow(2, 2)},
+			[]policyAct{wait("trigger", 0), wait("trigger", 0), {what: "succeed", pick: 1}, wait("fail", 0), wait("trigger", 0), wait("fail", 0)}},
+		{"a success of a run that began before a failure", policyPlan{kind: "manual", mode: "latest", limit: 4, overlap: pawl.OverlapAllow(2, 2)},
+			[]policyAct{wait("trigger", 0), wait("trigger", 0), {what: "fail", pick: 1}, wait("succeed", 0), wait("trigger", 0), wait("fail", 0), wait("trigger", 0), wait("succeed", 0)}},
+		{"a crash counts if the newest run does", policyPlan{kind: "manual", mode: "latest", limit: 4, overlap: pawl.OverlapAllow(2, 2)},
+			[]policyAct{wait("trigger", 0), wait("trigger", 0), {what: "succeed", pick: 1}, wait("trigger", 0), wait("crash", 1), wait("trigger", 0), wait("crash", 1)}},
 		{"a run that a stop cancelled waits for the window", policyPlan{kind: "rate", mode: "latest", limit: 4, overlap: pawl.OverlapBuffer(3)},
 			[]policyAct{wait("probe", 0), wait("stop", 20), wait("fail", 61)}},
 		{"a backfill does not hide the failure of a crash", policyPlan{kind: "cron", mode: "latest", limit: 4, overlap: pawl.OverlapAllow(2, 2)},

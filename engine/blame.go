@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -136,10 +137,13 @@ func (c *crash) clear(f *flow) []command {
 }
 
 // settle interrupts the runs of a flow, whose ends the process did not leave behind. One
-// crash is one failure of a flow, however many runs it had in flight.
+// crash is one failure of a flow, however many runs it had in flight: that of the one which
+// began last, as it says most about how the flow is.
 func (c *crash) settle(f *flow) (commands []command) {
 	end := c.Interrupt
-	for _, run := range f.state.Load().Open {
+	open := slices.Clone(f.state.Load().Open)
+	slices.SortStableFunc(open, func(a, b *Run) int { return cmp.Compare(b.Order, a.Order) })
+	for _, run := range open {
 		if c.over(f, run) {
 			continue
 		}

@@ -286,6 +286,13 @@ func (c *Change) succeed(run Run, now time.Time, p Plan) {
 	}
 	run.Status, run.Error = RunCompleted, ""
 	c.close(run, now)
+	counts, marks := c.successCounts(run), c.marks()
+	marks.Succeeded = max(marks.Succeeded, run.Order)
+	c.judgeBy(marks)
+	if !counts {
+		c.restAs(c.standing(), run, now, p)
+		return
+	}
 	c.FailureStreak, c.NextEligible = 0, time.Time{}
 	c.LastError, c.ErrorKey = "", 0
 	c.settleAs(StatusCompleted)
@@ -350,7 +357,7 @@ func (c *Change) close(run Run, now time.Time) {
 // settled records the end of a run.
 func (c *Change) settled(run Run) {
 	run.Error = Clip(run.Error, maxRunError)
-	if run.Status.Failure() && run.Trigger != TriggerBackfill {
+	if run.Status.Failure() && c.failureCounts(run) {
 		c.LastError, c.ErrorKey = Clip(run.Error, maxLastError), run.Key
 	}
 	c.record(run)
@@ -367,8 +374,12 @@ func without(open []*Run, number int64) []*Run {
 // fail draws the consequence of a failure. With a policy a flow is never failed,
 // not even for an instant. The window is drawn once, here, and stored.
 func (c *Change) fail(run Run, now time.Time, p Plan) {
-	if run.Trigger == TriggerBackfill { // the past says nothing about how the flow is now
+	switch {
+	case run.Trigger == TriggerBackfill: // the past says nothing about how the flow is now
 		c.restAs(StatusIdle, run, now, p)
+		return
+	case !c.failureCounts(run): // a run that began later has succeeded
+		c.restAs(c.standing(), run, now, p)
 		return
 	}
 	probed := c.probes(run)
@@ -379,6 +390,10 @@ func (c *Change) fail(run Run, now time.Time, p Plan) {
 	}
 	if c.FailureStreak == 0 || run.Number < c.StreakFrom {
 		c.StreakFrom = run.Number
+	}
+	if marks := c.marks(); c.FailureStreak == 0 {
+		marks.Failed = run.Order
+		c.judgeBy(marks)
 	}
 	c.FailureStreak = min(c.FailureStreak, math.MaxInt32-1) + 1
 	if probed || p.Backoff.Trips(c.FailureStreak) {

@@ -21,6 +21,7 @@ func Apply(s State, e Event, now time.Time, p Plan) (Change, error) {
 	}
 	if c.FailureStreak == 0 {
 		c.StreakFrom = 0
+		c.judgeBy(Marks{Succeeded: c.marks().Succeeded})
 	}
 	if p.Schedule != nil {
 		c.oddities(c.schedule(p), undecided, now)

@@ -14,7 +14,7 @@ func (c *Change) reset(e Reset, now time.Time, p Plan) error {
 	held := c.pending(s)
 	kind, reason := c.State.hold()
 	c.unprobe()
-	c.FailureStreak, c.NextEligible = 0, time.Time{}
+	c.FailureStreak, c.NextEligible, c.Marks = 0, time.Time{}, nil
 	c.LastError, c.ErrorKey = "", 0
 	if c.InFlight == 0 {
 		c.Status = StatusIdle

@@ -190,6 +190,9 @@ func (c *Change) open(run Run, now time.Time, p Plan) {
 	if run.StartedAt.IsZero() {
 		c.RunCount++
 		c.Began = run.Number
+		if p.ordered() {
+			run.Order = c.RunCount
+		}
 		if p.Jitter > 0 && run.Trigger == TriggerSchedule {
 			c.Delay = delayed(c.ID, c.schedule(p), run.ScheduledAt, p).Sub(run.ScheduledAt)
 		}

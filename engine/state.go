@@ -43,8 +43,9 @@ type Run struct {
 	Key      int64     // of the run's row, ascending over all flows
 	Prev     int64     // key of the flow's run before; 0: none
 	Was      RunStatus // what its row says before a change; empty: it has none
-	Queued   bool      // it waits, or did before it started
 	Rank     int64     // order among the runs of its flow that wait: milliseconds, so that who asked first is first
+	Order    int64     // order among the first starts of its flow's runs; 0: not known, as one runs at a time
+	Queued   bool      // it waits, or did before it started
 	Ending   bool      // somebody asked to cancel it
 	Lost     bool      // it was interrupted too often: it goes on only to undo what it did
 	Unprobed bool      // it was a probe of a trip that a reset has ended
@@ -91,6 +92,7 @@ type State struct {
 
 	Offsets *Offsets // nil: none are known, or the schedule is in UTC
 	Reached *Reached // nil: the clock has not gone back behind an instant that was run
+	Marks   *Marks   // nil: the order of its runs does not matter to the streak, or is not known
 
 	Open []*Run // in flight, oldest first; nobody changes one
 

@@ -203,16 +203,16 @@ WHERE key = ?1`
 
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
     last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, waiting, backfill, fired, held, updated_at,
-    streak_from, last_seq, parked, blocked, key, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    streak_from, last_seq, parked, blocked, succeeded_order, failed_order, key, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	// The version is the fence against another writer: a change goes over the one before it alone.
 	updateState = `UPDATE pawl_flow_state
 SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = ?, attempt = ?,
     last_run = ?, last_scheduled = ?, last_end = ?, next_eligible = ?, next_run = ?, suspect = ?,
     last_key = ?, error_key = ?, waiting = ?, backfill = ?, fired = ?, held = ?, updated_at = ?, streak_from = ?, last_seq = ?,
-    parked = ?, blocked = ?, version = ?25
-WHERE key = ?24 AND version = ?26`
+    parked = ?, blocked = ?, succeeded_order = ?, failed_order = ?, version = ?27
+WHERE key = ?26 AND version = ?28`
 )
 
 func (w *writer) writeFlow(c *engine.Change) error {
@@ -230,11 +230,15 @@ func (w *writer) writeFlow(c *engine.Change) error {
 	if c.Passing {
 		return nil
 	}
+	marks := engine.Marks{}
+	if c.Marks != nil {
+		marks = *c.Marks
+	}
 	numbers := []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
 		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
 		millis(c.NextRun), truth(c.Suspect) + 2*int64(c.Suspects), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
 		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq,
-		nonzero(int64(c.Parked())), nonzero(int64(c.Blocked())), c.Key, c.Version, c.Version - 1 - c.Passed}
+		nonzero(int64(c.Parked())), nonzero(int64(c.Blocked())), nonzero(marks.Succeeded), nonzero(marks.Failed), c.Key, c.Version, c.Version - 1 - c.Passed}
 	if c.Version == 1 {
 		_, err := w.repeat(&w.insertState, numbers[:len(numbers)-1])
 		return err
@@ -278,8 +282,8 @@ func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
 
 const (
 	// Without its key, since SQLite need not look for where a row goes that it numbers itself; see append.
-	insertRun = `INSERT INTO pawl_run_log (prev, flow, number, trigger, status, attempt, scheduled_at, started_at, due_at, rank, deadline, input)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertRun = `INSERT INTO pawl_run_log (prev, flow, number, trigger, status, attempt, scheduled_at, started_at, due_at, rank, deadline, start_order, input)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	moveRun = `UPDATE pawl_run_log SET key = ?1 WHERE key = ?2`
 
@@ -287,7 +291,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = COALESCE(?5, output) WHERE key = ?1 AND status = 0`
 
 	changeRun = `UPDATE pawl_run_log
-SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, recorded = ?12, suspect = ?13, error = ?14, output = COALESCE(?15, output)
+SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, recorded = ?12, suspect = ?13, start_order = ?14, error = ?15, output = COALESCE(?16, output)
 WHERE key = ?1 AND status = ?11`
 
 	insertTransition = `INSERT INTO pawl_transition_log (at, flow, run_number, event, from_status, to_status, run_count,
@@ -303,12 +307,12 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 	switch {
 	case r.Was == "":
 		err = w.append(&w.insertRun, w.moveRun, r.Key, []int64{nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
-			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline)}, string(r.Input))
+			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(r.Order)}, string(r.Input))
 	case r.Was == engine.RunRunning && r.Status.Over() && !r.Queued:
 		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt)}, r.Error, string(r.Output))
 	default:
 		n, err = w.repeat(&w.changeRun, []int64{r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
-			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was), recorded(r), nonzero(truth(r.Suspect))}, r.Error, string(r.Output))
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was), recorded(r), nonzero(truth(r.Suspect)), nonzero(r.Order)}, r.Error, string(r.Output))
 	}
 	if err == nil && n != 1 {
 		err = errNotOpen

@@ -66,6 +66,8 @@ type flowRow struct {
 	NextWake      int64 `db:"next_wake"`
 	BlockedSince  int64 `db:"blocked_since"`
 	Jitter        int64 // milliseconds
+	Succeeded     int64 `db:"succeeded_order"`
+	FirstFailed   int64 `db:"failed_order"`
 }
 
 func (r flowRow) definition() engine.Definition {
@@ -85,6 +87,9 @@ func (r flowRow) state(d *engine.Definition) engine.State {
 		LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
 		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Held: instant(r.Held),
 		Anchor: instant(r.Anchor), CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
+	}
+	if m := (engine.Marks{Succeeded: r.Succeeded, Failed: r.FirstFailed}); m != (engine.Marks{}) {
+		s.Marks = &m
 	}
 	s.SetAside(r.Parked, r.Blocked)
 	return s
@@ -140,7 +145,8 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     COALESCE(s.parked, 0) AS parked, COALESCE(s.blocked, 0) AS blocked,
     CASE WHEN s.parked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) ELSE 0 END AS next_wake,
     CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter,
-    COALESCE(p.next_offset, -2147483648) AS next_offset, COALESCE(p.last_offset, -2147483648) AS last_offset, COALESCE(p.reached_first, 0) AS reached_first
+    COALESCE(p.next_offset, -2147483648) AS next_offset, COALESCE(p.last_offset, -2147483648) AS last_offset, COALESCE(p.reached_first, 0) AS reached_first,
+    COALESCE(s.succeeded_order, 0) AS succeeded_order, COALESCE(s.failed_order, 0) AS failed_order
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -196,7 +202,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		Reached: s.ColumnInt64(43), ReachedKey: s.ColumnInt64(44),
 		Parked: s.ColumnInt(45), Blocked: s.ColumnInt(46), NextWake: s.ColumnInt64(47), BlockedSince: s.ColumnInt64(48),
 		Jitter:     s.ColumnInt64(49),
-		NextOffset: s.ColumnInt64(50), LastOffset: s.ColumnInt64(51), ReachedFirst: s.ColumnInt64(52),
+		NextOffset: s.ColumnInt64(50), LastOffset: s.ColumnInt64(51), ReachedFirst: s.ColumnInt64(52), Succeeded: s.ColumnInt64(53), FirstFailed: s.ColumnInt64(54),
 	}
 }
 

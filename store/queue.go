@@ -17,7 +17,7 @@ import (
 const (
 	queueColumns = `SELECT key, COALESCE(prev, 0), number, trigger, attempt, scheduled_at, COALESCE(started_at, 0), COALESCE(due_at, 0),
     rank, COALESCE(deadline, 0), COALESCE(ending, 0), input IS NOT NULL, CASE WHEN length(input) <= 4096 THEN input END, COALESCE(error, ''),
-    COALESCE(restarts, 0), status, recorded IS NOT NULL, COALESCE(recorded, 0), suspect IS NOT NULL
+    COALESCE(restarts, 0), status, recorded IS NOT NULL, COALESCE(recorded, 0), suspect IS NOT NULL, COALESCE(start_order, 0)
 FROM pawl_run_log INDEXED BY pawl_run_queue
 `
 	readQueue = queueColumns + `WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND rank >= ?2 AND rank < ?3 ORDER BY rank, key LIMIT ?4`
@@ -87,7 +87,7 @@ func scanWaiting(q *sqlite.Stmt) *engine.Run {
 	status := runStatuses.word(q.ColumnInt64(15))
 	return &engine.Run{
 		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: status, Recorded: recordedBy(q), Queued: true, Rank: q.ColumnInt64(8),
-		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, Unprobed: q.ColumnInt64(10)&4 != 0, Timed: q.ColumnInt64(10)&8 != 0, Woken: q.ColumnInt64(10)&16 != 0, HasInput: q.ColumnBool(11),
+		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, Unprobed: q.ColumnInt64(10)&4 != 0, Timed: q.ColumnInt64(10)&8 != 0, Woken: q.ColumnInt64(10)&16 != 0, HasInput: q.ColumnBool(11), Order: q.ColumnInt64(19),
 		RunInfo: engine.RunInfo{
 			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: status, Attempt: q.ColumnInt(4),
 			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),

@@ -275,7 +275,8 @@ type runRow struct {
 	Rank        *int64
 	Ending      int64
 	Repeated    bool
-	HasInput    bool `db:"has_input"`
+	HasInput    bool  `db:"has_input"`
+	StartOrder  int64 `db:"start_order"`
 	Input       engine.JSON
 	Output      engine.JSON
 }
@@ -286,7 +287,7 @@ func (r runRow) run() engine.Run {
 		place = *r.Rank
 	}
 	status := runStatuses.word(r.Status)
-	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, Timed: r.Ending&8 != 0, Woken: r.Ending&16 != 0, HasInput: r.HasInput, RunInfo: engine.RunInfo{
+	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, Timed: r.Ending&8 != 0, Woken: r.Ending&16 != 0, HasInput: r.HasInput, Order: r.StartOrder, RunInfo: engine.RunInfo{
 		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: status,
 		Attempt: r.Attempt, Restarts: r.Restarts, Suspect: r.Suspect, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
 		FinishedAt: instant(r.FinishedAt), Error: r.Error, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Repeated: r.Repeated, Input: r.Input, Output: r.Output,
@@ -295,7 +296,7 @@ func (r runRow) run() engine.Run {
 
 const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, r.number, r.trigger, r.status, r.attempt, COALESCE(r.restarts, 0) AS restarts, r.suspect IS NOT NULL AS suspect,
     r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error, COALESCE(r.due_at, 0) AS due_at, COALESCE(r.deadline, 0) AS deadline, r.rank,
-    COALESCE(r.ending, 0) AS ending, COALESCE(r.repeated, 0) AS repeated, r.input IS NOT NULL AS has_input,
+    COALESCE(r.ending, 0) AS ending, COALESCE(r.repeated, 0) AS repeated, r.input IS NOT NULL AS has_input, COALESCE(r.start_order, 0) AS start_order,
     CASE WHEN length(r.input) <= :room THEN r.input ELSE '' END AS input, CASE WHEN length(r.output) <= :room THEN r.output ELSE '' END AS output
 `
 

@@ -61,7 +61,7 @@ func (a *account) step(t *transition) {
 	case "outcome", "interrupt", "cancel", "timeout":
 		a.end(t)
 	case "reset":
-		a.replayed.errorKey = 0
+		a.replayed.errorKey, a.replayed.succeeded = 0, 0
 	case "adopt":
 		a.refired = nil // they may have been instants of another kind of schedule
 		a.replayed.scheduled = unknown
@@ -88,12 +88,16 @@ func (a *account) step(t *transition) {
 	default:
 		a.report("transition %d is of an unknown kind: %s", t.seq, t.event)
 	}
+	if t.streak == 0 {
+		a.replayed.failedFirst = 0
+	}
 	a.begun, a.replay, a.event = true, t.position, t.event
 }
 
 // forget drops what followed from transitions, after a gap in them.
 func (a *account) forget() {
-	a.replayed = newest{number: unknown, scheduled: unknown, end: unknown, errorKey: unknown, suspect: unknown, paused: unknown}
+	a.replayed = newest{number: unknown, scheduled: unknown, end: unknown, errorKey: unknown, suspect: unknown, paused: unknown,
+		succeeded: unknown, failedFirst: unknown}
 }
 
 var (
@@ -170,9 +174,16 @@ func (a *account) countsRight(t *transition, before position) bool {
 	case "adopt": // of a plan without a policy
 		return same || t.streak == 0
 	case "outcome", "interrupt", "timeout":
+		counts := a.counts(t.run)
 		switch {
 		case t.waiting > before.waiting: // it is tried again
 			return same
+		case counts == no:
+			return same || t.status == failed && t.streak == 0 // without a policy each failure counts
+		case counts == yes && a.completes(t.run):
+			return t.streak == 0
+		case counts == maybe && (t.status == completed || t.status == backoff || t.status == tripped):
+			return same || more || t.streak == 0
 		case t.status == completed:
 			return t.streak == 0
 		case t.status == failed:
@@ -247,6 +258,9 @@ func (a *account) reserve(t *transition) {
 		a.report("transition %d reserves run %d, after run %d", t.seq, t.run, n)
 	}
 	run := a.find(t.run)
+	if a.begun && run != nil && run.order != 0 && t.runCount > a.replay.runCount && run.order != t.runCount {
+		a.report("run %d began as number %d of the flow, transition %d says as number %d", run.number, run.order, t.seq, t.runCount)
+	}
 	switch {
 	case run == nil || run.met: // it goes on
 	case run.started == t.at:
@@ -327,10 +341,13 @@ func (a *account) end(t *transition) {
 		a.replayed.errorKey = unknown
 	}
 	if run == nil {
+		a.replayed.succeeded, a.replayed.failedFirst = unknown, unknown
 		return // pruned, or missed at its reserve
 	}
+	counts := a.counts(run.number)
+	a.judge(t, run)
 	is := runStatuses.word(int64(run.status))
-	if want := t.endings(); !slices.Contains(want, is) && !(run.of(engine.TriggerBackfill) && is.Over()) {
+	if want := t.endings(run); !slices.Contains(want, is) && !(run.of(engine.TriggerBackfill) && is.Over()) {
 		a.report("run %d is %s, but transition %d (%s to %s) left it %s", run.number, is, t.seq, t.event, word(t.status), want[0])
 		is = want[0]
 	}
@@ -346,7 +363,7 @@ func (a *account) end(t *transition) {
 		a.report("run %d is %s, with an error: %t", run.number, is, run.failed)
 	}
 	switch {
-	case run.of(engine.TriggerBackfill):
+	case run.of(engine.TriggerBackfill), counts != yes:
 		a.replayed.errorKey = unknown
 	case is == engine.RunCompleted:
 		a.replayed.errorKey = 0
@@ -356,7 +373,7 @@ func (a *account) end(t *transition) {
 }
 
 // endings are what a transition may leave its run as.
-func (t *transition) endings() []engine.RunStatus {
+func (t *transition) endings(run *runFacts) []engine.RunStatus {
 	switch {
 	case t.event == "cancel":
 		return []engine.RunStatus{engine.RunCancelled}
@@ -364,9 +381,9 @@ func (t *transition) endings() []engine.RunStatus {
 		return []engine.RunStatus{engine.RunInterrupted, engine.RunCancelled}
 	case t.event == "timeout":
 		return []engine.RunStatus{engine.RunTimedOut, engine.RunCancelled, engine.RunInterrupted}
-	case t.status == completed:
+	case t.status == completed && run.order == 0:
 		return []engine.RunStatus{engine.RunCompleted}
-	case t.status == running:
+	case t.status == running, run.order != 0 && t.status != failed: // others began later
 		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped, engine.RunCompleted, engine.RunInterrupted}
 	case t.status == failed:
 		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunInterrupted}

@@ -119,7 +119,9 @@ type position struct {
 }
 
 // newest is what the row of a flow tells of its newest runs.
-type newest struct{ number, key, attempt, scheduled, end, errorKey, suspect, paused int64 }
+type newest struct {
+	number, key, attempt, scheduled, end, errorKey, suspect, paused, succeeded, failedFirst int64
+}
 
 // unknown stands for what came from a transition that is not kept.
 const unknown = math.MinInt64
@@ -127,6 +129,7 @@ const unknown = math.MinInt64
 // runFacts is a run in few bytes.
 type runFacts struct {
 	key, number, scheduled, started, finished int64
+	order                                     int64 // of its first start; 0: not known
 	attempt                                   int32
 	trigger, status                           int8
 	failed                                    bool // it has an error
@@ -158,7 +161,7 @@ func (v *verifier) readFlows(ctx context.Context) error {
     COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect & 1, 0),
     COALESCE(s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0), 0), COALESCE(s.parked, 0), COALESCE(s.blocked, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, ''),
     COALESCE(p.pruned, 0), COALESCE(s.last_seq, 0), COALESCE(p.paused_at, 0), COALESCE(p.paused_until, 0), COALESCE(p.pause_note, ''),
-    COALESCE(p.time_zone, '')
+    COALESCE(p.time_zone, ''), COALESCE(s.succeeded_order, 0), COALESCE(s.failed_order, 0)
 FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		var key int64
@@ -168,7 +171,7 @@ FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 		if err := scan(&key, &plan, &state, &a.id, &a.kind, &a.backoff, &a.registered,
 			&p.status, &p.runCount, &p.inFlight, &p.streak, &p.lastRun, &p.nextEligible, &p.nextRun, &p.version, &p.at,
 			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey, &n.suspect,
-			&p.waiting, &a.parked, &a.blocked, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq, &n.paused, &a.pause.until, &a.pause.note, &a.zone); err != nil {
+			&p.waiting, &a.parked, &a.blocked, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq, &n.paused, &a.pause.until, &a.pause.note, &a.zone, &n.succeeded, &n.failedFirst); err != nil {
 			return err
 		}
 		v.accounts[key] = a
@@ -211,13 +214,13 @@ func (v *verifier) account(flow int64, what string, key int64) *account {
 // readRuns collects the runs and follows the chain that links them.
 func (v *verifier) readRuns(ctx context.Context) error {
 	const query = `SELECT flow, key, COALESCE(prev, 0), number, trigger, status, attempt, scheduled_at, COALESCE(started_at, 0),
-    COALESCE(finished_at, 0), error IS NOT NULL
+    COALESCE(finished_at, 0), error IS NOT NULL, COALESCE(start_order, 0)
 FROM pawl_run_log ORDER BY key`
 	var flow, prev, trigger, status, attempt int64
 	var r runFacts
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		if err := scan(&flow, &r.key, &prev, &r.number, &trigger, &status, &attempt, &r.scheduled, &r.started,
-			&r.finished, &r.failed); err != nil {
+			&r.finished, &r.failed, &r.order); err != nil {
 			return err
 		}
 		// What an edited row has too much of is cut, and names itself all the same.
@@ -298,6 +301,8 @@ func (a *account) compareRow() {
 		{"error_key", a.newest.errorKey, a.replayed.errorKey, number},
 		{"suspect", a.newest.suspect, a.replayed.suspect, number},
 		{"paused_at", a.newest.paused, a.replayed.paused, when},
+		{"succeeded_order", a.newest.succeeded, a.replayed.succeeded, number},
+		{"failed_order", a.newest.failedFirst, a.replayed.failedFirst, number},
 		{"last_seq", a.lastSeq, a.seq, number},
 	} {
 		if c.replay != unknown && c.row != c.replay {

@@ -236,6 +236,50 @@ func TestSuspectsAreReplayed(t *testing.T) {
 	assert.Contains(t, strings.Join(found, "\n"), `(clear to running) leads to a streak of 1, after 0`)
 }
 
+// found B7, queue U13: the streak follows the order of first starts, and the marks that it is
+// judged by are replayed.
+func TestOrderOfStartsIsReplayed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	b := newBook(t, path)
+	b.flow("mail", engine.Manual(), nil, &engine.BackoffPolicy{Initial: time.Second, StreakLimit: 9})
+	plan := b.plans["mail"]
+	plan.Overlap = engine.OverlapAllow(9, 0)
+	b.plans["mail"] = plan
+	for range 5 {
+		b.apply("mail", engine.Reserve{Trigger: engine.TriggerManual})
+	}
+	for _, end := range []int64{2, -1, -4, 3, -5} { // below 0: it fails
+		outcome := engine.Outcome{Run: max(end, -end)}
+		if end < 0 {
+			outcome.Error = "boom"
+		}
+		b.apply("mail", outcome)
+	}
+	b.commit()
+	assert.Equal(t, 2, b.states["mail"].FailureStreak)
+	found, err := b.store.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	snapshot, err := b.store.Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, &engine.Marks{Succeeded: 3, Failed: 4}, snapshot.Flows[0].Marks)
+	require.NoError(t, b.store.Close())
+
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for edit, want := range map[string]string{
+		`UPDATE pawl_flow_state SET succeeded_order = 5`:                          `its row has succeeded_order 5, the replay of its transitions gives 3`,
+		`UPDATE pawl_flow_state SET failed_order = NULL`:                          `its row has failed_order 0, the replay of its transitions gives 4`,
+		`UPDATE pawl_run_log SET start_order = 9 WHERE number = 1`:                `run 1 began as number 9 of the flow, transition 2 says as number 1`,
+		`UPDATE pawl_transition_log SET failure_streak = 1 WHERE run_number = 1`:  `leads to a streak of 1, after 0`,
+		`UPDATE pawl_transition_log SET failure_streak = 0 WHERE seq IN (10, 11)`: `leads to a streak of 0, after 1`,
+	} {
+		found, err := edited(t, file, edit).Verify(t.Context())
+		require.NoError(t, err)
+		assert.Contains(t, strings.Join(found, "\n"), want, edit)
+	}
+}
+
 // Old transitions may go at any seq, if each flow keeps its newest, and the runs
 // that began before with them, but its newest. K1.
 func TestPrunedFileHasNoViolations(t *testing.T) {

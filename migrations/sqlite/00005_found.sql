@@ -112,3 +112,11 @@ INSERT INTO pawl_attempt_log (run, attempt, status, started_at, error)
 SELECT key, attempt - 1, 2, started_at, error FROM pawl_run_log
 WHERE status = 5 AND rank IS NOT NULL AND attempt > 1 AND started_at IS NOT NULL AND error IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM pawl_checkpoint_log c WHERE c.run = key);
+
+-- The order of a run among the first starts of its flow's runs; NULL: not known, or they run
+-- one at a time. Of a flow: the highest one of the runs that have succeeded, and that of the
+-- first failed run in a row. Failures of runs that began before a later success say nothing
+-- about how the flow is now, nor does a success about failures of runs that began after it.
+ALTER TABLE pawl_run_log ADD COLUMN start_order INTEGER;
+ALTER TABLE pawl_flow_state ADD COLUMN succeeded_order INTEGER;
+ALTER TABLE pawl_flow_state ADD COLUMN failed_order INTEGER;

@@ -169,3 +169,35 @@ func TestDeletionInDoubtIsNotTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, found)
 }
+
+// The oldest transition that is kept may start a run that waited, below runs that were
+// deleted: it does not tell which run was the newest then. found Q1, found Q5.
+func TestOldestTransitionMayStartAnOlderRun(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
+	hourly, err := engine.Cron("0 * * * *")
+	require.NoError(t, err)
+	plan := engine.Plan{Schedule: hourly, Overlap: engine.OverlapBuffer(5)}
+	state, seq := engine.NewState("a", 1), int64(0)
+	past := epoch.Truncate(time.Hour).Add(-24 * time.Hour)
+	for _, e := range []engine.Event{
+		engine.Adopt{}, engine.Reserve{Trigger: engine.TriggerManual, Key: 1},
+		engine.Backfill{Key: 2, Instants: []time.Time{past, past.Add(time.Hour), past.Add(2 * time.Hour)}}, engine.Drop{},
+		engine.Cancel{Run: 1, Error: "stopped", Key: 5}, engine.Reserve{Trigger: engine.TriggerSchedule, Key: 5},
+	} {
+		c, err := engine.Apply(state, e, epoch, plan)
+		require.NoError(t, err, "%T", e)
+		seq++
+		c.Number(seq)
+		state = *c.State
+		require.NoError(t, s.Commit(t.Context(), engine.Batch{Changes: []engine.Change{c}}))
+	}
+	cut := engine.Cut{Flow: 1, Through: 3, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq}
+	_, err = s.Prune(t.Context(), []engine.Cut{cut}, 10_000)
+	require.NoError(t, err)
+	var numbers []int64
+	require.NoError(t, s.db.Select(&numbers, `SELECT number FROM pawl_run_log ORDER BY number`))
+	require.Equal(t, []int64{1, 4}, numbers)
+	found, err := s.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, found)
+}

@@ -251,7 +251,7 @@ func (a *account) fireOf(t *transition) {
 func (a *account) reserve(t *transition) {
 	n := a.replayed.number
 	waited := a.begun && t.waiting < a.replay.waiting && (n == unknown || t.run <= n)
-	if !a.begun && t.version > 1 && t.waiting > 0 {
+	if !a.begun && t.version > 1 {
 		waited = true // or not: nothing tells
 	}
 	if n != unknown && t.run != n+1 && !waited {

@@ -67,8 +67,13 @@ type FlowInfo = engine.FlowInfo
 //	Deadline    time.Time // its context is cancelled then
 //	Error       string    // at most 8 KiB; of a skipped run, why
 //	Input       JSON      // left out of lists beyond 64 KiB
-//	Output      JSON
+//	Output      JSON      // likewise
+//	Omitted     *Omitted  // the sizes of what a list left out, which [View.Run] has; nil: nothing
 type RunInfo = engine.RunInfo
+
+// Omitted is the size in bytes of an input and of an output that a list left out; 0: it was
+// not. [View.Run], `pawl logs FLOW RUN -o json` and /api/run have the whole.
+type Omitted = engine.Omitted
 
 // Transition is a step of a flow, as it was committed: what happened, and the state
 // that it led to. It marshals to JSON with the names of the columns of the view

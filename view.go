@@ -3,6 +3,7 @@ package pawl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -140,6 +141,30 @@ func (v View) Transitions(ctx context.Context, q TransitionsQuery) (list []Trans
 		return err
 	})
 	return list, err
+}
+
+// RunTransitions reads all transitions of a run that are kept, as they happened. Pruned: its
+// first ones, or all of them, were deleted, as the retention of the flow says; a failure may
+// be kept for longer than its transitions.
+func (v View) RunTransitions(ctx context.Context, run RunInfo) (list []Transition, pruned bool, err error) {
+	q := TransitionsQuery{Flow: run.FlowID, Run: run.Number, Limit: 1000}
+	for {
+		page, err := v.Transitions(ctx, q)
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, page...)
+		if len(page) < q.Limit {
+			break
+		}
+		q.Before = page[len(page)-1].Version
+	}
+	slices.Reverse(list)
+	if len(list) == 0 { // a run of a backfill that has not started has none
+		return nil, run.Status.Over() || !run.StartedAt.IsZero(), nil
+	}
+	first := list[0].Event
+	return list, first != "accept" && first != "reserve", nil
 }
 
 // After reads the first n transitions after one, of every flow and in the order of Seq.

@@ -73,6 +73,13 @@ type RunInfo struct {
 	Error       string    `json:"error,omitempty"`      // at most 8 KiB; of a skipped run, why
 	Input       JSON      `json:"input,omitempty"`
 	Output      JSON      `json:"output,omitempty"`
+	Omitted     *Omitted  `json:"omitted,omitempty"` // what a list left out of it; nil: nothing
+}
+
+// Omitted is the size in bytes of an input and of an output that a list left out.
+type Omitted struct {
+	Input  int64 `json:"input,omitempty"`
+	Output int64 `json:"output,omitempty"`
 }
 
 // Info is what the state tells of its flow.

@@ -279,6 +279,18 @@ type runRow struct {
 	StartOrder  int64 `db:"start_order"`
 	Input       engine.JSON
 	Output      engine.JSON
+
+	InputSize  int64 `db:"input_size"` // bytes; of what is left out, as is that of the output
+	OutputSize int64 `db:"output_size"`
+}
+
+// listed is a run of a list, which says what is left out of it.
+func (r runRow) listed() engine.RunInfo {
+	run := r.run().RunInfo
+	if r.InputSize > 0 || r.OutputSize > 0 {
+		run.Omitted = &engine.Omitted{Input: r.InputSize, Output: r.OutputSize}
+	}
+	return run
 }
 
 func (r runRow) run() engine.Run {
@@ -297,7 +309,8 @@ func (r runRow) run() engine.Run {
 const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, r.number, r.trigger, r.status, r.attempt, COALESCE(r.restarts, 0) AS restarts, r.suspect IS NOT NULL AS suspect,
     r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error, COALESCE(r.due_at, 0) AS due_at, COALESCE(r.deadline, 0) AS deadline, r.rank,
     COALESCE(r.ending, 0) AS ending, COALESCE(r.repeated, 0) AS repeated, r.input IS NOT NULL AS has_input, COALESCE(r.start_order, 0) AS start_order,
-    CASE WHEN length(r.input) <= :room THEN r.input ELSE '' END AS input, CASE WHEN length(r.output) <= :room THEN r.output ELSE '' END AS output
+    CASE WHEN octet_length(r.input) <= :room THEN r.input ELSE '' END AS input, CASE WHEN octet_length(r.output) <= :room THEN r.output ELSE '' END AS output,
+    CASE WHEN octet_length(r.input) > :room THEN octet_length(r.input) ELSE 0 END AS input_size, CASE WHEN octet_length(r.output) > :room THEN octet_length(r.output) ELSE 0 END AS output_size
 `
 
 // The log has no index by flow but for every 64th run. The runs of a flow are found
@@ -340,7 +353,7 @@ func (r *Reader) Runs(ctx context.Context, q RunsQuery) ([]engine.RunInfo, error
 	}
 	runs := make([]engine.RunInfo, len(rows))
 	for i := range rows {
-		runs[i] = rows[i].run().RunInfo
+		runs[i] = rows[i].listed()
 	}
 	return runs, nil
 }

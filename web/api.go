@@ -136,11 +136,32 @@ func (d *dashboard) apiRuns(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	q.Limit++
 	runs, err := d.view.Runs(r.Context(), q)
 	if err != nil {
 		return err
 	}
+	if len(runs) == q.Limit {
+		runs = runs[:limit]
+		if q.Flow != "" {
+			linkNext(w, r, runs[limit-1].Number)
+		} else {
+			w.Header().Set(moreHeader, "true")
+		}
+	}
 	return list(w, runs)
+}
+
+// moreHeader says that a list is not whole. Where the rest has an address, the header Link
+// has it.
+const moreHeader = "Pawl-More"
+
+// linkNext says that there is more below a number, and where.
+func linkNext(w http.ResponseWriter, r *http.Request, before int64) {
+	q := r.URL.Query()
+	q.Set("before", strconv.FormatInt(before, 10))
+	w.Header().Set(moreHeader, "true")
+	w.Header().Set("Link", "<?"+q.Encode()+`>; rel="next"`)
 }
 
 func (d *dashboard) apiRun(w http.ResponseWriter, r *http.Request) error {
@@ -254,9 +275,14 @@ func (d *dashboard) apiTransitions(w http.ResponseWriter, r *http.Request) error
 	if _, err := d.known(r.Context(), q.Flow); err != nil {
 		return err
 	}
+	q.Limit++
 	steps, err := d.view.Transitions(r.Context(), q)
 	if err != nil {
 		return err
+	}
+	if len(steps) == q.Limit {
+		steps = steps[:limit]
+		linkNext(w, r, steps[limit-1].Version)
 	}
 	return list(w, steps)
 }
@@ -307,9 +333,13 @@ func (d *dashboard) apiOccurrences(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	all, err := d.view.Occurrences(r.Context(), []string{f.ID}, from, to, apiLimit)
+	all, err := d.view.Occurrences(r.Context(), []string{f.ID}, from, to, apiLimit+1)
 	if err != nil {
 		return err
+	}
+	if len(all) > apiLimit {
+		all = all[:apiLimit]
+		w.Header().Set(moreHeader, "true")
 	}
 	return list(w, all)
 }

@@ -52,6 +52,13 @@ func TestAPIAnswersWithThePublicObjects(t *testing.T) {
 		same("/api/transitions?id=a%2Fb&before=9&limit=3", steps, err)
 		steps, err = r.View().Transitions(ctx, pawl.TransitionsQuery{Flow: "a/b", Run: 4})
 		same("/api/transitions?id=a%2Fb&number=4", steps, err)
+		// found Q8: what a list leaves out is marked.
+		more := get(h, "/api/runs?id=a%2Fb&before=7&limit=2").Header()
+		assert.Equal(t, "true", more.Get("Pawl-More"))
+		assert.Equal(t, `<?before=5&id=a%2Fb&limit=2>; rel="next"`, more.Get("Link"))
+		assert.Equal(t, "true", get(h, "/api/runs?limit=2").Header().Get("Pawl-More"))
+		assert.Equal(t, `<?before=6&id=a%2Fb&limit=3>; rel="next"`, get(h, "/api/transitions?id=a%2Fb&before=9&limit=3").Header().Get("Link"))
+		assert.Empty(t, get(h, "/api/runs?id=a%2Fb").Header().Get("Pawl-More"))
 		same("/api/occurrences?id=c", []pawl.Occurrence{}, nil)
 
 		var next []struct {

@@ -39,6 +39,11 @@
 //	api/occurrences?id=&from=&to=                    [pawl.Occurrence], an array
 //	api/attempts?id=&number=                         [pawl.Attempt], an array
 //	api/checkpoints?id=&number=                      [pawl.Checkpoint], an array
+//
+// A list that has more than it shows carries the header Pawl-More: true, and, where the
+// rest has an address, Link with rel="next". An input or output over 64 KiB is left out of
+// a list of runs: omitted has its size.
+//
 //	events                                           server-sent events: what changed
 //	healthz, readyz                                  the process answers; flows are run
 //

@@ -26,6 +26,8 @@ type runPage struct {
 	Tried   *runAttempts
 	Path    *runPath
 	Steps   []step
+	Earlier int  // transitions that are not shown, if above 0
+	Pruned  bool // the first transitions, or all, were deleted
 	Cancel  string
 	Prev    string
 	Next    string
@@ -43,6 +45,8 @@ type payload struct {
 	Kind string // "text" for what is a JSON string, or "JSON"
 	Cut  int    // bytes that are left out
 }
+
+const runSteps = 200 // the newest transitions of a run are shown
 
 const shownPayload = 256 << 10
 
@@ -107,12 +111,16 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 	if p.Path, err = d.pathOf(ctx, p.Clock, run); err != nil {
 		return err
 	}
-	steps, err := d.view.Transitions(ctx, pawl.TransitionsQuery{Flow: f.ID, Run: number})
+	steps, pruned, err := d.view.RunTransitions(ctx, run)
 	if err != nil {
 		return err
 	}
-	for i := len(steps) - 1; i >= 0; i-- { // as they happened
-		p.Steps = append(p.Steps, p.Clock.step(steps[i]))
+	p.Pruned = pruned
+	if p.Earlier = len(steps) - runSteps; p.Earlier > 0 {
+		steps = steps[p.Earlier:]
+	}
+	for _, t := range steps {
+		p.Steps = append(p.Steps, p.Clock.step(t))
 	}
 	return d.render(w, "run", http.StatusOK, p)
 }

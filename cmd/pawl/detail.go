@@ -154,6 +154,9 @@ func (s statusReport) around(ctx context.Context, c *pawl.Client, f pawl.FlowInf
 	if len(past) > 0 {
 		fmt.Fprintln(w)
 		historyTable(past[:min(shownRuns, len(past))], s.now).print(w, width)
+		if len(past) > shownRuns {
+			fmt.Fprintf(w, "The newest %d; pawl history %s shows more.\n", shownRuns, quoted(f.ID))
+		}
 	}
 	return nil
 }

@@ -286,3 +286,66 @@ func killedDatabase(t *testing.T, path string) {
 	}
 	require.NoError(t, r.Stop(context.Background()))
 }
+
+// found Q8: what is left out of an answer is marked as left out, in tables and in JSON, with
+// how to see the whole.
+func TestWhatIsLeftOutIsMarked(t *testing.T) {
+	folder := t.TempDir()
+	pastDatabase(t, filepath.Join(folder, "pawl.db"))
+	says := func(call string) (out, errs string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "pawl", strings.Fields(call)...)
+		var o, e bytes.Buffer
+		cmd.Dir, cmd.Stdout, cmd.Stderr = folder, &o, &e
+		cmd.Env = append(os.Environ(), "TZ=UTC", "COLUMNS=200", "GORACE=atexit_sleep_ms=0")
+		require.NoError(t, cmd.Run(), "%s", &e)
+		return o.String(), e.String()
+	}
+	const pruned = "earlier transitions of this run were deleted, as the flow's retention says"
+	out, _ := says("history a 1")
+	assert.Contains(t, out, pruned)
+	assert.Contains(t, out, "no disk")
+	out, _ = says("history a 1 -o json")
+	assert.JSONEq(t, `[{"flow_id": "a", "run_number": 1, "left_out": "`+pruned+`"}]`, out)
+	out, _ = says("history a 1 -o csv")
+	assert.Contains(t, out, pruned)
+	out, _ = says("history a 80 -o json")
+	assert.NotContains(t, out, "left_out")
+
+	out, _ = says("history gone -o json")
+	assert.NotContains(t, out, "xxx")
+	assert.Contains(t, out, `"omitted": {`)
+	assert.Contains(t, out, `"output": 102402`)
+	assert.Contains(t, out, `"whole": "pawl logs gone 1 -o json"`)
+	whole := strings.Repeat("x", 100<<10)
+	for _, call := range []string{"logs gone 1 -o json", "logs gone", "export runs", "export runs -o json", "export runs -o csv"} {
+		out, _ = says(call)
+		assert.Contains(t, out, whole, call)
+	}
+
+	out, errs := says("history -n 2")
+	assert.NotContains(t, out+errs, "shows more", "two were asked for")
+	out, _ = says("status a")
+	assert.NotContains(t, out, "shows more", "there are four")
+	synctest.Test(t, func(t *testing.T) {
+		s := pawl.NewScheduler(filepath.Join(folder, "pawl.db"), pawl.WithLogger(slog.New(slog.DiscardHandler)))
+		s.Manual("c", pawl.JobFunc(func(context.Context) error { return nil }))
+		r, err := s.Start(t.Context())
+		require.NoError(t, err)
+		for range 60 {
+			run, err := r.Trigger(t.Context(), "c")
+			require.NoError(t, err)
+			_, err = r.WaitRun(t.Context(), "c", run)
+			require.NoError(t, err)
+		}
+		require.NoError(t, r.Stop(context.Background()))
+	})
+	const more = "The newest 50; -n 500 shows more."
+	out, _ = says("history c")
+	assert.Contains(t, out, more)
+	out, errs = says("history c -o jsonl")
+	assert.Equal(t, 50, strings.Count(out, "\n"))
+	assert.Contains(t, errs, more)
+	out, _ = says("status c")
+	assert.Contains(t, out, "The newest 5; pawl history c shows more.")
+}

@@ -52,7 +52,7 @@ of time. No more than a page is in memory. No daemon need run.`,
 				return exportFlows(cmd.Context(), c, flows, *database, *out)
 			case "runs":
 				p := &pages[pawl.RunInfo]{out: *out, table: func(l []pawl.RunInfo) table { return historyTable(l, now) }}
-				return exportRuns(cmd.Context(), c, flows, p.print, p.end)
+				return exportRuns(cmd.Context(), c, flows, wholeRuns(cmd.Context(), c, p.print), p.end)
 			case "attempts":
 				p := &pages[runAttempt]{out: *out, table: func(l []runAttempt) table { return runAttemptsTable(l, now) }}
 				return exportRuns(cmd.Context(), c, flows, attemptsOf(cmd.Context(), c, p), p.end)
@@ -100,6 +100,33 @@ func exportRuns(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, prin
 		}
 	}
 	return end()
+}
+
+// wholeRuns prints runs with all of their inputs and outputs. Those that a list leaves out
+// are read one after another.
+func wholeRuns(ctx context.Context, c *pawl.Client, print func(...pawl.RunInfo) error) func(...pawl.RunInfo) error {
+	return func(runs ...pawl.RunInfo) error {
+		for len(runs) > 0 {
+			large := slices.IndexFunc(runs, func(r pawl.RunInfo) bool { return r.Omitted != nil })
+			if large < 0 {
+				return print(runs...)
+			}
+			if large > 0 {
+				if err := print(runs[:large]...); err != nil {
+					return err
+				}
+			}
+			run, ok, err := c.View().Run(ctx, runs[large].FlowID, runs[large].Number)
+			if err == nil && ok { // else it was deleted meanwhile
+				err = print(run)
+			}
+			if err != nil {
+				return err
+			}
+			runs = runs[large+1:]
+		}
+		return nil
+	}
 }
 
 // A runAttempt is an attempt with the run that it is of, as the view pawl_attempts has it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,8 @@ its states, of other runs each transition; and the attempts of a run that was re
 With --attempts it shows these alone, each with the whole of its error.
 
 ERROR is a run's first line; -o json has all of it, with the beginning and the
-end of what the command printed, as pawl logs shows it.
+end of what the command printed, as pawl logs shows it. An input or output over 64 KiB
+is left out there: omitted has its size, and whole is the verb that shows it.
 
 With --follow it goes on, the newest last: runs are shown when they are over.
 
@@ -76,11 +78,17 @@ With --follow it goes on, the newest last: runs are shown when they are over.
 			if follow {
 				return followHistory(cmd.Context(), c, q, *out)
 			}
-			runs, err := q.runs(cmd.Context(), c)
+			runs, more, err := q.page(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
-			return show(*out, runs, func() table { return historyTable(runs, time.Now()) }, nil)
+			if err := show(*out, listed(runs), func() table { return historyTable(runs, time.Now()) }, nil); err != nil {
+				return err
+			}
+			if more && !cmd.Flag("number").Changed {
+				sayMore(*out, fmt.Sprintf("The newest %d; -n %d shows more.", q.limit, 10*q.limit))
+			}
+			return nil
 		})
 	})
 	return cmd
@@ -100,6 +108,52 @@ func (q historyQuery) runs(ctx context.Context, c *pawl.Client) (runs []pawl.Run
 		return nil, nil
 	}
 	return c.Runs(ctx, pawl.RunsQuery{Flow: q.flow, Failed: q.failed, Since: q.since.Time, Limit: q.limit})
+}
+
+// page is the newest runs, and whether there are more.
+func (q historyQuery) page(ctx context.Context, c *pawl.Client) (runs []pawl.RunInfo, more bool, err error) {
+	limit := q.limit
+	q.limit++
+	if runs, err = q.runs(ctx, c); err != nil || len(runs) <= limit {
+		return runs, false, err
+	}
+	return runs[:limit], true, nil
+}
+
+// sayMore says that a list is not whole: below a table, and of other forms, which programs
+// read, on stderr.
+func sayMore(out format, text string) {
+	if out == "table" {
+		fmt.Fprintf(stdout, "\n%s\n", text)
+		return
+	}
+	stdout.Flush()
+	fmt.Fprintln(os.Stderr, "pawl: "+text)
+}
+
+// A listedRun is a run of a list, with the verb that shows what was left out of it.
+type listedRun struct {
+	pawl.RunInfo
+	Whole string `json:"whole,omitempty"`
+}
+
+func listed(runs []pawl.RunInfo) []listedRun {
+	list := make([]listedRun, len(runs))
+	for i, r := range runs {
+		list[i].RunInfo = r
+		if r.Omitted != nil {
+			list[i].Whole = fmt.Sprintf("pawl logs %s %d -o json", quoted(r.FlowID), r.Number)
+		}
+	}
+	return list
+}
+
+func infos(list []listedRun) []pawl.RunInfo {
+	runs := make([]pawl.RunInfo, len(list))
+	for i, r := range list {
+		runs[i] = r.RunInfo
+	}
+	return runs
 }
 
 // takes says whether a run that is over is one of those.

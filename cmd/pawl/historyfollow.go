@@ -22,7 +22,7 @@ func followHistory(ctx context.Context, c *pawl.Client, q historyQuery, out form
 	slices.Reverse(runs)
 	runs = slices.DeleteFunc(runs, func(r pawl.RunInfo) bool { return !r.Status.Over() })
 	p := runPrinter{shown: recent{keys: map[runKey]bool{}}}
-	p.out, p.table = out, func(runs []pawl.RunInfo) table { return historyTable(runs, time.Now()) }
+	p.out, p.table = out, func(runs []listedRun) table { return historyTable(infos(runs), time.Now()) }
 	if err := p.print(runs...); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ type runKey struct {
 
 // A runPrinter shows runs, each once, below one line of titles.
 type runPrinter struct {
-	pages[pawl.RunInfo]
+	pages[listedRun]
 	shown recent // a run may have transitions after that which ended it, or be read late
 }
 
@@ -88,7 +88,7 @@ func (p *runPrinter) print(runs ...pawl.RunInfo) error {
 	for _, r := range runs {
 		p.shown.add(runKey{r.FlowID, r.Number})
 	}
-	if err := p.pages.print(runs...); err != nil {
+	if err := p.pages.print(listed(runs)...); err != nil {
 		return err
 	}
 	return stdout.Flush()

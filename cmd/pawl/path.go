@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -41,14 +42,39 @@ func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out 
 	if len(path) > 0 {
 		return show(out, path, func() table { return pathTable(path, time.Now()) }, nil)
 	}
-	steps, err := c.View().Transitions(ctx, pawl.TransitionsQuery{Flow: id, Run: number})
+	kept, pruned, err := c.View().RunTransitions(ctx, run)
 	if err != nil {
 		return err
 	}
-	for i, j := 0, len(steps)-1; i < j; i, j = i+1, j-1 { // as they happened
-		steps[i], steps[j] = steps[j], steps[i]
+	var steps []listedStep
+	if pruned {
+		steps = append(steps, listedStep{Transition: pawl.Transition{FlowID: id, RunNumber: number}, LeftOut: prunedText})
+	}
+	for _, t := range kept {
+		steps = append(steps, listedStep{Transition: t})
 	}
 	return show(out, steps, func() table { return stepsTable(steps, time.Now()) }, nil)
+}
+
+// prunedText stands in the place of transitions that are not kept.
+const prunedText = "earlier transitions of this run were deleted, as the flow's retention says"
+
+// A listedStep is a transition, or what stands in the place of those that are left out.
+type listedStep struct {
+	pawl.Transition
+	LeftOut string `json:"left_out,omitempty"` // why; empty: it is a transition
+}
+
+// MarshalJSON leaves out what is known of transitions only.
+func (s listedStep) MarshalJSON() ([]byte, error) {
+	if s.LeftOut == "" {
+		return json.Marshal(s.Transition)
+	}
+	return json.Marshal(struct {
+		Flow    string `json:"flow_id"`
+		Run     int64  `json:"run_number"`
+		LeftOut string `json:"left_out"`
+	}{s.FlowID, s.RunNumber, s.LeftOut})
 }
 
 func pathTable(path []pawl.Checkpoint, now time.Time) table {
@@ -63,9 +89,13 @@ func pathTable(path []pawl.Checkpoint, now time.Time) table {
 	return t
 }
 
-func stepsTable(steps []pawl.Transition, now time.Time) table {
+func stepsTable(steps []listedStep, now time.Time) table {
 	t := table{rest: 24, columns: []column{{title: "SEQ", rank: 1}, {title: "AT (" + zoneLabel(now) + ")"}, {title: "EVENT"}, {title: "FLOW WAS", rank: 2}, {title: "FLOW IS"}, {title: "NOTE"}}}
 	for _, s := range steps {
+		if s.LeftOut != "" {
+			t.rows = append(t.rows, []string{"…", "…", "…", "…", "…", s.LeftOut})
+			continue
+		}
 		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), s.Event, string(s.FromStatus), string(s.ToStatus), printable(s.Note)})
 	}
 	return t

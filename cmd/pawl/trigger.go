@@ -177,12 +177,12 @@ func starts(cmd *cobra.Command, database *string, ask starter) *cobra.Command {
 
 // runOf is a run of a flow, by its number.
 func runOf(ctx context.Context, c *pawl.Client, id string, number int64) (pawl.RunInfo, error) {
-	runs, err := c.Runs(ctx, pawl.RunsQuery{Flow: id, Before: number + 1, Limit: 1})
+	run, ok, err := c.View().Run(ctx, id, number) // with all of its output
 	if err != nil {
 		return pawl.RunInfo{}, err
 	}
-	if len(runs) > 0 && runs[0].Number == number {
-		return runs[0], nil
+	if ok {
+		return run, nil
 	}
 	flow, _, err := c.Status(ctx, id)
 	switch {

@@ -241,18 +241,6 @@ func (c *campaign) look() (f file) {
 	return f
 }
 
-// copyDatabase copies a file as a crash would leave it now. It drops the locks that
-// this process has on it.
-func copyDatabase(t *testing.T, from, to string) {
-	for _, suffix := range []string{"", "-wal", "-journal"} {
-		text, err := os.ReadFile(from + suffix)
-		if !errors.Is(err, os.ErrNotExist) {
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(to+suffix, text, 0o600))
-		}
-	}
-}
-
 func runName(flow string, number int64) string { return fmt.Sprintf("%s/%d", flow, number) }
 
 // readLogs reads through the views what there is no call for.

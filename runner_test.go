@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -61,6 +62,18 @@ func verify(t *testing.T, db string) {
 	require.NoError(t, err)
 	assert.Empty(t, found)
 	assert.NoError(t, checkAttempts(db, reader))
+}
+
+// copyDatabase copies a file as a crash would leave it now. It drops the locks that
+// this process has on it.
+func copyDatabase(t *testing.T, from, to string) {
+	for _, suffix := range []string{"", "-wal", "-journal"} {
+		text, err := os.ReadFile(from + suffix)
+		if !errors.Is(err, os.ErrNotExist) {
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(to+suffix, text, 0o600))
+		}
+	}
 }
 
 func status(t *testing.T, r *pawl.Runner, id string) pawl.FlowInfo {

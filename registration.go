@@ -75,6 +75,20 @@ func (s *Scheduler) Once(id string, at time.Time, job Job, opts ...FlowOption) e
 	return s.register(id, timing{kind: engine.KindOnce, at: at}, job, opts)
 }
 
+// SameFlow says whether another scheduler has the flow with a schedule that means the same,
+// however it is spelled (`0  9 * * *`, `00 9`, CRON_TZ= in place of [WithLocation]), and with
+// the same policies. Jobs are not compared.
+func (s *Scheduler) SameFlow(id string, other *Scheduler) bool {
+	mine, theirs := s.planned(id), other.planned(id)
+	return mine != nil && theirs != nil && engine.SamePlan(mine.Plan, theirs.Plan)
+}
+
+func (s *Scheduler) planned(id string) *registration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[id]
+}
+
 // Remove takes a flow out, in an [Runner.Update] above all. Its state and history stay
 // in the database. A flow that is registered again under the same id comes back to its
 // place among the others. Errors: [ErrFlowNotFound], [ErrStarted].

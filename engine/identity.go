@@ -29,6 +29,25 @@ func meaningOf(s Schedule) (m meaning) {
 	return m
 }
 
+// same says whether two schedules mean the same.
+func (m meaning) same(n meaning) bool {
+	return m.instants == n.instants && m.start.Equal(n.start) && m.end.Equal(n.end)
+}
+
+// SamePlan says whether two plans have schedules that mean the same, however they are
+// spelled, and the same policies.
+func SamePlan(a, b *Plan) bool {
+	p, q := *a, *b
+	same := meaningOf(p.Schedule).same(meaningOf(q.Schedule)) && alike(p.Backoff, q.Backoff) && alike(p.Retry, q.Retry)
+	p.Schedule, p.Backoff, p.Retry, p.definition = nil, nil, nil, nil
+	q.Schedule, q.Backoff, q.Retry, q.definition = nil, nil, nil, nil
+	return same && p == q
+}
+
+func alike[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
 // canonical is the sets of numbers of an expression, with what becomes of them in its zone.
 func (s *instants) canonical() string {
 	var b strings.Builder

@@ -87,7 +87,7 @@ func compare(before, after plan) change {
 		case was == nil:
 			c.added = append(c.added, f)
 		default:
-			if what := differences(was.facts(), f.facts()); len(what) > 0 {
+			if what := was.differs(f); len(what) > 0 {
 				c.changed = append(c.changed, f)
 				c.what[f.id] = what
 			}
@@ -102,6 +102,29 @@ func compare(before, after plan) change {
 	c.moved = !slices.Equal(shared(before, after), shared(after, before))
 	c.later = differences(before.fixed(), after.fixed())
 	return c
+}
+
+// differs says what of a flow is another in the next config. A schedule or a policy that is
+// only spelled in another way is the same.
+func (f *flow) differs(next *flow) []string {
+	before, after := f.facts(), next.facts()
+	what := differences(before, after)
+	if len(what) == 0 || !f.planned().SameFlow(f.id, next.planned()) {
+		return what
+	}
+	for _, facts := range []map[string]string{before, after} {
+		for _, key := range slices.Concat([]string{"schedule"}, policyKeys, ownKeys) {
+			delete(facts, key)
+		}
+	}
+	return differences(before, after)
+}
+
+// planned is a scheduler that has the flow alone.
+func (f *flow) planned() *pawl.Scheduler {
+	s := pawl.NewScheduler("")
+	_ = f.register(s, nothing) // it was checked when the config was read
+	return s
 }
 
 // shared are the flows of a config that another one has too, in order.

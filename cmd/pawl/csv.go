@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 )
 
 // printCSV writes a list with a line of titles: the names that its objects have in
@@ -82,9 +83,11 @@ func csvValue(raw json.RawMessage) (string, error) {
 }
 
 // inSpreadsheet puts an apostrophe before a text that a spreadsheet would take for a
-// formula, which may read files or send what is in other cells.
+// formula, which may read files or send what is in other cells. Some spreadsheets leave out
+// white space before a formula, and some take the wide forms of its characters.
 func inSpreadsheet(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	first, _ := utf8.DecodeRuneInString(strings.TrimSpace(text))
+	if strings.ContainsRune("=+-@＝＋－＠", first) || strings.IndexAny(text, "\t\r\n") == 0 {
 		return "'" + text
 	}
 	return text

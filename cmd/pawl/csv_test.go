@@ -37,6 +37,9 @@ func TestCSVHasNoFormulas(t *testing.T) {
 	require.NoError(t, printCSV(&b, []string{"=1+1", "+1", "-1", "@SUM(A1)", "a=b"}))
 	assert.Equal(t, "value\n'=1+1\n'+1\n'-1\n'@SUM(A1)\na=b\n", b.String())
 	b.Reset()
+	require.NoError(t, printCSV(&b, []string{" =1+1", "\n=1+1", "＝1+1", "", " a"}))
+	assert.Equal(t, "value\n' =1+1\n\"'\n=1+1\"\n'＝1+1\n\n\" a\"\n", b.String(), "white space before it, and wide forms")
+	b.Reset()
 	require.NoError(t, printCSV(&b, []int{-1}))
 	assert.Equal(t, "value\n-1\n", b.String(), "a number is none")
 }
@@ -50,8 +53,8 @@ func TestMarkdownCellsAreNotLinks(t *testing.T) {
 
 func TestMarkdownKeepsCellsAsTheyAre(t *testing.T) {
 	var b strings.Builder
-	table{columns: []column{{title: "A"}, {title: "B"}}, rows: [][]string{{"a|b", ""}, {"*", "<i>"}}}.markdown(&b, true)
-	assert.Equal(t, "| A | B |\n| --- | --- |\n| a\\|b | none |\n| \\* | &lt;i> |\n", b.String())
+	table{columns: []column{{title: "A"}, {title: "B"}}, rows: [][]string{{"a|b", ""}, {"*", "<i>"}, {"~~a~~", "&lt;"}}}.markdown(&b, true)
+	assert.Equal(t, "| A | B |\n| --- | --- |\n| a\\|b | none |\n| \\* | &lt;i> |\n| \\~\\~a\\~\\~ | &amp;lt; |\n", b.String())
 }
 
 // What is unhealthy is failing, tripped or late; what waits for a person, or runs, is not.

@@ -8,7 +8,7 @@ import (
 
 // inMarkdown keeps a cell in its cell, and as it is written: neither a link nor an image,
 // also where a reader makes links of addresses.
-var inMarkdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`, "]", `\]`, "!", `\!`,
+var inMarkdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "&", "&amp;", "<", "&lt;", "~", `\~`, "[", `\[`, "]", `\]`, "!", `\!`,
 	"://", `\://`, "www.", `www\.`, "@", `\@`, "\n", " ")
 
 // markdown writes the table whole, whatever the width of the terminal, or only its rows.

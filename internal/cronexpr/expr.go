@@ -6,6 +6,7 @@ package cronexpr
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -82,6 +83,10 @@ func Parse(text, flow string) (*Expr, error) {
 		return nil, mistake("it has more than one time zone; keep one CRON_TZ=")
 	case strings.HasPrefix(fields[0], "TZ="):
 		return nil, mistake("TZ= is not read; write CRON_TZ= for the time zone")
+	case strings.HasSuffix(text, ")"):
+		if err := called(text, flow); err != nil {
+			return nil, err
+		}
 	case strings.HasPrefix(fields[0], "@"):
 		long, err := descriptor(fields)
 		if err != nil {
@@ -100,13 +105,31 @@ func descriptor(fields []string) (long string, err error) {
 	long, known := Descriptors[word]
 	switch {
 	case word == "@every":
-		return "", mistake("@every is an interval, not a cron expression; register the flow with Every")
+		return "", mistake("@every is an interval, not a cron expression; register the flow with Every, or write every in a config")
 	case !known:
 		return "", mistake("no such word is known; write @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually")
 	case len(fields) > 1:
 		return "", mistake("%q stands behind %s, which stands alone; leave it out", strings.Join(fields[1:], " "), fields[0])
 	}
 	return long, nil
+}
+
+// called refuses an expression in a call, as Amazon EventBridge writes schedules:
+// cron(...), rate(5 minutes), at(2026-11-23T09:00:00).
+func called(text, flow string) error {
+	name, inner, _ := strings.Cut(strings.TrimSuffix(text, ")"), "(")
+	switch name {
+	case "cron":
+		if _, err := Parse(inner, flow); err != nil {
+			return err
+		}
+		return mistake("cron() is how EventBridge writes it; write what is between the brackets alone, %q", inner)
+	case "rate":
+		return mistake("rate() is an interval, not a cron expression; register the flow with Every, or write every in a config")
+	case "at":
+		return mistake("at() is one instant, not a cron expression; register the flow with Once, or write once in a config")
+	}
+	return nil
 }
 
 // counted refuses fields that are too few or too many.
@@ -142,6 +165,10 @@ func parseFields(texts []string, flow string) (*Expr, error) {
 	return e, nil
 }
 
+// eventBridgeDay is a number for a day of the week, with what stands before it. In
+// EventBridge 1 is Sunday.
+var eventBridgeDay = regexp.MustCompile(`(?:^|[,-])[1-7]`)
+
 // eventBridge refuses six fields that have the minute first and a year last, as Amazon
 // EventBridge writes them: one of its fields of days is always ?.
 func eventBridge(texts []string) error {
@@ -152,7 +179,11 @@ func eventBridge(texts []string) error {
 	if texts[4] == "?" {
 		field = 4
 	}
-	meant := strings.ReplaceAll(strings.Join(texts[:5], " "), "?", "*")
+	weekday := eventBridgeDay.ReplaceAllStringFunc(texts[4], func(day string) string {
+		last := len(day) - 1
+		return day[:last] + strings.ToUpper(weekdayNames[day[last]-'1'][:3])
+	})
+	meant := strings.ReplaceAll(strings.Join(append(slices.Clone(texts[:4]), weekday), " "), "?", "*")
 	return Mistake{field, fmt.Sprintf("of six fields the first is the second, and field %d cannot be ?; if the first is the minute and the last a year, as in EventBridge, write %q", field+1, meant)}
 }
 

@@ -100,7 +100,7 @@ func (c *Client) Runs(ctx context.Context, q RunsQuery) ([]RunInfo, error) {
 // Trigger asks the owner of the database to start a run now and returns its
 // number when that is committed. Errors as of [Runner.Trigger], and
 // [ErrNoOwner]. After the end of ctx, or of the owner, the command stays in the
-// inbox and may still take effect.
+// inbox and may still take effect if the error is [ErrUnanswered] too.
 func (c *Client) Trigger(ctx context.Context, id string, opts ...TriggerOption) (run int64, err error) {
 	a, err := ask(opts)
 	if err == nil {
@@ -335,7 +335,7 @@ func (c *Client) ask(ctx context.Context, command engine.Command) (string, error
 		return ok, err
 	})
 	if err != nil {
-		return "", fmt.Errorf("command %d waits in the inbox: %w", row, err)
+		return "", fmt.Errorf("command %d %w: %w", row, ErrUnanswered, err)
 	}
 	if answer.Error != "" {
 		return "", meant(answer.Error)

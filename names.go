@@ -226,6 +226,10 @@ var (
 	// ErrInCommit is a call of the Runner from within a function given to Committing.
 	ErrInCommit = permanent.New("called from within a commit")
 
+	// ErrUnanswered is a Client's: the owner has not answered yet. The command was committed,
+	// and may still be carried out.
+	ErrUnanswered = errors.New("waits in the inbox")
+
 	// ErrNoOwner is a Client's: nobody drives the database, so nobody would
 	// carry a command out.
 	ErrNoOwner = errors.New("no runner owns the database")

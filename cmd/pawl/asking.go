@@ -39,9 +39,17 @@ func asked[T any](ctx context.Context, c *pawl.Client, limit time.Duration, ask 
 	answer, err = ask(ctx)
 	quiet()
 	if err != nil && ctx.Err() != nil && errors.Is(context.Cause(ctx), errWaitTimeout) {
-		err = fmt.Errorf("%w after %s: %s; the request stays in the inbox and may still take effect", errWaitTimeout, lengths.Exact(limit), hindrance(c))
+		err = givenUp(limit, err, func() string { return hindrance(c) })
 	}
 	return answer, err
+}
+
+// givenUp says of a request that was given up after limit why, and what becomes of it.
+func givenUp(limit time.Duration, err error, hindrance func() string) error {
+	if !errors.Is(err, pawl.ErrUnanswered) {
+		return fmt.Errorf("%w after %s: the database takes no request, as while another program has a transaction open; nothing was asked for", errWaitTimeout, lengths.Exact(limit))
+	}
+	return fmt.Errorf("%w after %s: %s; the request stays in the inbox and may still take effect", errWaitTimeout, lengths.Exact(limit), hindrance())
 }
 
 // speak says what keeps the daemon from answering, once a wait has lasted for

@@ -31,6 +31,19 @@ func TestFilesOfOthersBesideTheDatabaseAreRefused(t *testing.T) {
 		assert.Error(t, opened(), side)
 		require.NoError(t, os.Remove(path+side))
 	}
+	require.NoError(t, opened())
+	read := func() error {
+		r, err := OpenReader(t.Context(), path)
+		if err == nil {
+			require.NoError(t, r.Close())
+		}
+		return err
+	}
+	for _, side := range []string{"-wal", "-shm", "-journal"} {
+		require.NoError(t, os.Symlink(victim, path+side))
+		assert.ErrorContains(t, read(), path+side+" is in the way", "a reader opens them too")
+		require.NoError(t, os.Remove(path+side))
+	}
 	text, err := os.ReadFile(victim)
 	require.NoError(t, err)
 	assert.Equal(t, "precious", string(text))
@@ -48,6 +61,7 @@ func TestFilesOfOthersBesideTheDatabaseAreRefused(t *testing.T) {
 	err = opened()
 	require.ErrorIs(t, err, os.ErrPermission)
 	assert.ErrorContains(t, err, "belongs to user 4711")
+	require.ErrorIs(t, read(), os.ErrPermission)
 	require.NoError(t, os.Chown(path, 4711, 4711))
 	assert.NoError(t, opened(), "the owner of the database")
 }

@@ -47,7 +47,7 @@ func (v *verifier) verify(ctx context.Context) error {
 	if err := v.checkPages(ctx); err != nil || len(v.found) > 0 {
 		return err // what damaged pages say means nothing
 	}
-	for _, read := range []func(context.Context) error{v.readFlows, v.readRuns, v.readTransitions, v.readCheckpoints, v.readAttempts} {
+	for _, read := range []func(context.Context) error{v.readFlows, v.readRuns, v.readEnds, v.readTransitions, v.readCheckpoints, v.readAttempts} {
 		if err := read(ctx); err != nil {
 			return err
 		}
@@ -56,6 +56,7 @@ func (v *verifier) verify(ctx context.Context) error {
 		a.compareStarts()
 		a.compareRow()
 		a.compareRuns()
+		a.compareEnds()
 		a.checkRest()
 	}
 	return nil
@@ -91,6 +92,8 @@ type account struct {
 	zone              string
 	held              int64
 	parked, blocked   int64 // as the row has it
+	suspects          int64 // runs that are, as the row has it
+	stray             int   // rows of pawl_run_ends for runs that are not there
 	pruned            int64 // runs up to this one may have been deleted
 	lastSeq           int64 // as the row has it
 	registered        bool
@@ -134,6 +137,8 @@ type runFacts struct {
 	trigger, status                           int8
 	failed                                    bool // it has an error
 	met                                       bool // the transition that its start is of
+	suspect                                   bool
+	listed                                    int8 // 1 and the status by which pawl_run_ends lists it; 0: it does not
 }
 
 func (r runFacts) scheduledRun() bool { return r.of(engine.TriggerSchedule) }
@@ -158,7 +163,7 @@ func (v *verifier) readFlows(ctx context.Context) error {
     COALESCE(p.backoff, ''), COALESCE(p.registered, 0) <> 0, COALESCE(s.status, 0), COALESCE(s.run_count, 0), COALESCE(s.in_flight, 0),
     COALESCE(s.failure_streak, 0), COALESCE(s.last_run, 0), COALESCE(s.next_eligible, 0), COALESCE(s.next_run, 0),
     COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
-    COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect & 1, 0),
+    COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect & 1, 0), COALESCE(s.suspect >> 1, 0),
     COALESCE(s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0), 0), COALESCE(s.parked, 0), COALESCE(s.blocked, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, ''),
     COALESCE(p.pruned, 0), COALESCE(s.last_seq, 0), COALESCE(p.paused_at, 0), COALESCE(p.paused_until, 0), COALESCE(p.pause_note, ''),
     COALESCE(p.time_zone, ''), COALESCE(s.succeeded_order, 0), COALESCE(s.failed_order, 0)
@@ -170,7 +175,7 @@ FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 		p, n := &a.row, &a.newest
 		if err := scan(&key, &plan, &state, &a.id, &a.kind, &a.backoff, &a.registered,
 			&p.status, &p.runCount, &p.inFlight, &p.streak, &p.lastRun, &p.nextEligible, &p.nextRun, &p.version, &p.at,
-			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey, &n.suspect,
+			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey, &n.suspect, &a.suspects,
 			&p.waiting, &a.parked, &a.blocked, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq, &n.paused, &a.pause.until, &a.pause.note, &a.zone, &n.succeeded, &n.failedFirst); err != nil {
 			return err
 		}
@@ -214,19 +219,41 @@ func (v *verifier) account(flow int64, what string, key int64) *account {
 // readRuns collects the runs and follows the chain that links them.
 func (v *verifier) readRuns(ctx context.Context) error {
 	const query = `SELECT flow, key, COALESCE(prev, 0), number, trigger, status, attempt, scheduled_at, COALESCE(started_at, 0),
-    COALESCE(finished_at, 0), error IS NOT NULL, COALESCE(start_order, 0)
+    COALESCE(finished_at, 0), error IS NOT NULL, COALESCE(start_order, 0), suspect IS NOT NULL
 FROM pawl_run_log ORDER BY key`
 	var flow, prev, trigger, status, attempt int64
 	var r runFacts
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		if err := scan(&flow, &r.key, &prev, &r.number, &trigger, &status, &attempt, &r.scheduled, &r.started,
-			&r.finished, &r.failed, &r.order); err != nil {
+			&r.finished, &r.failed, &r.order, &r.suspect); err != nil {
 			return err
 		}
 		// What an edited row has too much of is cut, and names itself all the same.
 		r.trigger, r.status = int8(clamp(trigger, math.MaxInt8)), int8(clamp(status, math.MaxInt8))
 		r.attempt = int32(clamp(attempt, math.MaxInt32))
 		v.account(flow, "run key", r.key).add(r, prev)
+		return nil
+	})
+}
+
+// readEnds collects what pawl_run_ends lists.
+func (v *verifier) readEnds(ctx context.Context) error {
+	const query = `SELECT flow, run, status FROM pawl_run_ends ORDER BY run`
+	var flow, run, status int64
+	return v.each(ctx, query, func(scan func(...any) error) error {
+		if err := scan(&flow, &run, &status); err != nil {
+			return err
+		}
+		a := v.account(flow, "a row of pawl_run_ends for run key", run)
+		i, ok := slices.BinarySearchFunc(a.runs, run, func(r runFacts, key int64) int { return cmp.Compare(r.key, key) })
+		switch {
+		case !ok:
+			a.stray++
+		case ok && a.runs[i].listed != 0:
+			a.report("pawl_run_ends has run %d twice", a.runs[i].number)
+		case ok:
+			a.runs[i].listed = int8(1 + clamp(status, math.MaxInt8-1))
+		}
 		return nil
 	})
 }
@@ -342,9 +369,30 @@ func (a *account) compareRuns() {
 	a.countRuns()
 }
 
-func (a *account) countRuns() {
-	var open, waiting, parked, blocked, kept int64
+// compareEnds compares what pawl_run_ends lists with the runs.
+func (a *account) compareEnds() {
+	if a.stray > 0 && !a.missing { // else that was reported
+		a.report("pawl_run_ends has %d of its runs that do not exist", a.stray)
+	}
 	for _, r := range a.runs {
+		status := runStatuses.word(int64(r.status))
+		switch listed := int8(1 + r.status); {
+		case !ended(status) && r.listed != 0:
+			a.report("run %d is %s, but pawl_run_ends has it as %s", r.number, status, runStatuses.word(int64(r.listed-1)))
+		case ended(status) && r.listed == 0:
+			a.report("run %d is %s, but pawl_run_ends does not have it", r.number, status)
+		case ended(status) && r.listed != listed:
+			a.report("run %d is %s, but pawl_run_ends has it as %s", r.number, status, runStatuses.word(int64(r.listed-1)))
+		}
+	}
+}
+
+func (a *account) countRuns() {
+	var open, waiting, parked, blocked, kept, suspects int64
+	for _, r := range a.runs {
+		if r.suspect && !runStatuses.word(int64(r.status)).Over() {
+			suspects++
+		}
 		switch runStatuses.word(int64(r.status)) {
 		case engine.RunRunning:
 			open++
@@ -363,7 +411,7 @@ func (a *account) countRuns() {
 		what      string
 		runs, row int64
 	}{
-		{"wait", waiting, a.row.waiting - a.parked - a.blocked}, {"are parked", parked, a.parked}, {"are blocked", blocked, a.blocked},
+		{"wait", waiting, a.row.waiting - a.parked - a.blocked}, {"are parked", parked, a.parked}, {"are blocked", blocked, a.blocked}, {"are suspects", suspects, a.suspects},
 	} {
 		if c.runs != c.row {
 			a.report("%d of its runs %s, but its row says %d", c.runs, c.what, c.row)

@@ -287,7 +287,7 @@ func TestPrunedFileHasNoViolations(t *testing.T) {
 		runs = ` FROM pawl_run_log
 WHERE key <= (SELECT count(*) FROM pawl_transition_log WHERE event = 2 AND seq <= %[1]d) AND key NOT IN (SELECT last_key FROM pawl_flow_state WHERE last_key IS NOT NULL)`
 		setPruned        = `UPDATE pawl_flow_plan SET pruned = (SELECT COALESCE(max(number), 0)` + runs + ` AND flow = pawl_flow_plan.key)`
-		pruneRuns        = `DELETE` + runs
+		pruneRuns        = `DELETE FROM pawl_run_ends WHERE run IN (SELECT key` + runs + `); DELETE` + runs
 		pruneTransitions = `DELETE FROM pawl_transition_log
 WHERE seq <= %[1]d AND seq NOT IN (SELECT max(seq) FROM pawl_transition_log GROUP BY flow)`
 	)
@@ -435,6 +435,22 @@ func TestEveryViolationIsNamed(t *testing.T) {
 		{"no transitions", []string{`DELETE FROM pawl_transition_log WHERE flow = 4`},
 			[]string{`flow "spare": its row has version 2, but no transition is kept`}},
 
+		{"ends, a run that is over", []string{`DELETE FROM pawl_run_ends WHERE run = 3`},
+			[]string{`flow "report": run 1 is failed, but pawl_run_ends does not have it`}},
+		{"ends, a run that completed", []string{`INSERT INTO pawl_run_ends SELECT 2, key, flow FROM pawl_run_log WHERE key = 17`},
+			[]string{`flow "report": run 5 is completed, but pawl_run_ends has it as failed`}},
+		{"ends, another status", []string{`UPDATE pawl_run_ends SET status = 3 WHERE run = 3`},
+			[]string{`flow "report": run 1 is failed, but pawl_run_ends has it as interrupted`}},
+		{"ends, twice", []string{`INSERT INTO pawl_run_ends VALUES (3, 3, 2)`},
+			[]string{`flow "report": pawl_run_ends has run 1 twice`}},
+		{"ends, no run", []string{`INSERT INTO pawl_run_ends VALUES (2, 99, 2)`},
+			[]string{`flow "report": pawl_run_ends has 1 of its runs that do not exist`}},
+		{"ends, no flow", []string{`INSERT INTO pawl_run_ends VALUES (2, 98, 99)`},
+			[]string{`a row of pawl_run_ends for run key 98 is of flow key 99, which does not exist`}},
+		{"count of suspects", []string{state + `suspect = 4 WHERE key = 2`},
+			[]string{`flow "report": 0 of its runs are suspects, but its row says 2`}},
+		{"suspect that is not counted", []string{run + `suspect = 1 WHERE status = 0`},
+			[]string{`flow "import": 1 of its runs are suspects, but its row says 0`}},
 		{"run in the middle", []string{`DELETE FROM pawl_run_log WHERE key = 7`}, []string{`flow "sync": run 5 is missing`}},
 		{"runs in the middle", []string{`DELETE FROM pawl_run_log WHERE key IN (7, 8)`}, []string{`flow "sync": runs 5 to 6 are missing`}},
 		{"first run", []string{`DELETE FROM pawl_run_log WHERE key = 1`}, []string{`flow "sync": run 1 is missing`}},
@@ -442,7 +458,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 		{"all runs", []string{`DELETE FROM pawl_run_log WHERE flow = 2`}, []string{`flow "report": runs 1 to 5 are missing`}},
 		{"run above the pruned ones", []string{`UPDATE pawl_flow_plan SET pruned = 3 WHERE key = 1`, `DELETE FROM pawl_run_log WHERE key IN (1, 2, 4, 5)`},
 			[]string{`flow "sync": run 4 is missing`}},
-		{"chain over pruned runs", []string{`UPDATE pawl_flow_plan SET pruned = 4 WHERE key = 1`, `DELETE FROM pawl_run_log WHERE key IN (2, 4, 5)`},
+		{"chain over pruned runs", []string{`UPDATE pawl_flow_plan SET pruned = 4 WHERE key = 1`, `DELETE FROM pawl_run_log WHERE key IN (2, 4, 5)`, `DELETE FROM pawl_run_ends WHERE run IN (2, 4, 5)`},
 			[]string{`flow "sync": run 5 points at key 5 as the run before, which has key 1`}},
 		{"pruned to the end", []string{`UPDATE pawl_flow_plan SET pruned = 10 WHERE key = 1`, `DELETE FROM pawl_run_log WHERE flow = 1`},
 			[]string{`flow "sync": run 10 is missing`}},
@@ -469,7 +485,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 		{"end of another run", []string{log + `run_number = 8 WHERE seq = 29`},
 			[]string{`flow "import": transition 29 (outcome) ends run 8, which was not reserved`}},
 		{"status of a run beyond any", []string{run + `status = 300 WHERE key = 11`},
-			[]string{`flow "import": run 1 is unknown(127), but transition 29 (outcome to failed) left it failed`}},
+			[]string{`flow "import": run 1 is unknown(127), but transition 29 (outcome to failed) left it failed`, `flow "import": run 1 is unknown(127), but pawl_run_ends has it as failed`}},
 		{"attempt of a run beyond any", []string{run + `attempt = 1000000000000 WHERE key = 17`},
 			[]string{`flow "report": its row has attempt 1, its newest run has 2147483647`}},
 		{"start of a run", []string{run + `started_at = started_at + 1 WHERE key = 12`},
@@ -479,10 +495,10 @@ func TestEveryViolationIsNamed(t *testing.T) {
 		{"end of an interrupted run", []string{run + `finished_at = 7 WHERE key = 15`},
 			[]string{`flow "sync": run 10 finished at 1970-01-01T00:00:00.007Z, transition 36 says never`}},
 		{"status of a run", []string{run + `status = 1 WHERE key = 8`},
-			[]string{`flow "sync": run 6 is completed, but transition 21 (cancel to idle) left it cancelled`}},
+			[]string{`flow "sync": run 6 is completed, but transition 21 (cancel to idle) left it cancelled`, `flow "sync": run 6 is completed, but pawl_run_ends has it as cancelled`}},
 		{"run still running", []string{run + `status = 0 WHERE key = 11`},
 			[]string{`flow "import": run 1 is running, but transition 29 (outcome to failed) left it failed`,
-				`flow "import": 2 of its runs are running, but 1 in flight`}},
+				`flow "import": 2 of its runs are running, but 1 in flight`, `flow "import": run 1 is running, but pawl_run_ends has it as failed`}},
 		{"error of a run", []string{run + `error = NULL WHERE key = 11`}, []string{`flow "import": run 1 is failed, with an error: false`}},
 		{"error of a success", []string{run + `error = 'boom' WHERE key = 1`}, []string{`flow "sync": run 1 is completed, with an error: true`}},
 		{"instant with two runs", []string{run + `attempt = 1 WHERE key = 9`},

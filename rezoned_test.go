@@ -155,3 +155,18 @@ func TestNextRunFollowsAChangeThatLiesAhead(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// found C2: the view shows the UTC offsets that instants were derived from as people write them.
+func TestViewShowsOffsets(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		require.NoError(t, s.Cron("berlin", "0 9 * * *", job(ok), pawl.WithLocation("Europe/Berlin")))
+		require.NoError(t, s.Cron("newfoundland", "0 9 * * *", job(ok), pawl.WithLocation("America/St_Johns")))
+		require.NoError(t, s.Cron("utc", "0 9 * * *", job(ok)))
+		stop(t, start(t, s), db)
+		for id, want := range map[string]string{"berlin": "+01:00", "newfoundland": "-03:30", "utc": "none"} {
+			assert.Equal(t, want, query[string](t, db, `SELECT COALESCE(next_offset, 'none') FROM pawl_flows WHERE id = '`+id+`'`))
+		}
+		assert.Equal(t, "none", query[string](t, db, `SELECT COALESCE(last_offset, 'none') FROM pawl_flows WHERE id = 'berlin'`))
+	})
+}

@@ -26,6 +26,8 @@ SELECT p.id, p.position, p.kind, p.schedule, p.time_zone, p.policy, p.run_group,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.paused_at / 1000.0, 'unixepoch') AS paused_at, p.pause_note,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.paused_until / 1000.0, 'unixepoch') AS paused_until,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.anchor / 1000.0, 'unixepoch') AS anchor,
+       CASE WHEN p.next_offset IS NOT NULL THEN printf('%s%02d:%02d', CASE WHEN p.next_offset < 0 THEN '-' ELSE '+' END, abs(p.next_offset) / 3600, abs(p.next_offset) % 3600 / 60) END AS next_offset,
+       CASE WHEN p.last_offset IS NOT NULL THEN printf('%s%02d:%02d', CASE WHEN p.last_offset < 0 THEN '-' ELSE '+' END, abs(p.last_offset) / 3600, abs(p.last_offset) % 3600 / 60) END AS last_offset,
        p.retention, p.pruned, s.suspect <> 0 AS suspect, p.registered, s.version,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.created_at / 1000.0, 'unixepoch') AS created_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', s.updated_at / 1000.0, 'unixepoch') AS updated_at

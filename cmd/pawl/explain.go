@@ -30,8 +30,8 @@ flow, which --flow gives.
   pawl explain 'CRON_TZ=Europe/Berlin 30 2 * * *'`,
 		Args: cobra.MinimumNArgs(1),
 		PreRunE: func(cmd *cobra.Command, args []string) (err error) {
-			if limit < 1 {
-				return fmt.Errorf("-n %d shows nothing", limit)
+			if err = instantsAsked(limit); err != nil {
+				return err
 			}
 			if told, err = explainCron(strings.Join(args, " "), flow, time.Now(), limit); err != nil {
 				return err

@@ -20,13 +20,8 @@ func nextVerb(database *string) *cobra.Command {
 		Short: "Show what is to run next, and what stands in its way",
 		Long: `Show the next instants of all schedules, or of one, and what stands in their way as
 things are. No daemon need run. One with a ~ depends on when runs end.`,
-		Args: cobra.MaximumNArgs(1),
-		PreRunE: func(*cobra.Command, []string) error {
-			if limit < 1 {
-				return fmt.Errorf("-n %d shows nothing", limit)
-			}
-			return nil
-		},
+		Args:    cobra.MaximumNArgs(1),
+		PreRunE: func(*cobra.Command, []string) error { return instantsAsked(limit) },
 	}
 	out := formatFlag(cmd)
 	cmd.Flags().IntVarP(&limit, "number", "n", 10, "how many instants")
@@ -47,6 +42,20 @@ things are. No daemon need run. One with a ~ depends on when runs end.`,
 		})
 	})
 	return cmd
+}
+
+// mostInstants is how many instants a verb shows. Each of them is in memory.
+const mostInstants = 100_000
+
+// instantsAsked refuses a number of instants that cannot be shown.
+func instantsAsked(n int) error {
+	switch {
+	case n < 1:
+		return fmt.Errorf("-n %d shows nothing", n)
+	case n > mostInstants:
+		return fmt.Errorf("-n %d is too many instants; the most is %d", n, mostInstants)
+	}
+	return nil
 }
 
 // An entry is an instant of a flow.
@@ -73,9 +82,17 @@ func agenda(ctx context.Context, c *pawl.Client, ids []string, limit int) ([]ent
 		for _, i := range coming {
 			entries = append(entries, entry{f.ID, i})
 		}
+		if len(entries) > mostInstants { // each flow has as many as are asked for
+			entries = earliest(entries, limit)
+		}
 	}
+	return earliest(entries, limit), nil
+}
+
+// earliest are the first n entries, in order.
+func earliest(entries []entry, n int) []entry {
 	slices.SortStableFunc(entries, func(a, b entry) int { return a.At.Compare(b.At) })
-	return entries[:min(len(entries), limit)], nil
+	return entries[:min(len(entries), n)]
 }
 
 func agendaTable(entries []entry, now time.Time) table {

@@ -68,6 +68,30 @@ func TestInstantsOutsideOfTheYearsAreRefused(t *testing.T) {
 	})
 }
 
+// found C5: no schedule has an instant outside of the years 1 to 9999, whoever asks for it.
+func TestSchedulesHaveNoInstantOutsideOfTheCalendar(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		s := quiet(db)
+		require.NoError(t, s.Cron("daily", "0 9 * * *", job(ok)))
+		require.NoError(t, s.Every("grid", 24*time.Hour, job(ok), pawl.WithAligned()))
+		r := start(t, s)
+		for _, id := range []string{"daily", "grid"} {
+			for at, want := range map[time.Time]string{first.Add(time.Hour): ", the one after 0001-01-0", last: "; the one before is 9999-12-31 "} {
+				why, err := r.Why(t.Context(), id, at)
+				require.NoError(t, err)
+				assert.Contains(t, why.Text, want, id)
+				assert.NotContains(t, why.Text, "0000-", id)
+				assert.NotContains(t, why.Text, "10000-", id)
+			}
+		}
+		list, err := pawl.CronInstants("0 9 * * *", last.AddDate(0, 0, -2), 5)
+		require.NoError(t, err)
+		assert.Len(t, list, 2)
+		stop(t, r, db)
+	})
+}
+
 // second is the error of a call.
 func second[T any](_ T, err error) error { return err }
 

@@ -147,7 +147,7 @@ func (s *instants) After(t time.Time) time.Time {
 	for from := t.Unix(); from < limit; {
 		st := s.stretch(from)
 		if at := s.first(st, t, limit); !at.IsZero() {
-			return at
+			return inCalendar(at)
 		}
 		from = st.end
 	}

@@ -302,7 +302,11 @@ func (f Facts) floating() string {
 // none answers for what is no instant of the schedule.
 func (f Facts) none(s Schedule) string {
 	text := fmt.Sprintf("%s is no instant of %s (%s)", f.local(f.At), f.Flow.ID, f.Flow.Schedule)
-	if n, last := s.Count(f.At.AddDate(0, 0, -366), f.At); n > 0 {
+	before := f.At.AddDate(0, 0, -366)
+	if before.Before(firstInstant) {
+		before = firstInstant
+	}
+	if n, last := s.Count(before, f.At); n > 0 {
 		text += "; the one before is " + f.local(last)
 	}
 	if next := s.After(f.At); !next.IsZero() {

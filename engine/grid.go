@@ -53,7 +53,7 @@ func (g grid) index(t time.Time) int64 { return floor(t.UnixMilli()-g.anchor, g.
 
 func (g grid) at(n int64) time.Time { return time.UnixMilli(g.anchor + n*g.step).UTC() }
 
-func (g grid) After(t time.Time) time.Time { return g.at(g.index(t) + 1) }
+func (g grid) After(t time.Time) time.Time { return inCalendar(g.at(g.index(t) + 1)) }
 
 func (g grid) Count(from, to time.Time) (int64, time.Time) {
 	last := g.index(to)

@@ -12,6 +12,14 @@ var (
 	lastInstant  = time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC)
 )
 
+// inCalendar is an instant of a schedule; zero, for none, after the last one that there is.
+func inCalendar(at time.Time) time.Time {
+	if at.After(lastInstant) {
+		return time.Time{}
+	}
+	return at
+}
+
 // CheckInstant refuses an instant that a caller gave outside of the years 1 to 9999, as an
 // [ErrInvalidRange]. The zero time is none, and stays so.
 func CheckInstant(what string, t time.Time) error {

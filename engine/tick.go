@@ -152,8 +152,5 @@ func (c *Change) planAt(next time.Time, p Plan) {
 	if p.Limit > 0 && c.Fired >= p.Limit {
 		next = time.Time{}
 	}
-	if next.After(lastInstant) { // an interval of centuries
-		next = time.Time{}
-	}
-	c.NextRun = next
+	c.NextRun = inCalendar(next)
 }

@@ -177,8 +177,14 @@ func (c *crontab) entry(e *cronEntry, line string) bool {
 		c.fail(e.line, e.column, what)
 		return false
 	}
+	if word := strings.Fields(e.command)[0]; moreTimes.MatchString(word) {
+		c.note(e.line, e.column, fmt.Sprintf("the command begins with %q, as cron reads it; if that is a time, the line is none of cron's: leave its seconds and its year out", word))
+	}
 	return true
 }
+
+// moreTimes is a word that a scheduler with more than five fields of times reads as one.
+var moreTimes = regexp.MustCompile(`^(?i:[*?\d][*?\d,/#LW-]*|(mon|tue|wed|thu|fri|sat|sun)([-,#L].*)?)$`)
 
 // cutInput splits a command at its first %: what follows is its standard input, in
 // which further ones end lines. With a backslash before it, it is a percent sign.

@@ -76,6 +76,11 @@ func TestMistakesOfACrontabAreToldWhereTheyAre(t *testing.T) {
 		"0 0~5 * * * x": "c:1:3: 0~5 was drawn once",
 		"0 0 1 * */2 x": "c:1:9: cron runs it on days that are both",
 		"0 0 */2 * 1 x": "c:1:5: cron runs it on days that are both",
+		// Six and seven fields. found X1.
+		"0 0 9 * * * x":       `c:1:11: the command begins with "\*", as cron reads it`,
+		"0 0 9 * * ? 2027 x":  `c:1:11: the command begins with "\?"`,
+		"0 0 9 * * MON-FRI x": `c:1:11: the command begins with "MON-FRI"`,
+		"0 0 9 * * 5L x":      `c:1:11: the command begins with "5L"`,
 	} {
 		c := parseCrontab("c", line, false)
 		require.Len(t, c.notes, 1, line)

@@ -41,6 +41,7 @@ func TestWhatWasDueOutlivesAChangeOfTheSchedule(t *testing.T) {
 		"names":            {cronOf("0 9 * 1 6,7"), cronOf("0 9 * JAN sat-sun"), []string{"09:00"}},
 		"descriptor":       {cronOf("@hourly"), cronOf("0 * * * *"), []string{"12:00"}},
 		"a list of all":    {cronOf("0 9 1-31 * MON"), cronOf("0 9 * * *"), []string{"09:00"}},
+		"an alias":         {cronOf("0 10 * * *", pawl.WithLocation("Europe/Kiev")), cronOf("0 10 * * *", pawl.WithLocation("Europe/Kyiv")), []string{"08:00"}},
 		"in UTC":           {cronOf("*/30 * * * *"), cronOf("0,30 * * * *"), []string{"12:30"}},
 		"zone of UTC":      {cronOf("0 9 * * *"), cronOf("0 9 * * *", pawl.WithLocation("Etc/UTC")), []string{"09:00"}},
 		"another end":      {cronOf("0 9 * * *"), cronOf("0 9 * * *", bounded), []string{"09:00"}},
@@ -102,6 +103,38 @@ func TestAnotherSpellingIsNoChange(t *testing.T) {
 		assert.Equal(t, int64(3), status(t, r, "f").RunCount)
 		stop(t, r, db)
 	})
+}
+
+// found C4: a zone that was renamed is the same zone. So is another with the same rules.
+func TestRenamedZoneIsNoChange(t *testing.T) {
+	for _, test := range []struct {
+		zones [2]string
+		same  bool
+	}{
+		{[2]string{"Europe/Kiev", "Europe/Kyiv"}, true},
+		{[2]string{"Asia/Calcutta", "Asia/Kolkata"}, true},
+		{[2]string{"US/Eastern", "America/New_York"}, true},
+		{[2]string{"Europe/Berlin", "Europe/Paris"}, true},
+		{[2]string{"UTC", "Etc/GMT"}, true},
+		{[2]string{"Europe/Berlin", "Europe/London"}, false},
+		{[2]string{"UTC", "Europe/London"}, false},
+		{[2]string{"America/Phoenix", "America/Denver"}, false},
+	} {
+		bubble(t, func(t *testing.T, db string) {
+			for i, zone := range test.zones {
+				s := quiet(db)
+				require.NoError(t, s.Cron("f", "*/10 * * * * *", job(ok), pawl.WithLimit(3), pawl.WithLocation(zone)))
+				r := start(t, s)
+				time.Sleep(time.Minute)
+				want := int64(3)
+				if i > 0 && !test.same {
+					want = 6 // the limit counts anew
+				}
+				assert.Equal(t, want, status(t, r, "f").RunCount, "%v", test.zones)
+				stop(t, r, db)
+			}
+		})
+	}
 }
 
 // found C12: a fixed rate with a start counts from the start, over restarts, runs and a new

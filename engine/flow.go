@@ -124,10 +124,10 @@ func (c *Change) adopt(now time.Time, p Plan) error {
 			c.Status = StatusFailed
 		}
 	}
-	if was, is := meaningOf(old), meaningOf(p.Schedule); was != is {
+	if was, is := meaningOf(old), meaningOf(p.Schedule); !was.same(is) {
 		c.Fired, c.Offsets = 0, nil
 		c.anchor(was, is, now, p)
-		if !c.keepDue(old, was.instants == is.instants, now, p) {
+		if !c.keepDue(old, was.sameInstants(is), now, p) {
 			if !undecided.IsZero() && !undecided.After(now) {
 				c.Verdicts = append(c.Verdicts, Verdict{First: undecided, Last: undecided, Count: 1, Kind: VerdictMissed, Reason: "the schedule was changed before it was run"})
 			}
@@ -190,7 +190,7 @@ func (c *Change) anchor(was, is meaning, now time.Time, p Plan) {
 	switch {
 	case !anchored:
 		c.Anchor = time.Time{}
-	case was.instants == is.instants && was.start.Equal(is.start) && !c.Anchor.IsZero():
+	case was.sameInstants(is) && was.start.Equal(is.start) && !c.Anchor.IsZero():
 	case !is.start.IsZero():
 		c.Anchor = is.start
 	case !c.LastScheduled.IsZero() && !c.LastScheduled.After(now):

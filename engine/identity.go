@@ -11,7 +11,44 @@ import (
 // moved.
 type meaning struct {
 	instants   string
+	zone       *time.Location // whose rules they depend on; nil: none's
 	start, end time.Time
+}
+
+// same says whether two schedules have the same meaning.
+func (m meaning) same(other meaning) bool {
+	return m.sameInstants(other) && m.start.Equal(other.start) && m.end.Equal(other.end)
+}
+
+// sameInstants is [meaning.same] without the bounds.
+func (m meaning) sameInstants(other meaning) bool {
+	return m.instants == other.instants && sameZone(m.zone, other.zone)
+}
+
+// sameZone says whether two zones have the same rules, whatever their names are: a zone that
+// was renamed keeps its old name as an alias. Rules of long ago matter to no schedule.
+func sameZone(a, b *time.Location) bool {
+	if a == nil || b == nil || a.String() == b.String() {
+		return (a == nil) == (b == nil)
+	}
+	for t, end := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC); ; {
+		_, offset := t.In(a).Zone()
+		_, other := t.In(b).Zone()
+		if offset != other {
+			return false
+		}
+		_, next := t.In(a).ZoneBounds()
+		if _, until := t.In(b).ZoneBounds(); next.IsZero() || !until.IsZero() && until.Before(next) {
+			next = until
+		}
+		switch {
+		case next.IsZero() || !next.Before(end):
+			return true
+		case !next.After(t): // as the library has it for some ends of years
+			next = t.AddDate(0, 0, 1)
+		}
+		t = next
+	}
 }
 
 func meaningOf(s Schedule) (m meaning) {
@@ -22,16 +59,14 @@ func meaningOf(s Schedule) (m meaning) {
 		s, m.start, m.end = b.Schedule, b.start, b.end
 	}
 	if c, ok := s.(*instants); ok {
-		m.instants = c.canonical()
+		m.instants, m.zone = c.canonical(), c.location
+		if sameZone(m.zone, time.UTC) {
+			m.zone = nil
+		}
 	} else {
 		m.instants = s.Kind() + " " + s.String() // the other kinds are spelled in one way
 	}
 	return m
-}
-
-// same says whether two schedules mean the same.
-func (m meaning) same(n meaning) bool {
-	return m.instants == n.instants && m.start.Equal(n.start) && m.end.Equal(n.end)
 }
 
 // SamePlan says whether two plans have schedules that mean the same, however they are
@@ -48,7 +83,8 @@ func alike[T comparable](a, b *T) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// canonical is the sets of numbers of an expression, with what becomes of them in its zone.
+// canonical is the sets of numbers of an expression, with what becomes of them where clocks are
+// changed.
 func (s *instants) canonical() string {
 	var b strings.Builder
 	c := s.calendar
@@ -62,8 +98,8 @@ func (s *instants) canonical() string {
 		days, weekdays, both, special = everyDay, everyWeekday, true, specialDays{}
 	}
 	fmt.Fprintf(&b, "cron %x %x %x %x %x %x %t %v", ones60(c.Second), ones60(c.Minute), c.Hour&(1<<24-1), days, c.Month&(1<<13-2), weekdays, both, special)
-	if zone := s.location.String(); zone != "UTC" && zone != "Etc/UTC" {
-		fmt.Fprintf(&b, " %s %t", zone, s.fixed)
+	if !sameZone(s.location, time.UTC) {
+		fmt.Fprintf(&b, " %t", s.fixed)
 		if s.fixed {
 			b.WriteString(s.dst.String())
 		}

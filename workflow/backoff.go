@@ -11,8 +11,12 @@ type Backoff struct {
 	Initial    time.Duration // before the second try; 0: 100 ms
 	Multiplier float64       // by which each wait is longer than the one before; 0: 2
 	MaxDelay   time.Duration // no wait is longer; 0: 30 s, or Initial if that is more
-	Jitter     float64       // 0..1: by what share a wait may be shorter or longer
+	Jitter     float64       // 0..1: by what share a wait may be shorter or longer; 0: none, but for WithRetry 0.1; or NoJitter
 }
+
+// NoJitter is the Jitter of waits that do not spread, also for [WithRetry], where 0 means a
+// tenth: runs that fail together would be tried again together.
+const NoJitter = -1
 
 // Exponential waits 100 ms, 200 ms, 400 ms, and so on up to 30 s, each a tenth shorter or
 // longer at most.
@@ -20,8 +24,10 @@ func Exponential() Backoff {
 	return Backoff{Initial: 100 * time.Millisecond, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1}
 }
 
-// Fixed always waits d.
-func Fixed(d time.Duration) Backoff { return Backoff{Initial: d, Multiplier: 1, MaxDelay: d} }
+// Fixed always waits d; as the waits of [WithRetry], a tenth shorter or longer at most.
+func Fixed(d time.Duration) Backoff {
+	return Backoff{Initial: d, Multiplier: 1, MaxDelay: d + min(d/10, math.MaxInt64-d)}
+}
 
 // Delay is the wait after the n-th try, counted from 1; jitter, in -1..1, is the caller's.
 func (b Backoff) Delay(n int, jitter float64) time.Duration {
@@ -29,10 +35,19 @@ func (b Backoff) Delay(n int, jitter float64) time.Duration {
 	d := float64(b.Initial) * math.Pow(b.Multiplier, float64(max(n, 1)-1))
 	limit := float64(b.MaxDelay)
 	d = min(d, limit)
-	if d += d * b.Jitter * jitter; d >= limit { // in floating point the longest wait itself may be rounded up
+	if d += d * max(b.Jitter, 0) * jitter; d >= limit { // in floating point the longest wait itself may be rounded up
 		return b.MaxDelay
 	}
 	return time.Duration(d)
+}
+
+// spread gives waits that have no jitter the one of retries: many runs may fail for the same
+// reason at once, and would come back at once.
+func (b Backoff) spread() Backoff {
+	if b.Jitter == 0 {
+		b.Jitter = 0.1
+	}
+	return b
 }
 
 func (b Backoff) filled() Backoff {
@@ -56,8 +71,8 @@ func (b Backoff) validate() error {
 		return errors.New("the multiplier is at least 1")
 	case b.MaxDelay < b.Initial:
 		return errors.New("the longest wait is shorter than the initial one")
-	case !(b.Jitter >= 0 && b.Jitter <= 1):
-		return errors.New("the jitter is from 0 to 1")
+	case !(b.Jitter >= 0 && b.Jitter <= 1) && b.Jitter != NoJitter:
+		return errors.New("the jitter is from 0 to 1, or NoJitter")
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func TestObserverIsToldWhatHappens(t *testing.T) {
 		w.Register("start", goes("more"), workflow.WithUndo(func(context.Context, *resources, int) error { return errBoom }),
 			workflow.WithoutRetry())
 		w.Register("more", workflow.After[state]("bad", time.Hour))
-		w.Register("bad", fails(errBoom), workflow.WithRetry(1, workflow.Fixed(time.Second)))
+		w.Register("bad", fails(errBoom), workflow.WithRetry(1, steady(time.Second)))
 		w.Exit("end")
 		_, err := w.Run(j.in(t.Context()), "start")
 		require.ErrorIs(t, err, errCrash)
@@ -57,7 +57,7 @@ func TestObserverIsToldOfBranches(t *testing.T) {
 		var l ledger
 		w := workflow.New[state](watch(&l))
 		w.RegisterSplit("start", []workflow.Branch{sleeper(0, nil), func(context.Context, *resources) error { return errBoom }},
-			workflow.PartialResults[state](2, "end"), workflow.WithRetry(1, workflow.Fixed(time.Second)))
+			workflow.PartialResults[state](2, "end"), workflow.WithRetry(1, steady(time.Second)))
 		w.Exit("end")
 		_, err := run(t, w)
 		require.NoError(t, err)

@@ -102,11 +102,11 @@ func To[S comparable](states ...S) StateOption {
 }
 
 // WithRetry has the task called again after a failure, up to max times, with these waits
-// in between. Default: 3, [Exponential]. Attempts are not durable: after a crash they
-// begin again. See [Permanent].
+// in between, which spread by a tenth unless b says otherwise ([NoJitter]). Default: 3,
+// [Exponential]. Attempts are not durable: after a crash they begin again. See [Permanent].
 func WithRetry(max int, b Backoff) StateOption {
 	return func(o *stateOptions) {
-		o.retries, o.backoff = max, b
+		o.retries, o.backoff = max, b.spread()
 		if max < 0 {
 			o.errs = append(o.errs, fmt.Errorf("WithRetry(%d): at least 0", max))
 		}

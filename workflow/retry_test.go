@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func TestDefaultIsThreeRetriesWithExponentialWaits(t *testing.T) {
 // F4
 func TestRetriesWithFixedWaitsAndNone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		calls, _ := attempts(t, errBoom, workflow.WithRetry(2, workflow.Fixed(time.Minute)))
+		calls, _ := attempts(t, errBoom, workflow.WithRetry(2, steady(time.Minute)))
 		assert.Equal(t, []time.Duration{0, time.Minute, 2 * time.Minute}, calls)
 		calls, err := attempts(t, errBoom, workflow.WithoutRetry())
 		assert.Len(t, calls, 1)
@@ -93,7 +94,7 @@ func TestAttemptTimeoutEndsAnAttemptAndNotTheRun(t *testing.T) {
 				return "end", nil
 			}
 			return "", works(ctx, time.Hour)
-		}, workflow.WithAttemptTimeout(time.Minute), workflow.WithRetry(3, workflow.Fixed(time.Second)))
+		}, workflow.WithAttemptTimeout(time.Minute), workflow.WithRetry(3, steady(time.Second)))
 		_, err := run(t, w)
 		require.NoError(t, err)
 		assert.Equal(t, midnight.Add(2*time.Minute+2*time.Second), time.Now().UTC())
@@ -112,7 +113,7 @@ func TestBreakerOpensAndClosesAgain(t *testing.T) {
 		var calls int
 		var answer error
 		w := of(func(context.Context, *resources) (state, error) { calls++; return "end", answer },
-			workflow.WithBreaker(b), workflow.WithRetry(10, workflow.Fixed(time.Second)))
+			workflow.WithBreaker(b), workflow.WithRetry(10, steady(time.Second)))
 
 		answer = errBoom
 		_, err := run(t, w)
@@ -153,14 +154,14 @@ func TestRefusalOfABreakerTellsTheLastError(t *testing.T) {
 	} {
 		bubble(t, func(t *testing.T) {
 			_, err := run(t, of(func(context.Context, *resources) (state, error) { return "end", do() },
-				workflow.WithBreaker(workflow.NewBreaker(2, time.Minute)), workflow.WithRetry(5, workflow.Fixed(time.Second))))
+				workflow.WithBreaker(workflow.NewBreaker(2, time.Minute)), workflow.WithRetry(5, steady(time.Second))))
 			require.ErrorIs(t, err, workflow.ErrBreakerOpen)
 			require.ErrorContains(t, err, "state start, after 2 attempts: the circuit breaker is open for another 59s: "+name)
 			if name == "boom" {
 				require.ErrorIs(t, err, errBoom)
 			}
 			_, err = run(t, splits([]workflow.Branch{func(context.Context, *resources) error { return do() }}, workflow.All[state]("joined"), nil,
-				workflow.WithBreaker(workflow.NewBreaker(2, time.Minute)), workflow.WithRetry(5, workflow.Fixed(time.Second))))
+				workflow.WithBreaker(workflow.NewBreaker(2, time.Minute)), workflow.WithRetry(5, steady(time.Second))))
 			require.ErrorIs(t, err, workflow.ErrBreakerOpen)
 			require.ErrorContains(t, err, name)
 		})
@@ -251,4 +252,42 @@ func TestCallFromBeforeABreakerOpenedDoesNotCount(t *testing.T) {
 		require.NoError(t, <-done)
 		assert.Equal(t, workflow.BreakerClosed, b.State())
 	})
+}
+
+// steady are waits that do not spread.
+func steady(d time.Duration) workflow.Backoff {
+	b := workflow.Fixed(d)
+	b.Jitter = workflow.NoJitter
+	return b
+}
+
+// found Q11: runs that fail together are not all tried again together, unless that is asked for.
+func TestRetriesOfRunsThatFailTogetherSpread(t *testing.T) {
+	for name, test := range map[string]struct {
+		backoff workflow.Backoff
+		least   time.Duration // between the first and the last of the second tries
+	}{
+		"fixed":       {workflow.Fixed(10 * time.Second), time.Second},
+		"doubling":    {workflow.Backoff{Initial: 10 * time.Second}, time.Second},
+		"exponential": {workflow.Exponential(), 10 * time.Millisecond},
+		"asked for":   {workflow.Backoff{Initial: 10 * time.Second, Jitter: 0.5}, 5 * time.Second},
+		"none":        {steady(10 * time.Second), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var second []time.Duration
+				for range 50 { // each begins at another instant
+					calls, _ := attempts(t, errBoom, workflow.WithRetry(1, test.backoff))
+					require.Len(t, calls, 2)
+					second = append(second, calls[1])
+					time.Sleep(time.Millisecond)
+				}
+				spread := slices.Max(second) - slices.Min(second)
+				assert.GreaterOrEqual(t, spread, test.least)
+				if test.least == 0 {
+					assert.Zero(t, spread)
+				}
+			})
+		})
+	}
 }

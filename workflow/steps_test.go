@@ -226,7 +226,7 @@ func TestPollAsksUntilTheAnswerIsTrue(t *testing.T) {
 				_, ok, err := workflow.Value[int](ctx, "x")
 				assert.False(t, ok, "an answer that is not true leaves a value")
 				return len(asked) == 7, errors.Join(err, workflow.Put(ctx, "x", 1))
-			}), workflow.WithRetry(1, workflow.Fixed(time.Minute)))
+			}), workflow.WithRetry(1, steady(time.Minute)))
 		_, err := run(t, w)
 		require.NoError(t, err)
 		assert.Equal(t, []time.Duration{0, 1 * time.Second, 3 * time.Second, 63 * time.Second,

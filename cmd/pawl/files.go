@@ -34,7 +34,7 @@ func readRegular(path string, limit, flags int) ([]byte, fs.FileInfo, error) {
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
 	if err == nil && len(data) > limit {
-		err = fmt.Errorf("%s is larger than %s", path, size(int64(limit)))
+		err = fmt.Errorf("%s is larger than %s, the most that is read: give a smaller file", path, size(int64(limit)))
 	}
 	return data, info, err
 }

@@ -47,7 +47,7 @@ With --follow it goes on, the newest last: runs are shown when they are over.
 			case number > 0 && (follow || q.failed || !q.since.IsZero() || cmd.Flag("number").Changed):
 				return errors.New("--follow, --failed, --since and -n are not for one run")
 			case q.limit < 1 && !follow:
-				return fmt.Errorf("-n %d shows nothing", q.limit)
+				return fmt.Errorf("-n %d shows nothing: write a number from 1 on", q.limit)
 			case follow && (format == "json" || format == "md"):
 				return fmt.Errorf("-o %s has an end, which --follow has not: take jsonl", format)
 			}

@@ -81,7 +81,7 @@ func readCrontab(path string) (string, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
 	if err == nil && len(text) > maxConfig {
-		err = fmt.Errorf("%s is larger than 1 MiB", path)
+		err = fmt.Errorf("%s is larger than 1 MiB: import it in parts", path)
 	}
 	return string(text), err
 }
@@ -147,7 +147,7 @@ func (c *crontab) deliver(zone, path string) error {
 		fmt.Fprintln(os.Stderr, printable(f.Error()))
 	}
 	if len(c.entries) == 0 {
-		return fmt.Errorf("%s has no entries", c.file)
+		return fmt.Errorf("%s has no entries: a line of a crontab is as in 30 2 * * * /usr/local/bin/backup", c.file)
 	}
 	text, err := c.yaml(zone, homeOf(c.system))
 	if err != nil {

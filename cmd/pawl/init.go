@@ -37,7 +37,7 @@ With --systemd it prints a unit for the config and the database here, and makes 
 			return printUnit(config, *database)
 		}
 		if err := makeFile(config, example); errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%w; it stays as it is", err)
+			return fmt.Errorf("%w; it stays as it is; -c names another file", err)
 		} else if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func loggedRun(ctx context.Context, c *pawl.Client, id string, number int64) (pa
 		number = flow.LastNumber
 	}
 	if number == 0 {
-		return pawl.RunInfo{}, fmt.Errorf("%w: flow %q has not run yet", pawl.ErrRunNotFound, id)
+		return pawl.RunInfo{}, fmt.Errorf("%w: flow %q has not run yet; pawl trigger %s runs it", pawl.ErrRunNotFound, id, quoted(id))
 	}
 	return runOf(ctx, c, id, number)
 }

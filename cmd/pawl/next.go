@@ -51,7 +51,7 @@ const mostInstants = 100_000
 func instantsAsked(n int) error {
 	switch {
 	case n < 1:
-		return fmt.Errorf("-n %d shows nothing", n)
+		return fmt.Errorf("-n %d shows nothing: write a number from 1 on", n)
 	case n > mostInstants:
 		return fmt.Errorf("-n %d is too many instants; the most is %d", n, mostInstants)
 	}

@@ -37,7 +37,7 @@ With --until, 14:00 is the next time that it is two o'clock in the afternoon.`,
 			case long:
 				end = now.Add(time.Duration(last))
 			case !end.IsZero() && !end.After(now):
-				return fmt.Errorf("--until %s: that has passed", until.text)
+				return fmt.Errorf("--until %s: that has passed; give a time that is to come, or --for and a length of time", until.text)
 			}
 			return nil
 		},

@@ -188,11 +188,11 @@ func runOf(ctx context.Context, c *pawl.Client, id string, number int64) (pawl.R
 	switch {
 	case err != nil:
 	case number > flow.LastNumber && flow.LastNumber == 0:
-		err = fmt.Errorf("%w: flow %q has not run yet", pawl.ErrRunNotFound, id)
+		err = fmt.Errorf("%w: flow %q has not run yet; pawl trigger %s runs it", pawl.ErrRunNotFound, id, quoted(id))
 	case number > flow.LastNumber:
 		err = fmt.Errorf("%w: flow %q has no run %d yet, the newest is %d", pawl.ErrRunNotFound, id, number, flow.LastNumber)
 	default:
-		err = fmt.Errorf("%w: run %d of flow %q is not kept any more", pawl.ErrRunNotFound, number, id)
+		err = fmt.Errorf("%w: run %d of flow %q is not kept any more; pawl history %s shows those that are", pawl.ErrRunNotFound, number, id, quoted(id))
 	}
 	return pawl.RunInfo{}, err
 }

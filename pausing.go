@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // A PauseOption says when a pause ends by itself. Of several the last one counts.
@@ -22,7 +23,7 @@ type pausing struct {
 func PauseFor(d time.Duration) PauseOption {
 	return func(p *pausing) error {
 		if d <= 0 {
-			return fmt.Errorf("%w: a pause for %s", ErrInvalidRange, d)
+			return permanent.Wrap(fmt.Errorf("%w: a pause for %s", ErrInvalidRange, d))
 		}
 		p.Until, p.For = p.now.Add(d), d
 		return nil

@@ -254,6 +254,17 @@ func TestErrorThatNoAttemptCanChangeIsPermanent(t *testing.T) {
 		"no such flow, later": func(ctx context.Context, r *pawl.Runner) error {
 			return pawl.RetryAfter(time.Minute, errors.Join(errors.New("boom"), r.Reset(ctx, "nope")))
 		},
+		"range": func(ctx context.Context, r *pawl.Runner) error {
+			_, err := r.Backfill(ctx, "other", pawl.Backfill{From: time.Now(), To: time.Now().Add(-time.Hour)})
+			return err
+		},
+		"instant": func(ctx context.Context, r *pawl.Runner) error {
+			_, err := r.Trigger(ctx, "other", pawl.WithStartAt(time.Unix(1<<62, 0)))
+			return err
+		},
+		"pause": func(ctx context.Context, r *pawl.Runner) error {
+			return r.Pause(ctx, "other", "", pawl.PauseUntil(time.Now().Add(-time.Hour)))
+		},
 		"invalid flow": func(ctx context.Context, r *pawl.Runner) error {
 			return r.Update(ctx, func(s *pawl.Scheduler) error { return s.Cron("bad", "no expression", job(ok)) })
 		},

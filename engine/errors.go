@@ -29,7 +29,7 @@ var (
 	ErrRunOver         = errors.New("run is over")
 	ErrTooLarge        = permanent.New("too large")
 	ErrRegistered      = errors.New("flow is registered")
-	ErrInvalidRange    = errors.New("invalid range")
+	ErrInvalidRange    = errors.New("invalid range") // permanent, unless time changes it
 
 	ErrWouldWaitForItself = errors.New("the job would wait for itself")
 )

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // Instant is an instant of a schedule that has not come yet, or is overdue.
@@ -64,16 +66,16 @@ func InstantsOf(f FlowInfo, s Schedule, from, to, now time.Time) ([]time.Time, e
 	}
 	switch {
 	case from.IsZero() || to.IsZero():
-		return nil, fmt.Errorf("%w: a backfill needs from and to", ErrInvalidRange)
+		return nil, permanent.Wrap(fmt.Errorf("%w: a backfill needs from and to", ErrInvalidRange))
 	case to.Before(from):
-		return nil, fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC()))
+		return nil, permanent.Wrap(fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC())))
 	case to.Truncate(time.Millisecond).After(now):
 		return nil, fmt.Errorf("%w: %s has not come yet", ErrInvalidRange, stamp(to.UTC()))
 	case s.Kind() == KindManual || c.floats(s, to):
-		return nil, fmt.Errorf("%w: the schedule of flow %q has no instants of its own", ErrInvalidRange, f.ID)
+		return nil, permanent.Wrap(fmt.Errorf("%w: the schedule of flow %q has no instants of its own", ErrInvalidRange, f.ID))
 	}
 	if n, _ := s.Count(from, to); n > maxBackfill {
-		return nil, fmt.Errorf("%w: %d instants, at most %d are allowed; choose a shorter one", ErrInvalidRange, n, maxBackfill)
+		return nil, permanent.Wrap(fmt.Errorf("%w: %d instants, at most %d are allowed; choose a shorter one", ErrInvalidRange, n, maxBackfill))
 	}
 	var list []time.Time
 	for t := s.After(from.Add(-time.Millisecond)); !t.IsZero() && !t.After(to); t = s.After(t) {

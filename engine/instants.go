@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // The first and the last millisecond of the years that texts and views have four digits for.
@@ -24,7 +26,7 @@ func inCalendar(at time.Time) time.Time {
 // [ErrInvalidRange]. The zero time is none, and stays so.
 func CheckInstant(what string, t time.Time) error {
 	if t.Before(firstInstant) || t.Truncate(time.Millisecond).After(lastInstant) {
-		return fmt.Errorf("%w: %s, %d seconds from 1970, is not in the years 1 to 9999; give an instant in them", ErrInvalidRange, what, t.Unix())
+		return permanent.Wrap(fmt.Errorf("%w: %s, %d seconds from 1970, is not in the years 1 to 9999; give an instant in them", ErrInvalidRange, what, t.Unix()))
 	}
 	return nil
 }

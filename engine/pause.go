@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // pause holds the schedule back, also an instant that has come and has not started.
@@ -17,7 +19,7 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 		until = most // who asked has another clock, or none
 	}
 	if !until.IsZero() && !until.After(now) {
-		return fmt.Errorf("%w: a pause until %s, which is not after now", ErrInvalidRange, stamp(until))
+		return permanent.Wrap(fmt.Errorf("%w: a pause until %s, which is not after now", ErrInvalidRange, stamp(until)))
 	}
 	over := c.over(now)
 	if !over && !c.PausedAt.IsZero() && c.PauseNote == e.Note && c.PausedUntil.Equal(until) {
@@ -48,7 +50,7 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 // Validate names an end that cannot be kept.
 func (e Pause) Validate() error {
 	if e.For < 0 {
-		return fmt.Errorf("%w: a pause for %s; want more than 0", ErrInvalidRange, e.For)
+		return permanent.Wrap(fmt.Errorf("%w: a pause for %s; want more than 0", ErrInvalidRange, e.For))
 	}
 	return CheckInstant("the end of the pause", e.Until)
 }

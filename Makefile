@@ -19,9 +19,14 @@ build: ## The program, bin/pawl
 test: ## Every test, more than 1,000 kills with SIGKILL among them
 	go test -shuffle=on -count=1 -timeout 30m ./...
 
-# What kills processes, lives through years or counts a million takes minutes with the
-# race detector, of code that the others run too.
+# What kills processes, lives through years or counts a million takes long, and minutes with
+# the race detector, of code that the others run too.
 UNRACED := Killed|KillerInput|AcrossKills|^FuzzInbox|PowerCut|LogThatIsCut|CannotBeRead|^TestAYear|DueAtOnce|FillNoMemory|^TestFailingDisk|JitterIsAHash|NightsOfBerlin|FileStays|RatesDoNotDrift|WhatIsKept
+
+.PHONY: check
+check: ## go vet and the tests that take no time: the loop to work in, below a minute
+	go vet ./...
+	go test -short -count=1 -skip '$(UNRACED)|^TestSoak$$' ./...
 
 .PHONY: race
 race: ## The tests with the race detector, a fifth of the random histories, without those of kills and masses

@@ -388,7 +388,8 @@ func (c *campaign) settling(before file, id string) (events []engine.Event) {
 	if !drained && suspects > 0 && c.plan(id).Schedule != nil && (marked > 0 || s.Suspect && s.InFlight == 0) {
 		events = append(events, engine.Clear{})
 	}
-	for _, run := range s.Open {
+	newest := slices.SortedStableFunc(slices.Values(s.Open), func(a, b *engine.Run) int { return int(b.Order - a.Order) })
+	for _, run := range newest { // found B7: of a flow that which began last counts
 		suspect := s.Suspect || run.Suspect
 		if c.plan(id).Retry == nil {
 			suspect = s.Suspect || s.Suspects > 0

@@ -211,6 +211,7 @@ func (m *model) crash(now time.Time) {
 			}
 		}
 	}
+	m.full() // no suspect may have been left
 	m.isolating = m.isolating || len(suspects) > 1
 	for _, f := range m.list {
 		switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -259,9 +260,16 @@ func TestWaitingStartsSurviveRestarts(t *testing.T) {
 	})
 }
 
-// O4: outcomes count in the order in which they are committed; a streak at the limit
-// starts nothing more, and the last run in flight settles the flow.
-func TestParallelOutcomesCountAsTheyAreCommitted(t *testing.T) {
+// O4, found B7: a streak at its limit starts nothing more, and the last run in flight settles
+// the flow. A success ends the streak if its run began after the first that failed.
+func TestParallelOutcomesCountAsTheyBegan(t *testing.T) {
+	t.Run("the success began first", func(t *testing.T) { endInOrder(t, []int{3, 2, 1}, 2, pawl.StatusTripped) })
+	t.Run("the success began last", func(t *testing.T) { endInOrder(t, []int{1, 2, 3}, 0, pawl.StatusCompleted) })
+}
+
+// endInOrder lets runs begin in an order, and end by their inputs: 1 and 2 fail, 3 succeeds
+// at first, and then fails too.
+func endInOrder(t *testing.T, order []int, streak int, becomes pawl.Status) {
 	for _, last := range []error{nil, errors.New("boom")} {
 		bubble(t, func(t *testing.T, db string) {
 			s := quiet(db)
@@ -274,20 +282,21 @@ func TestParallelOutcomesCountAsTheyAreCommitted(t *testing.T) {
 				return errors.Join(err, last)
 			}), pawl.WithOverlap(pawl.OverlapAllow(3, 5)), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Millisecond, StreakLimit: 2})))
 			r := start(t, s)
-			for _, n := range []int{3, 2, 1} {
+			for _, n := range order {
 				accepted(t, r, "a", pawl.WithInput(n))
 			}
-			waitRun(t, r, "a", 3)
+			number := func(n int) int64 { return int64(slices.Index(order, n) + 1) }
+			waitRun(t, r, "a", number(1))
 			assert.Equal(t, 1, status(t, r, "a").FailureStreak)
-			waitRun(t, r, "a", 2)
+			waitRun(t, r, "a", number(2))
 			info := status(t, r, "a")
 			assert.Equal(t, []any{2, pawl.StatusRunning}, []any{info.FailureStreak, info.Status})
 			_, err := r.Trigger(t.Context(), "a")
 			require.ErrorIs(t, err, pawl.ErrTripped, "although there are slots, and one is in flight")
-			waitRun(t, r, "a", 1)
+			waitRun(t, r, "a", number(3))
 			info = status(t, r, "a")
 			if last == nil {
-				assert.Equal(t, []any{0, pawl.StatusCompleted}, []any{info.FailureStreak, info.Status})
+				assert.Equal(t, []any{streak, becomes}, []any{info.FailureStreak, info.Status})
 			} else {
 				assert.Equal(t, []any{3, pawl.StatusTripped}, []any{info.FailureStreak, info.Status})
 			}

@@ -268,7 +268,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"claim", "", `{"Key": "k"}`, "-", `args: unknown argument "Key": claim takes none`},
 			{"explode", "queue", `{"key": "k"}`, "-", `unknown command "explode": want trigger, probe, reset, cancel, pause, resume, backfill, forget, claim or accept_clock`},
 			{"trigger", "queue", `{"start_at": "tomorrow"}`, "-", `args: parsing time "tomorrow" as "2006-01-02T15:04:05Z07:00": cannot parse "tomorrow" as "2006"`},
-			{"trigger", "queue", `{} {}`, "-", "args: want one JSON object"},
+			{"trigger", "queue", `{} {}`, "-", `args: want one JSON object, as in {"run": 17}`},
 			{"trigger", "queue", `{"overlap": "often"}`, "-", `invalid flow: overlap "often": want skip, cancel, buffer 10, or allow 5, buffer 100`},
 			{"cancel", "long", "", "-", `cancel needs the number of a run in args: {"run": 17}`},
 			{"cancel", "long", `{"run": 2}`, "-", `run is over: run 2 of flow "long"`},

@@ -93,7 +93,7 @@ func parseArgs(verb, text string) (a Args, err error) {
 		return a, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return a, errors.New("want one JSON object")
+		return a, errors.New(`want one JSON object, as in {"run": 17}`)
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if err := checkArg(verb, name); err != nil {

@@ -187,7 +187,7 @@ func (r *reader) groups(e field) map[string]int {
 	limits := map[string]int{}
 	for _, f := range r.fields(e, nil) {
 		if f.name == "" {
-			r.fail(f.key, "the name of a group is empty")
+			r.fail(f.key, "the name of a group is empty: write it as in groups: {smtp: 2}")
 			continue
 		}
 		limits[f.name] = r.atLeastOne(f)

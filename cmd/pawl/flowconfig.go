@@ -20,7 +20,7 @@ func (r *reader) flows(entries field, base settings, p plan) []*flow {
 		flows = append(flows, r.flow(f, base, check, p))
 	}
 	if len(flows) == 0 && r.well() {
-		r.fail(entries.value, "flows is empty: there is nothing to run")
+		r.fail(entries.value, "flows is empty: there is nothing to run; write a flow, as in flows: {hello: {every: 1m, run: [echo, hello]}}")
 	}
 	return flows
 }

@@ -111,7 +111,7 @@ func (r *reader) environment(e field) []string {
 	for _, f := range r.fields(e, nil) {
 		switch {
 		case f.name == "" || strings.ContainsAny(f.name, "=\x00"):
-			r.fail(f.key, "%q cannot be the name of an environment variable", f.name)
+			r.fail(f.key, "%q cannot be the name of an environment variable: write one without =, as in env: {PATH: /usr/bin}", f.name)
 		case strings.HasPrefix(f.name, "PAWL_"):
 			r.fail(f.key, "%s: the names that begin with PAWL_ are set by pawl", f.name)
 		default:

@@ -90,7 +90,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 			return resolve(top)
 		}
 	case err == nil:
-		r.fail(&second, "a second document begins here: a config is one")
+		r.fail(&second, "a second document begins here: a config is one; remove the line ---, or what follows it")
 	default:
 		r.syntax(err, data)
 	}
@@ -140,7 +140,7 @@ type field struct {
 // in a hyphen any that begins with it.
 func (r *reader) fields(of field, known []string) []field {
 	if of.value.Kind != yaml.MappingNode {
-		r.fail(of.value, "%s is a mapping of names to values", of.name)
+		r.fail(of.value, "%s is a mapping of names to values: write it as in %[1]s: {name: value}", of.name)
 		return nil
 	}
 	var fields []field
@@ -172,11 +172,11 @@ func (r *reader) merged(n *yaml.Node, seen map[*yaml.Node]bool) []field {
 		f := field{key.Value, n.Content[i], resolve(n.Content[i+1])}
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			r.fail(f.key, "a key must be text")
+			r.fail(f.key, "a key must be text: write it in quotes")
 		case key.Tag == "!!merge":
 			sources = append(sources, f)
 		case lines[f.name] > 0:
-			r.fail(f.key, "%q is here twice, first on line %d", f.name, lines[f.name])
+			r.fail(f.key, "%q is here twice, first on line %d: keep one", f.name, lines[f.name])
 		default:
 			lines[f.name] = f.key.Line
 			fields = append(fields, f)
@@ -220,11 +220,11 @@ func (r *reader) mergeable(f field) []*yaml.Node {
 func (r *reader) text(f field) (string, bool) {
 	switch {
 	case f.value.Kind != yaml.ScalarNode:
-		r.fail(f.value, "%s is a single value", f.name)
+		r.fail(f.value, "%s is a single value: write it without brackets and braces", f.name)
 	case f.value.Tag == "!!null":
 		r.fail(f.value, `%s has no value: leave it out, or write "" for an empty text`, f.name)
 	case strings.Contains(f.value.Value, "\x00"):
-		r.fail(f.value, "%s holds a NUL character", f.name)
+		r.fail(f.value, "%s holds a NUL character: remove it", f.name)
 	default:
 		return f.value.Value, true
 	}
@@ -235,7 +235,7 @@ func (r *reader) text(f field) (string, bool) {
 func (r *reader) filled(f field) (string, bool) {
 	text, ok := r.text(f)
 	if ok && strings.TrimSpace(text) == "" {
-		r.fail(f.value, "%s is empty", f.name)
+		r.fail(f.value, "%s is empty: give it a value", f.name)
 		return "", false
 	}
 	return text, ok

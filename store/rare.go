@@ -37,6 +37,9 @@ func (w *writer) writeRare(c *engine.Change, generation int64) error {
 		}
 	}
 	if c.Drop {
+		if err := w.once(endBackfill, c.Key); err != nil { // before, while the rows can be told
+			return err
+		}
 		if _, err := w.exec(w.dropBackfill, c.Key, c.UpdatedAt.UnixMilli()); err != nil {
 			return fmt.Errorf("drop the backfill: %w", err)
 		}
@@ -92,7 +95,9 @@ ON CONFLICT (flow, key) DO UPDATE SET number = excluded.number, at = excluded.at
 	returnLeak = `UPDATE pawl_leaks SET returned_at = ?4, error = ?5 WHERE run_number = ?1 AND generation = ?2 AND flow_id = ?3`
 
 	dropBackfill = `UPDATE pawl_run_log SET status = 4, finished_at = ?2, error = 'cancelled: the backfill was', due_at = NULL, rank = NULL
-WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND trigger = 3`
+WHERE ` + ofBackfill
+	endBackfill = `INSERT INTO pawl_run_ends (status, run, flow) SELECT 4, key, flow FROM pawl_run_log WHERE ` + ofBackfill + ` ON CONFLICT DO NOTHING`
+	ofBackfill  = `flow = ?1 AND status = 5 AND rank IS NOT NULL AND trigger = 3`
 )
 
 func (w *writer) writeLate(l engine.Late) error {

@@ -33,7 +33,7 @@ func (r *registration) resumes() {
 	r.Job = func(ctx context.Context) error {
 		run, _ := RunFrom(ctx)
 		return job(workflow.WithJournal(ctx, &journal{
-			attempt: run.Attempt, suspending: engine.Suspending(ctx), now: engine.Clock(ctx), woken: engine.Woken(ctx),
+			name: fmt.Sprintf("%s/%d", run.FlowID, run.Number), attempt: run.Attempt, suspending: engine.Suspending(ctx), now: engine.Clock(ctx), woken: engine.Woken(ctx),
 		}))
 	}
 }
@@ -41,6 +41,7 @@ func (r *registration) resumes() {
 // journal keeps the checkpoints of the run that a context belongs to, through the
 // driver, in the transactions of everybody else. It is that of one attempt.
 type journal struct {
+	name       string
 	attempt    int
 	now        func() time.Time
 	woken      bool            // the timer that the run was parked for is over
@@ -144,6 +145,9 @@ func (*journal) ParkFor(d time.Duration, until time.Time) error { return engine.
 
 // Woken says whether that is over.
 func (j *journal) Woken() bool { return j.woken }
+
+// Name is that of the flow with the number of the run.
+func (j *journal) Name() string { return j.name }
 
 // Now is the clock of the checkpoints.
 func (j *journal) Now() time.Time { return j.now() }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -421,4 +423,60 @@ func TestLimitsOfWorkflowsAreThoseOfTheEngine(t *testing.T) {
 	most := engine.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("x", workflow.MaxState), Payload: engine.JSON(make([]byte, workflow.MaxPayload))}
 	require.NoError(t, most.Validate())
 	assert.Equal(t, workflow.KindTimer, engine.KindTimer)
+}
+
+// Workflows that begin and fail together are not all tried again together, in one flow, in
+// several and in memory. found Q11.
+func TestRetriesOfWorkflowsThatBeginTogetherSpread(t *testing.T) {
+	var mu sync.Mutex
+	var second []time.Duration
+	failing := func(began time.Time) *workflow.Workflow[string] {
+		w := workflow.New[string]()
+		tries := map[int64]int{}
+		w.Register("a", func(ctx context.Context, _ *workflow.Resources) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			run, _ := pawl.RunFrom(ctx)
+			if tries[run.Number]++; tries[run.Number] == 1 {
+				return "", errors.New("no luck")
+			}
+			second = append(second, time.Since(began))
+			return "end", nil
+		}, workflow.WithRetry(1, workflow.Fixed(10*time.Second)))
+		w.Exit("end")
+		return w
+	}
+	spread := func(t *testing.T, n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		slices.Sort(second)
+		require.Len(t, second, n)
+		assert.Len(t, slices.Compact(second), n, "each at another instant")
+		second = nil
+	}
+	bubble(t, func(t *testing.T, db string) {
+		const each = 20
+		began := time.Now()
+		s := quiet(db)
+		for i := range each {
+			require.NoError(t, s.Manual(fmt.Sprint("flow", i), failing(began).Job("a")))
+		}
+		require.NoError(t, s.Manual("queue", failing(began).Job("a"), pawl.WithOverlap(pawl.OverlapAllow(each, 0))))
+		r := start(t, s)
+		for i := range each {
+			accepted(t, r, fmt.Sprint("flow", i))
+		}
+		_, err := r.TriggerMany(t.Context(), "queue", make([]any, each))
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		spread(t, 2*each)
+
+		began = time.Now()
+		for range each {
+			go func() { _, _ = failing(began).Run(t.Context(), "a") }()
+		}
+		time.Sleep(time.Minute)
+		spread(t, each)
+		stop(t, r, db)
+	})
 }

@@ -72,7 +72,7 @@ func (l *line) attempts() error {
 		case l.tried > l.retries || permanent.Is(err):
 			return err
 		}
-		wait := l.backoff.Delay(l.tried, jitter(l.began, l.text, l.branch, l.tried))
+		wait := l.backoff.Delay(l.tried, jitter(l.began, l.name, l.text, l.branch, l.tried))
 		l.retrying(err, wait)
 		if over := l.wait(wait); over != nil {
 			return because(over, err)

@@ -79,10 +79,12 @@ func (b Backoff) validate() error {
 
 // jitter is a number in -1..1 that is the same whenever it is asked for, and differs
 // between runs, states, branches and tries.
-func jitter(began time.Time, text string, branch, n int) float64 {
+func jitter(began time.Time, run, state string, branch, n int) float64 {
 	h := uint64(14695981039346656037) // FNV-1a
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * 1099511628211
+	for _, text := range [...]string{run, "\x00", state} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * 1099511628211
+		}
 	}
 	for _, v := range [...]uint64{uint64(began.UnixNano()), uint64(branch), uint64(n)} {
 		for range 8 {

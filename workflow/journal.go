@@ -20,7 +20,8 @@ import (
 // instant. With ParkFor(d time.Duration, until time.Time) error it does so for a timer that
 // is a length of time: until is its end by the clock as it is now, and Woken() bool says, of
 // the run that is run again, that it is over however the clock was set. With Now() time.Time
-// that is the clock of its checkpoints and timers. With a method Blocked(version int, err error) error a run that another version
+// that is the clock of its checkpoints and timers. With Name() string, another for each run,
+// the jitter of waits differs between runs that begin together. With a method Blocked(version int, err error) error a run that another version
 // recorded returns the error of that, in place of a permanent one.
 type Journal interface {
 	// Checkpoints are those of this run so far, in order (Seq 1, 2, ...).
@@ -60,6 +61,9 @@ type timer interface {
 	ParkFor(d time.Duration, until time.Time) error
 	Woken() bool
 }
+
+// named is a journal that says which run it is of.
+type named interface{ Name() string }
 
 // timekeeper is a journal with a clock.
 type timekeeper interface{ Now() time.Time }

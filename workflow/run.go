@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +20,7 @@ type journey struct {
 	journal    Journal         // nil: the run is kept in memory alone
 	suspending <-chan struct{} // the journal's; nil: none
 	began      time.Time       // when the first state was entered
+	name       string          // another for each run
 }
 
 // run is one execution of a workflow: where it stands, and what leads back from there.
@@ -69,6 +72,16 @@ func (w *Workflow[S]) execute(ctx context.Context, initial *node[S]) (S, error) 
 	return r.at.state, err
 }
 
+// runs counts the runs of this process, which names those without a journal that does.
+var runs atomic.Int64
+
+func nameOf(j Journal) string {
+	if n, ok := j.(named); ok {
+		return n.Name()
+	}
+	return strconv.FormatInt(runs.Add(1), 10)
+}
+
 func (w *Workflow[S]) newRun(ctx context.Context) *run[S] {
 	r := &run[S]{w: w, journey: journey{ctx: ctx, settings: &w.settings, res: &w.res}}
 	if !w.volatile {
@@ -78,6 +91,7 @@ func (w *Workflow[S]) newRun(ctx context.Context) *run[S] {
 		r.durable = context.WithoutCancel(ctx)
 		r.suspending, r.main.kept = r.journal.Suspending(), true
 	}
+	r.name = nameOf(r.journal)
 	r.main.Context, r.main.journey, r.main.call, r.main.branch = ctx, &r.journey, r.task, -1
 	return r
 }
@@ -185,7 +199,7 @@ func (r *run[S]) pause(p pause) error {
 		return l.waitTimer()
 	case askAgain:
 		l.asked++
-		return l.wait(p.wait.Delay(l.asked, jitter(r.began, r.at.text, -1, l.asked)))
+		return l.wait(p.wait.Delay(l.asked, jitter(r.began, r.name, r.at.text, -1, l.asked)))
 	}
 	return nil
 }

@@ -187,6 +187,7 @@ func TestTrippedFlowKeepsWhatAStopCutShort(t *testing.T) {
 		var began roll
 		work := func(ctx context.Context) error {
 			if run, _ := pawl.RunFrom(ctx); run.Number == 2 {
+				time.Sleep(time.Second) // until all have been triggered
 				return errors.New("boom")
 			}
 			return untilCancelled(ctx)

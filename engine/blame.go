@@ -207,7 +207,8 @@ func (c *Change) clear(e Clear) error {
 	return nil
 }
 
-// clearWaiting clears the flow and its runs that wait.
+// clearWaiting clears the flow and its runs that wait or are aside, also those that are in
+// the store alone.
 func (c *Change) clearWaiting() {
 	c.Suspect = false
 	clean := func(queue []*Run) []*Run {
@@ -215,7 +216,7 @@ func (c *Change) clearWaiting() {
 		for _, r := range queue {
 			if r.Suspect {
 				run := *r
-				run.Was = RunWaiting
+				run.Was = run.Status
 				c.mark(&run, false)
 				c.Runs = append(c.Runs, run)
 				r = &run
@@ -225,10 +226,17 @@ func (c *Change) clearWaiting() {
 		return list
 	}
 	c.await(clean(c.queue()), clean(c.fill()))
-	c.Suspects = 0 // but for those in flight; no others are left, unless the rows were edited
-	for _, r := range c.Open {
-		c.Suspects += int32(truth(r.Suspect))
+	if c.aside != nil {
+		a := *c.aside
+		a.parked, a.blocked = clean(a.parked), clean(a.blocked)
+		c.State.aside = &a
 	}
+	open := int32(0)
+	for _, r := range c.Open {
+		open += int32(truth(r.Suspect))
+	}
+	c.Unmarked = c.Suspects > open
+	c.Suspects = open
 	c.note("no suspect any more: the process crashed without it")
 }
 

@@ -70,10 +70,12 @@ func meaningOf(s Schedule) (m meaning) {
 }
 
 // SamePlan says whether two plans have schedules that mean the same, however they are
-// spelled, and the same policies.
+// spelled, and the same policies. Another zone is another plan even if it has the same
+// rules: its name is shown.
 func SamePlan(a, b *Plan) bool {
 	p, q := *a, *b
-	same := meaningOf(p.Schedule).same(meaningOf(q.Schedule)) && alike(p.Backoff, q.Backoff) && alike(p.Retry, q.Retry)
+	was, is := meaningOf(p.Schedule), meaningOf(q.Schedule)
+	same := was.same(is) && was.zone.String() == is.zone.String() && alike(p.Backoff, q.Backoff) && alike(p.Retry, q.Retry)
 	p.Schedule, p.Backoff, p.Retry, p.definition = nil, nil, nil, nil
 	q.Schedule, q.Backoff, q.Retry, q.definition = nil, nil, nil, nil
 	return same && p == q

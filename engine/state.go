@@ -168,6 +168,7 @@ type Change struct {
 
 	Checkpoints *Checkpoints // that a run reached; nil: none
 	Drop        bool         // every run of a backfill that waits is cancelled
+	Unmarked    bool         // no run that waits is a suspect any more, also of those in the store alone
 	MovedBy     int64        // milliseconds by which relative waits of runs that wait, and keys, move in the store; 0: none do
 
 	Rare bool // the flow changes in what is rarely written: its pause, how far it came before the clock went back

@@ -44,6 +44,11 @@ func (w *writer) writeRare(c *engine.Change, generation int64) error {
 			return fmt.Errorf("drop the backfill: %w", err)
 		}
 	}
+	if c.Unmarked {
+		if err := w.once(unmarkWaiting, c.Key); err != nil {
+			return fmt.Errorf("clear suspects: %w", err)
+		}
+	}
 	if c.MovedBy != 0 {
 		if err := w.moveWaits(c); err != nil {
 			return fmt.Errorf("move waits: %w", err)
@@ -51,6 +56,8 @@ func (w *writer) writeRare(c *engine.Change, generation int64) error {
 	}
 	return nil
 }
+
+const unmarkWaiting = `UPDATE pawl_run_log SET suspect = NULL WHERE flow = ? AND status IN (5, 8, 9) AND rank IS NOT NULL AND suspect IS NOT NULL`
 
 // Where the wall clock stepped, what waits for a length of time moves by the step, as
 // engine.moveRuns has it for the runs in memory.

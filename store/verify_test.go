@@ -236,6 +236,29 @@ func TestSuspectsAreReplayed(t *testing.T) {
 	assert.Contains(t, strings.Join(found, "\n"), `(clear to running) leads to a streak of 1, after 0`)
 }
 
+// A crash without the suspects clears them all, also those that wait in the store alone.
+// found Q3.
+func TestSuspectsInTheStoreAloneAreCleared(t *testing.T) {
+	b := newBook(t, filepath.Join(t.TempDir(), "jobs.db"))
+	b.flow("mail", engine.Manual(), nil, nil)
+	plan := b.plans["mail"]
+	plan.Retry = &engine.Retry{Max: 3, Delay: engine.BackoffPolicy{Initial: time.Minute}}
+	b.plans["mail"] = plan
+	b.run("mail", engine.TriggerManual, engine.Interrupt{Error: "interrupted: the process died", Spared: true, Suspect: true})
+	b.commit()
+	snapshot, err := b.store.Load(t.Context())
+	require.NoError(t, err)
+	state := *snapshot.Flows[0]
+	require.EqualValues(t, 1, state.Suspects)
+	b.states["mail"] = state
+	assert.Zero(t, b.apply("mail", engine.Clear{}).Suspects)
+	b.commit()
+	found, err := b.store.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	require.NoError(t, b.store.Close())
+}
+
 // found B7, queue U13: the streak follows the order of first starts, and the marks that it is
 // judged by are replayed.
 func TestOrderOfStartsIsReplayed(t *testing.T) {

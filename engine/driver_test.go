@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -98,7 +97,7 @@ type rig struct {
 	store *faulty
 	real  *store.Store
 	path  string
-	log   *bytes.Buffer // read it when the engine has ended
+	log   *logText
 }
 
 func startRig(t *testing.T, path string, flows ...engine.Flow) *rig {
@@ -109,6 +108,24 @@ func startRig(t *testing.T, path string, flows ...engine.Flow) *rig {
 func startRigAt(t *testing.T, path string, now func() time.Time, flows ...engine.Flow) *rig {
 	t.Helper()
 	return startRigWith(t, path, engine.Config{Now: now}, flows...)
+}
+
+// logText is what was logged.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // startLimited starts with a limit on the runs in flight of all flows.
@@ -122,7 +139,7 @@ func startRigWith(t *testing.T, path string, cfg engine.Config, flows ...engine.
 	now := cfg.Now
 	real, err := store.Open(t.Context(), path, store.Options{Owner: store.Self(now())})
 	require.NoError(t, err)
-	r := &rig{store: &faulty{Store: real}, real: real, path: path, log: &bytes.Buffer{}}
+	r := &rig{store: &faulty{Store: real}, real: real, path: path, log: &logText{}}
 	if cfg.Isolation == 0 {
 		cfg.Isolation = engine.DefaultIsolation
 	}

@@ -144,7 +144,7 @@ func TestPromisesLinkToTestsThatExist(t *testing.T) {
 func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)|(?:src|srcset)="([^"]+)"`)
 	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
-	for _, page := range []string{"README.md", "docs/robustness.md", "docs/speed.md", "docs/hot-path.md", "CHANGELOG.md"} {
+	for _, page := range []string{"README.md", "docs/robustness.md", "docs/speed.md", "docs/hot-path.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"} {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		for _, match := range link.FindAllStringSubmatch(code.ReplaceAllString(string(text), ""), -1) {

@@ -348,6 +348,7 @@ func TestTriggerTxJoinsTheCommitOfItsRun(t *testing.T) {
 		assert.Contains(t, finish(t, r, "fails").Error, "no luck")
 		assert.Contains(t, finish(t, r, "meddles").Error, "pawl_commands is not to be written")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, []string{"go on", "go on", "go on"}, inputs)
 		assert.Equal(t, []int64{1}, numbers(t, db, effects))
 		stop(t, r, db)

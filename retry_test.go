@@ -355,6 +355,7 @@ func TestRetriesSpreadUnlessToldNotTo(t *testing.T) {
 				require.NoError(t, err)
 			}
 			time.Sleep(time.Hour)
+			synctest.Wait()
 			require.Len(t, again, runs)
 			slices.SortFunc(again, time.Time.Compare)
 			spread := again[runs-1].Sub(again[0])

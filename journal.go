@@ -146,7 +146,7 @@ func (*journal) ParkFor(d time.Duration, until time.Time) error { return engine.
 // Woken says whether that is over.
 func (j *journal) Woken() bool { return j.woken }
 
-// Name is that of the flow with the number of the run.
+// Name is the flow's id and the run's number, as in "mail/7".
 func (j *journal) Name() string { return j.name }
 
 // Now is the clock of the checkpoints.

@@ -137,8 +137,8 @@ func (c *crash) clear(f *flow) []command {
 }
 
 // settle interrupts the runs of a flow, whose ends the process did not leave behind. One
-// crash is one failure of a flow, however many runs it had in flight: that of the one which
-// began last, as it says most about how the flow is.
+// crash is one failure of a flow, however many runs it had in flight: the failure of
+// the run that started last.
 func (c *crash) settle(f *flow) (commands []command) {
 	end := c.Interrupt
 	open := slices.Clone(f.state.Load().Open)

@@ -34,19 +34,19 @@ func (c *Change) judgeBy(m Marks) {
 	}
 }
 
-// failureCounts says whether a failure says how the flow is now. That of a flow without a
-// policy does, whose failures in a row nobody counts; one of the past does not.
+// failureCounts reports whether a failed run adds to the streak and sets the flow's last
+// error. Backfill runs never do. Without a backoff policy every other failure does.
 func (s *State) failureCounts(run Run) bool {
 	return run.Trigger != TriggerBackfill && (run.Order == 0 || run.Order > s.marks().Succeeded || s.Backoff == "")
 }
 
-// successCounts says whether a success does.
+// successCounts reports whether a completed run ends the streak.
 func (s *State) successCounts(run Run) bool {
 	return run.Trigger != TriggerBackfill && (run.Order == 0 || run.Order > s.marks().Failed)
 }
 
-// standing is what the runs that count have made of a flow, which one that does not count
-// leaves as it is.
+// standing is the status after the end of a run that does not count: what the runs before
+// it made of the flow.
 func (s *State) standing() Status {
 	switch {
 	case s.FailureStreak > 0:

@@ -2,7 +2,7 @@ package store
 
 import "github.com/pawl-go/pawl/engine"
 
-// answer is one that the log may be too short for.
+// answer is yes or no, or maybe where the log no longer has the transitions to tell.
 type answer int
 
 const (
@@ -35,7 +35,7 @@ func (a *account) counts(number int64) answer {
 	return no
 }
 
-// judge follows what the streak is judged by when a run ends.
+// judge updates the replayed marks (engine.Marks) when a run ends.
 func (a *account) judge(t *transition, run *runFacts) {
 	if a.completes(run.number) && a.replayed.succeeded != unknown {
 		a.replayed.succeeded = max(a.replayed.succeeded, run.order)
@@ -45,7 +45,7 @@ func (a *account) judge(t *transition, run *runFacts) {
 	}
 }
 
-// completes says whether a run succeeded that is not of the past.
+// completes reports whether a run completed that no backfill asked for.
 func (a *account) completes(number int64) bool {
 	run := a.find(number)
 	return run != nil && !run.of(engine.TriggerBackfill) && runStatuses.word(int64(run.status)) == engine.RunCompleted

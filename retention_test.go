@@ -491,3 +491,49 @@ func TestClockThatIsAheadDeletesNothingForItsAge(t *testing.T) {
 		})
 	}
 }
+
+// A clock that is ahead stays doubted when the process starts again, though the newest
+// transition is then of that clock too: processes have to run for an hour in all. found A6.
+func TestClockThatIsAheadIsDoubtedByTheNextStartsToo(t *testing.T) {
+	for name, first := range map[string]bool{"a step, and a start": false, "two starts": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				var wall wallClock
+				begin := func() *pawl.Runner {
+					s := quiet(db, pawl.WithNow(wall.now))
+					require.NoError(t, s.Manual("aged", job(ok), pawl.WithRetention(0, 24*time.Hour)))
+					require.NoError(t, s.Every("often", time.Minute, job(ok)))
+					return start(t, s)
+				}
+				again := func(r *pawl.Runner) *pawl.Runner {
+					stop(t, r, db)
+					time.Sleep(2 * time.Hour) // nobody runs
+					return begin()
+				}
+				r := begin()
+				runTimes(t, r, "aged", 11)
+				synctest.Wait()
+				if first {
+					stop(t, r, db)
+				}
+				wall.set(200 * 24 * time.Hour)
+				if first {
+					r = begin()
+				}
+				for range 3 {
+					time.Sleep(18 * time.Minute)
+					r = again(r)
+				}
+				time.Sleep(2 * time.Minute)
+				assert.Len(t, kept(t, r, "aged"), 11, "56 minutes")
+				time.Sleep(time.Hour + 10*time.Minute)
+				assert.Len(t, kept(t, r, "aged"), 1, "the clock seems to be right")
+				r = again(r)
+				runTimes(t, r, "aged", 5)
+				time.Sleep(26 * time.Hour)
+				assert.Len(t, kept(t, r, "aged"), 1, "nothing waits any more")
+				stop(t, r, db)
+			})
+		})
+	}
+}

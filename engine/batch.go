@@ -60,6 +60,7 @@ func (e *Engine) apply(commands []command) batch {
 	e.batch = b
 	if e.ownerNew || b.claimed {
 		owner := e.owner
+		owner.AgesWait = e.agesWait()
 		if b.claimed {
 			owner.Passive = ""
 		}

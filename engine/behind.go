@@ -115,29 +115,52 @@ func (e *Engine) accept() reply {
 
 // A clock that is ahead makes all history look old. After a step forward of more than
 // [CorrectionJump], and at a start that finds the newest transition more than [aheadLimit]
-// ago, deletion by age waits for an hour in which the clock makes no step. Deletion by
-// number goes on.
+// ago, deletion by age waits until processes have run for an hour in which the clock made no
+// step. Deletion by number goes on. What is left of the hour is stored: the transitions of a
+// start with such a clock say nothing to the next start.
 const (
 	aheadLimit = 30 * 24 * time.Hour
-	agesWait   = time.Hour
+	agesHour   = time.Hour
 )
 
 // judgeAges decides at a start whether deletion by age waits.
 func (e *Engine) judgeAges(snapshot Snapshot) {
-	if !snapshot.LastAt.IsZero() && e.now().Sub(snapshot.LastAt) > aheadLimit {
-		e.holdAges("the newest transition is more than 30 days ago")
+	ago := e.now().Sub(snapshot.LastAt)
+	switch {
+	case snapshot.LastAt.IsZero():
+	case ago > aheadLimit:
+		e.holdAges("the newest transition is more than 30 days ago", agesHour)
+	case snapshot.AgesWait > 0 && ago <= -jumpLimit: // it went back
+		e.holdAges("the clock was set", agesHour)
+	case snapshot.AgesWait > 0:
+		e.holdAges("it was far ahead of the newest transition, or set", min(snapshot.AgesWait, agesHour))
 	}
 }
 
 // doubtAges decides the same after a step.
 func (e *Engine) doubtAges(step time.Duration) {
-	if step > CorrectionJump || time.Now().Before(e.agesFrom) {
-		e.holdAges("the clock was set")
+	if step > CorrectionJump || e.agesWait() > 0 {
+		e.holdAges("the clock was set", agesHour)
 	}
 }
 
-func (e *Engine) holdAges(why string) {
-	e.agesFrom = time.Now().Add(agesWait)
+func (e *Engine) holdAges(why string, wait time.Duration) {
+	e.agesFrom, e.ownerNew = time.Now().Add(wait), true
 	e.Logger.Warn("pawl: no history is deleted for its age until the clock has made no step for a while: it may be ahead",
-		"why", why, "for", agesWait, "clock", stamp(e.now()))
+		"why", why, "for", wait.Round(time.Second), "clock", stamp(e.now()))
+}
+
+// agesWait is for how long deletion by age still waits.
+func (e *Engine) agesWait() time.Duration {
+	if e.agesFrom.IsZero() {
+		return 0
+	}
+	return max(time.Until(e.agesFrom), 0)
+}
+
+// endAges lets history be deleted for its age again.
+func (e *Engine) endAges() {
+	if !e.agesFrom.IsZero() && e.agesWait() == 0 {
+		e.agesFrom, e.ownerNew = time.Time{}, true
+	}
 }

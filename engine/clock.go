@@ -28,6 +28,7 @@ func (e *Engine) watchClock() (batch []command) {
 	jump := now.wall.Sub(e.clock.wall) - now.mono.Sub(e.clock.mono)
 	if jump.Abs() < jumpLimit { // most often; then nothing else is asked
 		e.clock = now
+		e.endAges()
 		return nil
 	}
 	now.asleep = e.Asleep()

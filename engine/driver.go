@@ -31,7 +31,7 @@ type driver struct {
 	died     error  // read after drained
 	timer    *time.Timer
 	clock    clock
-	agesFrom time.Time // deletion by age waits until then, monotonic; zero: it does not
+	agesFrom time.Time // deletion by age waits until after then, monotonic; zero: it does not
 	accepted bool      // somebody accepts a clock that is behind
 
 	// What the store did not take yet and nobody else will ask for again: the

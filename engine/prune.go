@@ -307,10 +307,10 @@ func (e *Engine) follow(f *flow, r Pruned, now time.Time) {
 
 // ages is what may be deleted by age now.
 func (e *Engine) ages(p Plan) ages {
-	if time.Now().Before(e.agesFrom) {
+	if !e.agesFrom.IsZero() {
 		return ages{keys: nothing, rest: nothing}
 	}
-	return p.ages(e.now())
+	return p.ages(e.clock.wall.Add(time.Since(e.clock.mono)).UTC()) // a step since the last look may be one ahead
 }
 
 // nothing is older than that.

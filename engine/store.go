@@ -104,6 +104,7 @@ type Snapshot struct {
 	Flows      []*State
 	Pruned     map[int64]int64 // the highest run that was deleted, of flows with such, by their keys
 	LastAt     time.Time       // of the newest transition that the clock is compared with
+	AgesWait   time.Duration   // as the last owner left it
 	Previous   *Owner          // the owner before this one; nil: there was none
 	Waiting    []Command       // commands that nobody has answered
 	Marks      map[int64]Mark  // of runs in flight that have checkpoints, by their keys
@@ -173,11 +174,12 @@ type Owner struct {
 	StartedAt  time.Time
 	StoppingAt time.Time // when it began to drain
 	StoppedAt  time.Time
-	Passive    string // why it runs nothing until the store is claimed; empty: it does
-	ClockSeq   int64  // the newest transition that the clock is not compared with, since somebody accepted that it is behind; 0: as before
-	Isolates   bool   // at most half of the suspects run at a time; see judge
-	OOMKills   int64  // processes of its control group that the system killed for lack of memory, so far; -1: not known
-	Degraded   string // why its store takes no writes now; empty: it does; told beside the store
+	Passive    string        // why it runs nothing until the store is claimed; empty: it does
+	ClockSeq   int64         // the newest transition that the clock is not compared with, since somebody accepted that it is behind; 0: as before
+	AgesWait   time.Duration // of running until history is deleted for its age again; 0: it is
+	Isolates   bool          // at most half of the suspects run at a time; see judge
+	OOMKills   int64         // processes of its control group that the system killed for lack of memory, so far; -1: not known
+	Degraded   string        // why its store takes no writes now; empty: it does; told beside the store
 }
 
 // Farewell is what an owner that stopped could not commit.

@@ -368,7 +368,7 @@ const (
 VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (id) DO UPDATE SET stopping_at = excluded.stopping_at, stopped_at = excluded.stopped_at, isolates = excluded.isolates`
 
-	writeDatabase = `UPDATE pawl_database SET generation = ?1, passive = ?2, clock_seq = max(clock_seq, ?3)`
+	writeDatabase = `UPDATE pawl_database SET generation = ?1, passive = ?2, clock_seq = max(clock_seq, ?3), ages_wait = ?4`
 )
 
 func (w *writer) writeOwner(o *engine.Owner) error {
@@ -385,6 +385,7 @@ func (w *writer) writeOwner(o *engine.Owner) error {
 	}
 	bindNullable(w.writeDatabase, 2, o.Passive)
 	w.writeDatabase.BindInt64(3, o.ClockSeq)
+	w.writeDatabase.BindInt64(4, o.AgesWait.Milliseconds())
 	_, err := w.exec(w.writeDatabase, o.Generation)
 	return err
 }

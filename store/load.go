@@ -42,6 +42,9 @@ func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
 	if snap.LastAt, err = s.lastAt(ctx); err != nil {
 		return snap, fmt.Errorf("last transition: %w", err)
 	}
+	if err = s.db.GetContext(ctx, &snap.AgesWait, `SELECT 1000000 * ages_wait FROM pawl_database`); err != nil {
+		return snap, fmt.Errorf("deletion by age: %w", err)
+	}
 	if err = s.examine(ctx, &snap); err != nil {
 		return snap, fmt.Errorf("origin: %w", err)
 	}

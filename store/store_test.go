@@ -90,7 +90,7 @@ func TestBadFilesAreRefusedUntouched(t *testing.T) {
 		{"a newer schema", func(t *testing.T, path string) {
 			require.NoError(t, openStore(t, path, Options{}).Close())
 			sqlite("INSERT INTO pawl_migrations (version_id, is_applied) VALUES (999, 1)")(t, path)
-		}, Options{}, ErrSchemaTooNew, "schema 999, this program knows 5"},
+		}, Options{}, ErrSchemaTooNew, "schema 999, this program knows 6"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "jobs.db")

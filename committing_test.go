@@ -356,7 +356,7 @@ func TestTriggerTxJoinsTheCommitOfItsRun(t *testing.T) {
 }
 
 // Every call of the Runner with the function's context is ErrInCommit, at once, and
-// the run completes all the same, but for TriggerTx on the function's transaction. X4.
+// the run completes all the same, but for TriggerTx on the function's transaction. X4, found Q14.
 func TestRunnerRefusesCallsFromWithinACommit(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
@@ -396,6 +396,18 @@ func TestRunnerRefusesCallsFromWithinACommit(t *testing.T) {
 			"Forget": func(ctx context.Context, _ *sql.Tx) error { return r.Forget(ctx, "other") },
 			"Claim":  func(ctx context.Context, _ *sql.Tx) error { return r.Claim(ctx) },
 			"Stop":   func(ctx context.Context, _ *sql.Tx) error { return r.Stop(ctx) },
+			"Why":    func(ctx context.Context, _ *sql.Tx) error { return second(r.Why(ctx, "other", time.Now())) },
+			"Transitions": func(ctx context.Context, _ *sql.Tx) (err error) {
+				for _, err = range r.Transitions(ctx, 0) {
+					break
+				}
+				return err
+			},
+			"Attempts":          func(ctx context.Context, _ *sql.Tx) error { return second(r.Attempts(ctx, "work", 1)) },
+			"Checkpoints":       func(ctx context.Context, _ *sql.Tx) error { return second(r.Checkpoints(ctx, "work", 1)) },
+			"CancelWithoutUndo": func(ctx context.Context, _ *sql.Tx) error { return r.CancelWithoutUndo(ctx, "work", 1) },
+			"AcceptClock":       func(ctx context.Context, _ *sql.Tx) error { return r.AcceptClock(ctx) },
+			"View":              func(ctx context.Context, _ *sql.Tx) error { return second(r.View().Runs(ctx, pawl.RunsQuery{})) },
 		}
 		took := time.Duration(-1)
 		require.NoError(t, s.Manual("other", job(ok)))

@@ -171,6 +171,38 @@ func TestRefusedCommittedRequestIsSeen(t *testing.T) {
 	})
 }
 
+// found Q2: a request that was committed while no process ran is carried out for a flow that
+// the next start registers for the first time, or again.
+func TestRequestsForAFlowThatIsRegisteredByTheStart(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		build := func(flows ...string) *pawl.Scheduler {
+			s := quiet(db)
+			for _, id := range flows {
+				require.NoError(t, s.Cron(id, "0 * * * *", job(ok), pawl.WithOverlap(pawl.OverlapBuffer(9))))
+			}
+			return s
+		}
+		stop(t, start(t, build("gone", "back")), db)
+		stop(t, start(t, build("gone")), db)
+		for _, id := range []string{"new", "back", "gone", "nobody"} {
+			execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', ?)`, id)
+			execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES
+				('backfill', ?, '{"from": "1999-12-31T01:00:00Z", "to": "1999-12-31T02:00:00Z"}')`, id)
+		}
+		r := start(t, build("new", "back"))
+		synctest.Wait()
+		assert.Equal(t, []answered{
+			{"trigger", "new", "1", "-"}, {"backfill", "new", "2", "-"}, {"trigger", "back", "1", "-"}, {"backfill", "back", "2", "-"},
+			{"trigger", "gone", "-", `no such flow: "gone" is not registered any more`},
+			{"backfill", "gone", "-", `no such flow: "gone" is not registered any more`},
+			{"trigger", "nobody", "-", `no such flow: "nobody"`}, {"backfill", "nobody", "-", `no such flow: "nobody"`},
+		}, inbox(t, db))
+		assert.Equal(t, int64(4), r.Refusals())
+		assert.Equal(t, int64(3), status(t, r, "new").RunCount)
+		stop(t, r, db)
+	})
+}
+
 func doctorsInbox(t *testing.T, client *pawl.Client) pawl.Check {
 	t.Helper()
 	checks, err := client.Doctor(t.Context())

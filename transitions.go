@@ -14,11 +14,15 @@ import (
 // with the oldest. Whoever stores the Seq of the last one that he has dealt with, and
 // begins after it the next time, misses nothing over restarts either.
 //
-// It ends with an error: that of ctx, of the database, or [ErrStopped]; what was
+// It ends with an error: that of ctx, of the database, [ErrInCommit], or [ErrStopped]; what was
 // committed until then and not yet read is there for the next. A hundred rows are in
 // memory at a time, and no transaction is open while the loop's body runs.
 func (r *Runner) Transitions(ctx context.Context, afterSeq int64) iter.Seq2[Transition, error] {
 	return func(yield func(Transition, error) bool) {
+		if err := notInCommit(ctx); err != nil {
+			yield(Transition{}, fmt.Errorf("transitions: %w", err))
+			return
+		}
 		t := tail{r.store.Reader, afterSeq, yield}
 		for {
 			committed, last := r.committed.wait(), r.ended() // before the look, or one would be missed

@@ -44,9 +44,13 @@ type Instant = engine.Instant
 
 // Why answers in one sentence what became of an instant of a flow's schedule, or
 // what will. An instant of the schedule within the second from at on is taken to be
-// meant. Errors: [ErrFlowNotFound], that of the database, that of ctx.
+// meant. Errors: [ErrFlowNotFound], [ErrInCommit], that of the database, that of ctx.
 func (r *Runner) Why(ctx context.Context, id string, at time.Time) (Reason, error) {
-	reason, err := why(ctx, r.store.Reader, id, at, r.engine.Now())
+	err := notInCommit(ctx)
+	var reason Reason
+	if err == nil {
+		reason, err = why(ctx, r.store.Reader, id, at, r.engine.Now())
+	}
 	if err != nil {
 		return Reason{}, fmt.Errorf("why: %w", r.closed(err))
 	}

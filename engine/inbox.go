@@ -46,13 +46,15 @@ func (e *Engine) fromInbox(row Command) command {
 		rest := a.String()
 		c.rest = &rest
 	}
-	if c.flow, c.err = e.target(row.Flow, c.event); c.err != nil {
+	// Not target: at a start the flow may be adopted by the same batch. Apply refuses one that
+	// is not registered.
+	if c.flow, c.err = e.find(row.Flow); c.err != nil {
 		return c
 	}
-	if b, ok := c.event.(Backfill); ok {
+	if b, ok := c.event.(Backfill); ok && c.flow.plan().Schedule != nil {
 		c.again = a.Again
 		b.Posted = c.posted != nil
-		b.Instants, c.err = e.Instants(row.Flow, a.From, a.To)
+		b.Instants, c.err = InstantsOf(c.flow.info(), c.flow.plan().Schedule, a.From, a.To, e.now())
 		c.event = b
 	}
 	return c

@@ -328,6 +328,9 @@ func TestInputsInTheInboxGoWithTheirRuns(t *testing.T) {
 		assert.Less(t, query[int](t, db, `SELECT sum(length(args)) FROM pawl_commands WHERE error IS NULL`), 300*30)
 		assert.Equal(t, `{"key":"key 7"}`, query[string](t, db, `SELECT args FROM pawl_commands WHERE result = '8'`))
 		assert.Zero(t, query[int](t, db, `SELECT count(*) FROM pawl_commands WHERE handled_at IS NULL`))
+		assert.Equal(t, 300, query[int](t, db, `SELECT count(*) FROM pawl_commands
+			WHERE id <= 300 AND created_at LIKE '2000-%' AND command = 'trigger' AND flow_id = 'import' AND requested_by = 'TriggerTx' AND reason IS NULL AND handled_at LIKE '2000-%'`))
+		assert.Less(t, query[int](t, db, `PRAGMA page_count`)-query[int](t, db, `PRAGMA freelist_count`), 100, "the pages are free, too")
 		verify(t, db)
 		stop(t, r, db)
 	})

@@ -201,3 +201,45 @@ func TestOldestTransitionMayStartAnOlderRun(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, found)
 }
+
+// With runs in parallel, retention can delete the first start of a failure that is kept and
+// leave the start of its further attempt. A run that goes on from its checkpoints began with
+// the first. found Q5.
+func TestFirstStartOfAKeptFailureMayBeDeleted(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
+	plan := engine.Plan{Schedule: engine.Manual(), Overlap: engine.OverlapAllow(3, 5), Resumes: true,
+		Retry: &engine.Retry{Max: 1}}
+	state, seq, now := engine.NewState("a", 1), int64(0), epoch
+	apply := func(e engine.Event) {
+		t.Helper()
+		c, err := engine.Apply(state, e, now, plan)
+		require.NoError(t, err, "%T", e)
+		seq++
+		c.Number(seq)
+		state = *c.State
+		require.NoError(t, s.Commit(t.Context(), engine.Batch{Changes: []engine.Change{c}}))
+		now = now.Add(time.Second)
+	}
+	apply(engine.Adopt{})
+	apply(engine.Reserve{Trigger: engine.TriggerManual, Key: 1})
+	apply(engine.Reserve{Trigger: engine.TriggerManual, Key: 2})
+	apply(engine.Reserve{Trigger: engine.TriggerManual, Key: 3})
+	apply(engine.Outcome{Run: 1, Error: "no"})
+	apply(engine.Outcome{Run: 2})
+	now = now.Add(time.Minute)
+	apply(engine.Reserve{Trigger: engine.TriggerSchedule}) // attempt 2 of run 1
+	apply(engine.Outcome{Run: 1, Error: "no again"})
+	apply(engine.Outcome{Run: 3})
+	cut := engine.Cut{Flow: 1, Through: 2, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq}
+	cut.Failures = 5
+	_, err := s.Prune(t.Context(), []engine.Cut{cut}, 10_000)
+	require.NoError(t, err)
+	var numbers []int64
+	require.NoError(t, s.db.Select(&numbers, `SELECT number FROM pawl_run_log ORDER BY number`))
+	require.Equal(t, []int64{1, 3}, numbers)
+	require.NoError(t, s.db.Select(&numbers, `SELECT run_number FROM pawl_transition_log ORDER BY seq`))
+	require.Equal(t, []int64{3, 1, 2, 1, 1, 3}, numbers)
+	found, err := s.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, found)
+}

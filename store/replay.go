@@ -34,6 +34,7 @@ func (a *account) step(t *transition) {
 	switch {
 	case !a.begun && t.version > 1: // what was before is not kept
 		a.forget()
+		a.since = t.at
 	case t.version <= a.replay.version:
 		a.report("transition %d has version %d, after %d", t.seq, t.version, a.replay.version)
 		return
@@ -266,6 +267,8 @@ func (a *account) reserve(t *transition) {
 	case run.started == t.at:
 		run.met = true
 		a.early = slices.DeleteFunc(a.early, func(e early) bool { return e.run == run })
+	case run.started < t.at && (run.number <= a.pruned || run.started <= a.since): // its first start is not kept any more
+		run.met = true
 	default: // wrong, unless it is to start again
 		a.early = append(a.early, early{run, t.seq, t.at})
 	}

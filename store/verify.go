@@ -108,6 +108,7 @@ type account struct {
 	event    string   // of the last of them
 	replayed newest
 	begun    bool     // a transition is kept
+	since    int64    // of the oldest that is kept, if there were others before; 0: all are kept
 	fired    runFacts // the newest run of the schedule
 	refired  []string // since the plan was adopted
 	early    []early

@@ -29,21 +29,22 @@ type writer struct {
 
 // statements are those of the writer, by what they do.
 type statements struct {
-	begin, commit, rollback                   *sqlite.Stmt
-	insertPlan, updatePlan                    *sqlite.Stmt
-	insertVerdict, dropBackfill               *sqlite.Stmt
-	moveRun, moveTransition                   *sqlite.Stmt
-	insertState, updateState                  hot
-	insertTransition                          hot
-	insertRun, closeRun, changeRun            hot
-	writeKey, writeLeak, returnLeak           *sqlite.Stmt
-	putCheckpoint                             *sqlite.Stmt
-	insertAttempt, startAttempt               *sqlite.Stmt
-	readQueue, readKey                        *sqlite.Stmt
-	insertEnd                                 *sqlite.Stmt
-	answerCommand, writeRunner, writeDatabase *sqlite.Stmt
-	measureLog, checkpoint, truncateLog       *sqlite.Stmt
-	cuts                                      prunes
+	begin, commit, rollback                *sqlite.Stmt
+	insertPlan, updatePlan                 *sqlite.Stmt
+	insertVerdict, dropBackfill            *sqlite.Stmt
+	moveRun, moveTransition                *sqlite.Stmt
+	insertState, updateState               hot
+	insertTransition                       hot
+	insertRun, closeRun, changeRun         hot
+	writeKey, writeLeak, returnLeak        *sqlite.Stmt
+	putCheckpoint                          *sqlite.Stmt
+	insertAttempt, startAttempt            *sqlite.Stmt
+	readQueue, readKey                     *sqlite.Stmt
+	insertEnd                              *sqlite.Stmt
+	answerCommand, takeCommand, putCommand *sqlite.Stmt
+	writeRunner, writeDatabase             *sqlite.Stmt
+	measureLog, checkpoint, truncateLog    *sqlite.Stmt
+	cuts                                   prunes
 }
 
 // How long one waits for another writer before it is an error, and between two
@@ -92,7 +93,7 @@ func (w *writer) open() (err error) {
 		moveRun: &w.moveRun, moveTransition: &w.moveTransition,
 		putCheckpoint: &w.putCheckpoint, writeKey: &w.writeKey, writeLeak: &w.writeLeak, returnLeak: &w.returnLeak,
 		readQueue: &w.readQueue, readKey: &w.readKey,
-		answerCommand: &w.answerCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
+		answerCommand: &w.answerCommand, takeCommand: &w.takeCommand, putCommand: &w.putCommand, writeRunner: &w.writeRunner, writeDatabase: &w.writeDatabase,
 		insertEnd: &w.insertEnd, insertAttempt: &w.insertAttempt, startAttempt: &w.startAttempt,
 		measureLog: &w.measureLog, checkpoint: &w.checkpoint, truncateLog: &w.truncateLog,
 	})

@@ -20,6 +20,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // crashFlow is a flow as both the child and the parent know it: manual unless it
@@ -76,18 +77,18 @@ var tourFlows = []crashFlow{
 
 func (f crashFlow) kind() string { return f.schedule().Kind() }
 
-func (f crashFlow) schedule() engine.Schedule {
-	schedule, err := engine.Manual(), error(nil)
+func (f crashFlow) schedule() schedule.Schedule {
+	s, err := schedule.Manual(), error(nil)
 	switch {
 	case f.Every != 0:
-		schedule, err = engine.Every(f.Every)
+		s, err = schedule.Every(f.Every)
 	case f.Cron != "":
-		schedule, err = engine.Cron(f.Cron)
+		s, err = schedule.Cron(f.Cron)
 	}
 	if err != nil {
 		panic(err)
 	}
-	return schedule
+	return s
 }
 
 func (f crashFlow) register(s *pawl.Scheduler, job pawl.Job) error {
@@ -453,7 +454,7 @@ func (w *world) bomb() error {
 			return err
 		}
 		return nil // others go on
-	case bomb.Kind == engine.KindManual:
+	case bomb.Kind == schedule.KindManual:
 		_, err := w.trigger("bomb")
 		return errors.Join(err, w.runner.Wait())
 	}

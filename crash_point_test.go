@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // The life of one run, and of one reset, killed at each place where something begins
@@ -84,7 +84,7 @@ func (w *world) one() error {
 
 // ask asks for a run, or waits for the schedule to do so.
 func (w *world) ask(id string) (int64, error) {
-	if w.Flows[0].kind() != engine.KindManual {
+	if w.Flows[0].kind() != schedule.KindManual {
 		return <-w.began, nil
 	}
 	if info, _ := w.runner.Status(id); info.Status == pawl.StatusTripped {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Oddity is a local time of a schedule that the clocks of its zone leave out, or
@@ -14,24 +15,24 @@ import (
 //	Gap  bool      // left out; else shown twice
 //	Runs bool      // At is an instant of the schedule
 //	Text string    // "02:30 does not exist on 2027-03-28 in Europe/Berlin"
-type Oddity = engine.Oddity
+type Oddity = schedule.DSTTime
 
 // CronOption is an option of [CronInstants], [CronOddities] and [CronWarnings].
-type CronOption = engine.CronOption
+type CronOption = schedule.CronOption
 
 // CronForFlow gives the id of the flow from which an expression with H draws its numbers.
 // Without it such an expression is refused.
-func CronForFlow(id string) CronOption { return engine.ForFlow(id) }
+func CronForFlow(id string) CronOption { return schedule.ForFlow(id) }
 
 // CronInstants is the first n instants of an expression, as [Scheduler.Cron] reads
 // it, after an instant. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
 func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]time.Time, error) {
-	schedule, err := engine.Cron(expr, opts...)
+	s, err := schedule.Cron(expr, opts...)
 	if err = errors.Join(err, engine.CheckInstant("after", after)); err != nil {
 		return nil, err
 	}
 	var list []time.Time
-	for at := schedule.After(after); !at.IsZero() && len(list) < n; at = schedule.After(at) {
+	for at := s.After(after); !at.IsZero() && len(list) < n; at = s.After(at) {
 		list = append(list, at)
 	}
 	return list, nil
@@ -40,16 +41,16 @@ func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]ti
 // CronOddities is what changes of the clock make of the instants of an expression in
 // from..to, to not included, in order. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
 func CronOddities(expr string, from, to time.Time, opts ...CronOption) ([]Oddity, error) {
-	schedule, err := engine.Cron(expr, opts...)
+	s, err := schedule.Cron(expr, opts...)
 	if err = errors.Join(err, engine.CheckInstant("from", from), engine.CheckInstant("to", to)); err != nil {
 		return nil, err
 	}
-	return schedule.Oddities(from, to), nil
+	return s.DSTTimes(from, to), nil
 }
 
 // CronWarnings say what of an expression is accepted, but may mean something else than
 // its writer thinks: a step that leaves one number, or a number of a weekday in an
 // expression of Quartz. Errors: [ErrInvalidSchedule].
 func CronWarnings(expr string, opts ...CronOption) ([]string, error) {
-	return engine.CronWarnings(expr, opts...)
+	return schedule.Warnings(expr, opts...)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // A FlowOption changes a flow at registration.
@@ -41,7 +42,7 @@ func WithResources(resources ...Resource) FlowOption {
 func WithFixedRate() FlowOption {
 	return func(r *registration) error {
 		r.timing.fixedRate = true
-		return r.timing.only("WithFixedRate", engine.KindEvery)
+		return r.timing.only("WithFixedRate", schedule.KindEvery)
 	}
 }
 
@@ -50,7 +51,7 @@ func WithFixedRate() FlowOption {
 func WithAligned() FlowOption {
 	return func(r *registration) error {
 		r.timing.aligned = true
-		return r.timing.only("WithAligned", engine.KindEvery)
+		return r.timing.only("WithAligned", schedule.KindEvery)
 	}
 }
 
@@ -59,30 +60,30 @@ func WithAligned() FlowOption {
 // thing on another machine.
 func WithLocation(zone string) FlowOption {
 	return func(r *registration) error {
-		r.timing.cron = append(r.timing.cron, engine.WithLocation(zone))
-		return r.timing.only("WithLocation", engine.KindCron)
+		r.timing.cron = append(r.timing.cron, schedule.WithLocation(zone))
+		return r.timing.only("WithLocation", schedule.KindCron)
 	}
 }
 
 // DST is what becomes of the fixed times of a Cron flow where clocks are changed.
-type DST = engine.DST
+type DST = schedule.DST
 
 // The defaults are those of Vixie cron: a time that the clocks leave out is run once,
 // at the first instant after the gap, and one that they show twice is run at its
 // first copy. An expression with a wildcard or a step in its hour or minute follows
 // elapsed time instead: both copies, and nothing extra at a gap.
 const (
-	GapSkip    = engine.GapSkip    // a time that is left out is not run
-	FoldSecond = engine.FoldSecond // one that comes twice is run at its second copy
-	FoldBoth   = engine.FoldBoth   // and at both
+	GapSkip    = schedule.GapSkip    // a time that is left out is not run
+	FoldSecond = schedule.FoldSecond // one that comes twice is run at its second copy
+	FoldBoth   = schedule.FoldBoth   // and at both
 )
 
 // WithDST changes what becomes of fixed times where clocks are changed, by less than 3 h:
 // a larger change is a correction of the zone, and the new time counts.
 func WithDST(policies ...DST) FlowOption {
 	return func(r *registration) error {
-		r.timing.cron = append(r.timing.cron, engine.WithDST(policies...))
-		return r.timing.only("WithDST", engine.KindCron)
+		r.timing.cron = append(r.timing.cron, schedule.WithDST(policies...))
+		return r.timing.only("WithDST", schedule.KindCron)
 	}
 }
 

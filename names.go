@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/internal/permanent"
 	"github.com/pawl-go/pawl/store"
 )
@@ -187,7 +188,7 @@ var (
 	ErrFlowExists      = engine.ErrFlowExists      // a flow with this id is registered
 	ErrFlowNotFound    = engine.ErrFlowNotFound    // no such flow is registered
 	ErrInvalidFlow     = engine.ErrInvalidFlow     // id empty, too long, with control characters or not UTF-8; job nil
-	ErrInvalidSchedule = engine.ErrInvalidSchedule // cron expression, or interval below 1 ms
+	ErrInvalidSchedule = schedule.ErrInvalid       // cron expression, or interval below 1 ms
 	ErrInvalidBackoff  = engine.ErrInvalidBackoff  // the message names the field
 	ErrStarted         = engine.ErrStarted         // a Scheduler starts once
 	ErrAlreadyRunning  = engine.ErrAlreadyRunning  // a run of the flow is in flight

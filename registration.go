@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // registration is a flow as it was registered.
@@ -31,7 +32,7 @@ type draft struct {
 // Errors: [ErrFlowExists], [ErrInvalidFlow], [ErrInvalidSchedule],
 // [ErrInvalidBackoff], [ErrStarted]. Start returns them too.
 func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...FlowOption) error {
-	return s.register(id, timing{kind: engine.KindEvery, interval: interval}, job, opts)
+	return s.register(id, timing{kind: schedule.KindEvery, interval: interval}, job, opts)
 }
 
 // Cron registers a flow that runs at the instants of an expression: six fields
@@ -48,31 +49,31 @@ func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...Fl
 // H(0-29) and H/15. Where both day of month and day of week are given, one of them has to
 // match. "@every" is refused, use [Scheduler.Every]. Errors as of Every.
 func (s *Scheduler) Cron(id, expr string, job Job, opts ...FlowOption) error {
-	return s.register(id, timing{kind: engine.KindCron, expr: expr}, job, opts)
+	return s.register(id, timing{kind: schedule.KindCron, expr: expr}, job, opts)
 }
 
 // cron shares a schedule among flows, unless its numbers are drawn from their ids.
-func (s *Scheduler) cron(flow, expr string) (engine.Schedule, error) {
+func (s *Scheduler) cron(flow, expr string) (schedule.Schedule, error) {
 	if known, ok := s.shared.crons[expr]; ok {
 		return known, nil
 	}
-	schedule, err := engine.Cron(expr, engine.ForFlow(flow))
-	if err == nil && !engine.PerFlow(schedule) {
-		s.shared.crons[expr] = schedule
+	created, err := schedule.Cron(expr, schedule.ForFlow(flow))
+	if err == nil && !schedule.DependsOnFlow(created) {
+		s.shared.crons[expr] = created
 	}
-	return schedule, err
+	return created, err
 }
 
 // Manual registers a flow that runs when it is triggered. Errors as of Every.
 func (s *Scheduler) Manual(id string, job Job, opts ...FlowOption) error {
-	return s.register(id, timing{kind: engine.KindManual}, job, opts)
+	return s.register(id, timing{kind: schedule.KindManual}, job, opts)
 }
 
 // Once registers a flow that runs once, ever, at an instant, also when that passed
 // before anybody ran. Registered again with a later instant it runs at that too.
 // Errors as of Every.
 func (s *Scheduler) Once(id string, at time.Time, job Job, opts ...FlowOption) error {
-	return s.register(id, timing{kind: engine.KindOnce, at: at}, job, opts)
+	return s.register(id, timing{kind: schedule.KindOnce, at: at}, job, opts)
 }
 
 // SameFlow says whether another scheduler has the flow with a schedule that means the same,

@@ -1,11 +1,14 @@
 package pawl
 
-import "github.com/pawl-go/pawl/engine"
+import (
+	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
+)
 
 // shared is what flows that were registered alike have in common, and its memory.
 type shared struct {
-	crons    map[string]engine.Schedule // by expression, of those without options
-	byText   map[[3]string]engine.Schedule
+	crons    map[string]schedule.Schedule // by expression, of those without options
+	byText   map[[3]string]schedule.Schedule
 	backoffs map[engine.BackoffPolicy]*engine.BackoffPolicy
 	retries  map[engine.Retry]*engine.Retry
 	plans    map[engine.Plan]*engine.Plan
@@ -13,8 +16,8 @@ type shared struct {
 
 func newShared() *shared {
 	return &shared{
-		crons:    map[string]engine.Schedule{},
-		byText:   map[[3]string]engine.Schedule{},
+		crons:    map[string]schedule.Schedule{},
+		byText:   map[[3]string]schedule.Schedule{},
 		backoffs: map[engine.BackoffPolicy]*engine.BackoffPolicy{},
 		retries:  map[engine.Retry]*engine.Retry{},
 		plans:    map[engine.Plan]*engine.Plan{},
@@ -22,8 +25,8 @@ func newShared() *shared {
 }
 
 // schedule is one for all that read alike and mean the same.
-func (s *shared) schedule(of engine.Schedule) engine.Schedule {
-	if engine.PerFlow(of) {
+func (s *shared) schedule(of schedule.Schedule) schedule.Schedule {
+	if schedule.DependsOnFlow(of) {
 		return of
 	}
 	key := [3]string{of.Kind(), of.String(), of.Zone()}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // timing is when a flow is to run, as it was registered.
@@ -13,7 +13,7 @@ type timing struct {
 	interval           time.Duration
 	expr               string
 	at                 time.Time
-	cron               []engine.CronOption
+	cron               []schedule.CronOption
 	fixedRate, aligned bool
 	start, end         time.Time
 }
@@ -27,27 +27,27 @@ func (t timing) only(option, kind string) error {
 }
 
 // schedule is the schedule of a flow.
-func (t timing) schedule(flow string, cron func(flow, expr string) (engine.Schedule, error)) (s engine.Schedule, err error) {
+func (t timing) schedule(flow string, cron func(flow, expr string) (schedule.Schedule, error)) (s schedule.Schedule, err error) {
 	switch {
 	case t.fixedRate && t.aligned:
 		return nil, fmt.Errorf("%w: WithFixedRate and WithAligned exclude each other", ErrInvalidSchedule)
 	case t.fixedRate:
-		s, err = engine.FixedRate(t.interval)
+		s, err = schedule.FixedRate(t.interval)
 	case t.aligned:
-		s, err = engine.Aligned(t.interval)
-	case t.kind == engine.KindEvery:
-		s, err = engine.Every(t.interval)
-	case t.kind == engine.KindCron && len(t.cron) > 0:
-		s, err = engine.Cron(t.expr, append(t.cron, engine.ForFlow(flow))...)
-	case t.kind == engine.KindCron:
+		s, err = schedule.Aligned(t.interval)
+	case t.kind == schedule.KindEvery:
+		s, err = schedule.Every(t.interval)
+	case t.kind == schedule.KindCron && len(t.cron) > 0:
+		s, err = schedule.Cron(t.expr, append(t.cron, schedule.ForFlow(flow))...)
+	case t.kind == schedule.KindCron:
 		s, err = cron(flow, t.expr)
-	case t.kind == engine.KindOnce:
-		s, err = engine.Once(t.at)
+	case t.kind == schedule.KindOnce:
+		s, err = schedule.Once(t.at)
 	default:
-		s = engine.Manual()
+		s = schedule.Manual()
 	}
 	if err == nil && (!t.start.IsZero() || !t.end.IsZero()) {
-		s, err = engine.Between(s, t.start, t.end)
+		s, err = schedule.Between(s, t.start, t.end)
 	}
 	return s, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -196,7 +197,7 @@ func (v View) Next(info FlowInfo, from time.Time, n int) ([]Instant, error) {
 	if v.runner != nil {
 		now = v.runner.engine.Now
 	}
-	s, err := engine.ParseSchedule(info.ID, info.Kind, info.Schedule, info.TimeZone)
+	s, err := schedule.Parse(info.ID, info.Kind, info.Schedule, info.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("next: flow %q: %w", info.ID, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -100,7 +101,7 @@ func next(info FlowInfo, ok bool, id string, n int, now time.Time) ([]Instant, e
 	if !ok {
 		return nil, fmt.Errorf("next: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
 	}
-	s, err := engine.ParseSchedule(info.ID, info.Kind, info.Schedule, info.TimeZone)
+	s, err := schedule.Parse(info.ID, info.Kind, info.Schedule, info.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("next: flow %q: %w", id, err)
 	}
@@ -124,9 +125,9 @@ func (c *Client) Instants(ctx context.Context, id string, from, to time.Time) ([
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
 	}
-	var s engine.Schedule
+	var s schedule.Schedule
 	if err == nil {
-		s, err = engine.ParseSchedule(info.ID, info.Kind, info.Schedule, info.TimeZone)
+		s, err = schedule.Parse(info.ID, info.Kind, info.Schedule, info.TimeZone)
 	}
 	var list []time.Time
 	if err == nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // A relative wait is one that was asked for as a length: a retry, a backoff window, a
@@ -50,7 +52,7 @@ func (c *Change) correct(e Correct, now time.Time, p Plan) error {
 	if c.LastScheduled.After(now) {
 		c.reach(now)
 	}
-	if c.Kind != KindOnce { // what has fired once has
+	if c.Kind != schedule.KindOnce { // what has fired once has
 		c.LastScheduled = earlier(c.LastScheduled, now)
 	}
 	c.LastEnd = earlier(c.LastEnd, now)

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // A run that is aside has begun, and neither runs nor waits for a start. A parked run waits
@@ -151,10 +153,10 @@ func (r *Run) untilText() string {
 // park puts a run aside until an instant, or until its deadline if that is earlier.
 func (c *Change) park(run Run, rest Rest, now time.Time, p Plan) {
 	c.leave(run, now)
-	until := wholeMilliseconds(rest.Until)
+	until := instant.RoundUp(rest.Until)
 	run.Timed, run.Woken = rest.For > 0, false
 	if run.Timed {
-		until = earlier(until, wholeMilliseconds(now.Add(rest.For)))
+		until = earlier(until, instant.RoundUp(now.Add(rest.For)))
 	}
 	if !run.Deadline.IsZero() {
 		until = earlier(until, run.Deadline)

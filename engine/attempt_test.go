@@ -7,11 +7,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // A run that is tried very often keeps less of its later errors. found B2.
 func TestErrorsOfManyAttemptsAreShort(t *testing.T) {
-	plan := Plan{Database: "db", Schedule: Manual(), Retry: &Retry{Max: 1000, Delay: BackoffPolicy{Initial: time.Second, Multiplier: 1}}}
+	plan := Plan{Database: "db", Schedule: schedule.Manual(), Retry: &Retry{Max: 1000, Delay: BackoffPolicy{Initial: time.Second, Multiplier: 1}}}
 	c, err := Apply(NewState("f", 1), Adopt{}, epoch, plan)
 	require.NoError(t, err)
 	c, err = Apply(*c.State, Reserve{Trigger: TriggerManual, Key: 1}, epoch, plan)

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
+)
 
 // A clock that is far behind the newest transition at a start is wrong, most often
 // because the machine has no battery for it. The engine does not believe it: its own
@@ -44,7 +48,7 @@ func (e *Engine) ClockBehind() time.Time {
 // judgeClock decides at a start whether the clock is believed.
 func (e *Engine) judgeClock(snapshot Snapshot) {
 	wall := e.now()
-	if snapshot.LastAt.Sub(wall) <= CorrectionJump {
+	if snapshot.LastAt.Sub(wall) <= schedule.CorrectionJump {
 		return
 	}
 	accepted := e.ClockTrusted
@@ -72,7 +76,7 @@ func (e *Engine) endBehind() (since time.Time) {
 	waited := time.Since(b.since) >= behindPatience && !e.BuiltAt.IsZero() && wall.After(e.BuiltAt)
 	why := "it is right"
 	switch {
-	case !wall.Before(b.now().Add(-CorrectionJump)):
+	case !wall.Before(b.now().Add(-schedule.CorrectionJump)):
 	case e.accepted, waited:
 		why = "somebody accepted it"
 		if !e.accepted {
@@ -114,7 +118,7 @@ func (e *Engine) accept() reply {
 }
 
 // A clock that is ahead makes all history look old. After a step forward of more than
-// [CorrectionJump], and at a start that finds the newest transition more than [aheadLimit]
+// [schedule.CorrectionJump], and at a start that finds the newest transition more than [aheadLimit]
 // ago, deletion by age waits until processes have run for an hour in which the clock made no
 // step. Deletion by number goes on. What is left of the hour is stored: the transitions of a
 // start with such a clock say nothing to the next start.
@@ -139,7 +143,7 @@ func (e *Engine) judgeAges(snapshot Snapshot) {
 
 // doubtAges decides the same after a step.
 func (e *Engine) doubtAges(step time.Duration) {
-	if step > CorrectionJump || e.agesWait() > 0 {
+	if step > schedule.CorrectionJump || e.agesWait() > 0 {
 		e.holdAges("the clock was set", agesHour)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // CatchUp says what becomes of instants of a schedule that passed while nobody
@@ -92,7 +94,7 @@ func (c CatchUp) Validate() error {
 // unregistered is the instant before which the flow was not registered; zero: nobody knows. One
 // that runs once may be for the past.
 func (c *Change) unregistered(now time.Time) time.Time {
-	if c.CreatedAt.After(now) || c.Kind == KindOnce {
+	if c.CreatedAt.After(now) || c.Kind == schedule.KindOnce {
 		return time.Time{}
 	}
 	return c.CreatedAt
@@ -130,7 +132,7 @@ func (s *State) missed(now time.Time, p Plan) (n, runs int64) {
 }
 
 // catchUps is how many runs make up for n instants from first on.
-func (c *Change) catchUps(s Schedule, first time.Time, n int64, now time.Time, p Plan) int64 {
+func (c *Change) catchUps(s schedule.Schedule, first time.Time, n int64, now time.Time, p Plan) int64 {
 	if before := p.CatchUp.tooOld(now, p); first.Before(before) && !c.owed() {
 		if c.floats(s, now) {
 			return 0

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // clock compares the wall clock with the monotonic one, which stands still while the
@@ -121,7 +123,7 @@ func (e *Engine) missesBefore(f *flow, now time.Time) {
 // afterStep is what a flow needs after a step of the wall clock.
 func (e *Engine) afterStep(f *flow, adjust Adjust) []command {
 	s, p, event := f.state.Load(), f.plan(), Event(adjust)
-	if adjust.By <= -CorrectionJump.Milliseconds() && p.Schedule != nil && s.Registered {
+	if adjust.By <= -schedule.CorrectionJump.Milliseconds() && p.Schedule != nil && s.Registered {
 		event = Correct(adjust)
 	}
 	if _, err := Apply(*s, event, e.now(), p); err != nil {

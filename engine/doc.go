@@ -1,6 +1,7 @@
 // Package engine is the scheduler without its database: a pure core, a single
 // writer that commits what the core decides, and the loops that follow what
-// was committed. It imports no SQL, no HTTP and no files.
+// was committed. It imports no SQL, no HTTP and no files. Package schedule says when
+// a flow is due.
 //
 // # The core
 //

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -178,7 +179,7 @@ func (r *rig) crash(t *testing.T) {
 }
 
 func manual(id string, job func(context.Context) error) engine.Flow {
-	return engine.Flow{ID: id, Plan: &engine.Plan{Schedule: engine.Manual()}, Job: job}
+	return engine.Flow{ID: id, Plan: &engine.Plan{Schedule: schedule.Manual()}, Job: job}
 }
 
 func ok(context.Context) error { return nil }
@@ -348,7 +349,7 @@ func TestFailingStoreStopsDispatchAndLosesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		finish := make(chan struct{})
 		ticks := 0
-		every, err := engine.Every(time.Minute)
+		every, err := schedule.Every(time.Minute)
 		require.NoError(t, err)
 		r := startRig(t, path,
 			manual("long", func(context.Context) error { <-finish; return errors.New("late news") }),
@@ -387,7 +388,7 @@ func TestFailingStoreStopsDispatchAndLosesNothing(t *testing.T) {
 // pause of a failing store.
 func TestTickThatMeetsATriggerIsNotDelayed(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		every, err := engine.Every(time.Minute)
+		every, err := schedule.Every(time.Minute)
 		require.NoError(t, err)
 		var starts []time.Duration
 		began := time.Now()
@@ -652,11 +653,11 @@ func TestFullQueueRefusesTriggersAndNobodyElse(t *testing.T) {
 // L8: the wall clock jumps; each jump is logged, and no flow waits for ever or
 // fires twice.
 func TestWallClockJumps(t *testing.T) {
-	cron, err := engine.Cron("0 0 * * * *")
+	cron, err := schedule.Cron("0 0 * * * *")
 	require.NoError(t, err)
-	fixed, err := engine.Cron("0 0 23,0,1,2,3,4 * * *")
+	fixed, err := schedule.Cron("0 0 23,0,1,2,3,4 * * *")
 	require.NoError(t, err)
-	every, err := engine.Every(10 * time.Minute)
+	every, err := schedule.Every(10 * time.Minute)
 	require.NoError(t, err)
 	for _, test := range []struct {
 		name  string
@@ -715,7 +716,7 @@ func TestWallClockJumps(t *testing.T) {
 // that were queued before are carried out.
 func TestStopDrawsALineBetweenCommands(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		every, err := engine.Every(time.Minute)
+		every, err := schedule.Every(time.Minute)
 		require.NoError(t, err)
 		ticks := 0
 		r := startRig(t, path, manual("a", ok), manual("b", ok),

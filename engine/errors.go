@@ -3,33 +3,33 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode/utf8"
+	"time"
 
+	"github.com/pawl-go/pawl/internal/clip"
+	"github.com/pawl-go/pawl/internal/instant"
 	"github.com/pawl-go/pawl/internal/permanent"
 )
 
 // What a caller can act on, for [errors.Is]. Those of package permanent are the same at each
 // attempt: a job that returns one, wrapped or not, is not tried again.
 var (
-	ErrFlowExists      = errors.New("flow exists already")
-	ErrFlowNotFound    = permanent.New("no such flow")
-	ErrInvalidFlow     = permanent.New("invalid flow")
-	ErrInvalidSchedule = permanent.New("invalid schedule")
-	ErrInvalidBackoff  = permanent.New("invalid backoff")
-	ErrStarted         = errors.New("the scheduler was started already")
-	ErrAlreadyRunning  = errors.New("flow is running already")
-	ErrTripped         = errors.New("flow is tripped")
-	ErrStopped         = errors.New("the runner is stopped")
-	ErrQueueFull       = errors.New("the command queue is full")
-	ErrStopTimeout     = errors.New("the stop window passed")
-	ErrRunNotFound     = errors.New("no such run")
-	ErrPassive         = errors.New("the runner is passive")
-	ErrBufferFull      = errors.New("too many starts wait")
-	ErrRunOver         = errors.New("run is over")
-	ErrTooLarge        = permanent.New("too large")
-	ErrRegistered      = errors.New("flow is registered")
-	ErrInvalidRange    = errors.New("invalid range") // permanent, unless time changes it
+	ErrFlowExists     = errors.New("flow exists already")
+	ErrFlowNotFound   = permanent.New("no such flow")
+	ErrInvalidFlow    = permanent.New("invalid flow")
+	ErrInvalidBackoff = permanent.New("invalid backoff")
+	ErrStarted        = errors.New("the scheduler was started already")
+	ErrAlreadyRunning = errors.New("flow is running already")
+	ErrTripped        = errors.New("flow is tripped")
+	ErrStopped        = errors.New("the runner is stopped")
+	ErrQueueFull      = errors.New("the command queue is full")
+	ErrStopTimeout    = errors.New("the stop window passed")
+	ErrRunNotFound    = errors.New("no such run")
+	ErrPassive        = errors.New("the runner is passive")
+	ErrBufferFull     = errors.New("too many starts wait")
+	ErrRunOver        = errors.New("run is over")
+	ErrTooLarge       = permanent.New("too large")
+	ErrRegistered     = errors.New("flow is registered")
+	ErrInvalidRange   = errors.New("invalid range") // permanent, unless time changes it
 
 	ErrWouldWaitForItself = errors.New("the job would wait for itself")
 )
@@ -71,27 +71,14 @@ const (
 // ClipLastError cuts the error of a run to what a flow shows of it.
 func ClipLastError(text string) string { return Clip(text, maxLastError) }
 
-// Clip makes text fit to be stored and shown: valid UTF-8 without NUL, at most
-// limit bytes, and a mark where something was cut off. It reads no further than
-// it keeps.
-func Clip(text string, limit int) string {
-	const mark = "... [cut]"
-	if len(text) <= limit && utf8.ValidString(text) && !strings.ContainsRune(text, 0) {
-		return text
+// Clip is [clip.Text].
+func Clip(text string, limit int) string { return clip.Text(text, limit) }
+
+// CheckInstant returns an [ErrInvalidRange] if t, which a caller gave, is outside the years
+// 1 to 9999. The zero time is valid.
+func CheckInstant(what string, t time.Time) error {
+	if err := instant.Check(what, t); err != nil {
+		return permanent.Wrap(fmt.Errorf("%w: %w", ErrInvalidRange, err))
 	}
-	var b strings.Builder
-	room := 0                // length of what leaves room for the mark
-	for _, r := range text { // a byte that is no UTF-8 comes as U+FFFD
-		if r == 0 {
-			r = utf8.RuneError
-		}
-		if b.Len()+utf8.RuneLen(r) > limit {
-			return b.String()[:room] + mark
-		}
-		b.WriteRune(r)
-		if b.Len() <= limit-len(mark) {
-			room = b.Len()
-		}
-	}
-	return b.String()
+	return nil
 }

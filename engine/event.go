@@ -150,7 +150,7 @@ type (
 	}
 
 	// Correct also plans the next run anew: the clock went back so far
-	// ([CorrectionJump]) that it was wrong before.
+	// ([schedule.CorrectionJump]) that it was wrong before.
 	Correct Adjust
 )
 

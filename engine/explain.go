@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/instant"
 	"github.com/pawl-go/pawl/internal/permanent"
 )
 
@@ -18,7 +20,7 @@ type Instant struct {
 }
 
 // Upcoming is the next n instants of a flow.
-func Upcoming(f FlowInfo, s Schedule, now time.Time, n int) (list []Instant) {
+func Upcoming(f FlowInfo, s schedule.Schedule, now time.Time, n int) (list []Instant) {
 	c := Change{State: f.state()}
 	s = c.schedule(Plan{Schedule: s})
 	at := c.undecided()
@@ -58,7 +60,7 @@ const maxBackfill = 10_000
 
 // InstantsOf lists the instants of a flow's schedule in from..to, both included. More
 // than a backfill may have are an [ErrInvalidRange], as are some in the future.
-func InstantsOf(f FlowInfo, s Schedule, from, to, now time.Time) ([]time.Time, error) {
+func InstantsOf(f FlowInfo, s schedule.Schedule, from, to, now time.Time) ([]time.Time, error) {
 	c := Change{State: f.state()}
 	s = c.schedule(Plan{Schedule: s})
 	if err := errors.Join(CheckInstant("from", from), CheckInstant("to", to)); err != nil {
@@ -71,7 +73,7 @@ func InstantsOf(f FlowInfo, s Schedule, from, to, now time.Time) ([]time.Time, e
 		return nil, permanent.Wrap(fmt.Errorf("%w: the end %s is before the beginning %s", ErrInvalidRange, stamp(to.UTC()), stamp(from.UTC())))
 	case to.Truncate(time.Millisecond).After(now):
 		return nil, fmt.Errorf("%w: %s has not come yet", ErrInvalidRange, stamp(to.UTC()))
-	case s.Kind() == KindManual || c.floats(s, to):
+	case s.Kind() == schedule.KindManual || c.floats(s, to):
 		return nil, permanent.Wrap(fmt.Errorf("%w: the schedule of flow %q has no instants of its own", ErrInvalidRange, f.ID))
 	}
 	if n, _ := s.Count(from, to); n > maxBackfill {
@@ -113,7 +115,7 @@ func (f FlowInfo) paused() string {
 // Facts are what is known of an instant.
 type Facts struct {
 	Flow     FlowInfo
-	Schedule Schedule
+	Schedule schedule.Schedule
 	At       time.Time // the instant that was asked for
 	Now      time.Time
 	Verdicts []Verdict // of the ranges around At
@@ -124,7 +126,7 @@ type Facts struct {
 
 // Meant is the instant of a schedule that somebody means by t: the first one within
 // the second that begins then, or t itself if it is none.
-func Meant(f FlowInfo, s Schedule, t time.Time) time.Time {
+func Meant(f FlowInfo, s schedule.Schedule, t time.Time) time.Time {
 	c := Change{State: f.state()}
 	s = c.schedule(Plan{Schedule: s})
 	at := s.After(t.Add(-time.Millisecond))
@@ -136,7 +138,7 @@ func Meant(f FlowInfo, s Schedule, t time.Time) time.Time {
 
 // Floats says whether the instants of a schedule depend on when runs end, so that only
 // runs tell which there were.
-func Floats(f FlowInfo, s Schedule, t time.Time) bool {
+func Floats(f FlowInfo, s schedule.Schedule, t time.Time) bool {
 	c := Change{State: f.state()}
 	return c.floats(c.schedule(Plan{Schedule: s}), t)
 }
@@ -158,7 +160,7 @@ func (f Facts) Explain() Reason {
 	c := Change{State: f.Flow.state()}
 	s := c.schedule(Plan{Schedule: f.Schedule})
 	r := Reason{Flow: f.Flow.ID, At: f.At}
-	fixed := f.Flow.Kind != KindManual && !c.floats(s, f.Now)
+	fixed := f.Flow.Kind != schedule.KindManual && !c.floats(s, f.Now)
 	none := fixed && !s.After(f.At.Add(-time.Millisecond)).Equal(f.At)
 	if none { // a range may lie around it
 		f.Verdicts = slices.DeleteFunc(f.Verdicts, func(v Verdict) bool { return !v.First.Equal(f.At) && !v.Last.Equal(f.At) })
@@ -168,7 +170,7 @@ func (f Facts) Explain() Reason {
 		f.ran(&r)
 	case len(f.Verdicts) > 0:
 		f.decided(&r)
-	case f.Flow.Kind == KindManual:
+	case f.Flow.Kind == schedule.KindManual:
 		r.Text = fmt.Sprintf("%s has no schedule: it runs when it is triggered.", f.Flow.ID)
 	case !fixed:
 		r.Text = f.floating()
@@ -184,8 +186,8 @@ func (f Facts) Explain() Reason {
 }
 
 // foretell adds to what is still to come that clocks leave its local time out.
-func (r *Reason) foretell(s Schedule) {
-	for _, o := range s.Oddities(r.At, r.At.Add(time.Millisecond)) {
+func (r *Reason) foretell(s schedule.Schedule) {
+	for _, o := range s.DSTTimes(r.At, r.At.Add(time.Millisecond)) {
 		if o.Gap {
 			r.Verdict = VerdictGap
 			r.Text = strings.TrimSuffix(r.Text, ".") + "; " + o.Text + "."
@@ -302,11 +304,11 @@ func (f Facts) floating() string {
 }
 
 // none answers for what is no instant of the schedule.
-func (f Facts) none(s Schedule) string {
+func (f Facts) none(s schedule.Schedule) string {
 	text := fmt.Sprintf("%s is no instant of %s (%s)", f.local(f.At), f.Flow.ID, f.Flow.Schedule)
 	before := f.At.AddDate(0, 0, -366)
-	if before.Before(firstInstant) {
-		before = firstInstant
+	if before.Before(instant.First) {
+		before = instant.First
 	}
 	if n, last := s.Count(before, f.At); n > 0 {
 		text += "; the one before is " + f.local(last)

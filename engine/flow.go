@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // Apply is the scheduler: it decides what the event e does to a flow in state s
@@ -98,8 +101,8 @@ func settles(e Event) bool {
 }
 
 // schedule is that of the plan, with the anchor that the flow has got.
-func (s *State) schedule(p Plan) Schedule {
-	if a, ok := p.Schedule.(Anchored); ok && !s.Anchor.IsZero() {
+func (s *State) schedule(p Plan) schedule.Schedule {
+	if a, ok := p.Schedule.(schedule.Anchored); ok && !s.Anchor.IsZero() {
 		return a.Anchor(s.Anchor)
 	}
 	return p.Schedule
@@ -124,10 +127,10 @@ func (c *Change) adopt(now time.Time, p Plan) error {
 			c.Status = StatusFailed
 		}
 	}
-	if was, is := meaningOf(old), meaningOf(p.Schedule); !was.same(is) {
+	if was, is := schedule.IdentityOf(old), schedule.IdentityOf(p.Schedule); !was.Same(is) {
 		c.Fired, c.Offsets = 0, nil
 		c.anchor(was, is, now, p)
-		if !c.keepDue(old, was.sameInstants(is), now, p) {
+		if !c.keepDue(old, was.SameInstants(is), now, p) {
 			if !undecided.IsZero() && !undecided.After(now) {
 				c.Verdicts = append(c.Verdicts, Verdict{First: undecided, Last: undecided, Count: 1, Kind: VerdictMissed, Reason: "the schedule was changed before it was run"})
 			}
@@ -149,20 +152,20 @@ func (c *Change) replan(now time.Time, p Plan) {
 
 // former is the schedule that the flow had, with its anchor. One that is not read any more, or of
 // a flow that is new, is that of a manual flow.
-func (c *Change) former(p Plan) Schedule {
+func (c *Change) former(p Plan) schedule.Schedule {
 	if *c.Definition == *p.defined() {
 		return c.schedule(p)
 	}
-	old, err := ParseSchedule(c.ID, c.Kind, c.Schedule, c.TimeZone)
+	old, err := schedule.Parse(c.ID, c.Kind, c.Schedule, c.TimeZone)
 	if err != nil {
-		return Manual()
+		return schedule.Manual()
 	}
 	return c.schedule(Plan{Schedule: old})
 }
 
 // keepDue leaves due what was due before the schedule changed: where only its bounds moved, or
 // as far as the new schedule has the same instants. False: nothing stays.
-func (c *Change) keepDue(old Schedule, bounds bool, now time.Time, p Plan) bool {
+func (c *Change) keepDue(old schedule.Schedule, bounds bool, now time.Time, p Plan) bool {
 	next, s := c.NextRun, c.schedule(p)
 	switch {
 	case c.undecided().IsZero() || c.undecided().After(now):
@@ -172,7 +175,7 @@ func (c *Change) keepDue(old Schedule, bounds bool, now time.Time, p Plan) bool 
 	case next.IsZero() || next.After(now) || !c.Held.IsZero() && !c.owed() || c.floats(s, now) || c.floats(old, now):
 		return false
 	}
-	from := kept(old, s, next, now, p.CatchUp.Mode == CatchAll)
+	from := schedule.StillDue(old, s, next, now, p.CatchUp.Mode == CatchAll)
 	if from.IsZero() || c.owed() && !from.Equal(next) {
 		return false
 	}
@@ -185,14 +188,14 @@ func (c *Change) keepDue(old Schedule, bounds bool, now time.Time, p Plan) bool 
 
 // anchor gives a fixed rate the instant that its own are counted from: the start of its
 // bounds, or else the last one that fired, or now. Where only the end moved, it stays.
-func (c *Change) anchor(was, is meaning, now time.Time, p Plan) {
-	_, anchored := p.Schedule.(Anchored)
+func (c *Change) anchor(was, is schedule.Identity, now time.Time, p Plan) {
+	_, anchored := p.Schedule.(schedule.Anchored)
 	switch {
 	case !anchored:
 		c.Anchor = time.Time{}
-	case was.sameInstants(is) && was.start.Equal(is.start) && !c.Anchor.IsZero():
-	case !is.start.IsZero():
-		c.Anchor = is.start
+	case was.SameInstants(is) && was.Start.Equal(is.Start) && !c.Anchor.IsZero():
+	case !is.Start.IsZero():
+		c.Anchor = is.Start
 	case !c.LastScheduled.IsZero() && !c.LastScheduled.After(now):
 		c.Anchor = c.LastScheduled
 	default:
@@ -242,7 +245,7 @@ func (c *Change) planNext(blocked bool, now time.Time, p Plan) {
 
 // skip passes over instants that a run was in the way of. The newest that has come is
 // not one of them when it is yet to start.
-func (c *Change) skip(s Schedule, run int64, now time.Time, p Plan) {
+func (c *Change) skip(s schedule.Schedule, run int64, now time.Time, p Plan) {
 	c.endWindow(s, now)
 	until, next := now, s.Next(now, c.lastLocal(s))
 	if newest := s.Latest(c.NextRun, now); !c.owed() && delayed(c.ID, s, newest, p).After(now) {
@@ -254,7 +257,7 @@ func (c *Change) skip(s Schedule, run int64, now time.Time, p Plan) {
 }
 
 // withhold begins to hold instants back.
-func (c *Change) withhold(s Schedule, now time.Time) {
+func (c *Change) withhold(s schedule.Schedule, now time.Time) {
 	c.endWindow(s, now)
 	c.Held, c.NextRun = c.pending(s), time.Time{}
 }
@@ -324,18 +327,8 @@ func (c *Change) note(text string) {
 	c.Note = text
 }
 
-func stamp(t time.Time) string { return t.Format("2006-01-02T15:04:05.000Z") }
+func stamp(t time.Time) string { return instant.Format(t) }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
+func later(a, b time.Time) time.Time { return instant.Later(a, b) }
 
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
+func earlier(a, b time.Time) time.Time { return instant.Earlier(a, b) }

@@ -3,6 +3,8 @@ package engine
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Why a flow is not running, and since when nobody asked for that, is decided here alone:
@@ -162,7 +164,7 @@ func lateSince(w Wait, end, now time.Time) Wait {
 // StartOf is when the next scheduled run of a flow starts if nothing is in its way: its
 // instant with the jitter that the database id gives it, or the end of the backoff window
 // if that is later. Zero: nothing is scheduled.
-func StartOf(f FlowInfo, s Schedule, database string) time.Time {
+func StartOf(f FlowInfo, s schedule.Schedule, database string) time.Time {
 	if f.NextRun.IsZero() {
 		return time.Time{}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Everything that may keep a flow from starting has one cause, and only what nobody asked
@@ -61,10 +63,10 @@ func TestWaitSaysWhyAFlowDoesNotStart(t *testing.T) {
 
 // DueAt includes the jitter. found C3.
 func TestStartOfAFlowHasItsJitter(t *testing.T) {
-	s, err := Cron("*/5 * * * *")
+	s, err := schedule.Cron("*/5 * * * *")
 	require.NoError(t, err)
 	at := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
-	f := FlowInfo{ID: "f", Kind: KindCron, NextRun: at, Jitter: 280 * time.Second}
+	f := FlowInfo{ID: "f", Kind: schedule.KindCron, NextRun: at, Jitter: 280 * time.Second}
 	start := StartOf(f, s, "db")
 	assert.Equal(t, delayed("f", s, at, Plan{Jitter: 280 * time.Second, Database: "db"}), start)
 	assert.True(t, start.After(at))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // The ledger: every instant of a schedule has a verdict. One that was run has its
@@ -37,12 +39,14 @@ type Verdict struct {
 }
 
 // decide records the verdict on the instants in first..until, if there are any.
-func (c *Change) decide(s Schedule, first, until time.Time, v Verdict) {
+func (c *Change) decide(s schedule.Schedule, first, until time.Time, v Verdict) {
 	if first.IsZero() || until.Before(first) {
 		return
 	}
-	if b, ok := s.(but); ok {
-		b.decide(c, first, until, v)
+	if x, ok := s.(schedule.Excluding); ok {
+		for from, to := range x.Remaining(first, until) {
+			c.decide(x.Schedule, from, to, v)
+		}
 		return
 	}
 	if v.Count, v.Last = s.Count(first, until); v.Count > 0 {
@@ -64,7 +68,7 @@ func (s *State) undecided() time.Time {
 func (s *State) owed() bool { return !s.NextRun.IsZero() && s.NextRun.Equal(s.LastScheduled) }
 
 // pending is the first instant that had no run and has no verdict.
-func (s *State) pending(schedule Schedule) time.Time {
+func (s *State) pending(schedule schedule.Schedule) time.Time {
 	if s.owed() && s.Held.IsZero() {
 		return schedule.After(s.LastScheduled)
 	}
@@ -97,7 +101,7 @@ func (s *State) tripReason() string { return fmt.Sprintf("failed %s in a row", t
 
 // endWindow closes the range that a backoff window holds back when something else
 // does so from now on, or its end has passed.
-func (c *Change) endWindow(s Schedule, now time.Time) {
+func (c *Change) endWindow(s schedule.Schedule, now time.Time) {
 	switch {
 	case c.Held.IsZero() || c.NextRun.IsZero() || c.owed():
 	case c.NextRun.After(now):
@@ -109,14 +113,14 @@ func (c *Change) endWindow(s Schedule, now time.Time) {
 }
 
 // release ends what holds instants back; up to an instant that is its doing.
-func (c *Change) release(s Schedule, until time.Time, v VerdictKind, reason string) {
+func (c *Change) release(s schedule.Schedule, until time.Time, v VerdictKind, reason string) {
 	c.decide(s, c.Held, until, Verdict{Kind: v, Reason: reason})
 	c.Held = time.Time{}
 }
 
 // oddities adds what changes of the clock made of the instants that a change
 // decided on.
-func (c *Change) oddities(s Schedule, from time.Time, now time.Time) {
+func (c *Change) oddities(s schedule.Schedule, from time.Time, now time.Time) {
 	to := c.undecided()
 	if to.IsZero() {
 		to = now.Add(time.Millisecond)
@@ -124,7 +128,7 @@ func (c *Change) oddities(s Schedule, from time.Time, now time.Time) {
 	if from.IsZero() || !from.Before(to) {
 		return
 	}
-	for _, o := range s.Oddities(from, to) {
+	for _, o := range s.DSTTimes(from, to) {
 		v := Verdict{First: o.At, Last: o.At, Count: 1, Kind: VerdictFold, Reason: o.Text}
 		if o.Gap {
 			v.Kind = VerdictGap

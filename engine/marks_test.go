@@ -5,11 +5,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // found B7, queue U13: which ends say how a flow is.
 func TestStreakFollowsTheOrderOfFirstStarts(t *testing.T) {
-	p := Plan{Schedule: Manual(), Overlap: OverlapAllow(9, 0), Backoff: &BackoffPolicy{Initial: 1e9, StreakLimit: 3}}
+	p := Plan{Schedule: schedule.Manual(), Overlap: OverlapAllow(9, 0), Backoff: &BackoffPolicy{Initial: 1e9, StreakLimit: 3}}
 	for name, test := range map[string]struct {
 		ends []int // runs that are over, by their order of first start; below 0: failed
 		want []int // the streak after each of them
@@ -44,7 +46,7 @@ func TestStreakFollowsTheOrderOfFirstStarts(t *testing.T) {
 
 // found B7, queue U13: a reset forgets what came before, and runs one at a time have no order.
 func TestResetForgetsTheOrderOfStarts(t *testing.T) {
-	p := Plan{Schedule: Manual(), Overlap: OverlapAllow(2, 0), Backoff: &BackoffPolicy{Initial: 1e9, StreakLimit: 3}}
+	p := Plan{Schedule: schedule.Manual(), Overlap: OverlapAllow(2, 0), Backoff: &BackoffPolicy{Initial: 1e9, StreakLimit: 3}}
 	s := stateIn(StatusIdle, p)
 	s = *apply(t, s, Reserve{Trigger: TriggerManual, Key: 100}, at(0), p).State
 	s = *apply(t, s, Reserve{Trigger: TriggerManual, Key: 101}, at(1), p).State

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Offsets are the UTC offsets, in seconds, that the zone of a schedule had at NextRun and at
@@ -15,22 +17,11 @@ type Offsets struct{ Next, Last int64 }
 // NoOffset stands for an offset that is not known, as of an instant that there is not.
 const NoOffset = math.MinInt32
 
-// zoned is the cron schedule in s whose instants depend on the rules of a zone; nil: none do.
-func zoned(s Schedule) *instants {
-	if b, ok := s.(between); ok {
-		s = b.Schedule
-	}
-	if z, ok := s.(*instants); ok && z.location != time.UTC {
-		return z
-	}
-	return nil
-}
-
 // derive notes the offsets of a next or last instant that a change has set. They are written
 // rarely: most instants of a schedule have the offset of the instant before.
 func (c *Change) derive(next, last time.Time, p Plan) {
-	z := zoned(p.Schedule)
-	if z == nil {
+	z, ok := schedule.ZoneOf(p.Schedule)
+	if !ok {
 		if c.Offsets != nil {
 			c.Offsets, c.Rare = nil, true
 		}
@@ -42,10 +33,10 @@ func (c *Change) derive(next, last time.Time, p Plan) {
 		o = *c.Offsets
 	}
 	if !c.NextRun.IsZero() && (fresh || !c.NextRun.Equal(next)) {
-		o.Next = z.offset(c.NextRun.Unix())
+		o.Next = z.Offset(c.NextRun)
 	}
 	if !c.LastScheduled.IsZero() && (fresh || !c.LastScheduled.Equal(last)) {
-		o.Last = z.offset(c.LastScheduled.Unix())
+		o.Last = z.Offset(c.LastScheduled)
 	}
 	if fresh || o != *c.Offsets {
 		c.Offsets, c.Rare = &o, true
@@ -57,20 +48,21 @@ func (s *State) rezoned(p Plan) bool {
 	if s.Offsets == nil || s.Offsets.Next == NoOffset || s.NextRun.IsZero() {
 		return false
 	}
-	z := zoned(p.Schedule)
-	return z != nil && z.offset(s.NextRun.Unix()) != s.Offsets.Next
+	z, ok := schedule.ZoneOf(p.Schedule)
+	return ok && z.Offset(s.NextRun) != s.Offsets.Next
 }
 
 // rezone derives the next instant again from its local time, by the rules that the zone has
 // now. A local time that has run does not run again. Where time elapses, local times mean
 // nothing, and the next instant is the same if the schedule still has it.
 func (c *Change) rezone(now time.Time, p Plan) {
-	z, s, was := zoned(p.Schedule), c.schedule(p), c.NextRun
+	z, _ := schedule.ZoneOf(p.Schedule)
+	s, was := c.schedule(p), c.NextRun
 	shown := was
-	if z.fixed {
-		shown = z.moved(was, c.Offsets.Next)
+	if schedule.HasFixedTimes(p.Schedule) {
+		shown = z.SameLocalTime(was, c.Offsets.Next)
 	}
-	o := Offsets{z.offset(was.Unix()), c.Offsets.Last}
+	o := Offsets{z.Offset(was), c.Offsets.Last}
 	if !c.owed() { // an instant that a stop cancelled has had its local time
 		next := s.After(shown.Add(-time.Millisecond))
 		if last := c.lastLocal(s); !next.IsZero() && !next.After(last) {
@@ -79,36 +71,27 @@ func (c *Change) rezone(now time.Time, p Plan) {
 		c.planAt(next, p)
 		c.avoidWindow(p)
 		if !c.NextRun.IsZero() {
-			o.Next = z.offset(c.NextRun.Unix())
+			o.Next = z.Offset(c.NextRun)
 		}
 	}
 	c.Offsets, c.Rare = &o, true
 	if c.NextRun.Equal(was) {
-		c.note("the rules of " + z.Zone() + " have changed")
+		c.note("the rules of " + z.String() + " have changed")
 		return
 	}
-	c.note(fmt.Sprintf("the rules of %s have changed: the next run was planned for %s", z.Zone(), stamp(was)))
-}
-
-// moved is the instant at which clocks show what they showed at t by an offset of before.
-func (s *instants) moved(t time.Time, before int64) time.Time {
-	at := t
-	for range 2 { // the offset may change between t and it
-		at = t.Add(time.Duration(before-s.offset(at.Unix())) * time.Second)
-	}
-	return at
+	c.note(fmt.Sprintf("the rules of %s have changed: the next run was planned for %s", z, stamp(was)))
 }
 
 // lastLocal is the newest instant of the schedule that was run, or where that stands by the
 // rules that the zone has now: its local time is the one that is not to come again. Where the
 // rules are the same, or differ by so much that they were corrected, that is LastScheduled.
-func (s *State) lastLocal(of Schedule) time.Time {
-	z := zoned(of)
-	if z == nil || !z.fixed || s.Offsets == nil || s.Offsets.Last == NoOffset || s.LastScheduled.IsZero() {
+func (s *State) lastLocal(of schedule.Schedule) time.Time {
+	z, ok := schedule.ZoneOf(of)
+	if !ok || !schedule.HasFixedTimes(of) || s.Offsets == nil || s.Offsets.Last == NoOffset || s.LastScheduled.IsZero() {
 		return s.LastScheduled
 	}
-	at := z.moved(s.LastScheduled, s.Offsets.Last)
-	if at.Sub(s.LastScheduled).Abs() >= CorrectionJump {
+	at := z.SameLocalTime(s.LastScheduled, s.Offsets.Last)
+	if at.Sub(s.LastScheduled).Abs() >= schedule.CorrectionJump {
 		return s.LastScheduled
 	}
 	return at

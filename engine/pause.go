@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/instant"
 	"github.com/pawl-go/pawl/internal/permanent"
 )
 
@@ -14,8 +16,8 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 	if err := e.Validate(); err != nil {
 		return err
 	}
-	until, length := wholeMilliseconds(e.Until), e.For
-	if most := wholeMilliseconds(now.Add(length)); length > 0 && (until.IsZero() || until.After(most)) {
+	until, length := instant.RoundUp(e.Until), e.For
+	if most := instant.RoundUp(now.Add(length)); length > 0 && (until.IsZero() || until.After(most)) {
 		until = most // who asked has another clock, or none
 	}
 	if !until.IsZero() && !until.After(now) {
@@ -163,7 +165,7 @@ func (c *Change) trip(probed bool, now time.Time, p Plan) {
 
 // endPause records what a pause held back in first..until. What was due before it
 // began had not started, for its jitter or a limit, and is told apart.
-func (c *Change) endPause(s Schedule, first, until, since time.Time, note string) {
+func (c *Change) endPause(s schedule.Schedule, first, until, since time.Time, note string) {
 	if !first.After(since) && !c.floats(s, since) {
 		due := "it was due and had not started"
 		if note != "" {
@@ -176,7 +178,7 @@ func (c *Change) endPause(s Schedule, first, until, since time.Time, note string
 }
 
 // reconsidered is the first instant of those since held that is not before from.
-func reconsidered(s Schedule, held, from time.Time) time.Time {
+func reconsidered(s schedule.Schedule, held, from time.Time) time.Time {
 	if !held.Before(from) {
 		return held
 	}

@@ -6,16 +6,18 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // What the end of a pause leads to is what a resume at that instant leads to, whether
 // somebody sees it then or three hours later: what passed since stays due. M1, C3.
 func TestPauseEndsAsIfItWasResumedThen(t *testing.T) {
-	afternoon, err := Once(at(2 * 3600))
+	afternoon, err := schedule.Once(at(2 * 3600))
 	require.NoError(t, err)
 	for name, plan := range map[string]Plan{
 		"cron": {Schedule: hourly}, "cron that catches up on nothing": {Schedule: hourly, CatchUp: CatchUpNone},
-		"rate": {Schedule: fixedRate(7 * time.Minute)}, "delay": {Schedule: minute}, "once": {Schedule: afternoon}, "manual": {Schedule: Manual()},
+		"rate": {Schedule: fixedRate(7 * time.Minute)}, "delay": {Schedule: minute}, "once": {Schedule: afternoon}, "manual": {Schedule: schedule.Manual()},
 		"jitter": {Schedule: hourly, Jitter: time.Hour}, "backoff": {Schedule: hourly, Backoff: policy},
 	} {
 		for _, status := range allStatuses {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // policy is what the plan says beyond schedule and backoff, as text; what is not
@@ -75,6 +77,22 @@ func (p Plan) Validate() error {
 		return p.Retry.Validate()
 	}
 	return nil
+}
+
+// SamePlan says whether two plans have schedules that mean the same, however they are
+// spelled, and the same policies. Another zone is another plan even if it has the same
+// rules: its name is shown.
+func SamePlan(a, b *Plan) bool {
+	p, q := *a, *b
+	was, is := schedule.IdentityOf(p.Schedule), schedule.IdentityOf(q.Schedule)
+	same := was.Same(is) && was.Zone.String() == is.Zone.String() && alike(p.Backoff, q.Backoff) && alike(p.Retry, q.Retry)
+	p.Schedule, p.Backoff, p.Retry, p.definition = nil, nil, nil, nil
+	q.Schedule, q.Backoff, q.Retry, q.definition = nil, nil, nil, nil
+	return same && p == q
+}
+
+func alike[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // DefaultRetention keeps 10,000 runs and 90 days of each flow, and beyond that 1,000

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // story is a flow of one schedule through anything that can happen to it.
@@ -27,7 +29,7 @@ type story struct {
 // what must always hold of runs in flight and those that wait does (O1, O3, O4, Q4,
 // X2, M1, M2), and of those that are parked or blocked (found Q6, Q7).
 func TestEveryInstantHasOneVerdictUnderAnyPolicy(t *testing.T) {
-	schedules := []Schedule{mustCron("* * * * *"), mustCron("*/7 * * * * *"), mustCron("CRON_TZ=Europe/Berlin 30 2 * * *"), fixedRate(90 * time.Second)}
+	schedules := []schedule.Schedule{mustCron("* * * * *"), mustCron("*/7 * * * * *"), mustCron("CRON_TZ=Europe/Berlin 30 2 * * *"), fixedRate(90 * time.Second)}
 	rapid.Check(t, func(t *rapid.T) {
 		s := &story{t: t, now: epoch, fired: map[int64]bool{}}
 		s.plan = Plan{Database: "db", Schedule: rapid.SampledFrom(schedules).Draw(t, "schedule"), Since: epoch}
@@ -42,8 +44,8 @@ func TestEveryInstantHasOneVerdictUnderAnyPolicy(t *testing.T) {
 	})
 }
 
-func fixedRate(d time.Duration) Schedule {
-	s, err := FixedRate(d)
+func fixedRate(d time.Duration) schedule.Schedule {
+	s, err := schedule.FixedRate(d)
 	if err != nil {
 		panic(err)
 	}

@@ -7,13 +7,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // TestInvariantsHoldUnderAnyHistory applies random events at random instants,
 // under plans that change, and checks after each what must always hold (T1-T10,
 // L6, L8).
 func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
-	schedules := []Schedule{mustEvery(time.Millisecond), minute, mustEvery(24 * time.Hour), Manual(),
+	schedules := []schedule.Schedule{mustEvery(time.Millisecond), minute, mustEvery(24 * time.Hour), schedule.Manual(),
 		mustCron("* * * * * *"), hourly, mustCron("CRON_TZ=Europe/Berlin 30 2 * * *")}
 	backoffs := []*BackoffPolicy{nil, {}, policy, {StreakLimit: 1}, {Initial: time.Hour, Jitter: 1, StreakLimit: 2}}
 	rapid.Check(t, func(t *rapid.T) {
@@ -114,11 +116,11 @@ func invariant(s State, c Change, e Event, now time.Time, p Plan) error {
 		return breaks("window until %s at %s", c.NextEligible, now)
 	case !c.NextRun.IsZero() && c.NextRun != c.NextRun.Truncate(time.Millisecond):
 		return breaks("next run %s is finer than the store keeps", c.NextRun)
-	case c.Registered && c.Kind == KindManual && !c.NextRun.IsZero():
+	case c.Registered && c.Kind == schedule.KindManual && !c.NextRun.IsZero():
 		return breaks("a manual flow is scheduled")
-	case c.Registered && c.Kind == KindEvery && c.InFlight == 0 && c.Waiting == 0 && c.Status != StatusTripped && c.NextRun.IsZero():
+	case c.Registered && c.Kind == schedule.KindEvery && c.InFlight == 0 && c.Waiting == 0 && c.Status != StatusTripped && c.NextRun.IsZero():
 		return breaks("an every flow at rest is not scheduled")
-	case c.Kind == KindCron && c.InFlight == 0 && c.Status != StatusTripped && c.NextRun.IsZero():
+	case c.Kind == schedule.KindCron && c.InFlight == 0 && c.Status != StatusTripped && c.NextRun.IsZero():
 		return breaks("a cron flow at rest is not scheduled")
 	}
 	for _, run := range c.Runs {
@@ -131,7 +133,7 @@ func invariant(s State, c Change, e Event, now time.Time, p Plan) error {
 		if reserve && run.Trigger == TriggerSchedule && now.Before(s.NextEligible) {
 			return breaks("run inside the window until %s", s.NextEligible)
 		}
-		if reserve && run.Trigger == TriggerSchedule && c.Kind == KindCron && !c.NextRun.After(run.ScheduledAt) {
+		if reserve && run.Trigger == TriggerSchedule && c.Kind == schedule.KindCron && !c.NextRun.After(run.ScheduledAt) {
 			return breaks("instant %s is due again", run.ScheduledAt)
 		}
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // PruneNow deletes what is too much of the history in a store that no engine drives, and
@@ -19,7 +21,7 @@ func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string)
 		if !meant {
 			continue
 		}
-		plan := Plan{Schedule: Manual(), Keep: retention, KeyFor: DefaultRetention.For}
+		plan := Plan{Schedule: schedule.Manual(), Keep: retention, KeyFor: DefaultRetention.For}
 		n, err := pruneFlow(ctx, st, s.cut(plan, plan.ages(now)), snap.Pruned[s.Key], func(n int) {
 			if told != nil {
 				told(rows + n)

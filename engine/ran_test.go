@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // M1, M2: a schedule without what a backfill has run has the other instants, and a
@@ -23,7 +25,7 @@ func TestScheduleWithoutWhatHasRunHasTheRest(t *testing.T) {
 				ran[at] = false // by a clock that was ahead: it comes again
 			}
 		}
-		s := leaving(every, ran, time.Time{})
+		s := withoutRuns(every, ran, time.Time{})
 		var want []time.Time
 		for at := epoch; !at.After(epoch.Add(14 * time.Minute)); at = at.Add(time.Minute) {
 			if !ran[at.UnixMilli()] {
@@ -31,7 +33,7 @@ func TestScheduleWithoutWhatHasRunHasTheRest(t *testing.T) {
 			}
 		}
 		var is []time.Time
-		for at := left(s, epoch); !at.After(epoch.Add(14 * time.Minute)); at = s.After(at) {
+		for at := schedule.FirstFrom(s, epoch); !at.After(epoch.Add(14 * time.Minute)); at = s.After(at) {
 			is = append(is, at)
 			assert.Equal(t, at, s.Latest(is[0], at))
 		}
@@ -42,7 +44,7 @@ func TestScheduleWithoutWhatHasRunHasTheRest(t *testing.T) {
 
 		c := Change{State: &State{}}
 		c.decide(s, epoch, epoch.Add(14*time.Minute), Verdict{Kind: VerdictMissed})
-		c.passRan(s, epoch, epoch.Add(14*time.Minute))
+		c.passRan(s, ran, epoch, epoch.Add(14*time.Minute))
 		decided := int64(0)
 		for _, v := range c.Verdicts {
 			all, _ := every.Count(v.First, v.Last)

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
+)
 
 // Reached is how far a schedule had come before the wall clock went back: instants up to
 // At may have had runs, the newest of them or an older one with the run key Key. If the
@@ -24,10 +28,10 @@ func (c *Change) reach(from time.Time) {
 func (s *State) reached(at time.Time) bool { return s.Reached != nil && !at.After(s.Reached.At) }
 
 // planBack plans the next run of a schedule that keeps its rate, after the clock went back
-// a little: its instants come again. Fixed times do not come again, see [following].
+// a little: its instants come again. Fixed times do not come again, see [schedule.HasFixedTimes].
 func (c *Change) planBack(now time.Time, p Plan) {
 	s := c.schedule(p)
-	if c.owed() || c.floats(s, now) || FixedTimes(p.Schedule) {
+	if c.owed() || c.floats(s, now) || schedule.HasFixedTimes(p.Schedule) {
 		return
 	}
 	if c.LastScheduled.After(now) {
@@ -44,23 +48,3 @@ func (c *Change) planBack(now time.Time, p Plan) {
 	c.planAt(next, p)
 	c.avoidWindow(p)
 }
-
-// fixedTimes is a schedule that may have fixed times.
-type fixedSchedule interface{ fixedTimes() bool }
-
-// FixedTimes says whether a schedule has fixed times, such as nine o'clock: no wildcard
-// and no step in minute and hour, and no interval. None of its instants comes again when
-// the clock goes back a little.
-func FixedTimes(s Schedule) bool {
-	switch s := s.(type) {
-	case fixedSchedule:
-		return s.fixedTimes()
-	case between:
-		return FixedTimes(s.Schedule)
-	case but:
-		return FixedTimes(s.Schedule)
-	}
-	return s.Kind() == KindOnce
-}
-
-func (s *instants) fixedTimes() bool { return s.fixed }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // reserve opens a run before its work starts. The next instant is planned in
@@ -238,7 +240,7 @@ func (s *State) jittered(p Plan) time.Time {
 }
 
 // delayed is the start for an instant, which is before the one after it.
-func delayed(flow string, s Schedule, at time.Time, p Plan) time.Time {
+func delayed(flow string, s schedule.Schedule, at time.Time, p Plan) time.Time {
 	limit := p.Jitter
 	if limit == 0 {
 		return at

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Status is where a flow stands.
@@ -26,14 +28,6 @@ const (
 	TriggerManual   = "manual"
 	TriggerProbe    = "probe"    // of a tripped flow, to see whether it is well again
 	TriggerBackfill = "backfill" // an instant of the past that an operator asked for
-)
-
-// Kinds of schedule.
-const (
-	KindEvery  = "every"
-	KindCron   = "cron"
-	KindOnce   = "once"
-	KindManual = "manual"
 )
 
 // Run is a run as the store keeps it: append-only rows, each pointing at the
@@ -186,7 +180,7 @@ func (c *Change) Number(seq int64) {
 // Plan is what the program says of a flow. It is never read from the database.
 // The zero Plan is that of a flow that is not registered any more.
 type Plan struct {
-	Schedule       Schedule
+	Schedule       schedule.Schedule
 	Backoff        *BackoffPolicy // nil: a failure has no consequence but its record
 	Position       int            // place in the order of registration
 	Database       string         // id of the database: seeds the jitter, so that equal fleets spread

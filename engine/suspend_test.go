@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // machine is one that a test suspends, or whose clock it sets.
@@ -33,7 +34,7 @@ func (m *machine) start(t *testing.T, path string, flows ...engine.Flow) *rig {
 // clock was set: the catch-up policy says what becomes of the instants in it. The log tells
 // the two apart. found C9.
 func TestJumpForwardIsDownTime(t *testing.T) {
-	hourly, err := engine.Cron("@hourly")
+	hourly, err := schedule.Cron("@hourly")
 	require.NoError(t, err)
 	for name, jump := range map[string]struct {
 		do     func(*machine, time.Duration)
@@ -84,11 +85,11 @@ func TestSuspendCountsTowardsRelativeWaits(t *testing.T) {
 		ended := make(chan error, 1)
 		retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: engine.NoJitter}}
 		r := m.start(t, path,
-			engine.Flow{ID: "retried", Plan: &engine.Plan{Schedule: engine.Manual(), Retry: retry}, Job: func(context.Context) error {
+			engine.Flow{ID: "retried", Plan: &engine.Plan{Schedule: schedule.Manual(), Retry: retry}, Job: func(context.Context) error {
 				attempts.Add(1)
 				return errors.New("boom")
 			}},
-			engine.Flow{ID: "late", Plan: &engine.Plan{Schedule: engine.Manual(), Timeout: 10 * time.Hour}, Job: func(ctx context.Context) error {
+			engine.Flow{ID: "late", Plan: &engine.Plan{Schedule: schedule.Manual(), Timeout: 10 * time.Hour}, Job: func(ctx context.Context) error {
 				<-ctx.Done()
 				ended <- context.Cause(ctx)
 				return ctx.Err()
@@ -143,7 +144,7 @@ func TestStepMovesAWaitOnceThoughItsCommitIsInDoubt(t *testing.T) {
 				tries := make(chan time.Duration, 9)
 				began := time.Now()
 				retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: engine.NoJitter}}
-				r := m.start(t, path, engine.Flow{ID: "f", Plan: &engine.Plan{Schedule: engine.Manual(), Retry: retry}, Job: func(context.Context) error {
+				r := m.start(t, path, engine.Flow{ID: "f", Plan: &engine.Plan{Schedule: schedule.Manual(), Retry: retry}, Job: func(context.Context) error {
 					tries <- time.Since(began)
 					return errors.New("boom")
 				}})

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"sort"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // tick decides on the instants of the schedule that have come. Waits says that a
@@ -17,7 +20,7 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 	c.endWindow(s, now)
 	since := c.pending(s)
 	if !c.floats(s, now) {
-		s = leaving(s, e.Ran, p.Since)
+		s = withoutRuns(s, e.Ran, p.Since)
 	}
 	at, attempt, next := first, 1, time.Time{}
 	number := c.LastNumber + 1
@@ -29,11 +32,11 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 		c.NextRun, c.Event = time.Time{}, "miss"
 		return nil
 	default:
-		first = c.miss(s, left(s, first), now, p)
+		first = c.miss(s, schedule.FirstFrom(s, first), now, p)
 		if first.IsZero() || first.After(now) {
 			c.NextRun, c.Event = first, "miss"
-			c.passRan(s, since, before(first, now))
-			if c.Kind == KindOnce { // it has its verdict, whatever the policy will be
+			c.passRan(s, e.Ran, since, before(first, now))
+			if c.Kind == schedule.KindOnce { // it has its verdict, whatever the policy will be
 				c.LastScheduled = since
 			}
 			return nil
@@ -52,7 +55,7 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 		c.Fired++
 	}
 	c.planAt(next, p)
-	c.passRan(s, since, before(c.undecided(), now))
+	c.passRan(s, e.Ran, since, before(c.undecided(), now))
 	if !busy {
 		c.open(run, now, p)
 		return nil
@@ -66,7 +69,7 @@ func (c *Change) tick(e Reserve, waits bool, now time.Time, p Plan) error {
 
 // repay plans the instant after one that a stop cancelled, whose run makes up for what
 // was missed since, unless each of those is to have its own.
-func (c *Change) repay(s Schedule, number int64, now time.Time, p Plan) time.Time {
+func (c *Change) repay(s schedule.Schedule, number int64, now time.Time, p Plan) time.Time {
 	since := c.pending(s)
 	c.Held = time.Time{}
 	switch {
@@ -82,7 +85,7 @@ func (c *Change) repay(s Schedule, number int64, now time.Time, p Plan) time.Tim
 }
 
 // miss passes over the instants from first on that are too old to be made up for.
-func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
+func (c *Change) miss(s schedule.Schedule, first, now time.Time, p Plan) time.Time {
 	if first.IsZero() {
 		return first
 	}
@@ -114,7 +117,7 @@ func (c *Change) miss(s Schedule, first, now time.Time, p Plan) time.Time {
 }
 
 // passOver is the instant that n others in first..until are before.
-func passOver(s Schedule, first, until time.Time, n int64) time.Time {
+func passOver(s schedule.Schedule, first, until time.Time, n int64) time.Time {
 	span := int(until.Sub(first)/time.Millisecond) + 1
 	i := sort.Search(span, func(i int) bool {
 		count, _ := s.Count(first, first.Add(time.Duration(i)*time.Millisecond))
@@ -125,7 +128,7 @@ func passOver(s Schedule, first, until time.Time, n int64) time.Time {
 
 // choose picks the instant of first..now that the run is for. The others are made
 // up for by it, or have their turn.
-func (c *Change) choose(s Schedule, first time.Time, number int64, now time.Time, p Plan) (at, next time.Time) {
+func (c *Change) choose(s schedule.Schedule, first time.Time, number int64, now time.Time, p Plan) (at, next time.Time) {
 	coalesced := Verdict{Kind: VerdictCoalesced, Run: number}
 	switch mode := p.CatchUp.Mode; {
 	case c.floats(s, now):
@@ -143,8 +146,8 @@ func (c *Change) choose(s Schedule, first time.Time, number int64, now time.Time
 
 // floats says whether the instants of a schedule are counted from the ends of runs:
 // then there is one at a time, which nothing makes up for.
-func (c *Change) floats(s Schedule, now time.Time) bool {
-	return s.Kind() == KindEvery && s.During(now, c.LastScheduled).IsZero()
+func (c *Change) floats(s schedule.Schedule, now time.Time) bool {
+	return s.Kind() == schedule.KindEvery && s.During(now, c.LastScheduled).IsZero()
 }
 
 // planAt sets the next instant, unless as many were run as the plan allows.
@@ -152,5 +155,5 @@ func (c *Change) planAt(next time.Time, p Plan) {
 	if p.Limit > 0 && c.Fired >= p.Limit {
 		next = time.Time{}
 	}
-	c.NextRun = inCalendar(next)
+	c.NextRun = instant.OrNever(next)
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
 
 // hourlyFlow runs at once when it is new, and an hour after it was interrupted.
 func hourlyFlow(t *testing.T, id string, job func(context.Context) error) engine.Flow {
-	schedule, err := engine.Every(time.Hour)
+	schedule, err := schedule.Every(time.Hour)
 	require.NoError(t, err)
 	return engine.Flow{ID: id, Plan: &engine.Plan{Schedule: schedule, Backoff: &engine.BackoffPolicy{Initial: time.Second}}, Job: job}
 }
@@ -248,7 +249,7 @@ func TestRunThatKillsTheProcessFailsAlone(t *testing.T) {
 			return nil
 		}
 		flow := engine.Flow{ID: "queue", Job: job, Plan: &engine.Plan{
-			Schedule: engine.Manual(), Overlap: engine.OverlapAllow(5, 100), Retry: &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: time.Millisecond}},
+			Schedule: schedule.Manual(), Overlap: engine.OverlapAllow(5, 100), Retry: &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: time.Millisecond}},
 			Backoff: &engine.BackoffPolicy{StreakLimit: 5},
 		}}
 		r := startRig(t, path, flow)

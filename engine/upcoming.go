@@ -1,11 +1,15 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/pawl-go/pawl/engine/schedule"
+)
 
 // UpcomingFrom is the next n instants of a flow that are not before from, as [Upcoming]
 // tells of those from now on. Instants that depend on when runs end are counted on from
 // the next one, at most 100,000 of them.
-func UpcomingFrom(f FlowInfo, s Schedule, now, from time.Time, n int) (list []Instant) {
+func UpcomingFrom(f FlowInfo, s schedule.Schedule, now, from time.Time, n int) (list []Instant) {
 	next := Upcoming(f, s, now, 1)
 	if len(next) == 0 || !next[0].At.Before(from) {
 		return Upcoming(f, s, now, n)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // What the transitions say of the end of the newest run is what the flow's row says,
@@ -18,7 +19,7 @@ func TestFoldedFlowHasItsLastEnd(t *testing.T) {
 		"success": success, "failure": failure, "interrupt": interrupt, "spared": spared, "cancel": cancel,
 	} {
 		b := newBook(t, filepath.Join(t.TempDir(), "jobs.db"))
-		b.flow("import", engine.Manual(), nil, nil)
+		b.flow("import", schedule.Manual(), nil, nil)
 		b.run("import", engine.TriggerManual, success)
 		b.now = b.now.Add(time.Minute)
 		b.run("import", engine.TriggerManual, end)

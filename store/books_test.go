@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // plan begins with an owner and his flows; then come runs that begin and end in
@@ -93,20 +94,20 @@ type books struct {
 }
 
 func newBooks(chance *rand.Rand) (*books, error) {
-	every, err := engine.Every(time.Second)
+	every, err := schedule.Every(time.Second)
 	if err != nil {
 		return nil, err
 	}
-	cron, err := engine.Cron("* * * * * *")
+	cron, err := schedule.Cron("* * * * * *")
 	if err != nil {
 		return nil, err
 	}
 	policy := &engine.BackoffPolicy{Initial: time.Second, Jitter: 0.5, StreakLimit: 3}
 	b := &books{chance: chance, reached: map[int64]int64{}, states: map[string]engine.State{}, now: epoch, plans: map[string]engine.Plan{
 		"every": {Schedule: every, Backoff: policy}, "cron": {Schedule: cron},
-		"manual": {Schedule: engine.Manual()}, "trips": {Schedule: engine.Manual(), Backoff: policy},
-		"order": {Schedule: engine.Manual(), Resumes: true},
-		"queue": {Schedule: engine.Manual(), Overlap: engine.OverlapBuffer(6), Retry: &engine.Retry{Max: 1}},
+		"manual": {Schedule: schedule.Manual()}, "trips": {Schedule: schedule.Manual(), Backoff: policy},
+		"order": {Schedule: schedule.Manual(), Resumes: true},
+		"queue": {Schedule: schedule.Manual(), Overlap: engine.OverlapBuffer(6), Retry: &engine.Retry{Max: 1}},
 		"ticks": {Schedule: cron, Overlap: engine.OverlapBuffer(3), CatchUp: engine.CatchUpAll(2)},
 	}}
 	b.ids = []string{"every", "cron", "manual", "trips", "order", "queue", "ticks"}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // A Check is one thing that was looked at.
@@ -273,7 +274,7 @@ func (d doctor) clock(ctx context.Context) (c Check, err error) {
 		c.Detail = "behind the database"
 		c.Found = []string{fmt.Sprintf("the newest transition, at %s, is %s in the future", iso(at), ahead.Round(time.Second))}
 		c.Help = "set the clock"
-		if ahead > engine.CorrectionJump {
+		if ahead > schedule.CorrectionJump {
 			c.Help = "set the clock; a daemon that starts with it lets occurrences wait, unless it is accepted as it is (pawl clock accept)"
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -197,14 +198,14 @@ func startAndStop(ctx context.Context, path string) {
 		return
 	}
 	defer s.Close()
-	minutely, _ := engine.Every(time.Minute)
-	secondly, _ := engine.Cron("* * * * * *")
+	minutely, _ := schedule.Every(time.Minute)
+	secondly, _ := schedule.Cron("* * * * * *")
 	backoff, retry := &engine.BackoffPolicy{StreakLimit: 3}, &engine.Retry{Max: 2}
 	done := func(context.Context) error { return nil }
 	flows := []engine.Flow{
 		{ID: "sync", Job: done, Plan: &engine.Plan{Schedule: minutely, Backoff: backoff, Keep: engine.Retention{Runs: 1, For: time.Hour}}},
 		{ID: "report", Job: done, Plan: &engine.Plan{Schedule: secondly, CatchUp: engine.CatchUpAll(3), Overlap: engine.OverlapBuffer(5)}},
-		{ID: "import", Job: goesOn, Plan: &engine.Plan{Schedule: engine.Manual(), Overlap: engine.OverlapAllow(2, 5), Retry: retry, Resumes: true}},
+		{ID: "import", Job: goesOn, Plan: &engine.Plan{Schedule: schedule.Manual(), Overlap: engine.OverlapAllow(2, 5), Retry: retry, Resumes: true}},
 	}
 	e, err := engine.Start(ctx, engine.Config{Store: s, Owner: store.Self(time.Now()), Logger: slog.New(slog.DiscardHandler)}, flows)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Facts reads what is known of an instant of a flow's schedule. False: there is no
@@ -18,7 +19,7 @@ func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f e
 	if f.Flow, ok, err = r.Flow(ctx, flow); err != nil || !ok {
 		return f, ok, err
 	}
-	if f.Schedule, err = engine.ParseSchedule(f.Flow.ID, f.Flow.Kind, f.Flow.Schedule, f.Flow.TimeZone); err != nil {
+	if f.Schedule, err = schedule.Parse(f.Flow.ID, f.Flow.Kind, f.Flow.Schedule, f.Flow.TimeZone); err != nil {
 		return f, true, fmt.Errorf("the schedule of flow %q in the database: %w", flow, err)
 	}
 	f.At = engine.Meant(f.Flow, f.Schedule, f.At)

@@ -15,6 +15,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Load implements [engine.Store].
@@ -191,7 +192,7 @@ func (r *Reader) counters(ctx context.Context) (c engine.Counters, err error) {
 // would not believe it; zero: it is not, or somebody has accepted it.
 func (r *Reader) ClockBehind(ctx context.Context, now func() time.Time) (time.Time, error) {
 	newest, err := r.lastAt(ctx)
-	if err != nil || newest.Sub(now()) <= engine.CorrectionJump { // after the read: a busy owner goes on
+	if err != nil || newest.Sub(now()) <= schedule.CorrectionJump { // after the read: a busy owner goes on
 		return time.Time{}, err
 	}
 	return newest, nil

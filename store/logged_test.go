@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // The log is never longer than it is taken to be: many runs in one change, large texts, and
@@ -20,7 +21,7 @@ func TestLogIsNotTakenForShorterThanItIs(t *testing.T) {
 	snap, err := s.Load(t.Context())
 	require.NoError(t, err)
 	state, seq, key := *snap.Flows[0], snap.Counters.Seq, snap.Counters.Run
-	plan := engine.Plan{Schedule: engine.Manual(), Overlap: engine.Overlap{Buffer: 1 << 20}}
+	plan := engine.Plan{Schedule: schedule.Manual(), Overlap: engine.Overlap{Buffer: 1 << 20}}
 	waiting := func() int {
 		pages, moved, err := pair(s.writer.measureLog)
 		require.NoError(t, err)
@@ -76,7 +77,7 @@ func TestRowThatIsNotAddedIsARejection(t *testing.T) {
 		execOn(t, db, "CREATE TRIGGER theirs BEFORE INSERT ON "+log+" BEGIN SELECT RAISE(IGNORE); END")
 		snap, err := s.Load(t.Context())
 		require.NoError(t, err)
-		c, err := engine.Apply(*snap.Flows[0], engine.Reserve{Trigger: engine.TriggerManual, Key: snap.Counters.Run + 1}, epoch.Add(time.Hour), engine.Plan{Schedule: engine.Manual()})
+		c, err := engine.Apply(*snap.Flows[0], engine.Reserve{Trigger: engine.TriggerManual, Key: snap.Counters.Run + 1}, epoch.Add(time.Hour), engine.Plan{Schedule: schedule.Manual()})
 		require.NoError(t, err)
 		c.Number(snap.Counters.Seq + 1)
 		var rejected *engine.Rejected

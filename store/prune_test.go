@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // tidied tidies until there is nothing more to do.
@@ -69,7 +70,7 @@ func manual(t *testing.T, s *Store, runs int) (state engine.State, now time.Time
 	t.Helper()
 	now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	state = engine.NewState("import", 1)
-	plan := engine.Plan{Schedule: engine.Manual()}
+	plan := engine.Plan{Schedule: schedule.Manual()}
 	seq, b := int64(0), engine.Batch{}
 	apply := func(e engine.Event) {
 		c, err := engine.Apply(state, e, now, plan)
@@ -174,7 +175,7 @@ func TestDeletionInDoubtIsNotTakenBack(t *testing.T) {
 // deleted: it does not tell which run was the newest then. found Q1, found Q5.
 func TestOldestTransitionMayStartAnOlderRun(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
-	hourly, err := engine.Cron("0 * * * *")
+	hourly, err := schedule.Cron("0 * * * *")
 	require.NoError(t, err)
 	plan := engine.Plan{Schedule: hourly, Overlap: engine.OverlapBuffer(5)}
 	state, seq := engine.NewState("a", 1), int64(0)
@@ -207,7 +208,7 @@ func TestOldestTransitionMayStartAnOlderRun(t *testing.T) {
 // the first. found Q5.
 func TestFirstStartOfAKeptFailureMayBeDeleted(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
-	plan := engine.Plan{Schedule: engine.Manual(), Overlap: engine.OverlapAllow(3, 5), Resumes: true,
+	plan := engine.Plan{Schedule: schedule.Manual(), Overlap: engine.OverlapAllow(3, 5), Resumes: true,
 		Retry: &engine.Retry{Max: 1}}
 	state, seq, now := engine.NewState("a", 1), int64(0), epoch
 	apply := func(e engine.Event) {

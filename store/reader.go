@@ -14,6 +14,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Reader reads a database. Its methods are safe for use from any goroutine.
@@ -189,10 +190,10 @@ func (r *Reader) plotStarts(ctx context.Context, flows []engine.FlowInfo) error 
 	for i := range flows {
 		f := &flows[i]
 		if f.Jitter == 0 || f.NextRun.IsZero() {
-			f.DueAt = engine.StartOf(*f, engine.Manual(), "")
+			f.DueAt = engine.StartOf(*f, schedule.Manual(), "")
 			continue
 		}
-		s, err := engine.ParseSchedule(f.ID, f.Kind, f.Schedule, f.TimeZone)
+		s, err := schedule.Parse(f.ID, f.Kind, f.Schedule, f.TimeZone)
 		if err != nil {
 			continue // whoever asks for its occurrences gets the error
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // readTransitions replays the log.
@@ -307,7 +308,7 @@ func (a *account) fire(run *runFacts, at int64) {
 	switch {
 	case at >= last.started:
 		a.report("%s", text)
-	case a.fixed() && last.scheduled-at < engine.CorrectionJump.Milliseconds():
+	case a.fixed() && last.scheduled-at < schedule.CorrectionJump.Milliseconds():
 		a.refired = append(a.refired, text)
 	}
 }
@@ -315,8 +316,8 @@ func (a *account) fire(run *runFacts, at int64) {
 // fixed says whether none of the schedule's instants comes again when the clock goes back a
 // little. What cannot be read may be of any kind.
 func (a *account) fixed() bool {
-	s, err := engine.ParseSchedule(a.id, a.kind, a.schedule, a.zone)
-	return err == nil && engine.FixedTimes(s)
+	s, err := schedule.Parse(a.id, a.kind, a.schedule, a.zone)
+	return err == nil && schedule.HasFixedTimes(s)
 }
 
 // end compares a transition with the run that it ends.

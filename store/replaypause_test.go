@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // What the row of a flow says of its pause is what the transitions say, at each point of
@@ -17,7 +18,7 @@ import (
 func TestPauseIsAsItsTransitionsSay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, file)
-	b.flow("import", engine.Manual(), nil, nil)
+	b.flow("import", schedule.Manual(), nil, nil)
 	at := func(minutes int) time.Time { return epoch.Add(time.Duration(minutes) * time.Minute) }
 	for _, step := range []struct {
 		minute int

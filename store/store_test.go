@@ -20,6 +20,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/migrations"
 )
 
@@ -329,7 +330,7 @@ func TestReaderRefusesWhatItCannotRead(t *testing.T) {
 // seed commits flows and runs: n runs each, taking turns, every third a failure.
 func seed(t *testing.T, s *Store, flows []string, n int) {
 	t.Helper()
-	plan := engine.Plan{Schedule: engine.Manual(), Database: "db"}
+	plan := engine.Plan{Schedule: schedule.Manual(), Database: "db"}
 	var b engine.Batch
 	states := make([]engine.State, len(flows))
 	step := func(i int, e engine.Event, at time.Time) {
@@ -438,7 +439,7 @@ func TestVersionThatDoesNotFollowIsRejected(t *testing.T) {
 	seed(t, s, []string{"a", "b"}, 1)
 	snap, err := s.Load(t.Context())
 	require.NoError(t, err)
-	plan := engine.Plan{Schedule: engine.Manual()}
+	plan := engine.Plan{Schedule: schedule.Manual()}
 	var b engine.Batch
 	for i := range snap.Flows {
 		c, err := engine.Apply(*snap.Flows[i], engine.Reset{}, epoch, plan)
@@ -470,7 +471,7 @@ func TestStateOfTheLastChangeIsStored(t *testing.T) {
 	for i, e := range []engine.Event{
 		engine.Reserve{Trigger: engine.TriggerManual, Key: 3}, engine.Outcome{Run: 2, Error: "boom"}, engine.Reset{},
 	} {
-		c, err := engine.Apply(state, e, epoch.Add(time.Hour), engine.Plan{Schedule: engine.Manual()})
+		c, err := engine.Apply(state, e, epoch.Add(time.Hour), engine.Plan{Schedule: schedule.Manual()})
 		require.NoError(t, err)
 		c.Number(snap.Counters.Seq + int64(i) + 1)
 		c.Passing, c.Passed = i < 2, int64(i)
@@ -501,7 +502,7 @@ func TestRowsHaveTheKeysOfTheChange(t *testing.T) {
 	snap, err := s.Load(t.Context())
 	require.NoError(t, err)
 	reserve := func(run, seq int64) engine.Batch {
-		c, err := engine.Apply(*snap.Flows[0], engine.Reserve{Trigger: engine.TriggerManual, Key: run}, epoch.Add(time.Hour), engine.Plan{Schedule: engine.Manual()})
+		c, err := engine.Apply(*snap.Flows[0], engine.Reserve{Trigger: engine.TriggerManual, Key: run}, epoch.Add(time.Hour), engine.Plan{Schedule: schedule.Manual()})
 		require.NoError(t, err)
 		c.Number(seq)
 		return engine.Batch{Changes: []engine.Change{c}}

@@ -12,6 +12,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Verify checks the whole file and returns a sentence for each violation; none:
@@ -434,7 +435,7 @@ func (a *account) checkRest() {
 		a.report("it has a streak of %d, but no backoff policy", p.streak)
 	}
 	ends := strings.Contains(a.policy, "limit ") || strings.Contains(a.schedule, " until ")
-	if a.kind == engine.KindEvery && a.registered && !ends && p.inFlight == 0 && p.waiting == 0 && p.status != tripped &&
+	if a.kind == schedule.KindEvery && a.registered && !ends && p.inFlight == 0 && p.waiting == 0 && p.status != tripped &&
 		p.nextRun == 0 && a.held == 0 && a.begun {
 		a.report("it is %s, but has no next run", word(p.status))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -37,7 +38,7 @@ func newBook(t testing.TB, path string) *book {
 }
 
 // flow makes a flow known.
-func (b *book) flow(id string, schedule engine.Schedule, err error, backoff *engine.BackoffPolicy) {
+func (b *book) flow(id string, schedule schedule.Schedule, err error, backoff *engine.BackoffPolicy) {
 	require.NoError(b.t, err)
 	b.counters.Flow++
 	b.plans[id] = engine.Plan{Schedule: schedule, Backoff: backoff, Position: len(b.plans), Database: "test"}
@@ -104,12 +105,12 @@ var (
 // The comments give seq: event -> status (run, key).
 func writeHistory(t testing.TB, path string) {
 	b := newBook(t, path)
-	minutely, err := engine.Every(time.Minute)
+	minutely, err := schedule.Every(time.Minute)
 	b.flow("sync", minutely, err, &engine.BackoffPolicy{Initial: time.Second, Jitter: 0.5, StreakLimit: 3}) // 1: adopt
-	secondly, err := engine.Cron("* * * * * *")
-	b.flow("report", secondly, err, nil)        // 2: adopt
-	b.flow("import", engine.Manual(), nil, nil) // 3: adopt
-	b.flow("spare", engine.Manual(), nil, nil)  // 4: adopt
+	secondly, err := schedule.Cron("* * * * * *")
+	b.flow("report", secondly, err, nil)          // 2: adopt
+	b.flow("import", schedule.Manual(), nil, nil) // 3: adopt
+	b.flow("spare", schedule.Manual(), nil, nil)  // 4: adopt
 
 	b.run("sync", engine.TriggerSchedule, success)   // 5: reserve, 6: outcome -> completed (1, key 1)
 	b.run("sync", engine.TriggerSchedule, failure)   // 7, 8: outcome -> backoff (2, key 2), streak 1
@@ -184,7 +185,7 @@ func TestHealthyFileHasNoViolations(t *testing.T) {
 func TestAttemptsOfAnInstantAreCountedAcrossManualRuns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, path)
-	hourly, err := engine.Every(time.Hour)
+	hourly, err := schedule.Every(time.Hour)
 	b.flow("sync", hourly, err, nil)
 	b.run("sync", engine.TriggerSchedule, cancel)  // attempt 1
 	b.run("sync", engine.TriggerSchedule, cancel)  // attempt 2
@@ -203,7 +204,7 @@ func TestAttemptsOfAnInstantAreCountedAcrossManualRuns(t *testing.T) {
 func TestSuspectsAreReplayed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, path)
-	b.flow("sync", engine.Manual(), nil, nil)
+	b.flow("sync", schedule.Manual(), nil, nil)
 	crash := engine.Interrupt{Error: "interrupted: the process died", Spared: true, Suspect: true}
 	for _, end := range []engine.Event{success, failure} {
 		b.run("sync", engine.TriggerManual, crash)
@@ -240,7 +241,7 @@ func TestSuspectsAreReplayed(t *testing.T) {
 // found Q3.
 func TestSuspectsInTheStoreAloneAreCleared(t *testing.T) {
 	b := newBook(t, filepath.Join(t.TempDir(), "jobs.db"))
-	b.flow("mail", engine.Manual(), nil, nil)
+	b.flow("mail", schedule.Manual(), nil, nil)
 	plan := b.plans["mail"]
 	plan.Retry = &engine.Retry{Max: 3, Delay: engine.BackoffPolicy{Initial: time.Minute}}
 	b.plans["mail"] = plan
@@ -264,7 +265,7 @@ func TestSuspectsInTheStoreAloneAreCleared(t *testing.T) {
 func TestOrderOfStartsIsReplayed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, path)
-	b.flow("mail", engine.Manual(), nil, &engine.BackoffPolicy{Initial: time.Second, StreakLimit: 9})
+	b.flow("mail", schedule.Manual(), nil, &engine.BackoffPolicy{Initial: time.Second, StreakLimit: 9})
 	plan := b.plans["mail"]
 	plan.Overlap = engine.OverlapAllow(9, 0)
 	b.plans["mail"] = plan
@@ -327,7 +328,7 @@ WHERE seq <= %[1]d AND seq NOT IN (SELECT max(seq) FROM pawl_transition_log GROU
 func TestVerifyReadsOneSnapshot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, path)
-	b.flow("import", engine.Manual(), nil, nil)
+	b.flow("import", schedule.Manual(), nil, nil)
 	b.commit()
 	r, err := store.OpenReader(t.Context(), path)
 	require.NoError(t, err)
@@ -353,7 +354,7 @@ func BenchmarkVerify(b *testing.B) {
 	k := newBook(b, path)
 	policy := engine.DefaultBackoff()
 	for i := range 100 {
-		k.flow(fmt.Sprint("flow ", i), engine.Manual(), nil, &policy)
+		k.flow(fmt.Sprint("flow ", i), schedule.Manual(), nil, &policy)
 	}
 	for i := range 50_000 {
 		id := fmt.Sprint("flow ", i%100)

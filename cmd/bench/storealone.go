@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -76,7 +77,7 @@ func (f *fleet) run(ctx context.Context, db *store.Store) (time.Duration, error)
 // commit applies an event to each flow, commits them in one batch and returns
 // how long the commit took.
 func (f *fleet) commit(ctx context.Context, db *store.Store, event func(engine.State, int64) engine.Event) (time.Duration, error) {
-	plan := engine.Plan{Schedule: engine.Manual()}
+	plan := engine.Plan{Schedule: schedule.Manual()}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	changes := make([]engine.Change, len(f.states))
 	for i, s := range f.states {

@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"archive/zip"
@@ -185,7 +185,7 @@ func (o oracle) matching(w walls) (all []int) {
 }
 
 // expected is the instants and the oddities, in order.
-func (o oracle) expected(w walls, matching []int, policy DST) (instants []time.Time, odd []Oddity) {
+func (o oracle) expected(w walls, matching []int, policy DST) (instants []time.Time, odd []DSTTime) {
 	if o.elapses || w.jump.Abs() >= 3*time.Hour {
 		w.jump = 0
 	}
@@ -198,7 +198,7 @@ func (o oracle) expected(w walls, matching []int, policy DST) (instants []time.T
 		first, second := i >= w.turn-width && i < w.turn, i >= w.turn && i < w.turn+width
 		skipped := second && policy&FoldSecond == 0 || first && policy&FoldSecond != 0
 		if skipped {
-			odd = append(odd, Oddity{At: tick.at, Runs: policy&FoldBoth != 0, Text: told(tick.local, "comes twice", w.zone) + copied[first]})
+			odd = append(odd, DSTTime{At: tick.at, Runs: policy&FoldBoth != 0, Text: told(tick.local, "comes twice", w.zone) + copied[first]})
 		}
 		if !skipped || policy&FoldBoth != 0 {
 			instants = append(instants, tick.at)
@@ -209,7 +209,7 @@ func (o oracle) expected(w walls, matching []int, policy DST) (instants []time.T
 }
 
 // gap is the instants and the oddities of what is left out.
-func (o oracle) gap(w walls, policy DST) (made []time.Time, odd []Oddity) {
+func (o oracle) gap(w walls, policy DST) (made []time.Time, odd []DSTTime) {
 	at, last := w.ticks[w.turn].at, w.ticks[w.turn-1].local.shown()
 	if o.matches(w.ticks[w.turn].local) && policy&GapSkip == 0 {
 		at = at.Add(time.Millisecond)
@@ -218,7 +218,7 @@ func (o oracle) gap(w walls, policy DST) (made []time.Time, odd []Oddity) {
 		if !o.matches(read(left)) {
 			continue
 		}
-		odd = append(odd, Oddity{At: at, Gap: true, Runs: policy&GapSkip == 0, Text: told(read(left), "does not exist", w.zone)})
+		odd = append(odd, DSTTime{At: at, Gap: true, Runs: policy&GapSkip == 0, Text: told(read(left), "does not exist", w.zone)})
 		if policy&GapSkip == 0 {
 			made = append(made, at)
 			at = at.Add(time.Millisecond)

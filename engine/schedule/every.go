@@ -1,15 +1,17 @@
-package engine
+package schedule
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // Every runs a flow at once, then interval after the end of each run. An
-// interval below 1 ms is an [ErrInvalidSchedule].
+// interval below 1 ms is an [ErrInvalid].
 func Every(interval time.Duration) (Schedule, error) {
 	if interval < time.Millisecond {
-		return nil, fmt.Errorf("%w: interval %s is below 1ms", ErrInvalidSchedule, interval)
+		return nil, fmt.Errorf("%w: interval %s is below 1ms", ErrInvalid, interval)
 	}
 	return every(interval), nil
 }
@@ -29,11 +31,11 @@ func (d every) Resume(now, lastEnd, _ time.Time) time.Time {
 	if lastEnd.IsZero() {
 		return now
 	}
-	return later(now, d.After(lastEnd))
+	return instant.Later(now, d.After(lastEnd))
 }
 
 func (d every) Latest(next, _ time.Time) time.Time           { return next }
-func (d every) NotBefore(next, eligible time.Time) time.Time { return later(next, eligible) }
+func (d every) NotBefore(next, eligible time.Time) time.Time { return instant.Later(next, eligible) }
 func (d every) Reach(now time.Time) time.Time                { return d.After(now) }
 
 func (d every) After(t time.Time) time.Time {
@@ -52,4 +54,4 @@ func (d every) Count(from, to time.Time) (int64, time.Time) {
 	return n + 2, time.UnixMilli(first.UnixMilli() + n*step).UTC()
 }
 
-func (d every) Oddities(_, _ time.Time) []Oddity { return nil }
+func (d every) DSTTimes(_, _ time.Time) []DSTTime { return nil }

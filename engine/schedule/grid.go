@@ -1,14 +1,16 @@
-package engine
+package schedule
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // FixedRate runs a flow at once and then at every interval from there on,
 // however long its runs take. The first instant is the anchor, which the caller
 // keeps and hands back with [Anchored]; before that it is 1970. The interval is
-// of whole milliseconds, anything else is an [ErrInvalidSchedule].
+// of whole milliseconds, anything else is an [ErrInvalid].
 func FixedRate(interval time.Duration) (Schedule, error) {
 	step, err := gridStep(interval)
 	if err != nil {
@@ -33,9 +35,9 @@ func Aligned(interval time.Duration) (Schedule, error) {
 func gridStep(interval time.Duration) (int64, error) {
 	switch {
 	case interval < time.Millisecond:
-		return 0, fmt.Errorf("%w: interval %s is below 1ms", ErrInvalidSchedule, interval)
+		return 0, fmt.Errorf("%w: interval %s is below 1ms", ErrInvalid, interval)
 	case interval%time.Millisecond != 0:
-		return 0, fmt.Errorf("%w: interval %s is not of whole milliseconds; round it", ErrInvalidSchedule, interval)
+		return 0, fmt.Errorf("%w: interval %s is not of whole milliseconds; round it", ErrInvalid, interval)
 	}
 	return interval.Milliseconds(), nil
 }
@@ -53,7 +55,7 @@ func (g grid) index(t time.Time) int64 { return floor(t.UnixMilli()-g.anchor, g.
 
 func (g grid) at(n int64) time.Time { return time.UnixMilli(g.anchor + n*g.step).UTC() }
 
-func (g grid) After(t time.Time) time.Time { return inCalendar(g.at(g.index(t) + 1)) }
+func (g grid) After(t time.Time) time.Time { return instant.OrNever(g.at(g.index(t) + 1)) }
 
 func (g grid) Count(from, to time.Time) (int64, time.Time) {
 	last := g.index(to)
@@ -78,7 +80,7 @@ func (g grid) NotBefore(next, eligible time.Time) time.Time {
 	return g.After(eligible.Add(-time.Nanosecond))
 }
 
-func (g grid) Oddities(_, _ time.Time) []Oddity { return nil }
+func (g grid) DSTTimes(_, _ time.Time) []DSTTime { return nil }
 
 type aligned struct{ grid }
 

@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"testing"
@@ -65,7 +65,7 @@ func TestIntervalThatWouldDriftIsRefused(t *testing.T) {
 			-time.Second: "below 1ms", 0: "below 1ms", time.Millisecond - 1: "below 1ms", 1500 * time.Microsecond: "whole milliseconds",
 		} {
 			_, err := schedule(d)
-			require.ErrorIs(t, err, ErrInvalidSchedule)
+			require.ErrorIs(t, err, ErrInvalid)
 			assert.ErrorContains(t, err, want)
 		}
 	}
@@ -89,7 +89,7 @@ func TestIntervalsCountWhatAfterFinds(t *testing.T) {
 				last = s.After(last)
 			}
 			require.NoError(t, counts(s, from, last, count, last))
-			require.Nil(t, s.Oddities(from, last))
+			require.Nil(t, s.DSTTimes(from, last))
 			require.NoError(t, counts(s, from, from.Add(-1), 0, time.Time{}))
 			if s != delay {
 				require.Equal(t, last, s.Latest(from, last.Add(time.Millisecond-1)))

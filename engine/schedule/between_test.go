@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"slices"
@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // S6
@@ -77,7 +79,7 @@ func TestBetweenRefusesWhatNeverFires(t *testing.T) {
 		"until 2026-11-22T09:": {must(Once(at(1))), time.Time{}, at(0)},
 	} {
 		_, err := Between(test.schedule, test.start, test.end)
-		require.ErrorIs(t, err, ErrInvalidSchedule)
+		require.ErrorIs(t, err, ErrInvalid)
 		assert.ErrorContains(t, err, want)
 	}
 }
@@ -95,15 +97,15 @@ func TestBetweenIsACutOfItsSchedule(t *testing.T) {
 		start, end := clock("start"), clock("end").AddDate(0, 0, 2)
 		s := must(Between(inner, start, end))
 		from, to := clock("from"), clock("to").AddDate(0, 0, 2)
-		all := walk(inner, later(from, start), earlier(to, end))
+		all := walk(inner, instant.Later(from, start), instant.Earlier(to, end))
 		require.Equal(t, all, walk(s, from, to))
 		last := time.Time{}
 		if len(all) > 0 {
 			last = all[len(all)-1]
 		}
 		require.NoError(t, counts(s, from, to, int64(len(all)), last))
-		for _, o := range s.Oddities(from, to) {
-			require.Contains(t, inner.Oddities(from, to), o)
+		for _, o := range s.DSTTimes(from, to) {
+			require.Contains(t, inner.DSTTimes(from, to), o)
 			require.True(t, slices.Contains(all, o.At), o)
 		}
 	})

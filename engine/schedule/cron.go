@@ -1,11 +1,13 @@
-package engine
+package schedule
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/pawl-go/pawl/internal/clip"
 	"github.com/pawl-go/pawl/internal/cronexpr"
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // Cron runs a flow at the instants of an expression: six fields with seconds
@@ -26,7 +28,7 @@ import (
 // first instant after the gap on if that is none itself, else behind it. If they
 // are so many that they would reach the next instant, the rest falls on that one.
 //
-// What cannot be parsed, or never fires, is an [ErrInvalidSchedule].
+// What cannot be parsed, or never fires, is an [ErrInvalid].
 func Cron(expr string, opts ...CronOption) (Schedule, error) {
 	expr = strings.TrimSpace(expr)
 	o := optionsOf(opts)
@@ -37,7 +39,7 @@ func Cron(expr string, opts ...CronOption) (Schedule, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: cron expression %q: %w", ErrInvalidSchedule, Clip(expr, 100), err)
+		return nil, fmt.Errorf("%w: cron expression %q: %w", ErrInvalid, clip.Text(expr, 100), err)
 	}
 	if s.location == nil {
 		s.location = time.UTC
@@ -98,9 +100,9 @@ func WithDST(policies ...DST) CronOption {
 	})
 }
 
-// CronWarnings say what of an expression is accepted, but may mean something else than
+// Warnings say what of an expression is accepted, but may mean something else than
 // its writer thinks. Errors are as of [Cron].
-func CronWarnings(expr string, opts ...CronOption) ([]string, error) {
+func Warnings(expr string, opts ...CronOption) ([]string, error) {
 	if _, err := Cron(expr, opts...); err != nil {
 		return nil, err
 	}
@@ -112,13 +114,13 @@ func CronWarnings(expr string, opts ...CronOption) ([]string, error) {
 	return parsed.Warnings(), nil
 }
 
-// PerFlow says whether a schedule has numbers that are drawn from the id of its flow.
-func PerFlow(s Schedule) bool {
+// DependsOnFlow says whether a schedule has numbers that are drawn from the id of its flow.
+func DependsOnFlow(s Schedule) bool {
 	switch s := s.(type) {
 	case *instants:
 		return s.hashed
 	case between:
-		return PerFlow(s.Schedule)
+		return DependsOnFlow(s.Schedule)
 	}
 	return false
 }
@@ -147,7 +149,7 @@ func (s *instants) After(t time.Time) time.Time {
 	for from := t.Unix(); from < limit; {
 		st := s.stretch(from)
 		if at := s.first(st, t, limit); !at.IsZero() {
-			return inCalendar(at)
+			return instant.OrNever(at)
 		}
 		from = st.end
 	}

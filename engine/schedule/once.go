@@ -1,20 +1,22 @@
-package engine
+package schedule
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // Once runs a flow at one instant, and never again; late, but once, if it passed
 // while nobody ran. It is cut to milliseconds. The zero time, or a year that has
-// not four digits, is an [ErrInvalidSchedule].
+// not four digits, is an [ErrInvalid].
 func Once(at time.Time) (Schedule, error) {
 	at = at.UTC().Truncate(time.Millisecond)
 	if at.IsZero() {
-		return nil, fmt.Errorf("%w: the instant is the zero time; give the one to run at", ErrInvalidSchedule)
+		return nil, fmt.Errorf("%w: the instant is the zero time; give the one to run at", ErrInvalid)
 	}
-	if err := CheckInstant("the instant to run at", at); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidSchedule, err)
+	if err := instant.Check("the instant to run at", at); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return once{at}, nil
 }
@@ -22,7 +24,7 @@ func Once(at time.Time) (Schedule, error) {
 type once struct{ at time.Time }
 
 func (o once) Kind() string   { return KindOnce }
-func (o once) String() string { return stamp(o.at) }
+func (o once) String() string { return instant.Format(o.at) }
 func (o once) Zone() string   { return "" }
 
 // Next is the instant until it has fired, however late it is.
@@ -52,4 +54,4 @@ func (o once) Count(from, to time.Time) (int64, time.Time) {
 	return 1, o.at
 }
 
-func (o once) Oddities(_, _ time.Time) []Oddity { return nil }
+func (o once) DSTTimes(_, _ time.Time) []DSTTime { return nil }

@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"fmt"
@@ -175,7 +175,7 @@ func checkPolicies(t *testing.T, o oracle, w walls) {
 }
 
 // agree compares all that a schedule says of some time with what it should say.
-func agree(s Schedule, w walls, want []time.Time, odd []Oddity) error {
+func agree(s Schedule, w walls, want []time.Time, odd []DSTTime) error {
 	from, to, change := w.ticks[0].at, w.ticks[len(w.ticks)-1].at, w.ticks[w.turn].at
 	if got := walk(s, from, to); !slices.Equal(got, want) {
 		return fmt.Errorf("got %s, want %s", got, want)
@@ -194,14 +194,14 @@ func agree(s Schedule, w walls, want []time.Time, odd []Oddity) error {
 			return fmt.Errorf("latest until %s is %s", at, got)
 		}
 	}
-	var got []Oddity // of parts
+	var got []DSTTime // of parts
 	for _, end := range []time.Time{change.Add(-20 * time.Minute), change, change.Add(time.Millisecond), to} {
-		got = append(got, s.Oddities(from, end)...)
+		got = append(got, s.DSTTimes(from, end)...)
 		from = end
 	}
 	from = w.ticks[0].at
-	if !slices.Equal(got, odd) || !slices.Equal(s.Oddities(from, to), odd) {
-		return fmt.Errorf("odd: got %v and %v, want %v", s.Oddities(from, to), got, odd)
+	if !slices.Equal(got, odd) || !slices.Equal(s.DSTTimes(from, to), odd) {
+		return fmt.Errorf("odd: got %v and %v, want %v", s.DSTTimes(from, to), got, odd)
 	}
 	return nil
 }

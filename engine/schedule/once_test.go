@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"testing"
@@ -34,6 +34,6 @@ func TestOnceFiresOnceHoweverLate(t *testing.T) {
 func TestOnceNeedsAnInstant(t *testing.T) {
 	for _, at := range []time.Time{{}, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		_, err := Once(at)
-		require.ErrorIs(t, err, ErrInvalidSchedule)
+		require.ErrorIs(t, err, ErrInvalid)
 	}
 }

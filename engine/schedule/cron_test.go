@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"errors"
@@ -45,7 +45,7 @@ func TestCronLocations(t *testing.T) {
 		{"CRON_TZ=UTC 0 9 * * *", "Europe/Berlin", "two time zones"},
 	} {
 		_, err := Cron(test.expr, WithLocation(test.zone))
-		require.ErrorIs(t, err, ErrInvalidSchedule)
+		require.ErrorIs(t, err, ErrInvalid)
 		assert.ErrorContains(t, err, test.want)
 	}
 }
@@ -71,7 +71,7 @@ func TestDSTPolicies(t *testing.T) {
 		assert.Equal(t, want, mustSchedule(t)(Cron(expr, WithDST(policies...))).String())
 	}
 	_, err := Cron("0 9 * * *", WithDST(FoldSecond, FoldBoth))
-	require.ErrorIs(t, err, ErrInvalidSchedule)
+	require.ErrorIs(t, err, ErrInvalid)
 	assert.ErrorContains(t, err, "exclude each other")
 	_, err = Cron("0 9 * * *", WithDST(8))
 	assert.ErrorContains(t, err, "unknown DST policy")
@@ -80,21 +80,21 @@ func TestDSTPolicies(t *testing.T) {
 // S4: the words are those of the ledger.
 func TestOdditiesSayWhatHappened(t *testing.T) {
 	from, to := utc("2027-01-01 00:00:00"), utc("2028-01-01 00:00:00")
-	half := func(policies ...DST) []Oddity {
-		return cronIn(t, "30 2 * * *", "Europe/Berlin", policies...).Oddities(from, to)
+	half := func(policies ...DST) []DSTTime {
+		return cronIn(t, "30 2 * * *", "Europe/Berlin", policies...).DSTTimes(from, to)
 	}
-	assert.Equal(t, []Oddity{
+	assert.Equal(t, []DSTTime{
 		{At: utc("2027-03-28 01:00:00"), Gap: true, Runs: true, Text: "02:30 does not exist on 2027-03-28 in Europe/Berlin"},
 		{At: utc("2027-10-31 01:30:00"), Text: "02:30 comes twice on 2027-10-31 in Europe/Berlin; this is its second copy"},
 	}, half())
-	assert.Equal(t, []Oddity{
+	assert.Equal(t, []DSTTime{
 		{At: utc("2027-03-28 01:00:00"), Gap: true, Text: "02:30 does not exist on 2027-03-28 in Europe/Berlin"},
 		{At: utc("2027-10-31 00:30:00"), Text: "02:30 comes twice on 2027-10-31 in Europe/Berlin; this is its first copy"},
 	}, half(GapSkip, FoldSecond))
 	assert.True(t, half(FoldBoth)[1].Runs)
-	assert.Nil(t, cronIn(t, "30 * * * *", "Europe/Berlin").Oddities(from, to), "time that elapses is not odd")
-	assert.Nil(t, cronIn(t, "30 4 * * *", "Europe/Berlin").Oddities(from, to))
-	assert.Nil(t, mustCron("30 2 * * *").Oddities(from, to))
+	assert.Nil(t, cronIn(t, "30 * * * *", "Europe/Berlin").DSTTimes(from, to), "time that elapses is not odd")
+	assert.Nil(t, cronIn(t, "30 4 * * *", "Europe/Berlin").DSTTimes(from, to))
+	assert.Nil(t, mustCron("30 2 * * *").DSTTimes(from, to))
 }
 
 // S4: the times in a gap stay apart, in order, behind an instant at its end; those
@@ -114,7 +114,7 @@ func TestTimesInAGapStayApart(t *testing.T) {
 	end := utc("2027-03-28 01:00:01")
 	assert.NoError(t, counts(crowded, from, end, 1001, end))
 	assert.Len(t, walk(crowded, from, end), 1001)
-	odd := crowded.Oddities(from, to)
+	odd := crowded.DSTTimes(from, to)
 	assert.Len(t, odd, 3600)
 	assert.Equal(t, utc("2027-03-28 01:00:00.001"), odd[0].At)
 	assert.Equal(t, utc("2027-03-28 01:00:00.999"), odd[998].At)
@@ -177,6 +177,6 @@ func BenchmarkAfter(b *testing.B) {
 func BenchmarkOdditiesOfADay(b *testing.B) {
 	s := cronIn(b, "0 9 * * *", "Europe/Berlin")
 	for b.Loop() {
-		s.Oddities(at(0), at(86400))
+		s.DSTTimes(at(0), at(86400))
 	}
 }

@@ -1,17 +1,17 @@
-package engine
+package schedule
 
 import (
 	"fmt"
 	"time"
 )
 
-// Oddities are none where nothing is fixed: times that elapse are shown by every
+// DSTTimes are none where nothing is fixed: times that elapse are shown by every
 // clock in some way.
-func (s *instants) Oddities(from, to time.Time) []Oddity {
+func (s *instants) DSTTimes(from, to time.Time) []DSTTime {
 	if !s.fixed || s.location == time.UTC {
 		return nil
 	}
-	var all []Oddity
+	var all []DSTTime
 	reach, last := int64(CorrectionJump/time.Second), to.Unix()
 	_, change := s.bounds(from.Unix() - reach)
 	for change <= last+reach && change < lastSecond {
@@ -26,7 +26,7 @@ func (s *instants) Oddities(from, to time.Time) []Oddity {
 }
 
 // oddities are those of one change.
-func (s *instants) oddities(change int64) []Oddity {
+func (s *instants) oddities(change int64) []DSTTime {
 	offset := s.offset(change)
 	switch by := s.shift(change); {
 	case by > 0:
@@ -38,11 +38,11 @@ func (s *instants) oddities(change int64) []Oddity {
 }
 
 // gapped is the times from..to that are left out before a change.
-func (s *instants) gapped(change, from, to int64) (all []Oddity) {
+func (s *instants) gapped(change, from, to int64) (all []DSTTime) {
 	made := s.madeUp(s.stretch(change))
 	at := made.first
 	for wall, ok := s.calendar.next(from, to); ok; wall, ok = s.calendar.next(wall+1, to) {
-		o := Oddity{Gap: true, Runs: made.n > 0, Text: s.describe(wall, "does not exist")}
+		o := DSTTime{Gap: true, Runs: made.n > 0, Text: s.describe(wall, "does not exist")}
 		if o.At = time.Unix(change, 0).UTC(); o.Runs {
 			o.At = time.UnixMilli(at).UTC()
 		}
@@ -54,13 +54,13 @@ func (s *instants) gapped(change, from, to int64) (all []Oddity) {
 
 // folded is the times from..to that are shown twice, the second time with an
 // offset that is less by some.
-func (s *instants) folded(from, to, offset, by int64) (all []Oddity) {
+func (s *instants) folded(from, to, offset, by int64) (all []DSTTime) {
 	copied := "second"
 	if s.dst&FoldSecond != 0 {
 		offset, copied = offset-by, "first"
 	}
 	for wall, ok := s.calendar.next(from, to); ok; wall, ok = s.calendar.next(wall+1, to) {
-		all = append(all, Oddity{
+		all = append(all, DSTTime{
 			At: time.Unix(wall-offset, 0).UTC(), Runs: s.dst&FoldBoth != 0,
 			Text: s.describe(wall, "comes twice") + "; this is its " + copied + " copy",
 		})

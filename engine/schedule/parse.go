@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ParseSchedule reads what Kind, String and Zone of the [Schedule] of a flow write, so that
+// Parse reads what Kind, String and Zone of the [Schedule] of a flow write, so that
 // whoever has the database alone can ask it.
-func ParseSchedule(flow, kind, text, zone string) (s Schedule, err error) {
+func Parse(flow, kind, text, zone string) (s Schedule, err error) {
 	text, end, err := cutInstant(text, " until ")
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func ParseSchedule(flow, kind, text, zone string) (s Schedule, err error) {
 			s, err = Once(at)
 		}
 	default:
-		err = fmt.Errorf("%w: unknown kind %q", ErrInvalidSchedule, kind)
+		err = fmt.Errorf("%w: unknown kind %q", ErrInvalid, kind)
 	}
 	if err == nil && (!start.IsZero() || !end.IsZero()) {
 		s, err = Between(s, start, end)

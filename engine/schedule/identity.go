@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"fmt"
@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// meaning is what a schedule means, however it is spelled: two schedules with the same
+// Identity is what a schedule means, however it is spelled: two schedules with the same
 // meaning have the same instants. Bounds are apart, so that one can tell whether only they
 // moved.
-type meaning struct {
+type Identity struct {
 	instants   string
-	zone       *time.Location // whose rules they depend on; nil: none's
-	start, end time.Time
+	Zone       *time.Location // whose rules they depend on; nil: none's
+	Start, End time.Time
 }
 
-// same says whether two schedules have the same meaning.
-func (m meaning) same(other meaning) bool {
-	return m.sameInstants(other) && m.start.Equal(other.start) && m.end.Equal(other.end)
+// Same says whether two schedules have the same meaning.
+func (m Identity) Same(other Identity) bool {
+	return m.SameInstants(other) && m.Start.Equal(other.Start) && m.End.Equal(other.End)
 }
 
-// sameInstants is [meaning.same] without the bounds.
-func (m meaning) sameInstants(other meaning) bool {
-	return m.instants == other.instants && sameZone(m.zone, other.zone)
+// SameInstants is [Identity.Same] without the bounds.
+func (m Identity) SameInstants(other Identity) bool {
+	return m.instants == other.instants && sameZone(m.Zone, other.Zone)
 }
 
 // sameZone says whether two zones have the same rules, whatever their names are: a zone that
@@ -51,38 +51,22 @@ func sameZone(a, b *time.Location) bool {
 	}
 }
 
-func meaningOf(s Schedule) (m meaning) {
+func IdentityOf(s Schedule) (m Identity) {
 	switch b := s.(type) {
 	case anchoredBetween:
-		s, m.start, m.end = b.Schedule, b.start, b.end
+		s, m.Start, m.End = b.Schedule, b.start, b.end
 	case between:
-		s, m.start, m.end = b.Schedule, b.start, b.end
+		s, m.Start, m.End = b.Schedule, b.start, b.end
 	}
 	if c, ok := s.(*instants); ok {
-		m.instants, m.zone = c.canonical(), c.location
-		if sameZone(m.zone, time.UTC) {
-			m.zone = nil
+		m.instants, m.Zone = c.canonical(), c.location
+		if sameZone(m.Zone, time.UTC) {
+			m.Zone = nil
 		}
 	} else {
 		m.instants = s.Kind() + " " + s.String() // the other kinds are spelled in one way
 	}
 	return m
-}
-
-// SamePlan says whether two plans have schedules that mean the same, however they are
-// spelled, and the same policies. Another zone is another plan even if it has the same
-// rules: its name is shown.
-func SamePlan(a, b *Plan) bool {
-	p, q := *a, *b
-	was, is := meaningOf(p.Schedule), meaningOf(q.Schedule)
-	same := was.same(is) && was.zone.String() == is.zone.String() && alike(p.Backoff, q.Backoff) && alike(p.Retry, q.Retry)
-	p.Schedule, p.Backoff, p.Retry, p.definition = nil, nil, nil, nil
-	q.Schedule, q.Backoff, q.Retry, q.definition = nil, nil, nil, nil
-	return same && p == q
-}
-
-func alike[T comparable](a, b *T) bool {
-	return a == b || a != nil && b != nil && *a == *b
 }
 
 // canonical is the sets of numbers of an expression, with what becomes of them where clocks are
@@ -121,7 +105,7 @@ const mostKept = 10_000
 // another; zero: none does. It goes back from now as far as both schedules have the same
 // instants. Newer instants that only the new schedule has are passed over, unless each is to
 // have its own run: they were not due.
-func kept(old, changed Schedule, first, now time.Time, each bool) (from time.Time) {
+func StillDue(old, changed Schedule, first, now time.Time, each bool) (from time.Time) {
 	at := changed.Latest(first, now)
 	for looked := 0; looked < mostKept && has(changed, at); looked++ {
 		switch {

@@ -1,6 +1,22 @@
-package engine
+package schedule
 
-import "time"
+import (
+	"time"
+
+	"github.com/pawl-go/pawl/internal/permanent"
+)
+
+// ErrInvalid is what every function that makes a schedule returns for an argument
+// that it does not take. It is permanent: a job that returns it is not tried again.
+var ErrInvalid = permanent.New("invalid schedule")
+
+// Kinds of schedule.
+const (
+	KindEvery  = "every"
+	KindCron   = "cron"
+	KindOnce   = "once"
+	KindManual = "manual"
+)
 
 // Schedule says when a flow is due. It is asked with the instants it needs and
 // keeps none; the zero time stands for never.
@@ -36,9 +52,9 @@ type Schedule interface {
 	// last of them. The instants of a delay are from and what follows it.
 	Count(from, to time.Time) (n int64, last time.Time)
 
-	// Oddities is what changes of the clock make of the instants in from..to,
+	// DSTTimes is what changes of the clock make of the instants in from..to,
 	// to not included, in order; nil if they make nothing of them.
-	Oddities(from, to time.Time) []Oddity
+	DSTTimes(from, to time.Time) []DSTTime
 }
 
 // Anchored is a schedule that counts its instants from one of them. It is the
@@ -50,9 +66,9 @@ type Anchored interface {
 	Anchor(t time.Time) Schedule
 }
 
-// Oddity is a local time of a schedule that the clocks of its zone leave out, or
+// DSTTime is a local time of a schedule that the clocks of its zone leave out, or
 // show twice.
-type Oddity struct {
+type DSTTime struct {
 	// At is, of a time that is left out, the instant that stands for it; if none
 	// does, the first one after the gap. Of a time that comes twice it is the copy
 	// that does not run, or the second one if both do.
@@ -71,10 +87,25 @@ const CorrectionJump = 3 * time.Hour
 // following is the next instant of a schedule. If the clock went back a little, a fixed
 // time is not run again.
 func following(s Schedule, now, last time.Time) time.Time {
-	if last.After(now) && last.Sub(now) < CorrectionJump && FixedTimes(s) {
+	if last.After(now) && last.Sub(now) < CorrectionJump && HasFixedTimes(s) {
 		return s.After(last)
 	}
 	return s.After(now)
+}
+
+// HasFixedTimes says whether a schedule has fixed times, such as nine o'clock: no wildcard
+// and no step in minute and hour, and no interval. None of its instants comes again when
+// the clock goes back a little.
+func HasFixedTimes(s Schedule) bool {
+	switch s := s.(type) {
+	case *instants:
+		return s.fixed
+	case between:
+		return HasFixedTimes(s.Schedule)
+	case Excluding:
+		return HasFixedTimes(s.Schedule)
+	}
+	return s.Kind() == KindOnce
 }
 
 // Manual runs a flow only when it is triggered.
@@ -93,4 +124,4 @@ func (manual) NotBefore(next, _ time.Time) time.Time   { return next }
 func (manual) Reach(time.Time) time.Time               { return time.Time{} }
 func (manual) After(time.Time) time.Time               { return time.Time{} }
 func (manual) Count(_, _ time.Time) (int64, time.Time) { return 0, time.Time{} }
-func (manual) Oddities(_, _ time.Time) []Oddity        { return nil }
+func (manual) DSTTimes(_, _ time.Time) []DSTTime       { return nil }

@@ -1,42 +1,36 @@
-package engine
+package schedule
 
 import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // Between is a schedule that has no instant before start and none after end;
 // the zero time leaves that side open. A delay begins at start. An end before
 // start, or a range in which a schedule of fixed instants has none, is an
-// [ErrInvalidSchedule].
+// [ErrInvalid].
 func Between(schedule Schedule, start, end time.Time) (Schedule, error) {
-	if err := errors.Join(CheckInstant("the start", start), CheckInstant("the end", end)); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidSchedule, err)
+	if err := errors.Join(instant.Check("the start", start), instant.Check("the end", end)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	start, end = wholeMilliseconds(start), end.UTC().Truncate(time.Millisecond)
+	start, end = instant.RoundUp(start), end.UTC().Truncate(time.Millisecond)
 	if start.IsZero() && end.IsZero() {
 		return schedule, nil
 	}
 	if !end.IsZero() && start.After(end) {
-		return nil, fmt.Errorf("%w: it starts at %s, after its end at %s", ErrInvalidSchedule, stamp(start), stamp(end))
+		return nil, fmt.Errorf("%w: it starts at %s, after its end at %s", ErrInvalid, instant.Format(start), instant.Format(end))
 	}
 	b := between{schedule, start, end}
 	if !b.fires() {
-		return nil, fmt.Errorf("%w: %s never fires: there is no instant in that time", ErrInvalidSchedule, b)
+		return nil, fmt.Errorf("%w: %s never fires: there is no instant in that time", ErrInvalid, b)
 	}
 	if _, ok := schedule.(Anchored); ok {
 		return anchoredBetween{b}, nil
 	}
 	return b, nil
-}
-
-// wholeMilliseconds is t, or the first millisecond after it.
-func wholeMilliseconds(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 type between struct {
@@ -57,10 +51,10 @@ func (b between) fires() bool {
 func (b between) String() string {
 	text := b.Schedule.String()
 	if !b.start.IsZero() {
-		text += " from " + stamp(b.start)
+		text += " from " + instant.Format(b.start)
 	}
 	if !b.end.IsZero() {
-		text += " until " + stamp(b.end)
+		text += " until " + instant.Format(b.end)
 	}
 	return text
 }
@@ -98,7 +92,7 @@ func (b between) Reach(now time.Time) time.Time {
 	if reach.IsZero() {
 		return reach
 	}
-	return later(reach, b.start)
+	return instant.Later(reach, b.start)
 }
 
 func (b between) Count(from, to time.Time) (int64, time.Time) {
@@ -110,18 +104,18 @@ func (b between) Count(from, to time.Time) (int64, time.Time) {
 	return b.Schedule.Count(from, b.untilEnd(to))
 }
 
-func (b between) Oddities(from, to time.Time) []Oddity {
+func (b between) DSTTimes(from, to time.Time) []DSTTime {
 	if !b.end.IsZero() {
-		to = earlier(to, b.end.Add(time.Millisecond))
+		to = instant.Earlier(to, b.end.Add(time.Millisecond))
 	}
-	return b.Schedule.Oddities(later(from, b.start), to)
+	return b.Schedule.DSTTimes(instant.Later(from, b.start), to)
 }
 
 func (b between) untilEnd(t time.Time) time.Time {
 	if b.end.IsZero() {
 		return t
 	}
-	return earlier(t, b.end)
+	return instant.Earlier(t, b.end)
 }
 
 type anchoredBetween struct{ between }

@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import (
 	"fmt"
@@ -74,7 +74,7 @@ func TestCronRefusals(t *testing.T) {
 	} {
 		t.Run(test.expr[:min(len(test.expr), 40)], func(t *testing.T) {
 			_, err := Cron(test.expr)
-			require.ErrorIs(t, err, ErrInvalidSchedule)
+			require.ErrorIs(t, err, ErrInvalid)
 			assert.ErrorContains(t, err, test.want)
 			assert.Contains(t, err.Error(), `"`+strings.TrimSpace(test.expr)[:min(len(strings.TrimSpace(test.expr)), 20)])
 		})
@@ -128,7 +128,7 @@ func TestOtherDialectsAreRefused(t *testing.T) {
 		if strings.Contains(expr, "(") {
 			_, err = Cron(expr, ForFlow("nightly"))
 		}
-		require.ErrorIs(t, err, ErrInvalidSchedule, expr)
+		require.ErrorIs(t, err, ErrInvalid, expr)
 		assert.ErrorContains(t, err, want, expr)
 	}
 }
@@ -146,7 +146,7 @@ func TestWarningsOfOtherDialects(t *testing.T) {
 		"*/7 * * * *":    "",
 		"*/1 * * * *":    "",
 	} {
-		warnings, err := CronWarnings(expr)
+		warnings, err := Warnings(expr)
 		require.NoError(t, err, expr)
 		if want == "" {
 			assert.Empty(t, warnings, expr)
@@ -201,10 +201,10 @@ func TestHashedNumbersSpreadFlows(t *testing.T) {
 	for i := range 200 {
 		id := fmt.Sprint("flow ", i)
 		s := mustSchedule(t)(Cron("H H(1-5) * * *", ForFlow(id)))
-		again := mustSchedule(t)(ParseSchedule(id, s.Kind(), s.String(), s.Zone()))
+		again := mustSchedule(t)(Parse(id, s.Kind(), s.String(), s.Zone()))
 		at := s.After(from)
 		assert.Equal(t, at, again.After(from))
-		assert.True(t, PerFlow(s))
+		assert.True(t, DependsOnFlow(s))
 		assert.GreaterOrEqual(t, at.Hour(), 1)
 		assert.LessOrEqual(t, at.Hour(), 5)
 		seen[at] = true
@@ -230,7 +230,7 @@ func FuzzCron(f *testing.F) {
 		if s.Next(epoch, time.Time{}).IsZero() {
 			t.Errorf("%q never fires", expr)
 		}
-		if _, err := ParseSchedule("nightly", s.Kind(), s.String(), s.Zone()); err != nil {
+		if _, err := Parse("nightly", s.Kind(), s.String(), s.Zone()); err != nil {
 			t.Errorf("%q is not read again: %v", expr, err)
 		}
 	})
@@ -240,7 +240,7 @@ func FuzzCron(f *testing.F) {
 func TestIntervalBelowAMillisecondIsRefused(t *testing.T) {
 	for _, d := range []time.Duration{-time.Second, 0, 1, time.Millisecond - 1} {
 		_, err := Every(d)
-		require.ErrorIs(t, err, ErrInvalidSchedule)
+		require.ErrorIs(t, err, ErrInvalid)
 	}
 	s, err := Every(1500 * time.Microsecond)
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package engine
+package schedule
 
 import "github.com/pawl-go/pawl/internal/cronexpr"
 

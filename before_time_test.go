@@ -94,5 +94,5 @@ func TestDatabaseOfTheVersionBeforeCarriesOn(t *testing.T) {
 	})
 	left, err := filepath.Glob("store/testdata/*.sqlite*")
 	require.NoError(t, err)
-	assert.Equal(t, []string{"store/testdata/before_found.sqlite", "store/testdata/before_house.sqlite", "store/testdata/before_pause.sqlite", "store/testdata/before_time.sqlite", "store/testdata/before_workflow.sqlite"}, left)
+	assert.Equal(t, []string{"store/testdata/before_facts.sqlite", "store/testdata/before_found.sqlite", "store/testdata/before_house.sqlite", "store/testdata/before_pause.sqlite", "store/testdata/before_time.sqlite", "store/testdata/before_workflow.sqlite"}, left)
 }

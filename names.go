@@ -96,6 +96,7 @@ type Omitted = engine.Omitted
 //	Version       int64     // of the flow, 1 more than before
 //	Note          string    // what a reader of the history should know
 //	Waiting       int       // starts that wait, those of a backfill included
+//	PausedUntil   time.Time // the end of the pause that it sets or moves; zero: it does neither, or the pause has no end
 type Transition = engine.Transition
 
 // RunsQuery selects runs, newest first. The zero value of a field asks for

@@ -173,7 +173,7 @@ func TestClientTailOutlivesTheOwner(t *testing.T) {
 // V1, D6: its JSON names are the columns of the view.
 func TestTransitionReadsLikeTheView(t *testing.T) {
 	now := time.Now()
-	data, err := json.Marshal(pawl.Transition{RunNumber: 1, LastRun: now, NextEligible: now, NextRun: now, Note: "note"})
+	data, err := json.Marshal(pawl.Transition{RunNumber: 1, LastRun: now, NextEligible: now, NextRun: now, Note: "note", PausedUntil: now})
 	require.NoError(t, err)
 	var fields map[string]any
 	require.NoError(t, json.Unmarshal(data, &fields))

@@ -65,7 +65,7 @@ func (c *Change) correct(e Correct, now time.Time, p Plan) error {
 	return nil
 }
 
-// noteStep says by how much the clock stepped, and until when a pause for a while is now.
+// noteStep says by how much the clock stepped.
 func (c *Change) noteStep(e Adjust, text string) {
 	direction := "forward"
 	if e.By < 0 {
@@ -74,9 +74,6 @@ func (c *Change) noteStep(e Adjust, text string) {
 	text += " " + direction
 	if e.By != 0 {
 		text += " by " + (time.Duration(max(e.By, -e.By)) * time.Millisecond).String()
-	}
-	if c.PausedFor > 0 {
-		text = PauseText(text, c.PausedUntil)
 	}
 	c.note(text)
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/engine/schedule"
@@ -27,9 +26,6 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 	if !over && !c.PausedAt.IsZero() && c.PauseNote == e.Note && c.PausedUntil.Equal(until) {
 		return fmt.Errorf("%w: flow %q is paused", errUnchanged, c.ID)
 	}
-	if text := PauseText(e.Note, until); text != "" {
-		c.note(text)
-	}
 	if over {
 		c.goOn(Resume{}, now, p)
 	}
@@ -38,14 +34,14 @@ func (c *Change) pause(e Pause, now time.Time, p Plan) error {
 		since = c.PausedAt
 	}
 	c.Paused = &Paused{since, e.Note, until, length}
-	if already || c.tripHolds() || c.NextRun.IsZero() {
-		return nil // it goes on, as a trip does, or the end of a run plans
+	if !already && !c.tripHolds() && !c.NextRun.IsZero() { // else it goes on, as a trip does, or the end of a run plans
+		s := c.schedule(p)
+		if blocked && !c.jittered(p).After(now) && !c.backlog(p) {
+			c.skip(s, c.LastNumber, now, p)
+		}
+		c.withhold(s, now)
 	}
-	s := c.schedule(p)
-	if blocked && !c.jittered(p).After(now) && !c.backlog(p) {
-		c.skip(s, c.LastNumber, now, p)
-	}
-	c.withhold(s, now)
+	c.Note = e.Note // and nothing else: the store reads it as what the operator wrote
 	return nil
 }
 
@@ -57,8 +53,22 @@ func (e Pause) Validate() error {
 	return CheckInstant("the end of the pause", e.Until)
 }
 
-// PauseText is what the transition that pauses a flow begins to tell with: until when, if
-// the pause has an end, and why.
+// PauseEnd is the end of the pause that the transition sets or moves; zero: it does neither,
+// or the pause has no end.
+func (c *Change) PauseEnd() time.Time {
+	switch c.Event {
+	case "pause":
+		return c.PausedUntil
+	case "adjust", "correct":
+		if c.PausedFor > 0 {
+			return c.PausedUntil
+		}
+	}
+	return time.Time{}
+}
+
+// PauseText says for people until when a flow is paused, if the pause has an end, and why.
+// Nothing reads it back.
 func PauseText(note string, until time.Time) string {
 	switch {
 	case until.IsZero():
@@ -67,20 +77,6 @@ func PauseText(note string, until time.Time) string {
 		return "until " + stamp(until)
 	}
 	return "until " + stamp(until) + ": " + note
-}
-
-// ParsePause reads what PauseText writes.
-func ParsePause(text string) (note string, until time.Time) {
-	const digits = len("2006-01-02T15:04:05.000Z")
-	rest, ok := strings.CutPrefix(text, "until ")
-	if !ok || len(rest) < digits {
-		return text, time.Time{}
-	}
-	until, err := time.Parse(time.RFC3339, rest[:digits])
-	if err != nil {
-		return text, time.Time{}
-	}
-	return strings.TrimPrefix(rest[digits:], ": "), until
 }
 
 // PauseOver says whether the flow is paused until an instant that has come. It goes on

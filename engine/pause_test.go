@@ -56,16 +56,17 @@ func TestPauseReplacesNoteAndEnd(t *testing.T) {
 	s := *apply(t, stateIn(StatusCompleted, plan), Pause{Note: "why", Until: at(9000.0001)}, at(70), plan).State
 	assert.Equal(t, at(9000.001), s.PausedUntil, "not before what was asked for")
 	for _, test := range []struct {
-		name  string
-		pause Pause
-		note  string // of the transition
-		err   error
+		name    string
+		pause   Pause
+		summary string // of the transition
+		err     error
 	}{
 		{"the same", Pause{Note: "why", Until: at(9000.001)}, "", errUnchanged},
 		{"longer", Pause{Note: "why", Until: at(9999)}, "until 2026-11-22T11:46:39.000Z: why", nil},
 		{"shorter, without a note", Pause{Until: at(81)}, "until 2026-11-22T09:01:21.000Z", nil},
 		{"another note", Pause{Note: "because", Until: at(9000.001)}, "until 2026-11-22T11:30:00.001Z: because", nil},
 		{"without an end", Pause{Note: "why"}, "why", nil},
+		{"a note that looks like an end", Pause{Note: "until 2030-01-01T00:00:00.000Z: vendor"}, "until 2030-01-01T00:00:00.000Z: vendor", nil},
 		{"until now", Pause{Until: at(80)}, "", ErrInvalidRange},
 		{"until before", Pause{Until: at(1)}, "", ErrInvalidRange},
 		{"until a year that no text holds", Pause{Until: at(0).AddDate(9000, 0, 0)}, "", ErrInvalidRange},
@@ -76,25 +77,22 @@ func TestPauseReplacesNoteAndEnd(t *testing.T) {
 			if test.err != nil {
 				return
 			}
-			assert.Equal(t, test.note, c.Note)
 			assert.Equal(t, s.PausedAt, c.PausedAt)
 			assert.Equal(t, test.pause, Pause{Note: c.PauseNote, Until: c.PausedUntil})
-			note, until := ParsePause(c.Note)
-			assert.Equal(t, test.pause, Pause{Note: note, Until: until}, "the transition tells both")
+			told := c.Transition()
+			assert.Equal(t, test.pause, Pause{Note: told.Note, Until: told.PausedUntil}, "the transition tells both")
+			assert.Equal(t, test.summary, told.Summary())
 		})
 	}
 }
 
-// A note that only looks like an end is one.
-func TestNoteOfAPauseIsNotTakenForItsEnd(t *testing.T) {
-	for _, note := range []string{"", "until", "until ", "until tomorrow", "until Anna is back from her holidays", "2026-11-22T11:30:00.000Z"} {
-		got, until := ParsePause(PauseText(note, time.Time{}))
-		assert.Equal(t, note, got)
-		assert.Zero(t, until)
-		got, until = ParsePause(PauseText(note, at(60)))
-		assert.Equal(t, note, got)
-		assert.Equal(t, at(60), until)
-	}
+// The note of the transition that pauses a flow is what the operator wrote, and nothing that
+// Pawl adds: the skipped occurrence has its row in the ledger. facts T1.
+func TestNoteOfAPauseIsTheOperators(t *testing.T) {
+	plan := Plan{Schedule: hourly}
+	c := apply(t, stateIn(StatusRunning, plan), Pause{Note: "why", Until: at(9000)}, at(3600), plan)
+	require.NotEmpty(t, c.Verdicts)
+	assert.Equal(t, "why", c.Note)
 }
 
 // A trip and the end of a pause do not touch each other: the flow stays tripped, what

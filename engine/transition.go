@@ -21,7 +21,8 @@ type Transition struct {
 	NextRun       time.Time `json:"next_run,omitzero"`
 	Version       int64     `json:"version"` // of the flow: 1 more than before
 	Note          string    `json:"note,omitempty"`
-	Waiting       int       `json:"waiting"` // runs that are not over and not in flight: they wait, are parked or blocked
+	Waiting       int       `json:"waiting"`               // runs that are not over and not in flight: they wait, are parked or blocked
+	PausedUntil   time.Time `json:"paused_until,omitzero"` // the end of the pause that it sets or moves; zero: it does neither, or the pause has no end
 }
 
 // Transition is the change as its row in the store will tell of it.
@@ -29,9 +30,12 @@ func (c *Change) Transition() Transition {
 	return Transition{
 		Seq: c.Seq, At: c.UpdatedAt, FlowID: c.ID, RunNumber: c.RunNumber, Event: c.Event, FromStatus: c.From, ToStatus: c.Status,
 		RunCount: c.RunCount, InFlight: c.InFlight, FailureStreak: c.FailureStreak, LastRun: c.LastRun, NextEligible: c.NextEligible,
-		NextRun: c.NextRun, Version: c.Version, Note: c.Note, Waiting: c.NotOver(),
+		NextRun: c.NextRun, Version: c.Version, Note: c.Note, Waiting: c.NotOver(), PausedUntil: c.PauseEnd(),
 	}
 }
+
+// Summary is the note for people, with the end of the pause that the transition sets or moves.
+func (t Transition) Summary() string { return PauseText(t.Note, t.PausedUntil) }
 
 // NotOver is how many runs of the flow are not over, those in flight apart: they wait, those
 // of a backfill included, or are parked or blocked.

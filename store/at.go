@@ -16,11 +16,12 @@ type transitionRow struct {
 	Run   int64
 	Event int64
 	Note  string
+	Until int64 // the end of the pause that it sets or moves
 }
 
 const selectTransitionsUntil = `SELECT x.flow AS key, x.at, COALESCE(x.run_number, 0) AS run, x.event, x.to_status AS status, x.run_count, x.in_flight,
     x.failure_streak, COALESCE(x.last_run, 0) AS last_run, COALESCE(x.next_eligible, 0) AS next_eligible,
-    COALESCE(x.next_run, 0) AS next_run, COALESCE(x.waiting, 0) AS waiting, COALESCE(x.note, '') AS note, x.version,
+    COALESCE(x.next_run, 0) AS next_run, COALESCE(x.waiting, 0) AS waiting, COALESCE(x.note, '') AS note, COALESCE(x.paused_until, 0) AS until, x.version,
     p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.policy, p.run_group, p.retention, COALESCE(p.anchor, 0) AS anchor, p.created_at
 FROM pawl_transition_log x JOIN pawl_flow_plan p ON p.key = x.flow
 WHERE x.at <= ? ORDER BY x.seq`
@@ -84,10 +85,10 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 		if was.PausedAt.IsZero() || was.PauseOver(now.UpdatedAt) { // else it goes on, with another note
 			now.PausedAt = now.UpdatedAt
 		}
-		now.PauseNote, now.PausedUntil = engine.ParsePause(t.Note)
+		now.PauseNote, now.PausedUntil = t.Note, instant(t.Until)
 	case "adjust", "correct": // which moves the end of a pause for a while
-		if _, until := engine.ParsePause(t.Note); !until.IsZero() && !was.PausedUntil.IsZero() {
-			now.PausedUntil = until
+		if t.Until != 0 && !was.PausedAt.IsZero() {
+			now.PausedUntil = instant(t.Until)
 		}
 	case "resume":
 		now.PausedAt, now.PauseNote, now.PausedUntil = time.Time{}, "", time.Time{}

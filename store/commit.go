@@ -182,10 +182,14 @@ func (w *writer) writeChange(c *engine.Change, generation int64) error {
 	if err := w.writeRare(c, generation); err != nil {
 		return err
 	}
-	return w.append(&w.insertTransition, w.moveTransition, c.Seq, []int64{c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
+	err := w.append(&w.insertTransition, w.moveTransition, c.Seq, []int64{c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
 		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
 		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.NotOver())),
 		nonzero(c.Before)}, c.Note)
+	if until := c.PauseEnd(); err == nil && !until.IsZero() {
+		err = w.once(`UPDATE pawl_transition_log SET paused_until = ? WHERE seq = ?`, until.UnixMilli(), c.Seq)
+	}
+	return err
 }
 
 const (

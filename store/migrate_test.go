@@ -89,3 +89,76 @@ func TestMigrationsKeepTheRows(t *testing.T) {
 		})
 	}
 }
+
+// The end of a pause becomes a column where it is certain that the pause had one. A note that
+// only looks like an end stays what the operator wrote. facts T1.
+func TestMigrationConvertsEndsOfPauses(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("testdata", "before_facts.sqlite"))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	require.NoError(t, os.WriteFile(path, file, 0o600))
+	db := plainDB(t, path)
+	const pause, resume, adjust, correct = 14, 15, 7, 8
+	for i, row := range []struct {
+		flow   string
+		minute int
+		event  int
+		note   any
+	}{
+		// A pause until an instant that was over when the next pause began: that is the flow's pause.
+		{"twice", 0, pause, "until 2026-12-02T00:10:00.000Z: a while"}, {"twice", 20, pause, "until 2026-12-02T09:00:00.000Z: more"},
+		// A note of the operator, and a second pause that went on from the first.
+		{"tool", 0, pause, "until 2026-12-02T00:10:00.000Z: vendor"}, {"tool", 20, pause, "until 2026-12-02T09:00:00.000Z: more"},
+		{"text", 0, pause, "until 2026-12-02T00:10:00.000Z"}, {"text", 20, resume, "the pause was over at 2026-12-02T00:10:00.000Z"},
+		{"text", 30, pause, "until 2026-12-02T00:10:00.000Z"}, {"text", 40, resume, nil},
+		{"text", 50, pause, "until tomorrow"}, {"text", 51, resume, nil},
+		{"text", 52, pause, "until 2026-99-02T00:10:00.000Z"}, {"text", 53, resume, "the pause was over at"},
+		{"fine", 0, pause, "why; skipped 2026-12-02T00:00:00.000Z: running"},
+		{"often", 0, adjust, "until 2026-12-02T00:10:00.000Z: the clock went back by 1h0m0s"},
+		{"often", 1, adjust, "skipped 2026-12-02T00:00:00.000Z: backoff; until 2026-12-02T00:10:00.123Z: the clock went forward by 1h0m0s"},
+		{"often", 2, correct, "until 2026-12-02T00:10:00.000Z: the clock was corrected: it went back by 9h0m0s"},
+		{"often", 3, correct, "the clock was corrected: it went back by 9h0m0s"}, {"often", 4, adjust, "the clock went back by 1s"},
+	} {
+		_, err := db.Exec(`INSERT INTO pawl_transition_log (seq, at, flow, event, from_status, to_status, run_count, in_flight, failure_streak, version, note)
+SELECT ?, unixepoch('2026-12-02T00:00:00Z') * 1000 + ? * 60000, key, ?, 0, 0, 0, 0, 0, 99, ? FROM pawl_flow_plan WHERE id = ?`, 1000+i, row.minute, row.event, row.note, row.flow)
+		require.NoError(t, err)
+	}
+	for flow, row := range map[string]struct {
+		paused, until int
+		note          string
+	}{"twice": {20, 9 * 60, "more"}, "tool": {0, 9 * 60, "more"}, "fine": {0, 0, "why"}} {
+		_, err := db.Exec(`UPDATE pawl_flow_plan SET paused_at = unixepoch('2026-12-02T00:00:00Z') * 1000 + ? * 60000,
+paused_until = nullif(unixepoch('2026-12-02T00:00:00Z') * 1000 + ? * 60000, unixepoch('2026-12-02T00:00:00Z') * 1000), pause_note = ? WHERE id = ?`, row.paused, row.until, row.note, flow)
+		require.NoError(t, err)
+	}
+	require.NoError(t, db.Close())
+	s := openStore(t, path, Options{})
+	defer s.Close()
+	var got []string
+	require.NoError(t, s.Reader.db.Select(&got, `SELECT flow_id || ' ' || event || ': ' || COALESCE(note, '-') || COALESCE(' | ' || paused_until, '')
+FROM pawl_transitions WHERE event IN ('pause', 'resume', 'adjust', 'correct') ORDER BY seq`))
+	assert.Equal(t, []string{
+		"moving pause: the office moves | 2026-12-03T05:23:46.213Z",
+		"vendor pause: until 2030-01-01T00:00:00.000Z: vendor",
+		"vendor-twice pause: until 2030-01-01T00:00:00.000Z: vendor",
+		"lapsed pause: a moment | 2026-12-01T05:23:46.720Z",
+		"resumed pause: until 2026-12-02T05:23:46.221Z: a day", // nothing shows that it had an end
+		"asked pause: a week | 2026-12-08T05:23:46.229Z",
+		"asked-vendor pause: until 2030-01-01T00:00:00.000Z: vendor",
+		"lapsed resume: the pause was over at 2026-12-01T05:23:46.720Z",
+		"vendor-twice pause: again | 2026-12-04T05:23:47.945Z",
+		"resumed resume: -", "asked resume: -", "asked-vendor resume: -",
+
+		"twice pause: a while | 2026-12-02T00:10:00.000Z", "twice pause: more | 2026-12-02T09:00:00.000Z",
+		"tool pause: until 2026-12-02T00:10:00.000Z: vendor", "tool pause: more | 2026-12-02T09:00:00.000Z",
+		"text pause: - | 2026-12-02T00:10:00.000Z", "text resume: the pause was over at 2026-12-02T00:10:00.000Z",
+		"text pause: until 2026-12-02T00:10:00.000Z", "text resume: -",
+		"text pause: until tomorrow", "text resume: -",
+		"text pause: until 2026-99-02T00:10:00.000Z", "text resume: the pause was over at",
+		"fine pause: why",
+		"often adjust: the clock went back by 1h0m0s | 2026-12-02T00:10:00.000Z",
+		"often adjust: skipped 2026-12-02T00:00:00.000Z: backoff; the clock went forward by 1h0m0s | 2026-12-02T00:10:00.123Z",
+		"often correct: the clock was corrected: it went back by 9h0m0s | 2026-12-02T00:10:00.000Z",
+		"often correct: the clock was corrected: it went back by 9h0m0s", "often adjust: the clock went back by 1s",
+	}, got)
+}

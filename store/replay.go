@@ -14,13 +14,13 @@ import (
 func (v *verifier) readTransitions(ctx context.Context) error {
 	const query = `SELECT flow, seq, at, COALESCE(run_number, 0), event, from_status, to_status, run_count, in_flight, failure_streak,
     COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version, COALESCE(waiting, 0), COALESCE(prev, 0),
-    CASE WHEN event IN (7, 8, 14) THEN COALESCE(note, '') ELSE '' END
+    COALESCE(paused_until, 0), CASE WHEN event = 14 THEN COALESCE(note, '') ELSE '' END
 FROM pawl_transition_log ORDER BY seq`
 	var flow, event int64
 	var t transition
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		if err := scan(&flow, &t.seq, &t.at, &t.run, &event, &t.from, &t.status, &t.runCount, &t.inFlight, &t.streak,
-			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version, &t.waiting, &t.prev, &t.note); err != nil {
+			&t.lastRun, &t.nextEligible, &t.nextRun, &t.version, &t.waiting, &t.prev, &t.until, &t.note); err != nil {
 			return err
 		}
 		t.event = events.word(event)
@@ -79,7 +79,7 @@ func (a *account) step(t *transition) {
 	case "pause":
 		a.pauses(t)
 	case "resume":
-		a.replayed.paused, a.pause.told = 0, ""
+		a.replayed.paused, a.paused = 0, pause{}
 	case "adjust":
 		a.movePause(t)
 		if !a.fixed() {

@@ -30,7 +30,8 @@ const walkTransitions = `WITH RECURSIVE walk (seq) AS (
 )
 SELECT x.seq, x.at, p.id AS flow_id, COALESCE(x.run_number, 0) AS run_number, x.event, x.from_status, x.to_status,
     x.run_count, x.in_flight, x.failure_streak, COALESCE(x.last_run, 0) AS last_run, COALESCE(x.next_eligible, 0) AS next_eligible,
-    COALESCE(x.next_run, 0) AS next_run, x.version, COALESCE(x.note, '') AS note, COALESCE(x.waiting, 0) AS waiting
+    COALESCE(x.next_run, 0) AS next_run, x.version, COALESCE(x.note, '') AS note, COALESCE(x.waiting, 0) AS waiting,
+    COALESCE(x.paused_until, 0) AS paused_until
 FROM walk k CROSS JOIN pawl_transition_log x ON x.seq = k.seq CROSS JOIN pawl_flow_plan p ON p.key = x.flow
 WHERE (:before = 0 OR x.version < :before) AND (:run = 0 OR x.run_number = :run)
 LIMIT :limit`

@@ -24,6 +24,7 @@ type loggedRow struct {
 	Version       int64
 	Note          string
 	Waiting       int
+	PausedUntil   int64 `db:"paused_until"`
 }
 
 func (r loggedRow) transition() engine.Transition {
@@ -32,12 +33,14 @@ func (r loggedRow) transition() engine.Transition {
 		FromStatus: statuses.word(r.FromStatus), ToStatus: statuses.word(r.ToStatus),
 		RunCount: r.RunCount, InFlight: r.InFlight, FailureStreak: r.FailureStreak, LastRun: instant(r.LastRun),
 		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Version: r.Version, Note: r.Note, Waiting: r.Waiting,
+		PausedUntil: instant(r.PausedUntil),
 	}
 }
 
 const selectTransitionsAfter = `SELECT x.seq, x.at, p.id AS flow_id, COALESCE(x.run_number, 0) AS run_number, x.event, x.from_status, x.to_status,
     x.run_count, x.in_flight, x.failure_streak, COALESCE(x.last_run, 0) AS last_run, COALESCE(x.next_eligible, 0) AS next_eligible,
-    COALESCE(x.next_run, 0) AS next_run, x.version, COALESCE(x.note, '') AS note, COALESCE(x.waiting, 0) AS waiting
+    COALESCE(x.next_run, 0) AS next_run, x.version, COALESCE(x.note, '') AS note, COALESCE(x.waiting, 0) AS waiting,
+    COALESCE(x.paused_until, 0) AS paused_until
 FROM pawl_transition_log x CROSS JOIN pawl_flow_plan p ON p.key = x.flow
 WHERE x.seq > ? ORDER BY x.seq LIMIT ?`
 

@@ -18,7 +18,7 @@ import (
 func TestUpgradeThatIsCutShortIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, "PAWL_SEED", time.Now().UnixNano())
-	for _, name := range []string{"before_time.sqlite", "before_workflow.sqlite", "before_pause.sqlite", "before_found.sqlite", "before_house.sqlite"} {
+	for _, name := range []string{"before_time.sqlite", "before_workflow.sqlite", "before_pause.sqlite", "before_found.sqlite", "before_house.sqlite", "before_facts.sqlite"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file, err := os.ReadFile(filepath.Join("testdata", name))

@@ -113,7 +113,8 @@ type account struct {
 	fired    runFacts // the newest run of the schedule
 	refired  []string // since the plan was adopted
 	early    []early
-	pause    pauseFacts
+	pause    pause // as the row has it
+	paused   pause // as the transitions so far leave it
 }
 
 // position is what the row of a flow and every transition tell. Times are in
@@ -152,6 +153,7 @@ type transition struct {
 	position
 	seq, prev, run, from int64
 	event                string
+	until                int64  // the end of the pause that it sets or moves; 0: none
 	note                 string // of a pause
 }
 

@@ -97,7 +97,7 @@ func (d *dashboard) listSteps(ctx context.Context, q url.Values, f pawl.FlowInfo
 func (c clock) step(t pawl.Transition) step {
 	s := step{
 		At: c.At(t.At), Event: t.Event, From: badge{string(t.FromStatus), string(t.FromStatus)}, To: badge{string(t.ToStatus), string(t.ToStatus)},
-		Run: t.RunNumber, Note: firstLine(t.Note), Streak: t.FailureStreak, Version: t.Version,
+		Run: t.RunNumber, Note: firstLine(t.Summary()), Streak: t.FailureStreak, Version: t.Version,
 	}
 	if t.RunNumber != 0 {
 		s.RunURL = runURL(t.FlowID, t.RunNumber)

@@ -213,7 +213,7 @@ func transitionsTable(list []pawl.Transition, now time.Time) table {
 		if s.RunNumber > 0 {
 			run = fmt.Sprint(s.RunNumber)
 		}
-		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), printable(s.FlowID), run, s.Event, string(s.FromStatus), string(s.ToStatus), firstLine(s.Note)})
+		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), printable(s.FlowID), run, s.Event, string(s.FromStatus), string(s.ToStatus), firstLine(s.Summary())})
 	}
 	return t
 }

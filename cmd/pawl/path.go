@@ -96,7 +96,7 @@ func stepsTable(steps []listedStep, now time.Time) table {
 			t.rows = append(t.rows, []string{"…", "…", "…", "…", "…", s.LeftOut})
 			continue
 		}
-		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), s.Event, string(s.FromStatus), string(s.ToStatus), printable(s.Note)})
+		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), s.Event, string(s.FromStatus), string(s.ToStatus), printable(s.Summary())})
 	}
 	return t
 }

@@ -57,7 +57,8 @@ SELECT x.seq, strftime('%Y-%m-%dT%H:%M:%fZ', x.at / 1000.0, 'unixepoch') AS at,
        strftime('%Y-%m-%dT%H:%M:%fZ', x.last_run / 1000.0, 'unixepoch') AS last_run,
        strftime('%Y-%m-%dT%H:%M:%fZ', x.next_eligible / 1000.0, 'unixepoch') AS next_eligible,
        strftime('%Y-%m-%dT%H:%M:%fZ', x.next_run / 1000.0, 'unixepoch') AS next_run,
-       x.version, x.note, COALESCE(x.waiting, 0) AS waiting
+       x.version, x.note, COALESCE(x.waiting, 0) AS waiting,
+       strftime('%Y-%m-%dT%H:%M:%fZ', x.paused_until / 1000.0, 'unixepoch') AS paused_until
 FROM pawl_transition_log x
 CROSS JOIN pawl_flow_plan p ON p.key = x.flow
 CROSS JOIN pawl_words v ON v.kind = 'event' AND v.code = x.event

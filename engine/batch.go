@@ -134,8 +134,11 @@ func (b *batch) add(c command, before *State, change Change) {
 		b.tokens[token{c.flow, change.Token.Key}] = change.Token
 	}
 	c.flow.next = change.State
+	change.Plain = before.plain() && change.plain()
 	if last := int(c.flow.changed); last < len(b.Changes) && b.Changes[last].State == before && before.Version > 1 {
-		b.Changes[last].Passing, change.Passed = true, b.Changes[last].Passed+1
+		passing := &b.Changes[last]
+		passing.Passing, change.Passed = true, passing.Passed+1
+		change.Plain = change.Plain && passing.Plain
 	}
 	c.flow.changed = uint16(len(b.flows))
 	if c.join != nil {

@@ -342,6 +342,48 @@ func TestEveryTransitionOfABatchIsInTheHistory(t *testing.T) {
 	})
 }
 
+// Rarely set columns are cleared also where the flow has nothing in them any more when the
+// change that is stored begins: the batch has cleared them before it.
+func TestRareColumnsAreClearedByABatch(t *testing.T) {
+	bubble(t, func(t *testing.T, path string) {
+		fails := true
+		r := startRig(t, path, manual("a", func(context.Context) error {
+			if fails {
+				return errors.New("boom")
+			}
+			return nil
+		}), manual("b", ok))
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		synctest.Wait()
+		fails = false
+		row := func() (n int64) {
+			states, err := r.store.Load(t.Context())
+			require.NoError(t, err)
+			return states.Flows[0].StreakFrom + states.Flows[0].ErrorKey
+		}
+		require.Equal(t, int64(1), row(), "the failure of run 1")
+		release := r.store.hold()
+		async(func() (int64, error) { return r.Trigger(t.Context(), "b") })
+		synctest.Wait()
+		async(func() (int64, error) { return 0, r.Reset(t.Context(), "a") })
+		synctest.Wait()
+		async(func() (int64, error) { return r.Trigger(t.Context(), "a") })
+		synctest.Wait()
+		release()
+		synctest.Wait()
+		var together bool
+		for _, b := range r.store.batches {
+			for i, c := range b.Changes {
+				together = together || c.Event == "reset" && c.Passing && !c.Plain && i+1 < len(b.Changes) && !b.Changes[i+1].Plain
+			}
+		}
+		require.True(t, together, "the reset and the start that is stored are in one batch")
+		assert.Zero(t, row())
+		require.NoError(t, r.end(t))
+	})
+}
+
 // Trap 3, D7: while the store fails callers get the error at once, no job starts
 // whose reserve is not committed, the spell is logged once, and what ended
 // meanwhile is committed when the store is back.

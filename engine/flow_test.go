@@ -700,3 +700,24 @@ func TestUnknownEventIsABug(t *testing.T) {
 type nobody struct{}
 
 func (nobody) name() string { return "nobody" }
+
+// Whatever the short statement of the store leaves out makes a flow not plain.
+func TestPlainFlowHasNothingInRareColumns(t *testing.T) {
+	require.True(t, (&State{}).plain())
+	for name, set := range map[string]func(*State){
+		"suspect":         func(s *State) { s.Suspect = true },
+		"suspects":        func(s *State) { s.Suspects = 1 },
+		"error_key":       func(s *State) { s.ErrorKey = 1 },
+		"streak_from":     func(s *State) { s.StreakFrom = 1 },
+		"backfill":        func(s *State) { s.Backfill = 1 },
+		"held":            func(s *State) { s.Held = epoch },
+		"parked":          func(s *State) { s.aside = &aside{parkedCount: 1} },
+		"blocked":         func(s *State) { s.aside = &aside{blockedCount: 1} },
+		"succeeded_order": func(s *State) { s.Marks = &Marks{Succeeded: 1} },
+		"failed_order":    func(s *State) { s.Marks = &Marks{Failed: 1} },
+	} {
+		var s State
+		set(&s)
+		assert.False(t, s.plain(), name)
+	}
+}

@@ -167,8 +167,20 @@ type Change struct {
 
 	Rare bool // the flow changes in what is rarely written: its pause, how far it came before the clock went back
 
+	// Plain says that the stored flow has nothing in its rarely set columns, and gets
+	// nothing: the store leaves them as they are.
+	Plain bool
+
 	Passing bool  // a later change of the batch is of the same flow: the state need not be stored
 	Passed  int64 // how many changes before this one, and of the same flow, are passing
+}
+
+// plain says that nothing is set that most flows never have: suspects, a failure, a
+// backfill, suppressed starts, runs that are parked or blocked, an order of starts. The
+// store has a shorter statement for such a flow, which must leave out just these.
+func (s *State) plain() bool {
+	return !s.Suspect && s.Suspects == 0 && s.ErrorKey == 0 && s.StreakFrom == 0 && s.Backfill == 0 && s.Held.IsZero() &&
+		s.aside == nil && s.Marks == nil
 }
 
 // Number gives the transition the key of its row.

@@ -205,18 +205,27 @@ SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = 
     reached_first = ?24
 WHERE key = ?1`
 
+	// Its parameters are those of updateState; it has no use for ?19.
 	insertState = `INSERT INTO pawl_flow_state (status, run_count, last_number, in_flight, failure_streak, attempt,
-    last_run, last_scheduled, last_end, next_eligible, next_run, suspect, last_key, error_key, waiting, backfill, fired, held, updated_at,
-    streak_from, last_seq, parked, blocked, succeeded_order, failed_order, key, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    last_run, last_scheduled, last_end, next_eligible, next_run, last_key, waiting, fired, updated_at, last_seq, key, version,
+    suspect, error_key, streak_from, backfill, held, parked, blocked, succeeded_order, failed_order)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+    ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)`
 
-	// The version is the fence against another writer: a change goes over the one before it alone.
+	updatePlainState = `UPDATE pawl_flow_state
+SET ` + plainColumns + thisVersion
 	updateState = `UPDATE pawl_flow_state
-SET status = ?, run_count = ?, last_number = ?, in_flight = ?, failure_streak = ?, attempt = ?,
-    last_run = ?, last_scheduled = ?, last_end = ?, next_eligible = ?, next_run = ?, suspect = ?,
-    last_key = ?, error_key = ?, waiting = ?, backfill = ?, fired = ?, held = ?, updated_at = ?, streak_from = ?, last_seq = ?,
-    parked = ?, blocked = ?, succeeded_order = ?, failed_order = ?, version = ?27
-WHERE key = ?26 AND version = ?28`
+SET ` + plainColumns + `, suspect = ?20, error_key = ?21, streak_from = ?22, backfill = ?23, held = ?24,
+    parked = ?25, blocked = ?26, succeeded_order = ?27, failed_order = ?28` + thisVersion
+
+	plainColumns = `status = ?1, run_count = ?2, last_number = ?3, in_flight = ?4, failure_streak = ?5, attempt = ?6,
+    last_run = ?7, last_scheduled = ?8, last_end = ?9, next_eligible = ?10, next_run = ?11, last_key = ?12,
+    waiting = ?13, fired = ?14, updated_at = ?15, last_seq = ?16, version = ?18`
+	// The version is the fence against another writer: a change goes over the one before it alone.
+	thisVersion = `
+WHERE key = ?17 AND version = ?19`
+
+	plainParameters = 19 // the others are of columns that few flows use, see engine.Change.Plain
 )
 
 func (w *writer) writeFlow(c *engine.Change) error {
@@ -238,16 +247,20 @@ func (w *writer) writeFlow(c *engine.Change) error {
 	if c.Marks != nil {
 		marks = *c.Marks
 	}
-	numbers := []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak),
-		int64(c.Attempt), millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible),
-		millis(c.NextRun), truth(c.Suspect) + 2*int64(c.Suspects), nonzero(c.LastKey), nonzero(c.ErrorKey), int64(c.Waiting), int64(c.Backfill),
-		c.Fired, millis(c.Held), c.UpdatedAt.UnixMilli(), nonzero(c.StreakFrom), c.Seq,
-		nonzero(int64(c.Parked())), nonzero(int64(c.Blocked())), nonzero(marks.Succeeded), nonzero(marks.Failed), c.Key, c.Version, c.Version - 1 - c.Passed}
+	numbers := []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak), int64(c.Attempt),
+		millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible), millis(c.NextRun), nonzero(c.LastKey),
+		int64(c.Waiting), c.Fired, c.UpdatedAt.UnixMilli(), c.Seq, c.Key, c.Version, c.Version - 1 - c.Passed,
+		truth(c.Suspect) + 2*int64(c.Suspects), nonzero(c.ErrorKey), nonzero(c.StreakFrom), int64(c.Backfill), millis(c.Held),
+		nonzero(int64(c.Parked())), nonzero(int64(c.Blocked())), nonzero(marks.Succeeded), nonzero(marks.Failed)}
 	if c.Version == 1 {
-		_, err := w.repeat(&w.insertState, numbers[:len(numbers)-1])
+		_, err := w.repeat(&w.insertState, numbers)
 		return err
 	}
-	n, err := w.repeat(&w.updateState, numbers)
+	update := &w.updateState
+	if c.Plain {
+		update, numbers = &w.updatePlainState, numbers[:plainParameters]
+	}
+	n, err := w.repeat(update, numbers)
 	if err == nil && n != 1 {
 		err = errVersion
 	}

@@ -34,6 +34,7 @@ type statements struct {
 	insertVerdict, dropBackfill            *sqlite.Stmt
 	moveRun, moveTransition                *sqlite.Stmt
 	insertState, updateState               hot
+	updatePlainState                       hot
 	insertTransition                       hot
 	insertRun, closeRun, changeRun         hot
 	writeKey, writeLeak, returnLeak        *sqlite.Stmt
@@ -87,7 +88,7 @@ func (w *writer) open() (err error) {
 	return w.prepare(map[string]**sqlite.Stmt{
 		begin: &w.begin, commit: &w.statements.commit, rollback: &w.rollback,
 		insertPlan: &w.insertPlan, updatePlan: &w.updatePlan,
-		insertState: &w.insertState.Stmt, updateState: &w.updateState.Stmt,
+		insertState: &w.insertState.Stmt, updateState: &w.updateState.Stmt, updatePlainState: &w.updatePlainState.Stmt,
 		insertRun: &w.insertRun.Stmt, closeRun: &w.closeRun.Stmt, insertTransition: &w.insertTransition.Stmt,
 		changeRun: &w.changeRun.Stmt, insertVerdict: &w.insertVerdict, dropBackfill: &w.dropBackfill,
 		moveRun: &w.moveRun, moveTransition: &w.moveTransition,

@@ -143,7 +143,7 @@ func TestOlderStateOfTheSameGenerationIsKnown(t *testing.T) {
 	_, err := s.Load(t.Context())
 	require.NoError(t, err)
 	db := plainDB(t, path)
-	execOn(t, db, "INSERT INTO pawl_transition_log VALUES (1, 1, 1, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 1, NULL, NULL, NULL)")
+	execOn(t, db, "INSERT INTO pawl_transition_log (seq, at, flow, event, from_status, to_status, run_count, in_flight, failure_streak, version) VALUES (1, 1, 1, 0, 0, 0, 0, 0, 0, 1)")
 	require.NoError(t, db.Close())
 	now := time.Now()
 	require.NoError(t, s.Commit(t.Context(), engine.Batch{Owner: &engine.Owner{Generation: 1, StartedAt: now, StoppedAt: now}}))

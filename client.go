@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -337,10 +336,7 @@ func (c *Client) ask(ctx context.Context, command engine.Command) (string, error
 	if err != nil {
 		return "", fmt.Errorf("command %d %w: %w", row, ErrUnanswered, err)
 	}
-	if answer.Error != "" {
-		return "", meant(answer.Error)
-	}
-	return answer.Result, nil
+	return answer.Result, answer.AnswerError()
 }
 
 // ownerPause is how often a wait makes sure that there is an owner to wait for.
@@ -378,17 +374,4 @@ func (c *Client) until(ctx context.Context, done func() (bool, error)) error {
 		return ErrNoOwner
 	}
 	return err
-}
-
-// meant is an answer on a row as the error that it was.
-func meant(text string) error {
-	for _, known := range []error{
-		ErrFlowNotFound, ErrAlreadyRunning, ErrTripped, ErrStopped, ErrQueueFull, ErrPassive,
-		ErrBufferFull, ErrRunNotFound, ErrRunOver, ErrInvalidRange, ErrTooLarge, ErrRegistered,
-	} {
-		if rest, ok := strings.CutPrefix(text, known.Error()); ok {
-			return fmt.Errorf("%w%s", known, rest)
-		}
-	}
-	return errors.New(text)
 }

@@ -285,6 +285,11 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 		} {
 			assert.Equal(t, answered{test.verb, test.flow, test.result, test.err}, ask(test.verb, test.flow, test.args, "because"), "%+v", test)
 		}
+		assert.Equal(t, []string{"args -", "cancel needs the number of a run in args -", "flow is registered registered", "invalid flow invalid_flow",
+			"invalid range invalid_range", "no such flow flow_not_found", "run is over run_over", `unknown command "explode" -`},
+			texts(t, db, `SELECT DISTINCT substr(error, 1, instr(error, ': ') - 1) || ' ' || COALESCE(error_code, '-') FROM pawl_commands WHERE error IS NOT NULL ORDER BY 1`),
+			"facts T2: programs read the code")
+		assert.Equal(t, []string{"0"}, texts(t, db, `SELECT count(error_code) FROM pawl_commands WHERE error IS NULL`))
 		assert.Equal(t, pawl.JSON("42"), runOf(t, r, "queue", 1).Output)
 		assert.Equal(t, pawl.RunCancelled, runOf(t, r, "long", 1).Status)
 		assert.Equal(t, pawl.RunCancelled, runOf(t, r, "long", 2).Status)

@@ -307,7 +307,7 @@ func answer(c command, r reply, now time.Time) Answer {
 			a.Result = "0"
 		}
 	case r.err != nil:
-		a.Error = r.err.Error()
+		a.Error, a.Code = r.err.Error(), errorCode(r.err)
 		if errors.Is(r.err, ErrTooLarge) { // else a row that nobody can use takes its space for as long as it is kept
 			a.Rest = c.rest
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/internal/clip"
 	"github.com/pawl-go/pawl/internal/instant"
 	"github.com/pawl-go/pawl/internal/permanent"
@@ -33,6 +34,55 @@ var (
 
 	ErrWouldWaitForItself = errors.New("the job would wait for itself")
 )
+
+// errorCodes are the words in pawl_commands.error_code for the errors above. A code is never
+// given to another error: programs of other versions read it.
+var errorCodes = []struct {
+	code string
+	err  error
+}{
+	{"flow_exists", ErrFlowExists}, {"flow_not_found", ErrFlowNotFound}, {"invalid_flow", ErrInvalidFlow},
+	{"invalid_schedule", schedule.ErrInvalid}, {"invalid_backoff", ErrInvalidBackoff}, {"started", ErrStarted},
+	{"already_running", ErrAlreadyRunning}, {"tripped", ErrTripped}, {"stopped", ErrStopped}, {"queue_full", ErrQueueFull},
+	{"stop_timeout", ErrStopTimeout}, {"run_not_found", ErrRunNotFound}, {"passive", ErrPassive}, {"buffer_full", ErrBufferFull},
+	{"run_over", ErrRunOver}, {"too_large", ErrTooLarge}, {"registered", ErrRegistered}, {"invalid_range", ErrInvalidRange},
+	{"would_wait_for_itself", ErrWouldWaitForItself},
+}
+
+// errorCode is the code of an error; empty: it has none.
+func errorCode(err error) string {
+	for _, c := range errorCodes {
+		if errors.Is(err, c.err) {
+			return c.code
+		}
+	}
+	return ""
+}
+
+// AnswerError is the error that a row of the inbox was answered with; nil: it was carried out.
+// [errors.Is] finds the error that its code stands for. Without a code, or with one that this
+// program does not know, the error has the text alone.
+func (a Answer) AnswerError() error {
+	if a.Error == "" {
+		return nil
+	}
+	for _, c := range errorCodes {
+		if c.code == a.Code {
+			return &answered{a.Error, c.err}
+		}
+	}
+	return errors.New(a.Error)
+}
+
+// answered is an error of another process.
+type answered struct {
+	text string
+	err  error // which its code stands for
+}
+
+func (a *answered) Error() string { return a.text }
+
+func (a *answered) Unwrap() error { return a.err }
 
 // Refusals that stay inside: whoever meets one looks at the state again.
 var (

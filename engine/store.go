@@ -218,5 +218,6 @@ type Answer struct {
 	At     time.Time
 	Result string // the run's number for a trigger, "done" for the others
 	Error  string
+	Code   string  // for programs, which error it is; empty: none that has a code
 	Rest   *string // what stays of the row's args, since a run has the rest; nil: all
 }

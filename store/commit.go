@@ -366,7 +366,7 @@ func ending(r *engine.Run) int64 {
 
 // An input goes from the row to the run, and is deleted with it.
 const answerCommand = `UPDATE pawl_commands
-SET handled_at = ?2, result = ?3, error = ?4, args = CASE WHEN ?5 IS NULL THEN args ELSE nullif(?5, '') END WHERE id = ?1`
+SET handled_at = ?2, result = ?3, error = ?4, error_code = ?5, args = CASE WHEN ?6 IS NULL THEN args ELSE nullif(?6, '') END WHERE id = ?1`
 
 // A row that gets shorter leaves its space on its page, and SQLite joins pages only where a
 // row is deleted. So a row with more than a small input is deleted and written again, or the
@@ -385,11 +385,11 @@ func (w *writer) answer(a engine.Answer) error {
 		}
 	}
 	bindTexts(w.answerCommand, 2, iso(a.At))
-	bindNullable(w.answerCommand, 3, a.Result, a.Error)
+	bindNullable(w.answerCommand, 3, a.Result, a.Error, a.Code)
 	if a.Rest == nil {
-		w.answerCommand.BindNull(5)
+		w.answerCommand.BindNull(6)
 	} else {
-		w.answerCommand.BindText(5, *a.Rest)
+		w.answerCommand.BindText(6, *a.Rest)
 	}
 	_, err := w.exec(w.answerCommand, a.ID)
 	return err

@@ -113,13 +113,14 @@ func (r *Reader) Answer(ctx context.Context, id int64) (engine.Answer, bool, err
 		HandledAt *string `db:"handled_at"`
 		Result    string
 		Error     string
+		Code      string `db:"error_code"`
 	}
-	const query = `SELECT handled_at, COALESCE(result, '') AS result, COALESCE(error, '') AS error FROM pawl_commands WHERE id = ?`
+	const query = `SELECT handled_at, COALESCE(result, '') AS result, COALESCE(error, '') AS error, COALESCE(error_code, '') AS error_code FROM pawl_commands WHERE id = ?`
 	err := r.db.GetContext(ctx, &row, query, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return engine.Answer{}, false, fmt.Errorf("command %d is not in the inbox any more", id)
 	}
-	answer := engine.Answer{ID: id, At: parseISO(row.HandledAt), Result: row.Result, Error: row.Error}
+	answer := engine.Answer{ID: id, At: parseISO(row.HandledAt), Result: row.Result, Error: row.Error, Code: row.Code}
 	return answer, err == nil && row.HandledAt != nil, err
 }
 

@@ -43,3 +43,7 @@ UPDATE pawl_transition_log SET paused_until = unixepoch(substr(note, s.colon - 2
     note = substr(note, 1, s.colon - 31) || substr(note, s.colon + 2)
 FROM (SELECT seq, instr(note, 'Z: the clock w') + 1 AS colon FROM pawl_transition_log WHERE event IN (7, 8)) s
 WHERE pawl_transition_log.seq = s.seq AND substr(note, max(s.colon - 30, 1), 31) GLOB 'until ????-??-??T??:??:??.???Z:';
+
+-- Which error a command was answered with, for programs: tripped, run_over, flow_not_found;
+-- NULL: none, or one that has no code. Commands that were answered before have none.
+ALTER TABLE pawl_commands ADD COLUMN error_code TEXT;

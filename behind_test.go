@@ -186,3 +186,31 @@ func TestNothingToCompareTheClockWith(t *testing.T) {
 		stop(t, r, db)
 	})
 }
+
+// What a catch-up finds out about the instants that it passes over says nothing about those
+// that come later: of a clock that was ahead for a while, each is marked. found C6, C7.
+func TestInstantsAfterACatchUpAreMarkedAsRepeated(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var wall wallClock
+		begin := func() *pawl.Runner {
+			s := quiet(db, pawl.WithNow(wall.now), pawl.WithClockTrusted())
+			require.NoError(t, s.Cron("daily", "0 9 * * *", job(ok), pawl.WithCatchUp(pawl.CatchUpAll(100)), pawl.WithOverlap(pawl.OverlapBuffer(100))))
+			return start(t, s)
+		}
+		r := begin()
+		time.Sleep(time.Hour)
+		wall.set(10 * 24 * time.Hour)
+		time.Sleep(time.Hour)
+		wall.set(0)
+		time.Sleep(time.Hour)
+		stop(t, r, db)
+		time.Sleep(9 * time.Hour) // over an instant that has a run
+		r = begin()
+		time.Sleep(3 * 24 * time.Hour)
+		synctest.Wait()
+		assert.Equal(t, []string{"2000-01-02", "2000-01-03", "2000-01-04"},
+			texts(t, db, `SELECT substr(scheduled_at, 1, 10) FROM pawl_runs WHERE number > 10 AND repeated ORDER BY number`))
+		assert.Len(t, told(t, r, "daily"), 13)
+		stop(t, r, db)
+	})
+}

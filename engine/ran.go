@@ -47,9 +47,11 @@ func (e *Engine) ran(f *flow, s *State, now time.Time) (map[int64]bool, error) {
 		f.ran = nil
 		return nil, nil
 	}
-	if f.ran != nil {
+	known := !again || s.NextRun.Before(f.terms.Load().shared.Since) // else each of them comes by itself
+	if f.ran != nil && known {
 		return f.ran, nil
 	}
+	f.ran = nil
 	var before *Reached
 	if again {
 		before = s.Reached
@@ -60,7 +62,7 @@ func (e *Engine) ran(f *flow, s *State, now time.Time) (map[int64]bool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: flow %q: %w", errUnread, f.id, err)
 	}
-	if !again || s.NextRun.Before(f.terms.Load().shared.Since) { // else each of them comes by itself
+	if known {
 		f.ran = ran
 	}
 	return ran, nil

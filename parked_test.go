@@ -215,3 +215,37 @@ func TestCrashLeavesAParkedRunAsItIs(t *testing.T) {
 		})
 	})
 }
+
+// found Q6, found Q7: the key of a parked or a blocked run stands for it as long as it is not
+// over, however short the window of keys is: it is not deleted before.
+func TestKeyStandsForARunThatIsAside(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var one, two doings
+		opts := []pawl.FlowOption{pawl.WithKeyWindow(time.Minute), pawl.WithOverlap(pawl.OverlapAllow(5, 5))}
+		key := func(r *pawl.Runner) int64 {
+			run, err := r.Trigger(t.Context(), "a", pawl.WithKey("order 7"))
+			require.NoError(t, err)
+			return run
+		}
+		build := func(version int, done *doings) *pawl.Scheduler {
+			s := quiet(db)
+			require.NoError(t, s.Manual("a", patient(version, 48*time.Hour, done), opts...))
+			return s
+		}
+		r := start(t, build(1, &one))
+		assert.Equal(t, int64(1), key(r))
+		time.Sleep(24 * time.Hour)
+		assert.Equal(t, int64(1), key(r), "it is parked")
+		stop(t, r, db)
+		r = start(t, build(2, &two))
+		time.Sleep(48 * time.Hour)
+		require.Equal(t, pawl.RunBlocked, runOf(t, r, "a", 1).Status)
+		assert.Equal(t, int64(1), key(r), "it is blocked")
+		stop(t, r, db)
+		r = start(t, build(1, &one))
+		synctest.Wait()
+		require.Equal(t, pawl.RunCompleted, runOf(t, r, "a", 1).Status)
+		assert.Equal(t, int64(2), key(r))
+		stop(t, r, db)
+	})
+}

@@ -121,12 +121,12 @@ func (p *pruner) cutVerdicts(c *engine.Cut, r *engine.Pruned) error {
 	return err
 }
 
-const (
-	keySlice = 500
-
-	pastKeys = `SELECT k.key, k.at, COALESCE(r.status, 1) NOT IN (0, 5)
+var pastKeys = `SELECT k.key, k.at, COALESCE(r.status, 1) NOT IN (` + notOver + `)
 FROM pawl_keys k INDEXED BY pawl_keys_when LEFT JOIN pawl_run_log r ON r.key = k.run
 WHERE k.flow = ?1 AND k.at >= ?2 AND k.at < ?3 ORDER BY k.at LIMIT ?4`
+
+const (
+	keySlice = 500
 
 	dropKey   = `DELETE FROM pawl_keys WHERE flow = ?1 AND key = ?2`
 	oldestKey = `SELECT min(at) FROM pawl_keys WHERE flow = ?1`

@@ -125,7 +125,7 @@ func (s *Store) Input(ctx context.Context, key int64) (input engine.JSON, err er
 	return input, err
 }
 
-const readKey = `SELECT k.number, k.at, COALESCE(r.status, 1) NOT IN (0, 5, 8, 9)
+var readKey = `SELECT k.number, k.at, COALESCE(r.status, 1) NOT IN (` + notOver + `)
 FROM pawl_keys k LEFT JOIN pawl_run_log r ON r.key = k.run WHERE k.flow = ? AND k.key = ?`
 
 // RunKey implements [engine.Store].

@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
@@ -20,6 +22,17 @@ var (
 	verdicts = newCodes(engine.VerdictFired, engine.VerdictCoalesced, engine.VerdictOverlap, engine.VerdictBackoff,
 		engine.VerdictTripped, engine.VerdictPaused, engine.VerdictMissed, engine.VerdictGap, engine.VerdictFold)
 )
+
+// notOver lists the numbers of the statuses of runs that are not over, for SQL, as in "0, 5".
+var notOver = func() string {
+	var list []string
+	for code, fact := range engine.RunStatuses {
+		if !fact.Over {
+			list = append(list, strconv.Itoa(code))
+		}
+	}
+	return strings.Join(list, ", ")
+}()
 
 // runCodes numbers the statuses of runs as the engine's table does.
 func runCodes() (words codes[engine.RunStatus]) {

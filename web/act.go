@@ -18,6 +18,7 @@ import (
 // deed is something that a button does.
 type deed struct {
 	Verb     string
+	Action   string // that is asked of [WithAuthorize]; empty: the verb
 	Word     string // on the button
 	Question string
 	Effect   string
@@ -54,10 +55,31 @@ var deeds = []deed{
 		do: func(ctx context.Context, s Source, a asked) (int64, error) { return 0, pause(ctx, s, a) }},
 	{Verb: "resume", Word: "Resume", Question: "Resume %s?", Effect: "Its schedule goes on from now. What passed meanwhile was not missed.", Done: "It was resumed.",
 		do: func(ctx context.Context, s Source, a asked) (int64, error) { return 0, s.Resume(ctx, a.id) }},
-	{Verb: "cancel", Word: "Cancel", Question: "Cancel run %d of %s?", Effect: "A run that waits is over at once. One at work is told to stop, and is over when it does, or 10 seconds later.", Done: "was cancelled.", Reason: "Reason, kept with the transition", Careful: true,
+	{Verb: "cancel", Word: "Cancel", Question: "Cancel run %d of %s?", Effect: "A run that has not begun is over at once. A run in flight has 10 seconds to stop. A workflow undoes what it did: a parked run now, a blocked run when a program with its version starts.", Done: "was cancelled.", Reason: "Reason, kept with the transition", Careful: true,
 		do: func(ctx context.Context, s Source, a asked) (int64, error) {
 			return a.number, s.Cancel(ctx, a.id, a.number, a.reason)
 		}},
+	{Verb: "cancel_without_undo", Action: "cancel", Word: "Close", Question: "Close run %d of %s without undo?", Effect: "The run is over at once, and what it did stays as it is. A run in flight cannot be closed: cancel it.", Done: "was closed without undo.", Reason: "Reason, kept with the transition", Careful: true,
+		do: func(ctx context.Context, s Source, a asked) (int64, error) {
+			closer, ok := s.(closer)
+			if !ok {
+				return 0, refuse(http.StatusNotFound, "There is no such action.")
+			}
+			return a.number, closer.CancelWithoutUndo(ctx, a.id, a.number, a.reason)
+		}},
+}
+
+// closer is a source that can close a run without its job, as [pawl.Runner] and [pawl.Client].
+type closer interface {
+	CancelWithoutUndo(ctx context.Context, id string, run int64, reason ...string) error
+}
+
+// action is what somebody has to be allowed to do for it.
+func (d deed) action() string {
+	if d.Action != "" {
+		return d.Action
+	}
+	return d.Verb
 }
 
 // pause pauses a flow, for as long as was asked.
@@ -97,7 +119,7 @@ func (d *dashboard) buttons(r *http.Request, f pawl.FlowInfo) (list []button) {
 		"trigger": !tripped, "probe": tripped, "reset": tripped || f.FailureStreak > 0, "pause": !paused && f.Kind != "manual", "resume": paused,
 	}
 	for _, deed := range deeds {
-		if fits[deed.Verb] && d.may(r, deed.Verb) == nil {
+		if fits[deed.Verb] && d.may(r, deed.action()) == nil {
 			main := deed.Verb == "reset" && tripped || deed.Verb == "resume" || deed.Verb == "trigger" && !paused
 			list = append(list, button{deed.Verb, deed.Word, confirmURL(deed.Verb, f.ID, 0), main})
 		}
@@ -132,7 +154,7 @@ func (d *dashboard) confirm(w http.ResponseWriter, r *http.Request) error {
 	a.number, _ = strconv.ParseInt(q.Get("number"), 10, 64) // 0 fits no run
 	deed, err := deedOf(q.Get("do"))
 	if err == nil {
-		err = d.may(r, deed.Verb)
+		err = d.may(r, deed.action())
 	}
 	if err == nil {
 		_, err = d.known(r.Context(), a.id)
@@ -201,7 +223,7 @@ func (d *dashboard) posted(w http.ResponseWriter, r *http.Request) (deed deed, a
 	if deed, err = deedOf(r.PostForm.Get("do")); err != nil {
 		return deed, a, err
 	}
-	for _, action := range []string{"read", deed.Verb} {
+	for _, action := range []string{"read", deed.action()} {
 		if err := d.may(r, action); err != nil {
 			return deed, a, err
 		}

@@ -293,6 +293,9 @@ func (d *dashboard) apiAttempts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if _, err := d.known(r.Context(), q.Get("id")); err != nil {
+		return err
+	}
 	tried, err := d.view.Attempts(r.Context(), q.Get("id"), n)
 	if err != nil {
 		return err
@@ -304,6 +307,9 @@ func (d *dashboard) apiCheckpoints(w http.ResponseWriter, r *http.Request) error
 	q := r.URL.Query()
 	n, err := number(q, "number", 0, 1<<62)
 	if err != nil {
+		return err
+	}
+	if _, err := d.known(r.Context(), q.Get("id")); err != nil {
 		return err
 	}
 	done, err := d.view.Checkpoints(r.Context(), q.Get("id"), n)

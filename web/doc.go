@@ -20,7 +20,8 @@
 //	run?id=&number=        a run: error, output, input, what happened to it; of a workflow
 //	                       its path, as a list and through the machine
 //	day?date=              a day of all flows: what ran, what did not and why, what will
-//	confirm?do=&id=        asks whether to trigger, probe, reset, pause, resume or cancel
+//	confirm?do=&id=        asks whether to trigger, probe, reset, pause, resume or cancel,
+//	                       or to cancel_without_undo
 //
 // Ids stand in the query, so they may hold any character. A [pawl.Client] does not know
 // the machines: of a workflow it shows the states that the run went through.

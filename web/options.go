@@ -12,8 +12,8 @@ type Option func(*dashboard)
 
 // WithAuthorize has every request judged: an error refuses it with status 403 and the
 // error's text. The action is "read" for what only looks, and trigger, probe, reset,
-// pause, resume or cancel; those that are refused have no button either. Default: all
-// may do all.
+// pause, resume or cancel, with or without undo; those that are refused have no button
+// either. Default: all may do all.
 func WithAuthorize(judge func(r *http.Request, action string) error) Option {
 	return func(d *dashboard) { d.authorize, d.judged = judge, true }
 }

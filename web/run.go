@@ -29,6 +29,7 @@ type runPage struct {
 	Earlier int  // transitions that are not shown, if above 0
 	Pruned  bool // the first transitions, or all, were deleted
 	Cancel  string
+	Close   string // without undo; empty: nothing is to be undone, or nobody may
 	Prev    string
 	Next    string
 }
@@ -98,6 +99,9 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 	p.Details = p.Clock.detailsOf(run)
 	if !run.Status.Over() && d.may(r, "cancel") == nil {
 		p.Cancel = confirmURL("cancel", f.ID, number)
+		if _, ok := d.source.(closer); ok && (run.Status == pawl.RunParked || run.Status == pawl.RunBlocked) {
+			p.Close = confirmURL("cancel_without_undo", f.ID, number)
+		}
 	}
 	if number > 1 {
 		p.Prev = runURL(f.ID, number-1)

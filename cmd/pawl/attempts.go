@@ -10,7 +10,7 @@ import (
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
-// showAttempts prints the attempts of a run; as a table with the whole of each error below.
+// showAttempts prints the attempts of a run; for people with the whole of each error below.
 func showAttempts(ctx context.Context, c *pawl.Client, id string, number int64, out format) error {
 	if _, err := runOf(ctx, c, id, number); err != nil {
 		return err
@@ -19,15 +19,24 @@ func showAttempts(ctx context.Context, c *pawl.Client, id string, number int64, 
 	if err != nil {
 		return err
 	}
-	if err := show(out, list, func() table { return attemptsTable(list, time.Now()) }, nil); err != nil || out != "table" {
+	if err := show(out, list, func() table { return attemptsTable(list, time.Now()) }, nil); err != nil || !out.forPeople() {
 		return err
 	}
 	for _, a := range list {
 		if a.Error != "" {
-			fmt.Fprintf(stdout, "\nattempt %d:\n%s\n", a.Number, printable(strings.TrimRight(a.Error, "\n")))
+			fmt.Fprintf(stdout, "\nattempt %d:\n%s\n", a.Number, whole(a.Error, out))
 		}
 	}
 	return nil
+}
+
+// whole is all of an error, below a table; in Markdown a block of code.
+func whole(text string, out format) string {
+	text = printable(strings.TrimRight(text, "\n"))
+	if out == "md" {
+		return "\n    " + strings.ReplaceAll(text, "\n", "\n    ")
+	}
+	return text
 }
 
 // retried says whether the attempts of a run tell more than the run does.

@@ -29,6 +29,9 @@ func (f *format) Set(text string) error {
 // String is the name of the format.
 func (f *format) String() string { return string(*f) }
 
+// forPeople says whether text may stand below the table.
+func (f format) forPeople() bool { return f == "table" || f == "md" }
+
 // Type names the value in a flag's help.
 func (f *format) Type() string { return "format" }
 

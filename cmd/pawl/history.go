@@ -26,9 +26,10 @@ With the number of a run it shows what happened to that: of a workflow the path 
 its states, of other runs each transition; and the attempts of a run that was retried.
 With --attempts it shows these alone, each with the whole of its error.
 
-ERROR is a run's first line; -o json has all of it, with the beginning and the
-end of what the command printed, as pawl logs shows it. An input or output over 64 KiB
-is left out there: omitted has its size, and whole is the verb that shows it.
+ERROR is a run's first line. The whole of it stands below the table of one run, and in
+-o json of a list and of --attempts, with the beginning and the end of what the command
+printed, as pawl logs shows it. An input or output over 64 KiB is left out of a list:
+omitted has its size, and whole is the verb that shows it.
 
 With --follow it goes on, the newest last: runs are shown when they are over.
 

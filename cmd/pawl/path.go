@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -24,15 +23,15 @@ func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out 
 		return err
 	}
 	defer func() {
-		if err != nil || out != "table" {
+		if err != nil || !out.forPeople() {
 			return
 		}
 		if retried(run, tried) {
 			fmt.Fprintln(stdout)
-			attemptsTable(tried, time.Now()).print(stdout, outputWidth())
+			err = show(out, tried, func() table { return attemptsTable(tried, time.Now()) }, nil)
 		}
-		if run.Error != "" {
-			fmt.Fprintf(stdout, "\n%s\n", printable(strings.TrimRight(run.Error, "\n")))
+		if err == nil && run.Error != "" {
+			fmt.Fprintf(stdout, "\n%s\n", whole(run.Error, out))
 		}
 	}()
 	path, err := c.Checkpoints(ctx, id, number)

@@ -31,7 +31,7 @@ func (c *Change) adjust(e Adjust, now time.Time, p Plan) error {
 			c.NextRun = moveBy(c.NextRun, e.By)
 		}
 		c.planBack(now, p)
-		if limit := p.Schedule.Reach(now); !limit.IsZero() {
+		if limit := p.Schedule.Horizon(now); !limit.IsZero() {
 			c.NextRun = earlier(c.NextRun, later(limit, c.NextEligible))
 		}
 	}

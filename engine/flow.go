@@ -130,7 +130,7 @@ func (c *Change) adopt(now time.Time, p Plan) error {
 	if was, is := schedule.IdentityOf(old), schedule.IdentityOf(p.Schedule); !was.Same(is) {
 		c.Fired, c.Offsets = 0, nil
 		c.anchor(was, is, now, p)
-		if !c.keepDue(old, was.SameInstants(is), now, p) {
+		if !c.keepDue(old, was.SameWithoutBounds(is), now, p) {
 			if !undecided.IsZero() && !undecided.After(now) {
 				c.Verdicts = append(c.Verdicts, Verdict{First: undecided, Last: undecided, Count: 1, Kind: VerdictMissed, Reason: "the schedule was changed before it was run"})
 			}
@@ -175,7 +175,10 @@ func (c *Change) keepDue(old schedule.Schedule, bounds bool, now time.Time, p Pl
 	case next.IsZero() || next.After(now) || !c.Held.IsZero() && !c.owed() || c.floats(s, now) || c.floats(old, now):
 		return false
 	}
-	from := schedule.StillDue(old, s, next, now, p.CatchUp.Mode == CatchAll)
+	if p.CatchUp.Mode == CatchAll && !schedule.Has(old, s.Latest(next, now)) {
+		return false // each occurrence gets its own run, and the newest was not due before
+	}
+	from := schedule.StillDue(old, s, next, now)
 	if from.IsZero() || c.owed() && !from.Equal(next) {
 		return false
 	}
@@ -193,7 +196,7 @@ func (c *Change) anchor(was, is schedule.Identity, now time.Time, p Plan) {
 	switch {
 	case !anchored:
 		c.Anchor = time.Time{}
-	case was.SameInstants(is) && was.Start.Equal(is.Start) && !c.Anchor.IsZero():
+	case was.SameWithoutBounds(is) && was.Start.Equal(is.Start) && !c.Anchor.IsZero():
 	case !is.Start.IsZero():
 		c.Anchor = is.Start
 	case !c.LastScheduled.IsZero() && !c.LastScheduled.After(now):

@@ -69,7 +69,7 @@ func stateIn(status Status, p Plan) State {
 	case StatusRunning:
 		s.InFlight, s.LastEnd, s.FailureStreak = 1, at(-60), 1
 		s.LastError, s.ErrorKey = "before", 39
-		s.NextRun = p.Schedule.During(at(0), at(0))
+		s.NextRun = p.Schedule.NextWhileRunning(at(0), at(0))
 		s.NextEligible = at(-1)
 		s.Open = []*Run{{Key: 40, Prev: 39, RunInfo: RunInfo{
 			FlowID: "f", Number: 4, Trigger: TriggerSchedule, Status: RunRunning, Attempt: 1,

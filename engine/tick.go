@@ -76,12 +76,12 @@ func (c *Change) repay(s schedule.Schedule, number int64, now time.Time, p Plan)
 	case c.floats(s, now):
 		return time.Time{}
 	case since.After(now): // nothing has passed
-		return s.During(now, c.NextRun)
+		return s.NextWhileRunning(now, c.NextRun)
 	case p.CatchUp.Mode == CatchAll:
 		return since
 	}
 	c.decide(s, since, now, Verdict{Kind: VerdictCoalesced, Run: number})
-	return later(s.During(now, c.NextRun), since)
+	return later(s.NextWhileRunning(now, c.NextRun), since)
 }
 
 // miss passes over the instants from first on that are too old to be made up for.
@@ -137,17 +137,17 @@ func (c *Change) choose(s schedule.Schedule, first time.Time, number int64, now 
 		return first, s.After(first)
 	case mode == CatchEarliest:
 		c.decide(s, s.After(first), now, coalesced)
-		return first, s.During(now, first)
+		return first, s.NextWhileRunning(now, first)
 	}
 	at = s.Latest(first, now)
 	c.decide(s, first, at.Add(-time.Millisecond), coalesced)
-	return at, s.During(now, at)
+	return at, s.NextWhileRunning(now, at)
 }
 
 // floats says whether the instants of a schedule are counted from the ends of runs:
 // then there is one at a time, which nothing makes up for.
 func (c *Change) floats(s schedule.Schedule, now time.Time) bool {
-	return s.Kind() == schedule.KindEvery && s.During(now, c.LastScheduled).IsZero()
+	return s.Kind() == schedule.KindEvery && s.NextWhileRunning(now, c.LastScheduled).IsZero()
 }
 
 // planAt sets the next instant, unless as many were run as the plan allows.

@@ -8,26 +8,23 @@ import (
 	"github.com/pawl-go/pawl/internal/instant"
 )
 
-// Between is a schedule that has no instant before start and none after end;
-// the zero time leaves that side open. A delay begins at start. An end before
-// start, or a range in which a schedule of fixed instants has none, is an
-// [ErrInvalid].
-func Between(schedule Schedule, start, end time.Time) (Schedule, error) {
+// Between returns s without the occurrences before start and after end. The zero time leaves
+// a side open. [Every] begins at start. An end before start is an [ErrInvalid], and so are
+// bounds in which s has no occurrence.
+func Between(s Schedule, start, end time.Time) (Schedule, error) {
 	if err := errors.Join(instant.Check("the start", start), instant.Check("the end", end)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	start, end = instant.RoundUp(start), end.UTC().Truncate(time.Millisecond)
-	if start.IsZero() && end.IsZero() {
-		return schedule, nil
-	}
-	if !end.IsZero() && start.After(end) {
-		return nil, fmt.Errorf("%w: it starts at %s, after its end at %s", ErrInvalid, instant.Format(start), instant.Format(end))
-	}
-	b := between{schedule, start, end}
-	if !b.fires() {
+	b := between{s, instant.RoundUp(start), end.UTC().Truncate(time.Millisecond)}
+	switch {
+	case b.start.IsZero() && b.end.IsZero():
+		return s, nil
+	case !b.end.IsZero() && b.start.After(b.end):
+		return nil, fmt.Errorf("%w: it starts at %s, after its end at %s", ErrInvalid, instant.Format(b.start), instant.Format(b.end))
+	case b.empty():
 		return nil, fmt.Errorf("%w: %s never fires: there is no instant in that time", ErrInvalid, b)
 	}
-	if _, ok := schedule.(Anchored); ok {
+	if _, ok := s.(Anchored); ok {
 		return anchoredBetween{b}, nil
 	}
 	return b, nil
@@ -38,14 +35,17 @@ type between struct {
 	start, end time.Time // zero: open
 }
 
-// fires says whether a schedule of fixed instants has one in the range.
-func (b between) fires() bool {
+// empty reports whether the bounds leave nothing of a cron schedule or of Once. The others
+// have occurrences in all bounds, or none at all.
+func (b between) empty() bool {
+	if kind := b.Kind(); kind != KindCron && kind != KindOnce {
+		return false
+	}
 	before := b.start
 	if !before.IsZero() {
 		before = before.Add(-time.Millisecond)
 	}
-	kind := b.Kind()
-	return kind != KindCron && kind != KindOnce || !b.After(before).IsZero()
+	return b.After(before).IsZero()
 }
 
 func (b between) String() string {
@@ -59,8 +59,9 @@ func (b between) String() string {
 	return text
 }
 
-// within moves an instant to the start, and makes never of one after the end.
-func (b between) within(at time.Time) time.Time {
+// bounded moves an occurrence before start to the first one in the bounds. After end there is
+// none.
+func (b between) bounded(at time.Time) time.Time {
 	if !at.IsZero() && at.Before(b.start) {
 		at = b.Schedule.NotBefore(at, b.start)
 	}
@@ -70,12 +71,24 @@ func (b between) within(at time.Time) time.Time {
 	return at
 }
 
-func (b between) Next(now, last time.Time) time.Time   { return b.within(b.Schedule.Next(now, last)) }
-func (b between) During(now, last time.Time) time.Time { return b.within(b.Schedule.During(now, last)) }
-func (b between) After(t time.Time) time.Time          { return b.within(b.Schedule.After(t)) }
+// untilEnd returns t, or end if that is earlier.
+func (b between) untilEnd(t time.Time) time.Time {
+	if b.end.IsZero() {
+		return t
+	}
+	return instant.Earlier(t, b.end)
+}
+
+func (b between) Next(now, last time.Time) time.Time {
+	return b.bounded(b.Schedule.Next(now, last))
+}
+
+func (b between) NextWhileRunning(now, last time.Time) time.Time {
+	return b.bounded(b.Schedule.NextWhileRunning(now, last))
+}
 
 func (b between) Resume(now, lastEnd, last time.Time) time.Time {
-	return b.within(b.Schedule.Resume(now, lastEnd, last))
+	return b.bounded(b.Schedule.Resume(now, lastEnd, last))
 }
 
 func (b between) Latest(next, now time.Time) time.Time {
@@ -83,17 +96,19 @@ func (b between) Latest(next, now time.Time) time.Time {
 }
 
 func (b between) NotBefore(next, eligible time.Time) time.Time {
-	return b.within(b.Schedule.NotBefore(next, eligible))
+	return b.bounded(b.Schedule.NotBefore(next, eligible))
 }
 
-// Reach includes the start, which may be further away than an interval.
-func (b between) Reach(now time.Time) time.Time {
-	reach := b.Schedule.Reach(now)
-	if reach.IsZero() {
-		return reach
+// Horizon includes start, which may be further away than an interval.
+func (b between) Horizon(now time.Time) time.Time {
+	horizon := b.Schedule.Horizon(now)
+	if horizon.IsZero() {
+		return horizon
 	}
-	return instant.Later(reach, b.start)
+	return instant.Later(horizon, b.start)
 }
+
+func (b between) After(t time.Time) time.Time { return b.bounded(b.Schedule.After(t)) }
 
 func (b between) Count(from, to time.Time) (int64, time.Time) {
 	if from.Before(b.start) {
@@ -109,13 +124,6 @@ func (b between) DSTTimes(from, to time.Time) []DSTTime {
 		to = instant.Earlier(to, b.end.Add(time.Millisecond))
 	}
 	return b.Schedule.DSTTimes(instant.Later(from, b.start), to)
-}
-
-func (b between) untilEnd(t time.Time) time.Time {
-	if b.end.IsZero() {
-		return t
-	}
-	return instant.Earlier(t, b.end)
 }
 
 type anchoredBetween struct{ between }

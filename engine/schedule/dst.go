@@ -1,28 +1,28 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
 
-// DST is what becomes of the fixed times of a cron schedule where the clocks of
-// its zone are changed. The policies can be combined; zero is the default.
+// DST says what happens to fixed times in DST gaps and folds. Policies can be combined; zero
+// is the default of both.
 type DST int
 
 const (
-	// GapSkip leaves out a time that the clocks leave out. The default is to run at
-	// the first instant after the gap.
+	// GapSkip leaves out a time in a gap. The default is to run at the first instant after it.
 	GapSkip DST = 1 << iota
 
-	// FoldSecond runs a time that the clocks show twice at the second of the two.
-	// The default is the first.
+	// FoldSecond runs a time in a fold at its second copy. The default is the first.
 	FoldSecond
 
-	// FoldBoth runs it at both.
+	// FoldBoth runs a time in a fold at both copies.
 	FoldBoth
 )
 
-// String is the policies as they follow an expression: ", gap skip, fold both".
+// String returns the policies as the text of a schedule has them behind the expression:
+// ", gap skip, fold both".
 func (d DST) String() string {
 	text := ""
 	if d&GapSkip != 0 {
@@ -42,110 +42,89 @@ func (d DST) check() error {
 	case d&^(GapSkip|FoldSecond|FoldBoth) != 0:
 		return fmt.Errorf("unknown DST policy %d; take GapSkip, FoldSecond or FoldBoth", int(d))
 	case d&FoldSecond != 0 && d&FoldBoth != 0:
-		return fmt.Errorf("FoldSecond and FoldBoth exclude each other; take one")
+		return errors.New("FoldSecond and FoldBoth exclude each other; take one")
 	}
 	return nil
 }
 
-// stretch is a time in which the offset of a zone stays the same. All is in
-// seconds; ends are not included. In no zone are two changes within a day of each
-// other, so that each is dealt with on its own.
-type stretch struct {
-	start, end    int64 // since 1970 in UTC
-	offset        int64 // of the local clock
-	from, to      int64 // the readings of the local clock at which the schedule has instants
-	gap, gapUntil int64 // those that were left out before the start and are made up for
+// DSTTime is a fixed time in a DST gap or a DST fold.
+type DSTTime struct {
+	// At is an instant of the clock change. In a gap: the occurrence that stands for the time,
+	// or the first instant after the gap if none does. In a fold: the copy at which the flow is
+	// not due, or the second copy if it is due at both.
+	At   time.Time
+	Gap  bool   // in a gap; else in a fold
+	Runs bool   // At is an occurrence
+	Text string // "02:30 does not exist on 2027-03-28 in Europe/Berlin"
 }
 
-// stretch is the one that an instant is in.
-func (s *instants) stretch(at int64) stretch {
-	start, end := s.bounds(at)
-	offset := s.offset(at)
-	st := stretch{start: start, end: end, offset: offset, from: start + offset, to: end + offset}
-	if !s.fixed {
-		return st
+// DSTTimes looks at each change of the clock near from..to: what stands for a time may be on
+// the other side of a bound.
+func (s *cronSchedule) DSTTimes(from, to time.Time) (all []DSTTime) {
+	if !s.fixed || s.zone.isUTC() {
+		return nil
 	}
-	before := s.shift(start)
-	if before > 0 && s.dst&GapSkip == 0 {
-		st.gap, st.gapUntil = st.from-before, st.from
+	reach := int64(CorrectionJump / time.Second)
+	_, change := s.zone.stretch(from.Unix() - reach)
+	for change <= to.Unix()+reach && change < lastSecond {
+		for _, d := range s.dstTimesAt(change) {
+			if !d.At.Before(from) && d.At.Before(to) {
+				all = append(all, d)
+			}
+		}
+		_, change = s.zone.stretch(change)
 	}
-	if before < 0 && s.dst&(FoldSecond|FoldBoth) == 0 {
-		st.from -= before
-	}
-	if after := s.shift(end); after < 0 && s.dst&FoldSecond != 0 {
-		st.to += after
-	}
-	return st
+	return all
 }
 
-// Bounds of time that leave room to reckon, in milliseconds too.
-const firstSecond, lastSecond = -1 << 50, 1 << 50
-
-// offset is what the local clock is ahead of UTC at an instant.
-func (s *instants) offset(at int64) int64 {
-	_, seconds := time.Unix(at, 0).In(s.location).Zone()
-	return int64(seconds)
+// dstTimesAt returns the times that one change of the clock skips or shows twice.
+func (s *cronSchedule) dstTimesAt(change int64) []DSTTime {
+	after := change + s.zone.offset(change) // the local time
+	switch forward := s.zone.setForward(change); {
+	case forward > 0:
+		return s.gapTimes(change, after-forward, after)
+	case forward < 0:
+		return s.foldTimes(after, after-forward, s.zone.offset(change), -forward)
+	}
+	return nil
 }
 
-// bounds is from when to when the offset is the same, at the least.
-func (s *instants) bounds(at int64) (start, end int64) {
-	from, to := time.Unix(at, 0).In(s.location).ZoneBounds()
-	start, end = firstSecond, lastSecond
-	if !from.IsZero() {
-		start = from.Unix()
+// gapTimes returns the local times in from..to, which a change skips.
+func (s *cronSchedule) gapTimes(change, from, to int64) (all []DSTTime) {
+	burst := s.gapBurst(s.stretch(change))
+	at := burst.first
+	for local, ok := s.calendar.next(from, to); ok; local, ok = s.calendar.next(local+1, to) {
+		d := DSTTime{At: time.Unix(change, 0).UTC(), Gap: true, Runs: burst.n > 0, Text: s.describe(local, "does not exist")}
+		if d.Runs {
+			d.At = time.UnixMilli(at).UTC()
+		}
+		at = min(at+1, burst.first+burst.n) // at last the occurrence that follows the burst
+		all = append(all, d)
 	}
-	if !to.IsZero() {
-		end = to.Unix()
-	}
-	if end <= at { // package time ends a leap year a day early, where it goes by rules
-		start, end = end, (floor(at, daySeconds)+1)*daySeconds
-	}
-	return start, end
+	return all
 }
 
-// shift is how far the local clock is set forward at an instant. A correction
-// is none.
-func (s *instants) shift(at int64) int64 {
-	if at == firstSecond || at == lastSecond {
-		return 0
+// foldTimes returns the local times in from..to, which a change that sets the clock back shows
+// twice. The offset is the one after the change.
+func (s *cronSchedule) foldTimes(from, to, offset, back int64) (all []DSTTime) {
+	copied := "second"
+	if s.dst&FoldSecond != 0 {
+		offset, copied = offset+back, "first"
 	}
-	by := s.offset(at) - s.offset(at-1)
-	if time.Duration(max(by, -by))*time.Second >= CorrectionJump {
-		return 0
+	for local, ok := s.calendar.next(from, to); ok; local, ok = s.calendar.next(local+1, to) {
+		all = append(all, DSTTime{
+			At: time.Unix(local-offset, 0).UTC(), Runs: s.dst&FoldBoth != 0,
+			Text: s.describe(local, "comes twice") + "; this is its " + copied + " copy",
+		})
 	}
-	return by
+	return all
 }
 
-// burst is instants in a row, 1 ms apart.
-type burst struct{ first, n int64 }
-
-// madeUp is the instants that stand for the times in the gap before a stretch.
-func (s *instants) madeUp(st stretch) burst {
-	n := s.calendar.count(st.gap, st.gapUntil)
-	if n == 0 {
-		return burst{}
+// describe writes what a local time does.
+func (s *cronSchedule) describe(local int64, does string) string {
+	t, clock := time.Unix(local, 0).UTC(), "15:04"
+	if local%60 != 0 {
+		clock = time.TimeOnly
 	}
-	first := st.start * 1000
-	if _, taken := s.calendar.next(st.from, st.from+1); taken {
-		first++
-	}
-	next, ok := s.calendar.next(st.from+1, st.to)
-	if !ok {
-		next = st.to
-	}
-	return burst{first, min(n, (next-st.offset)*1000-first)}
-}
-
-func (b burst) after(t int64) (int64, bool) {
-	at := max(b.first, t+1)
-	return at, at < b.first+b.n
-}
-
-func (b burst) upTo(t int64) (int64, bool) {
-	at := min(b.first+b.n-1, t)
-	return at, at >= b.first && b.n > 0
-}
-
-func (b burst) count(from, to int64) int64 {
-	return max(0, min(to+1, b.first+b.n)-max(from, b.first))
+	return fmt.Sprintf("%s %s on %s in %s", t.Format(clock), does, t.Format(time.DateOnly), s.zone)
 }

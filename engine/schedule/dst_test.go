@@ -158,12 +158,12 @@ func list(numbers []int) string {
 
 // checkPolicies compares a schedule with its oracle under every policy.
 func checkPolicies(t *testing.T, o oracle, w walls) {
-	parsed, err := parseCron(o.text, "")
+	parsed, err := parseCron(o.text, cronOptions{})
 	require.NoError(t, err)
 	matching := o.matching(w)
 	for _, policy := range dstPolicies {
 		s := *parsed
-		s.text, s.location, s.dst = o.text, w.zone, policy
+		s.text, s.zone, s.dst = o.text, Zone{w.zone}, policy
 		want, odd := o.expected(w, matching, policy)
 		if err := agree(&s, w, want, odd); err != nil {
 			t.Errorf("%q in %s%s, around %s: %v", o.text, w.zone, policy, w.ticks[w.turn].at, err)

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// Excluding is a schedule of fixed instants without some of them, which have a run already.
+// Excluding is a schedule without some of its occurrences, for example those that a backfill
+// ran already.
 type Excluding struct {
 	Schedule
-	Excluded []time.Time // instants of Schedule, in order
+	Excluded []time.Time // occurrences of Schedule, in order
 }
 
-// Exclude takes instants out of a schedule. Those that s does not have are ignored.
+// Exclude returns s without the given instants. It ignores those that s does not have.
 func Exclude(s Schedule, instants []time.Time) Schedule {
 	x := Excluding{Schedule: s}
 	for _, t := range instants {
@@ -25,6 +26,15 @@ func Exclude(s Schedule, instants []time.Time) Schedule {
 	}
 	slices.SortFunc(x.Excluded, time.Time.Compare)
 	return x
+}
+
+// FirstFrom returns first, which is an occurrence of s or one that s excludes, or the first
+// occurrence after it.
+func FirstFrom(s Schedule, first time.Time) time.Time {
+	if x, ok := s.(Excluding); ok && x.excludes(first) {
+		return x.After(first)
+	}
+	return first
 }
 
 func (x Excluding) excludes(t time.Time) bool {
@@ -40,7 +50,7 @@ func (x Excluding) After(t time.Time) time.Time {
 	return at
 }
 
-// Latest is the zero time if every instant in next..now is excluded.
+// Latest returns the zero time if every occurrence in next..now is excluded.
 func (x Excluding) Latest(next, now time.Time) time.Time {
 	_, last := x.Count(next, now)
 	return last
@@ -62,16 +72,9 @@ func (x Excluding) Count(from, to time.Time) (n int64, last time.Time) {
 	return n, last
 }
 
-// FirstFrom is the first instant that s has from one of the instants of its schedule on.
-func FirstFrom(s Schedule, first time.Time) time.Time {
-	if x, ok := s.(Excluding); ok && x.excludes(first) {
-		return x.After(first)
-	}
-	return first
-}
-
-// Remaining yields the ranges of first..until, from and to included, in which no instant is
-// excluded. First is an instant of the schedule.
+// Remaining yields the ranges of first..until between excluded occurrences, so that every
+// occurrence of Schedule in a range is one of x. Both ends of a range are included. First is
+// an occurrence of Schedule.
 func (x Excluding) Remaining(first, until time.Time) iter.Seq2[time.Time, time.Time] {
 	return func(yield func(from, to time.Time) bool) {
 		for _, t := range x.Excluded {
@@ -89,15 +92,15 @@ func (x Excluding) Remaining(first, until time.Time) iter.Seq2[time.Time, time.T
 	}
 }
 
-// Consecutive yields the ranges of instants that follow each other in s without another
-// instant of s between them. All are instants of s, in order.
-func Consecutive(s Schedule, instants []time.Time) iter.Seq2[time.Time, time.Time] {
+// Consecutive yields the first and the last of each group of occurrences between which s has
+// no other occurrence. They are in order.
+func Consecutive(s Schedule, occurrences []time.Time) iter.Seq2[time.Time, time.Time] {
 	return func(yield func(first, last time.Time) bool) {
-		for i, j := 0, 1; i < len(instants); i, j = j, j+1 {
-			for j < len(instants) && s.After(instants[j-1]).Equal(instants[j]) {
+		for i, j := 0, 1; i < len(occurrences); i, j = j, j+1 {
+			for j < len(occurrences) && s.After(occurrences[j-1]).Equal(occurrences[j]) {
 				j++
 			}
-			if !yield(instants[i], instants[j-1]) {
+			if !yield(occurrences[i], occurrences[j-1]) {
 				return
 			}
 		}

@@ -13,7 +13,7 @@ import (
 func TestFixedRateCountsFromItsAnchor(t *testing.T) {
 	s := mustSchedule(t)(FixedRate(5 * time.Minute)).(Anchored).Anchor(at(7))
 	assert.Equal(t, at(7), s.Resume(at(7), time.Time{}, time.Time{}), "at once")
-	assert.Equal(t, at(307), s.During(at(7), at(7)))
+	assert.Equal(t, at(307), s.NextWhileRunning(at(7), at(7)))
 	assert.Equal(t, at(607), s.Next(at(307), at(307)))
 	assert.Equal(t, at(607), s.Next(at(598), at(307)), "however long the run took")
 	assert.Equal(t, at(607), s.Resume(at(310), at(309), at(307)))

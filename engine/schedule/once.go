@@ -7,9 +7,9 @@ import (
 	"github.com/pawl-go/pawl/internal/instant"
 )
 
-// Once runs a flow at one instant, and never again; late, but once, if it passed
-// while nobody ran. It is cut to milliseconds. The zero time, or a year that has
-// not four digits, is an [ErrInvalid].
+// Once returns a schedule with a single occurrence, cut to milliseconds. A flow that is late
+// for it still runs. The zero time, and an instant outside the years 1 to 9999, are an
+// [ErrInvalid].
 func Once(at time.Time) (Schedule, error) {
 	at = at.UTC().Truncate(time.Millisecond)
 	if at.IsZero() {
@@ -27,18 +27,18 @@ func (o once) Kind() string   { return KindOnce }
 func (o once) String() string { return instant.Format(o.at) }
 func (o once) Zone() string   { return "" }
 
-// Next is the instant until it has fired, however late it is.
-func (o once) Next(_, last time.Time) time.Time { return o.After(last) }
+// The flow is due until it ran, whatever the time is.
+func (o once) Next(_, last time.Time) time.Time             { return o.After(last) }
+func (o once) NextWhileRunning(_, last time.Time) time.Time { return o.After(last) }
+func (o once) Resume(_, _, last time.Time) time.Time        { return o.After(last) }
+func (o once) Latest(next, _ time.Time) time.Time           { return next }
 
-func (o once) During(_, last time.Time) time.Time    { return o.After(last) }
-func (o once) Resume(_, _, last time.Time) time.Time { return o.After(last) }
-func (o once) Latest(next, _ time.Time) time.Time    { return next }
-
-// NotBefore leaves the instant as it is: there is no other one. The flow is due
-// at the end of the window.
+// NotBefore keeps the occurrence although it is before eligible, since no other one follows.
+// The flow runs at the end of its backoff window.
 func (o once) NotBefore(next, _ time.Time) time.Time { return next }
 
-func (o once) Reach(time.Time) time.Time { return time.Time{} }
+func (o once) Horizon(time.Time) time.Time       { return time.Time{} }
+func (o once) DSTTimes(_, _ time.Time) []DSTTime { return nil }
 
 func (o once) After(t time.Time) time.Time {
 	if t.Before(o.at) {
@@ -53,5 +53,3 @@ func (o once) Count(from, to time.Time) (int64, time.Time) {
 	}
 	return 1, o.at
 }
-
-func (o once) DSTTimes(_, _ time.Time) []DSTTime { return nil }

@@ -18,7 +18,7 @@ func TestOnceFiresOnceHoweverLate(t *testing.T) {
 		assert.Equal(t, at(60), s.Resume(now, at(30), time.Time{}), "a manual run is not it")
 		assert.Equal(t, at(60), s.Next(now, time.Time{}))
 		assert.Zero(t, s.Next(now, at(60)))
-		assert.Zero(t, s.During(now, at(60)))
+		assert.Zero(t, s.NextWhileRunning(now, at(60)))
 		assert.Zero(t, s.Resume(now, at(90), at(60)))
 	}
 	assert.Equal(t, at(60), s.Latest(at(60), at(1e6)))

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Parse reads what Kind, String and Zone of the [Schedule] of a flow write, so that
-// whoever has the database alone can ask it.
+// Parse reads a schedule from what its methods Kind, String and Zone returned. The flow is the
+// id of its flow. So a caller can ask a schedule of which it has only what the database says.
 func Parse(flow, kind, text, zone string) (s Schedule, err error) {
 	text, end, err := cutInstant(text, " until ")
 	if err != nil {
@@ -21,40 +21,37 @@ func Parse(flow, kind, text, zone string) (s Schedule, err error) {
 	case KindManual:
 		s = Manual()
 	case KindEvery:
-		s, err = parseEvery(text)
+		s, err = parseInterval(text)
 	case KindCron:
-		s, err = parseZoned(flow, text, zone)
+		s, err = parseExpression(flow, text, zone)
 	case KindOnce:
-		var at time.Time
-		if at, err = time.Parse(time.RFC3339Nano, text); err == nil {
-			s, err = Once(at)
-		}
+		s, err = parseOnce(text)
 	default:
 		err = fmt.Errorf("%w: unknown kind %q", ErrInvalid, kind)
 	}
-	if err == nil && (!start.IsZero() || !end.IsZero()) {
-		s, err = Between(s, start, end)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	return Between(s, start, end)
 }
 
-// cutInstant cuts an instant off the end of a text.
-func cutInstant(text, before string) (rest string, at time.Time, err error) {
-	i := strings.LastIndex(text, before)
+// cutInstant cuts an instant and the word before it off the end of a text.
+func cutInstant(text, word string) (rest string, at time.Time, err error) {
+	i := strings.LastIndex(text, word)
 	if i < 0 {
 		return text, at, nil
 	}
-	at, err = time.Parse(time.RFC3339Nano, text[i+len(before):])
+	at, err = time.Parse(time.RFC3339Nano, text[i+len(word):])
 	return text[:i], at, err
 }
 
-func parseEvery(text string) (Schedule, error) {
-	number, form, _ := strings.Cut(text, " ")
+func parseInterval(text string) (Schedule, error) {
+	number, grid, _ := strings.Cut(text, " ")
 	interval, err := time.ParseDuration(number)
 	if err != nil {
 		return nil, err
 	}
-	switch form {
+	switch grid {
 	case "fixed rate":
 		return FixedRate(interval)
 	case "aligned":
@@ -63,7 +60,7 @@ func parseEvery(text string) (Schedule, error) {
 	return Every(interval)
 }
 
-func parseZoned(flow, text, zone string) (Schedule, error) {
+func parseExpression(flow, text, zone string) (Schedule, error) {
 	var policies []DST
 	for _, p := range []DST{GapSkip, FoldSecond, FoldBoth} {
 		if strings.Contains(text, p.String()) {
@@ -72,4 +69,12 @@ func parseZoned(flow, text, zone string) (Schedule, error) {
 		}
 	}
 	return Cron(text, ForFlow(flow), WithLocation(zone), WithDST(policies...))
+}
+
+func parseOnce(text string) (Schedule, error) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return nil, err
+	}
+	return Once(at)
 }

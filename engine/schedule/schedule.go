@@ -6,99 +6,81 @@ import (
 	"github.com/pawl-go/pawl/internal/permanent"
 )
 
-// ErrInvalid is what every function that makes a schedule returns for an argument
-// that it does not take. It is permanent: a job that returns it is not tried again.
+// ErrInvalid is wrapped by the errors of all functions that make a schedule. It is permanent:
+// a job that returns it is not tried again.
 var ErrInvalid = permanent.New("invalid schedule")
 
-// Kinds of schedule.
+// The kinds of schedule.
 const (
-	KindEvery  = "every"
+	KindEvery  = "every" // also a fixed rate, and an aligned interval
 	KindCron   = "cron"
 	KindOnce   = "once"
 	KindManual = "manual"
 )
 
-// Schedule says when a flow is due. It is asked with the instants it needs and
-// keeps none; the zero time stands for never.
+// Schedule computes when a flow is due. Its methods are pure functions; the zero time means
+// never.
+//
+// The occurrences of [Every] depend on when runs end, so each method takes the instant that
+// it is given for such an end. The occurrences of all other schedules do not move.
 type Schedule interface {
-	Kind() string   // every, cron, once or manual
-	String() string // as text; with Kind and Zone it identifies the schedule
-	Zone() string   // name of the time zone, if it has one
+	Kind() string   // one of the kinds above
+	String() string // the text that [Parse] reads
+	Zone() string   // the name of the time zone; empty if the schedule has none
 
-	// Next is when a flow whose run ended at now is due again. No instant up
-	// to last, the last one that fired, is returned again.
+	// Next returns the next occurrence for a flow whose run ended at now. last is the newest
+	// occurrence that had a run; it is after now if the clock was set back.
 	Next(now, last time.Time) time.Time
 
-	// During is the next instant while a run of the schedule is in flight.
-	During(now, last time.Time) time.Time
+	// NextWhileRunning returns the next occurrence while a run of the schedule is in flight:
+	// never for [Every].
+	NextWhileRunning(now, last time.Time) time.Time
 
-	// Resume is when a flow is due that waited for something else than its
-	// schedule, or is new; lastEnd is the end of its last run.
+	// Resume returns the next occurrence for a flow that is new, or that something else kept
+	// from its schedule until now. lastEnd is the end of its last run.
 	Resume(now, lastEnd, last time.Time) time.Time
 
-	// Latest is the latest instant in next..now: one run makes up for all.
+	// Latest returns the newest occurrence in next..now, or next if there is none.
 	Latest(next, now time.Time) time.Time
 
-	// NotBefore moves an instant to the end of a backoff window.
+	// NotBefore returns the first occurrence from next on that is not before eligible.
 	NotBefore(next, eligible time.Time) time.Time
 
-	// Reach is the latest instant that Next can give at now; zero: any.
-	Reach(now time.Time) time.Time
+	// Horizon returns the latest instant that Next can return at now. The zero time means that
+	// there is no such bound.
+	Horizon(now time.Time) time.Time
 
-	// After is the first instant after t. A delay is taken to start at t.
+	// After returns the first occurrence after t.
 	After(t time.Time) time.Time
 
-	// Count is how many instants there are in from..to, both included, and the
-	// last of them. The instants of a delay are from and what follows it.
+	// Count returns the number of occurrences in from..to, both included, and the last of them.
+	// from is the first occurrence of [Every].
 	Count(from, to time.Time) (n int64, last time.Time)
 
-	// DSTTimes is what changes of the clock make of the instants in from..to,
-	// to not included, in order; nil if they make nothing of them.
+	// DSTTimes returns the fixed times in from..to that a clock change skips or shows twice, in
+	// order. To is not included.
 	DSTTimes(from, to time.Time) []DSTTime
 }
 
-// Anchored is a schedule that counts its instants from one of them. It is the
-// caller who keeps the anchor.
+// Anchored is a schedule that counts its occurrences from one of them.
 type Anchored interface {
 	Schedule
 
-	// Anchor is the same schedule with the anchor t, in milliseconds.
+	// Anchor returns the same schedule with the anchor t, in milliseconds.
 	Anchor(t time.Time) Schedule
 }
 
-// DSTTime is a local time of a schedule that the clocks of its zone leave out, or
-// show twice.
-type DSTTime struct {
-	// At is, of a time that is left out, the instant that stands for it; if none
-	// does, the first one after the gap. Of a time that comes twice it is the copy
-	// that does not run, or the second one if both do.
-	At   time.Time
-	Gap  bool   // left out; else shown twice
-	Runs bool   // At is an instant of the schedule
-	Text string // "02:30 does not exist on 2027-03-28 in Europe/Berlin"
-}
-
-// CorrectionJump is how far the wall clock must go back to be taken for
-// corrected. Anything less is taken for a disturbance, in which no fixed time runs
-// twice, while wildcards and intervals keep their rate. A zone that changes its offset by as much is corrected too, and
-// not on daylight saving time. The bound is that of Vixie cron.
+// CorrectionJump separates corrections of a clock from disturbances. A clock that is set back
+// by less is disturbed: no fixed time runs again. One that is set back by more was wrong: all
+// occurrences after the new time are due. A zone that changes its offset by as much was
+// corrected too, and has neither gap nor fold. The bound is that of Vixie cron.
 const CorrectionJump = 3 * time.Hour
 
-// following is the next instant of a schedule. If the clock went back a little, a fixed
-// time is not run again.
-func following(s Schedule, now, last time.Time) time.Time {
-	if last.After(now) && last.Sub(now) < CorrectionJump && HasFixedTimes(s) {
-		return s.After(last)
-	}
-	return s.After(now)
-}
-
-// HasFixedTimes says whether a schedule has fixed times, such as nine o'clock: no wildcard
-// and no step in minute and hour, and no interval. None of its instants comes again when
-// the clock goes back a little.
+// HasFixedTimes reports whether no occurrence of s may run again after the clock was set back
+// by less than [CorrectionJump]. That holds for fixed times, and for [Once].
 func HasFixedTimes(s Schedule) bool {
 	switch s := s.(type) {
-	case *instants:
+	case *cronSchedule:
 		return s.fixed
 	case between:
 		return HasFixedTimes(s.Schedule)
@@ -108,20 +90,35 @@ func HasFixedTimes(s Schedule) bool {
 	return s.Kind() == KindOnce
 }
 
-// Manual runs a flow only when it is triggered.
+// DependsOnFlow reports whether s draws numbers from the id of its flow, so that no other flow
+// can share it.
+func DependsOnFlow(s Schedule) bool {
+	switch s := s.(type) {
+	case *cronSchedule:
+		return s.hashed
+	case between:
+		return DependsOnFlow(s.Schedule)
+	}
+	return false
+}
+
+// Has reports whether t is an occurrence of s.
+func Has(s Schedule, t time.Time) bool { return s.After(t.Add(-time.Millisecond)).Equal(t) }
+
+// Manual returns a schedule without occurrences: its flow runs only when it is triggered.
 func Manual() Schedule { return manual{} }
 
 type manual struct{}
 
-func (manual) Kind() string                            { return KindManual }
-func (manual) String() string                          { return "" }
-func (manual) Zone() string                            { return "" }
-func (manual) Next(_, _ time.Time) time.Time           { return time.Time{} }
-func (manual) During(_, _ time.Time) time.Time         { return time.Time{} }
-func (manual) Resume(_, _, _ time.Time) time.Time      { return time.Time{} }
-func (manual) Latest(next, _ time.Time) time.Time      { return next }
-func (manual) NotBefore(next, _ time.Time) time.Time   { return next }
-func (manual) Reach(time.Time) time.Time               { return time.Time{} }
-func (manual) After(time.Time) time.Time               { return time.Time{} }
-func (manual) Count(_, _ time.Time) (int64, time.Time) { return 0, time.Time{} }
-func (manual) DSTTimes(_, _ time.Time) []DSTTime       { return nil }
+func (manual) Kind() string                              { return KindManual }
+func (manual) String() string                            { return "" }
+func (manual) Zone() string                              { return "" }
+func (manual) Next(_, _ time.Time) time.Time             { return time.Time{} }
+func (manual) NextWhileRunning(_, _ time.Time) time.Time { return time.Time{} }
+func (manual) Resume(_, _, _ time.Time) time.Time        { return time.Time{} }
+func (manual) Latest(next, _ time.Time) time.Time        { return next }
+func (manual) NotBefore(next, _ time.Time) time.Time     { return next }
+func (manual) Horizon(time.Time) time.Time               { return time.Time{} }
+func (manual) After(time.Time) time.Time                 { return time.Time{} }
+func (manual) Count(_, _ time.Time) (int64, time.Time)   { return 0, time.Time{} }
+func (manual) DSTTimes(_, _ time.Time) (none []DSTTime)  { return nil }

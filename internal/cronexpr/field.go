@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -74,6 +75,11 @@ func (f *Field) size(p Part) int {
 		return p.To - p.From + 1 + span
 	}
 	return p.To - p.From + 1
+}
+
+// HasNumbers reports whether a part of the field asks for numbers.
+func (f *Field) HasNumbers() bool {
+	return slices.ContainsFunc(f.Parts, func(p Part) bool { return p.Kind == Numbers })
 }
 
 // Wraps says whether the range of a part goes on at the lowest number.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // A FlowOption changes a flow at registration.
@@ -42,7 +43,7 @@ func WithResources(resources ...Resource) FlowOption {
 func WithFixedRate() FlowOption {
 	return func(r *registration) error {
 		r.timing.fixedRate = true
-		return r.timing.only("WithFixedRate", schedule.KindEvery)
+		return r.timing.only(wording.FixedRate, schedule.KindEvery)
 	}
 }
 
@@ -51,7 +52,7 @@ func WithFixedRate() FlowOption {
 func WithAligned() FlowOption {
 	return func(r *registration) error {
 		r.timing.aligned = true
-		return r.timing.only("WithAligned", schedule.KindEvery)
+		return r.timing.only(wording.Aligned, schedule.KindEvery)
 	}
 }
 
@@ -61,7 +62,7 @@ func WithAligned() FlowOption {
 func WithLocation(zone string) FlowOption {
 	return func(r *registration) error {
 		r.timing.cron = append(r.timing.cron, schedule.WithLocation(zone))
-		return r.timing.only("WithLocation", schedule.KindCron)
+		return r.timing.only(wording.Location, schedule.KindCron)
 	}
 }
 
@@ -83,7 +84,7 @@ const (
 func WithDST(policies ...DST) FlowOption {
 	return func(r *registration) error {
 		r.timing.cron = append(r.timing.cron, schedule.WithDST(policies...))
-		return r.timing.only("WithDST", schedule.KindCron)
+		return r.timing.only(wording.DST, schedule.KindCron)
 	}
 }
 
@@ -111,7 +112,7 @@ func WithBetween(start, end time.Time) FlowOption {
 func WithLimit(n int) FlowOption {
 	return func(r *registration) error {
 		r.Plan.Limit = int64(n)
-		return atLeast("WithLimit", n, 1)
+		return atLeast(wording.Limit, n, 1)
 	}
 }
 
@@ -147,7 +148,7 @@ func WithCatchUp(c CatchUp) FlowOption {
 func WithCatchUpWithin(d time.Duration) FlowOption {
 	return func(r *registration) error {
 		r.Plan.CatchUp.Within = d
-		return atLeast("WithCatchUpWithin", d, time.Millisecond)
+		return atLeast(wording.CatchUpWithin, d, time.Millisecond)
 	}
 }
 
@@ -221,7 +222,7 @@ func WithStopCancels() FlowOption {
 func WithTimeout(d time.Duration) FlowOption {
 	return func(r *registration) error {
 		r.Plan.Timeout = d
-		return atLeast("WithTimeout", d, time.Millisecond)
+		return atLeast(wording.Timeout, d, time.Millisecond)
 	}
 }
 
@@ -235,7 +236,7 @@ func WithTimeout(d time.Duration) FlowOption {
 func WithAttemptTimeout(d time.Duration) FlowOption {
 	return func(r *registration) error {
 		r.Plan.AttemptTimeout = d
-		return atLeast("WithAttemptTimeout", d, time.Millisecond)
+		return atLeast(wording.AttemptTimeout, d, time.Millisecond)
 	}
 }
 
@@ -256,7 +257,7 @@ func WithGroup(name string) FlowOption {
 func WithKeyWindow(d time.Duration) FlowOption {
 	return func(r *registration) error {
 		r.Plan.KeyFor = d
-		return atLeast("WithKeyWindow", d, 0)
+		return atLeast(wording.KeyWindow, d, 0)
 	}
 }
 

@@ -3,7 +3,6 @@ package pawl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/internal/hook"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // An Option changes a Scheduler. A value that makes no sense is an error of Start.
@@ -136,9 +136,9 @@ func (d doubting) Load(ctx context.Context) (engine.Snapshot, error) {
 	return s, err
 }
 
-func atLeast[N int | time.Duration](option string, value, least N) error {
+func atLeast[N int | time.Duration](option wording.Name, value, least N) error {
 	if value < least {
-		return fmt.Errorf("%s(%v): must be at least %v", option, value, least)
+		return wording.Errorf("%s(%v): must be at least %v", option, value, least)
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 package pawl
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"time"
 	"unicode"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // registration is a flow as it was registered.
@@ -114,7 +115,7 @@ func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption)
 	}
 	r := &registration{job: job, draft: &draft{timing: when}, Flow: engine.Flow{ID: id, Plan: &engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
 	if err := s.check(r, opts); err != nil {
-		err = fmt.Errorf("register %s: %w", show(id), err)
+		err = wording.Errorf("register %s: %w", show(id), err)
 		s.errs = append(s.errs, err)
 		return err
 	}
@@ -151,7 +152,11 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 	}
 	r.resumes()
 	r.Plan = s.shared.plan(*r.Plan)
-	return errors.Join(s.checkPlan(*r.Plan), s.checkFormer(r))
+	plan, former := s.checkPlan(*r.Plan), s.checkFormer(r)
+	if plan != nil && former != nil {
+		return wording.Errorf("%w\n%w", plan, former)
+	}
+	return cmp.Or(plan, former)
 }
 
 // defaultKeyWindow is how long an idempotency key stands for a run that is over.

@@ -1,10 +1,10 @@
 package pawl
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // timing is when a flow is to run, as it was registered.
@@ -19,9 +19,9 @@ type timing struct {
 }
 
 // only says that an option is for another kind of schedule.
-func (t timing) only(option, kind string) error {
+func (t timing) only(option wording.Name, kind string) error {
 	if t.kind != kind {
-		return fmt.Errorf("%w: %s is for a schedule of the kind %s, this one is %s", ErrInvalidSchedule, option, kind, t.kind)
+		return wording.Errorf("%w: %s is for a schedule of the kind %s, this one is %s", ErrInvalidSchedule, option, kind, t.kind)
 	}
 	return nil
 }
@@ -30,7 +30,7 @@ func (t timing) only(option, kind string) error {
 func (t timing) schedule(flow string, cron func(flow, expr string) (schedule.Schedule, error)) (s schedule.Schedule, err error) {
 	switch {
 	case t.fixedRate && t.aligned:
-		return nil, fmt.Errorf("%w: WithFixedRate and WithAligned exclude each other", ErrInvalidSchedule)
+		return nil, wording.Errorf("%w: %s and %s exclude each other", ErrInvalidSchedule, wording.FixedRate, wording.Aligned)
 	case t.fixedRate:
 		s, err = schedule.FixedRate(t.interval)
 	case t.aligned:

@@ -9,6 +9,7 @@ import (
 	"github.com/pawl-go/pawl/internal/clip"
 	"github.com/pawl-go/pawl/internal/instant"
 	"github.com/pawl-go/pawl/internal/permanent"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // What a caller can act on, for [errors.Is]. Those of package permanent are the same at each
@@ -34,6 +35,12 @@ var (
 
 	ErrWouldWaitForItself = errors.New("the job would wait for itself")
 )
+
+// invalidFlow is an [ErrInvalidFlow]. What is wrong is an error of its own in it, for whoever
+// says which flow, or which key, it is about.
+func invalidFlow(format string, args ...any) error {
+	return wording.Errorf("%w: %w", ErrInvalidFlow, wording.Errorf(format, args...))
+}
 
 // errorCodes are the words in pawl_commands.error_code for the errors above. A code is never
 // given to another error: programs of other versions read it.

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // Overlap says what happens to a start that is asked for while runs of the flow
@@ -49,11 +51,11 @@ func (o Overlap) String() string {
 func (o Overlap) Validate() error {
 	switch {
 	case o.Parallel < 0 || o.Parallel > maxParallel:
-		return fmt.Errorf("%w: OverlapAllow(%d, ...): want 1 to %d runs at once", ErrInvalidFlow, o.Parallel, maxParallel)
+		return invalidFlow("%s(%d, ...): want 1 to %d runs at once", wording.OverlapAllow, o.Parallel, maxParallel)
 	case o.Buffer < 0:
-		return fmt.Errorf("%w: a buffer of %d starts: want 0 or more", ErrInvalidFlow, o.Buffer)
+		return invalidFlow("a buffer of %d starts: want 0 or more", o.Buffer)
 	case o.Cancel && (o.Parallel > 1 || o.Buffer != 1):
-		return fmt.Errorf("%w: OverlapCancel runs one at a time", ErrInvalidFlow)
+		return invalidFlow("%s runs one at a time", wording.OverlapCancel)
 	}
 	return nil
 }
@@ -74,12 +76,12 @@ func ParseOverlap(text string) (o Overlap, err error) {
 	}
 	parts := overlapNumbers.FindStringSubmatch(text)
 	if parts == nil {
-		return o, fmt.Errorf("%w: overlap %q: want skip, cancel, buffer 10, or allow 5, buffer 100", ErrInvalidFlow, text)
+		return o, invalidFlow("overlap %q: want skip, cancel, buffer 10, or allow 5, buffer 100", text)
 	}
 	for i, n := range []*int{&o.Parallel, &o.Buffer, &o.Buffer} {
 		if digits := parts[i+1]; digits != "" {
 			if *n, err = strconv.Atoi(digits); err != nil {
-				return Overlap{}, fmt.Errorf("%w: overlap %q: the number is too large", ErrInvalidFlow, text)
+				return Overlap{}, invalidFlow("overlap %q: the number is too large", text)
 			}
 		}
 	}

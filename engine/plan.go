@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // policy is what the plan says beyond schedule and backoff, as text; what is not
@@ -55,9 +56,10 @@ func (p Plan) Validate() error {
 	}
 	switch {
 	case p.CatchUp.Mode == CatchAll && p.Overlap == OverlapSkip:
-		return fmt.Errorf("%w: CatchUpAll gives each missed instant a run, OverlapSkip skips those that overlap: choose OverlapBuffer or OverlapAllow", ErrInvalidFlow)
+		return wording.Errorf("%w: %s gives each missed instant a run, %s skips those that overlap: choose %s",
+			ErrInvalidFlow, wording.CatchUpAll, wording.OverlapSkip, wording.Queueing)
 	case p.CatchUp.Mode == CatchAll && p.Overlap.Cancel:
-		return fmt.Errorf("%w: CatchUpAll gives each missed instant a run, OverlapCancel would cancel all but the last", ErrInvalidFlow)
+		return wording.Errorf("%w: %s gives each missed instant a run, %s would cancel all but the last", ErrInvalidFlow, wording.CatchUpAll, wording.OverlapCancel)
 	case p.Timeout < 0:
 		return fmt.Errorf("%w: timeout %s: want more than 0", ErrInvalidFlow, p.Timeout)
 	case p.AttemptTimeout < 0:

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // BackoffPolicy says what failures in a row do to a flow: after each it waits
@@ -74,22 +76,22 @@ func (p BackoffPolicy) String() string {
 // Validate returns an [ErrInvalidBackoff] that names the first field that makes
 // no sense.
 func (p BackoffPolicy) Validate() error {
-	bad := func(field string, value any, want string) error {
-		return fmt.Errorf("%w: %s is %v, must be %s", ErrInvalidBackoff, field, value, want)
+	bad := func(field wording.Name, value any, want string, args ...any) error {
+		return wording.Errorf("%w: %s is %v, must be "+want, append([]any{ErrInvalidBackoff, field, value}, args...)...)
 	}
 	switch {
 	case p.Initial < 0:
-		return bad("Initial", p.Initial, "0 (for the default) or more")
+		return bad(wording.Initial, p.Initial, "0 (for the default) or more")
 	case p.Multiplier != 0 && !(p.Multiplier >= 1) || math.IsInf(p.Multiplier, 0):
-		return bad("Multiplier", p.Multiplier, "0 (for the default) or a finite number of at least 1")
+		return bad(wording.Multiplier, p.Multiplier, "0 (for the default) or a finite number of at least 1")
 	case p.MaxDelay < 0:
-		return bad("MaxDelay", p.MaxDelay, "0 (for the default) or more")
+		return bad(wording.MaxDelay, p.MaxDelay, "0 (for the default) or more")
 	case !(p.Jitter >= 0 && p.Jitter <= 1) && p.Jitter != NoJitter:
-		return bad("Jitter", p.Jitter, "in 0..1, or NoJitter")
+		return bad(wording.Jitter, p.Jitter, "in 0..1, or %s", wording.NoJitter)
 	case p.StreakLimit < 0:
-		return bad("StreakLimit", p.StreakLimit, "0 (never trips) or more")
+		return bad(wording.StreakLimit, p.StreakLimit, "0 (never trips) or more")
 	case p.filled().MaxDelay < p.filled().Initial:
-		return bad("MaxDelay", p.MaxDelay, fmt.Sprintf("at least Initial, %s", p.filled().Initial))
+		return bad(wording.MaxDelay, p.MaxDelay, "at least %s, %s", wording.Initial, p.filled().Initial)
 	}
 	return nil
 }

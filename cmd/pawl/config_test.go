@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +18,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // flowsOf is the flows of a config.
@@ -215,6 +221,66 @@ func TestConfigErrorsDoNotShowSecrets(t *testing.T) {
 	_, err := parseConfig("pawl.yaml", "/", []byte("flows:\n  a: {manual: true, env: {TOKEN: [s3cret]}, run: [x]}\n  b: {env: {TOKEN: \"s3cret\\0\"}}\n"))
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "s3cret")
+}
+
+// A fault names the keys of the config and nothing else: what a user called his flow stays as
+// it is, whatever it looks like. It has key, value and reason apart. facts T4.
+func TestConfigFaultsHaveKeyValueAndReason(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]fault{
+		"flows:\n  InitialJitterLoad: {every: 1h, run: [x], backoff: {jitter: 7}}": {Key: "flows.InitialJitterLoad.backoff",
+			Text: `register flow "InitialJitterLoad": invalid backoff: jitter is 7, must be in 0..1, or 0 for none`},
+		"flows:\n  MaxDelay: {every: 1h, run: [x], retry: {max: 1, initial: 1h, max_delay: 1s}}": {Key: "flows.MaxDelay.retry",
+			Text: `register flow "MaxDelay": invalid backoff: max_delay is 1s, must be at least initial, 1h0m0s`},
+		"flows:\n  MaxDelay: {every: 1h, run: [x], backoff: {initial: 1h, max: 1s}}": {Key: "flows.MaxDelay.backoff",
+			Text: `register flow "MaxDelay": invalid backoff: max is 1s, must be at least initial, 1h0m0s`},
+		"flows:\n  WithDST: {every: 1h, run: [x], dst: gap_skip}": {Key: "flows.WithDST.dst", Value: "gap_skip",
+			Text: `register flow "WithDST": invalid schedule: dst is for a schedule of the kind cron, this one is every`},
+		"flows:\n  CatchUpAll: {cron: '0 9 * * *', run: [x], catch_up: all 3}": {Key: "flows.CatchUpAll.catch_up", Value: "all 3",
+			Text: `register flow "CatchUpAll": invalid flow: catch_up: all gives each missed instant a run, overlap: skip skips those that overlap: choose overlap: buffer 10, or allow 5, buffer 10`},
+		"flows:\n  'a.b': {cron: GapSkip, run: [x]}": {Key: `flows."a.b".cron`, Value: "GapSkip",
+			Text: `invalid schedule: cron expression "GapSkip": expected exactly 5 fields, found 1: [GapSkip]`},
+		"flows:\n  a: {every: 1h, run: [x], timeout: 100us}": {Key: "flows.a.timeout", Value: "100us",
+			Text: `register flow "a": timeout(100µs): must be at least 1ms`},
+		"flows:\n  a: {every: 1h, run: [x], overlap: 'allow 20000'}": {Key: "flows.a.overlap", Value: "allow 20000",
+			Text: `overlap: allow(20000, ...): want 1 to 10000 runs at once`},
+		"x-secret: &s {TOKEN: [hidden]}\nflows:\n  a: {every: 1h, run: [x], env: *s}": {Key: "x-secret.TOKEN",
+			Text: "TOKEN is a single value: write it without brackets and braces"},
+		"flows:\n  a: {every: 1h, run: hidden}": {Key: "flows.a.run",
+			Text: "run is a list, the program and its arguments, as in run: [./sync.sh, --all]; shell takes a line of shell"},
+		"flows:\n  a: {every: 1h, run: [x, [hidden]]}": {Key: "flows.a.run[1]",
+			Text: "an argument of run is a single value: write it without brackets and braces"},
+		"flows: {\n": {Text: "did not find expected node content"},
+	} {
+		_, err := parseConfig("pawl.yaml", "/", []byte(config))
+		got, ok := errors.AsType[fault](err)
+		require.True(t, ok, config)
+		want.File, want.Line, want.Column = "pawl.yaml", got.Line, got.Column // TestConfigErrorsSayWhereAndWhat has the places
+		if want.Key == `flows."a.b".cron` {                                   // the rest is the reader of expressions'
+			want.Text = got.Text
+			assert.Contains(t, got.Text, `"GapSkip"`)
+		}
+		assert.Equal(t, want, got, config)
+	}
+}
+
+// Every name that an error may have is one of the config.
+func TestEveryNameOfASettingHasAKey(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../../internal/wording/wording.go", nil, 0)
+	require.NoError(t, err)
+	names := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if !ok || len(v.Values) != 1 {
+			return true
+		}
+		name, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+		require.NoError(t, err)
+		assert.NotEmpty(t, keyWords[wording.Name(name)], name)
+		names++
+		return true
+	})
+	assert.Len(t, keyWords, names)
 }
 
 func TestConfigThatOthersCanWriteIsRefused(t *testing.T) {

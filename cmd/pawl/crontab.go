@@ -73,11 +73,11 @@ func parseCrontab(file, text string, system bool) *crontab {
 }
 
 func (c *crontab) note(line, column int, text string) {
-	c.notes = append(c.notes, fault{c.file, line, column, text})
+	c.notes = append(c.notes, fault{File: c.file, Line: line, Column: column, Text: text})
 }
 
 func (c *crontab) fail(line, column int, text string) {
-	c.errors = append(c.errors, fault{c.file, line, column, text})
+	c.errors = append(c.errors, fault{File: c.file, Line: line, Column: column, Text: text})
 }
 
 // noText is where a line has what a config cannot hold; -1: nowhere.

@@ -25,10 +25,10 @@ so are attempts, but those of one run are in their order. Transitions are in the
 of time. No more than a page is in memory. No daemon need run.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("export what? There is flows, runs, attempts and transitions")
+				return argsError{errors.New("export what? There is flows, runs, attempts and transitions")}
 			}
 			if !slices.Contains(exportable, args[0]) {
-				return fmt.Errorf("cannot export %q%s", args[0], didYouMean(args[0], exportable))
+				return argsError{fmt.Errorf("cannot export %q%s", args[0], didYouMean(args[0], exportable))}
 			}
 			return nil
 		},

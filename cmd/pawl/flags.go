@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -109,17 +108,15 @@ func takeInstants(cmd *cobra.Command) (err error) {
 	return err
 }
 
-var flagName = regexp.MustCompile(`^unknown flag: --([\w-]+)$`)
-
 // unknownFlag adds to the error of a flag that is not known the one it looks like.
 func unknownFlag(cmd *cobra.Command, err error) error {
-	parts := flagName.FindStringSubmatch(err.Error())
-	if parts == nil {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok || unknown.GetSpecifiedShortnames() != "" {
 		return err
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-	if hint := didYouMean("--"+parts[1], names); strings.Contains(hint, "did you mean") {
+	if hint := suggestion("--"+unknown.GetSpecifiedName(), names); hint != "" {
 		return fmt.Errorf("%w%s", err, hint)
 	}
 	return err

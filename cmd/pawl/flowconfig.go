@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/cronexpr"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 func (r *reader) flows(entries field, base settings, p plan) []*flow {
@@ -66,11 +68,12 @@ func (r *reader) flow(entry field, base settings, check *pawl.Scheduler, p plan)
 		return f
 	}
 	if err := f.register(check, nothing); err != nil {
-		text := err.Error()
+		told := err
 		if errors.As(err, new(cronexpr.Mistake)) { // the place names the flow
-			text = strings.TrimPrefix(text, fmt.Sprintf("register flow %q: ", f.id))
+			told = wording.Inner(err)
 		}
-		r.fail(f.blamed(err, p), "%s", inKeys.Replace(text))
+		key, at := f.blamed(err, p)
+		r.fail(at, "%s", wording.In(told, wordsOf(key)))
 		return f
 	}
 	if f.kind == "cron" {
@@ -84,34 +87,47 @@ func (r *reader) flow(entry field, base settings, check *pawl.Scheduler, p plan)
 
 var nothing = pawl.JobFunc(func(context.Context) error { return nil })
 
-// inKeys puts options and a policy's fields in the words of the config.
-var inKeys = strings.NewReplacer("Initial", "initial", "Multiplier", "multiplier", "MaxDelay", "max",
-	"Jitter", "jitter", "StreakLimit", "trip", "WithFixedRate", "fixed_rate", "WithAligned", "aligned",
-	"WithLocation", "zone", "WithDST", "dst", "GapSkip", "gap_skip", "FoldSecond", "fold_second", "FoldBoth", "fold_both",
-	"CatchUpAll", "catch_up: all", "OverlapSkip", "overlap: skip", "OverlapCancel", "overlap: cancel",
-	"register the flow with Every", "write every: 5m in place of cron",
-	"OverlapBuffer or OverlapAllow", "overlap: buffer 10, or allow 5, buffer 10")
+// keyWords are the names of options, fields and values in the config.
+var keyWords = map[wording.Name]string{
+	wording.Initial: "initial", wording.Multiplier: "multiplier", wording.MaxDelay: "max", wording.Jitter: "jitter",
+	wording.NoJitter: "0 for none", wording.StreakLimit: "trip",
+	wording.FixedRate: "fixed_rate", wording.Aligned: "aligned", wording.Location: "zone", wording.DST: "dst",
+	wording.GapSkip: "gap_skip", wording.FoldSecond: "fold_second", wording.FoldBoth: "fold_both", wording.Limit: "limit",
+	wording.CatchUpWithin: "catch_up_within", wording.CatchUpAll: "catch_up: all", wording.OverlapSkip: "overlap: skip",
+	wording.OverlapCancel: "overlap: cancel", wording.OverlapAllow: "overlap: allow", wording.Queueing: "overlap: buffer 10, or allow 5, buffer 10",
+	wording.Timeout: "timeout", wording.AttemptTimeout: "attempt_timeout", wording.KeyWindow: "key_window",
+}
 
-// blamed is the place that an error of register is about: that of the policy with
-// which it first appears, or where the flow is named or timed.
-func (f *flow) blamed(err error, p plan) *yaml.Node {
+// wordsOf are the names in the words of a key's value.
+func wordsOf(key string) map[wording.Name]string {
+	if key != "retry" {
+		return keyWords
+	}
+	words := maps.Clone(keyWords)
+	words[wording.MaxDelay] = "max_delay"
+	return words
+}
+
+// blamed is what an error of register is about: the key of the policy with which it first
+// appears and its value, or where the flow is named or timed.
+func (f *flow) blamed(err error, p plan) (key string, at *yaml.Node) {
 	refused := func(opts []pawl.FlowOption) bool {
 		return f.registerWith(pawl.NewScheduler("", p.options()...), nothing, opts) != nil
 	}
 	if errors.Is(err, pawl.ErrFlowExists) || refused(nil) {
 		if errors.Is(err, pawl.ErrInvalidSchedule) {
-			return f.timing
+			return "", f.timing
 		}
-		return f.name
+		return "", f.name
 	}
 	var opts []pawl.FlowOption
 	for _, key := range f.policies() {
 		opts = append(opts, f.options[key])
 		if refused(opts) {
-			return f.at[key]
+			return key, f.at[key]
 		}
 	}
-	return f.name
+	return "", f.name
 }
 
 // exactlyOne wants one of the keys that exclude each other.

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // The keys of the policies that are the scheduler's: those that defaults may give
@@ -119,7 +119,7 @@ func (r *reader) overlap(e field, s *settings) {
 	}
 	o, err := pawl.ParseOverlap(text)
 	if err != nil {
-		r.fail(e.value, "%s", strings.TrimPrefix(err.Error(), pawl.ErrInvalidFlow.Error()+": "))
+		r.fail(e.value, "%s", wording.In(wording.Inner(err), keyWords))
 		return
 	}
 	s.set(e, pawl.WithOverlap(o))

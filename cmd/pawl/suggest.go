@@ -9,19 +9,25 @@ import (
 // didYouMean is ": did you mean ...?" with the known word nearest to a mistyped
 // one. If none is near it names them, unless they are many.
 func didYouMean(word string, known []string) string {
+	if hint := suggestion(word, known); hint != "" || len(known) > 12 {
+		return hint
+	}
+	return ": there is " + strings.Join(known, ", ")
+}
+
+// suggestion is ": did you mean ...?" with the known word nearest to a mistyped one; empty:
+// none is near.
+func suggestion(word string, known []string) string {
 	best, least := "", min(len(word), 60)/3+2
 	for _, k := range known {
 		if d := distance([]rune(word), []rune(k)); d < least {
 			best, least = k, d
 		}
 	}
-	switch {
-	case best != "":
-		return fmt.Sprintf(": did you mean %q?", best)
-	case len(known) <= 12:
-		return ": there is " + strings.Join(known, ", ")
+	if best == "" {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf(": did you mean %q?", best)
 }
 
 // distance counts the letters to add, drop or change to make b out of a.

@@ -41,7 +41,7 @@ func (r *reader) group(e field, f *flow, limits map[string]int) {
 			names = append(names, g)
 		}
 		hint := ": give it one beside flows, as in groups: {" + name + ": 5}"
-		if near := didYouMean(name, names); strings.Contains(near, "did you mean") {
+		if near := suggestion(name, names); near != "" {
 			hint = near
 		}
 		r.fail(e.value, "group %q has no limit%s", name, hint)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -50,16 +51,17 @@ func tellUse(v *cobra.Command) {
 	v.Args = func(cmd *cobra.Command, args []string) error {
 		err := check(cmd, args)
 		switch {
-		case err == nil:
-			return nil
-		case strings.Contains(err.Error(), "arg(s)"):
-			return fmt.Errorf("%s: it is called as in pawl %s", counted(int64(len(args)), "argument"), cmd.Use)
-		case strings.HasPrefix(err.Error(), "unknown command") && !cmd.HasSubCommands():
+		case err == nil || cmd.HasSubCommands() || errors.As(err, new(argsError)):
+			return err
+		case check(cmd, nil) == nil && check(cmd, args[:1]) != nil:
 			return fmt.Errorf("%q is one argument too many: pawl %s takes none", args[0], cmd.Name())
 		}
-		return err
+		return fmt.Errorf("%s: it is called as in pawl %s", counted(int64(len(args)), "argument"), cmd.Use)
 	}
 }
+
+// An argsError is about the arguments of a verb, and says itself which it takes.
+type argsError struct{ error }
 
 // completionVerb makes the verb that cobra has refuse shells that it does not know.
 func completionVerb(root *cobra.Command) {

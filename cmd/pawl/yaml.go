@@ -17,16 +17,22 @@ import (
 // one look shows everything.
 type reader struct {
 	file     string
-	folder   string // where relative paths start
+	folder   string               // where relative paths start
+	top      *yaml.Node           // of the document
+	places   map[*yaml.Node]place // of its nodes, once something is wrong
 	faults   []fault
 	warnings []fault
 }
 
-// A fault is one thing wrong with a config, and where.
+// A fault is one thing wrong with a config: where it is, the key and the value there, and why.
+// The text is for people. What is not known of a fault is empty, and so is a value that may be
+// secret.
 type fault struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
+	Key    string `json:"key,omitempty"` // with the keys around it: flows.import.retry.max
+	Value  string `json:"value,omitempty"`
 	Text   string `json:"text"`
 }
 
@@ -40,16 +46,64 @@ func (f fault) Unwrap() error { return errConfig }
 
 // fail keeps a fault at a node.
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
-	r.faultAt(n.Line, n.Column, fmt.Sprintf(format, args...))
+	r.faults = append(r.faults, r.fault(n, fmt.Sprintf(format, args...)))
 }
 
+// faultAt keeps a fault of a text that is no YAML.
 func (r *reader) faultAt(line, column int, text string) {
-	r.faults = append(r.faults, fault{r.file, max(line, 1), max(column, 1), text})
+	r.faults = append(r.faults, fault{File: r.file, Line: max(line, 1), Column: max(column, 1), Text: text})
+}
+
+// fault is one at a node.
+func (r *reader) fault(n *yaml.Node, text string) fault {
+	if r.places == nil && r.top != nil {
+		r.places = map[*yaml.Node]place{}
+		r.locate(r.top, place{}, false)
+	}
+	p := r.places[n]
+	return fault{File: r.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Key: p.key, Value: p.value, Text: text}
+}
+
+// A place is the key of a node, with the keys around it, and its value if that is a single one.
+type place struct{ key, value string }
+
+// Below these keys, and below those for anchors, values may be secret.
+var secretKeys = []string{"env", "run", "shell", "webhook"}
+
+// locate notes the places of a node and of all below it.
+func (r *reader) locate(n *yaml.Node, p place, secret bool) {
+	if n.Kind == yaml.ScalarNode && !secret {
+		p.value = n.Value
+	}
+	r.places[n] = p
+	for i, below := range n.Content {
+		switch {
+		case n.Kind == yaml.SequenceNode:
+			r.locate(below, place{key: fmt.Sprintf("%s[%d]", p.key, i)}, secret)
+		case n.Kind == yaml.MappingNode && i%2 == 1:
+			name := n.Content[i-1].Value
+			anchors := p.key == "" && strings.HasPrefix(name, "x-")
+			inner := place{key: p.below(name)}
+			r.places[n.Content[i-1]] = inner
+			r.locate(below, inner, secret || anchors || slices.Contains(secretKeys, name))
+		}
+	}
+}
+
+// below is a key in the mapping at p. A name that could be taken for several is in quotes.
+func (p place) below(name string) string {
+	if name == "" || strings.ContainsAny(name, ".[]\"") {
+		name = strconv.Quote(name)
+	}
+	if p.key == "" {
+		return name
+	}
+	return p.key + "." + name
 }
 
 // warn notes what is accepted, but may be meant in another way.
 func (r *reader) warn(n *yaml.Node, text string) {
-	r.warnings = append(r.warnings, fault{r.file, n.Line, n.Column, "warning: " + text})
+	r.warnings = append(r.warnings, r.fault(n, "warning: "+text))
 }
 
 // well says that nothing is wrong so far.
@@ -86,8 +140,8 @@ func (r *reader) document(data []byte) *yaml.Node {
 	}
 	switch {
 	case err == io.EOF:
-		if top := doc.Content[0]; r.bounded(top) {
-			return resolve(top)
+		if r.top = doc.Content[0]; r.bounded(r.top) {
+			return resolve(r.top)
 		}
 	case err == nil:
 		r.fail(&second, "a second document begins here: a config is one; remove the line ---, or what follows it")

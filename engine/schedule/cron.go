@@ -8,6 +8,7 @@ import (
 	"github.com/pawl-go/pawl/internal/clip"
 	"github.com/pawl-go/pawl/internal/cronexpr"
 	"github.com/pawl-go/pawl/internal/instant"
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // Cron returns the schedule of a cron expression: six fields with seconds first, five fields
@@ -30,7 +31,7 @@ func Cron(expr string, opts ...CronOption) (Schedule, error) {
 	expr = strings.TrimSpace(expr)
 	s, err := parseCron(expr, optionsOf(opts))
 	if err != nil {
-		return nil, fmt.Errorf("%w: cron expression %q: %w", ErrInvalid, clip.Text(expr, 100), err)
+		return nil, wording.Errorf("%w: cron expression %q: %w", ErrInvalid, clip.Text(expr, 100), err)
 	}
 	return s, nil
 }

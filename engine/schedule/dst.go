@@ -1,9 +1,10 @@
 package schedule
 
 import (
-	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/internal/wording"
 )
 
 // DST says what happens to fixed times in DST gaps and folds. Policies can be combined; zero
@@ -40,9 +41,9 @@ func (d DST) String() string {
 func (d DST) check() error {
 	switch {
 	case d&^(GapSkip|FoldSecond|FoldBoth) != 0:
-		return fmt.Errorf("unknown DST policy %d; take GapSkip, FoldSecond or FoldBoth", int(d))
+		return wording.Errorf("unknown DST policy %d; take %s, %s or %s", int(d), wording.GapSkip, wording.FoldSecond, wording.FoldBoth)
 	case d&FoldSecond != 0 && d&FoldBoth != 0:
-		return errors.New("FoldSecond and FoldBoth exclude each other; take one")
+		return wording.Errorf("%s and %s exclude each other; take one", wording.FoldSecond, wording.FoldBoth)
 	}
 	return nil
 }

@@ -8,8 +8,9 @@ import (
 
 // A Wait is why a flow does not start a run of its schedule now; see FlowInfo.Wait. A
 // flow is late when nothing that the program or an operator asked for keeps it from
-// starting a minute after it is due: neither a pause, a backoff window or jitter, nor the
-// isolation of suspects, nor, for an hour, a limit on the runs in flight.
+// starting a minute after it is due: neither a pause, a backoff window, jitter or the wait
+// before the next attempt of a run, nor the isolation of suspects, nor, for an hour, a limit
+// on the runs in flight.
 //
 //	Cause WaitCause
 //	Until time.Time // when it ends by itself; zero: that is not known
@@ -30,6 +31,7 @@ const (
 	WaitBackoff      = engine.WaitBackoff      // the window after a failure
 	WaitSchedule     = engine.WaitSchedule     // the next occurrence is ahead
 	WaitJitter       = engine.WaitJitter       // the delay of the occurrence that has come
+	WaitAttempt      = engine.WaitAttempt      // a run of it waits for its next attempt
 	WaitOwner        = engine.WaitOwner        // no process drives the flow
 	WaitClock        = engine.WaitClock        // the clock is not believed
 	WaitHalt         = engine.WaitHalt         // the process that drives it starts nothing

@@ -209,7 +209,7 @@ func (v View) Why(ctx context.Context, id string, at time.Time) (Reason, error) 
 	if v.runner != nil {
 		return v.runner.Why(ctx, id, at)
 	}
-	return why(ctx, v.reader, id, at, time.Now())
+	return v.client.Why(ctx, id, at)
 }
 
 // Trouble is why nothing is run at all, one sentence each: nobody owns the database, it

@@ -50,7 +50,7 @@ func (r *Runner) Why(ctx context.Context, id string, at time.Time) (Reason, erro
 	err := notInCommit(ctx)
 	var reason Reason
 	if err == nil {
-		reason, err = why(ctx, r.store.Reader, id, at, r.engine.Now())
+		reason, err = why(ctx, r.store.Reader, id, at, r.engine.Now(), r.Surroundings())
 	}
 	if err != nil {
 		return Reason{}, fmt.Errorf("why: %w", r.closed(err))
@@ -60,14 +60,18 @@ func (r *Runner) Why(ctx context.Context, id string, at time.Time) (Reason, erro
 
 // Why: see [Runner.Why].
 func (c *Client) Why(ctx context.Context, id string, at time.Time) (Reason, error) {
-	reason, err := why(ctx, c.reader, id, at, time.Now())
+	var reason Reason
+	around, err := c.Surroundings(ctx)
+	if err == nil {
+		reason, err = why(ctx, c.reader, id, at, time.Now(), around)
+	}
 	if err != nil {
 		return Reason{}, fmt.Errorf("why: %w", err)
 	}
 	return reason, nil
 }
 
-func why(ctx context.Context, reader *store.Reader, id string, at, now time.Time) (Reason, error) {
+func why(ctx context.Context, reader *store.Reader, id string, at, now time.Time, around Surroundings) (Reason, error) {
 	if err := engine.CheckInstant("the instant asked about", at); err != nil {
 		return Reason{}, err
 	}
@@ -78,6 +82,7 @@ func why(ctx context.Context, reader *store.Reader, id string, at, now time.Time
 	if err != nil {
 		return Reason{}, err
 	}
+	facts.Around = around
 	return facts.Explain(), nil
 }
 

@@ -122,6 +122,7 @@ type Facts struct {
 	Runs     []RunInfo // for it, oldest first
 	Known    time.Time // since when verdicts are kept
 	Database string    // its id, which decides on jitter
+	Around   Surroundings
 }
 
 // Meant is the instant of a schedule that somebody means by t: the first one within
@@ -358,8 +359,29 @@ func (f Facts) open(r *Reason) {
 	case f.Flow.ParkedInTheWay():
 		r.Text = fmt.Sprintf("%s has not run for %s: a run of it is parked until %s, and it is skipped unless a start may wait.", f.Flow.ID, when, f.local(f.Flow.NextWake))
 	default:
-		r.Text = fmt.Sprintf("%s has not run for %s yet: it is due.", f.Flow.ID, when)
+		r.Text = fmt.Sprintf("%s has not run for %s yet: %s.", f.Flow.ID, when, f.waits())
 	}
+}
+
+// waits says what an instant waits for that has come.
+func (f Facts) waits() string {
+	switch w := f.Flow.Wait(f.Now, f.Around); w.Cause {
+	case WaitJitter:
+		return "its jitter ends at " + f.local(w.Until)
+	case WaitAttempt:
+		return "a run of it waits for its next attempt at " + f.local(w.Until)
+	case WaitOwner:
+		return "it is due, but no process drives the flow"
+	case WaitHalt:
+		return "it is due, but the process that drives the flow starts nothing: " + f.Around.Halt
+	case WaitClock:
+		return "the clock is not believed, and occurrences wait until it is"
+	case WaitIsolation:
+		return "the flow is a suspect, and waits until " + f.Around.Trial + " is cleared"
+	case WaitLimit:
+		return "it is due, and waits for room in the limit on runs in flight"
+	}
+	return "it is due"
 }
 
 // limited says that a flow runs no more.

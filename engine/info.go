@@ -30,6 +30,7 @@ type FlowInfo struct {
 	DueAt         time.Time `json:"due_at,omitzero"`         // when the schedule starts its next run: NextRun with its jitter, or NextEligible if that is later
 	Waiting       int       `json:"waiting,omitempty"`       // starts that were accepted and wait, those of a backfill apart
 	WaitingSince  time.Time `json:"waiting_since,omitzero"`  // since when the oldest of them may start; zero: none waits
+	NextAttempt   time.Time `json:"next_attempt,omitzero"`   // when the first of them starts that was cut short or failed, and is tried again before all others; zero: none is
 	Backfill      int       `json:"backfill,omitempty"`      // starts of a backfill that wait
 	Parked        int       `json:"parked,omitempty"`        // runs that wait for an instant and hold no place of a limit
 	NextWake      time.Time `json:"next_wake,omitzero"`      // when the first of them goes on
@@ -88,7 +89,7 @@ func (s *State) Info() FlowInfo {
 		ID: s.ID, Position: s.Position, Kind: s.Kind, Schedule: s.Schedule, TimeZone: s.TimeZone, Backoff: s.Backoff,
 		StreakLimit: s.StreakLimit, Status: s.Status, RunCount: s.RunCount, LastNumber: s.LastNumber, InFlight: s.InFlight,
 		FailureStreak: s.FailureStreak, LastRun: s.LastRun, LastScheduled: s.LastScheduled, LastEnd: s.LastEnd,
-		LastError: s.LastError, NextEligible: s.NextEligible, NextRun: s.NextRun, Waiting: s.Waiting, WaitingSince: s.waitingSince(), Backfill: s.Backfill,
+		LastError: s.LastError, NextEligible: s.NextEligible, NextRun: s.NextRun, Waiting: s.Waiting, WaitingSince: s.waitingSince(), NextAttempt: s.nextAttempt(), Backfill: s.Backfill,
 		Parked: s.Parked(), NextWake: first(s.sides().parked), Blocked: s.Blocked(), BlockedSince: first(s.sides().blocked),
 		Fired: s.Fired, Held: s.Held, PausedAt: s.PausedAt, PauseNote: s.PauseNote, PausedUntil: s.PausedUntil, Anchor: s.Anchor, Policy: s.Policy,
 		Group: s.Group, Leaked: s.Leaked, Retention: s.Retention, Suspect: s.suspicious(), Registered: s.Registered,

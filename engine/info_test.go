@@ -30,7 +30,7 @@ func TestInfoTellsAllOfAState(t *testing.T) {
 			require.Fail(t, "a field of another type", fields.Type().Field(i).Name)
 		}
 	}
-	info.WaitingSince, info.NextWake, info.BlockedSince = time.Time{}, time.Time{}, time.Time{} // of runs, which an info does not have
-	info.DueAt = time.Time{}                                                                    // it is of the schedule, which an info has as text
+	info.WaitingSince, info.NextAttempt, info.NextWake, info.BlockedSince = time.Time{}, time.Time{}, time.Time{}, time.Time{} // of runs, which an info does not have
+	info.DueAt = time.Time{}                                                                                                   // it is of the schedule, which an info has as text
 	assert.Equal(t, info, info.state().Info())
 }

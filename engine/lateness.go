@@ -33,6 +33,7 @@ const (
 	WaitBackoff      WaitCause = "backoff"        // the window after a failure
 	WaitSchedule     WaitCause = "schedule"       // the next occurrence is ahead
 	WaitJitter       WaitCause = "jitter"         // the delay of the occurrence that has come
+	WaitAttempt      WaitCause = "attempt"        // a run waits for its next attempt, before all others
 	WaitOwner        WaitCause = "owner"          // no process drives the flow
 	WaitClock        WaitCause = "clock"          // the clock is not believed: occurrences wait
 	WaitHalt         WaitCause = "halt"           // the process that drives it starts nothing, see [Surroundings]
@@ -134,6 +135,11 @@ func (f FlowInfo) Wait(now time.Time, s Surroundings) Wait {
 		return Wait{Cause: WaitSchedule, Until: f.NextRun}
 	case due.After(now):
 		return Wait{Cause: WaitJitter, Until: due}
+	case f.NextAttempt.After(now):
+		return Wait{Cause: WaitAttempt, Until: f.NextAttempt}
+	}
+	due = later(due, f.NextAttempt)
+	switch {
 	case !s.Owned:
 		return lateSince(Wait{Cause: WaitOwner}, due, now)
 	case s.Halt != "":

@@ -243,6 +243,19 @@ func (s *State) waitingSince() (since time.Time) {
 	return since
 }
 
+// nextAttempt is when the first run starts that waits before all others; zero: none does.
+func (s *State) nextAttempt() (at time.Time) {
+	for _, r := range s.queue() {
+		if !r.first() {
+			break
+		}
+		if at.IsZero() || r.DueAt.Before(at) {
+			at = r.DueAt
+		}
+	}
+	return at
+}
+
 // retrying says whether a run waits for its next attempt, or to start again, before all
 // others. A suspect that has to wait for others is in nobody's way.
 func (s *State) retrying(p Plan) bool {

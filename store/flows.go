@@ -63,6 +63,7 @@ type flowRow struct {
 	WaitingSince  int64 `db:"waiting_since"`
 	Parked        int
 	Blocked       int
+	NextAttempt   int64 `db:"next_attempt"`
 	NextWake      int64 `db:"next_wake"`
 	BlockedSince  int64 `db:"blocked_since"`
 	Jitter        int64 // milliseconds
@@ -121,7 +122,7 @@ func (r flowRow) info() engine.FlowInfo {
 	d := r.definition()
 	s := r.state(&d)
 	info := s.Info()
-	info.WaitingSince, info.NextWake, info.BlockedSince = instant(r.WaitingSince), instant(r.NextWake), instant(r.BlockedSince)
+	info.WaitingSince, info.NextAttempt, info.NextWake, info.BlockedSince = instant(r.WaitingSince), instant(r.NextAttempt), instant(r.NextWake), instant(r.BlockedSince)
 	return info
 }
 
@@ -146,7 +147,8 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     CASE WHEN s.parked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) ELSE 0 END AS next_wake,
     CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter,
     COALESCE(p.next_offset, -2147483648) AS next_offset, COALESCE(p.last_offset, -2147483648) AS last_offset, COALESCE(p.reached_first, 0) AS reached_first,
-    COALESCE(s.succeeded_order, 0) AS succeeded_order, COALESCE(s.failed_order, 0) AS failed_order
+    COALESCE(s.succeeded_order, 0) AS succeeded_order, COALESCE(s.failed_order, 0) AS failed_order,
+    CASE WHEN s.waiting > 0 THEN (SELECT COALESCE(min(due_at), 0) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0) ELSE 0 END AS next_attempt
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -203,6 +205,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		Parked: s.ColumnInt(45), Blocked: s.ColumnInt(46), NextWake: s.ColumnInt64(47), BlockedSince: s.ColumnInt64(48),
 		Jitter:     s.ColumnInt64(49),
 		NextOffset: s.ColumnInt64(50), LastOffset: s.ColumnInt64(51), ReachedFirst: s.ColumnInt64(52), Succeeded: s.ColumnInt64(53), FirstFailed: s.ColumnInt64(54),
+		NextAttempt: s.ColumnInt64(55),
 	}
 }
 

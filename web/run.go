@@ -172,8 +172,8 @@ func (c clock) detailsOf(r pawl.RunInfo) []runDetail {
 		}
 		list = append(list, runDetail{Name: name, Text: lengths.Span(d)})
 	}
-	if !r.StartedAt.IsZero() {
-		list = append(list, runDetail{Name: "Started late by", Text: lengths.Span(r.StartedAt.Sub(r.ScheduledAt))})
+	if !r.StartedAt.IsZero() && r.Attempt == 1 && r.Trigger != "backfill" { // that long somebody may have asked for, as jitter does
+		list = append(list, runDetail{Name: "Waited", Text: lengths.Span(max(r.StartedAt.Sub(r.ScheduledAt), 0))})
 	}
 	at("Deadline", r.Deadline)
 	return list

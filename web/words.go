@@ -155,6 +155,8 @@ func (c clock) at(f pawl.FlowInfo) string {
 		return "late: it was due " + c.relative(w.Late)
 	case w.Cause == pawl.WaitJitter:
 		return "its jitter ends " + c.relative(w.Until)
+	case w.Cause == pawl.WaitAttempt:
+		return "its next attempt is " + c.relative(w.Until) + ": " + failure
 	case w.Cause == pawl.WaitLimit:
 		return "it waits for room in the limit on runs in flight"
 	case w.Cause == pawl.WaitIsolation:

@@ -52,8 +52,8 @@ func (c *command) Run(ctx context.Context) error {
 	return err
 }
 
-// late is how much later than its schedule asked for a run starts that is worth a word.
-const late = time.Second
+// longWait is how long after the instant of its schedule a run starts that is worth a word.
+const longWait = time.Second
 
 // report logs how a run ended: one that did well, at info where somebody looks on, else at
 // debug.
@@ -62,8 +62,8 @@ func (c *command) report(run pawl.RunInfo, err error) {
 	if run.Attempt > 1 {
 		attrs = append(attrs, "attempt", run.Attempt)
 	}
-	if wait := run.StartedAt.Sub(run.ScheduledAt); run.Trigger == "schedule" && wait >= late {
-		attrs = append(attrs, "should_have_started_before", lengths.Span(wait))
+	if wait := run.StartedAt.Sub(run.ScheduledAt); run.Trigger == "schedule" && wait >= longWait {
+		attrs = append(attrs, "waited", lengths.Span(wait))
 	}
 	if err != nil {
 		c.log.Warn("run failed", append(attrs, "error", firstLine(err.Error()))...)

@@ -125,6 +125,8 @@ func (s statusReport) at(f pawl.FlowInfo) string {
 	switch w := f.Wait(s.now, s.surroundings); w.Cause {
 	case pawl.WaitJitter:
 		return joined("jitter until "+clock(w.Until, s.now), failure)
+	case pawl.WaitAttempt:
+		return joined("next attempt at "+clock(w.Until, s.now), failure)
 	case pawl.WaitLimit:
 		return joined("due "+ago(s.now.Sub(f.DueAt))+", and waits for room"+inGroup(f), failure)
 	}

@@ -18,6 +18,7 @@ SELECT p.id, p.position, p.kind, p.schedule, p.time_zone, p.policy, p.run_group,
        CASE WHEN s.waiting > 0 THEN strftime('%Y-%m-%dT%H:%M:%fZ', (SELECT min(t) FROM (
            SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0
            UNION ALL SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank > 0 AND rank < 1 << 52)) / 1000.0, 'unixepoch') END AS waiting_since,
+       CASE WHEN s.waiting > 0 THEN strftime('%Y-%m-%dT%H:%M:%fZ', (SELECT min(due_at) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0) / 1000.0, 'unixepoch') END AS next_attempt,
        COALESCE(s.parked, 0) AS parked,
        CASE WHEN s.parked > 0 THEN strftime('%Y-%m-%dT%H:%M:%fZ', (SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) / 1000.0, 'unixepoch') END AS next_wake,
        COALESCE(s.blocked, 0) AS blocked,

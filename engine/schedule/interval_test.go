@@ -9,9 +9,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// S1: the instants of a fixed rate are counted from the anchor, the first one.
+// time S1.
 func TestFixedRateCountsFromItsAnchor(t *testing.T) {
-	s := mustSchedule(t)(FixedRate(5 * time.Minute)).(Anchored).Anchor(at(7))
+	s := must(FixedRate(5 * time.Minute)).(Anchored).Anchor(at(7))
 	assert.Equal(t, at(7), s.Resume(at(7), time.Time{}, time.Time{}), "at once")
 	assert.Equal(t, at(307), s.NextWhileRunning(at(7), at(7)))
 	assert.Equal(t, at(607), s.Next(at(307), at(307)))
@@ -20,33 +20,32 @@ func TestFixedRateCountsFromItsAnchor(t *testing.T) {
 	assert.Equal(t, at(607), s.NotBefore(at(307), at(500)))
 	assert.Equal(t, at(307), s.NotBefore(at(307), at(307)))
 	assert.Equal(t, at(907), s.Latest(at(307), at(1206.999)))
-	assert.Equal(t, at(-293), s.After(at(-300)), "before the anchor too, for a clock that was corrected")
+	assert.Equal(t, at(-293), s.After(at(-300)), "before the anchor too, in case the clock is corrected")
 }
 
-// S1: the epoch grid; a new flow waits for its next point.
-func TestAlignedKeepsToTheGridOfTheEpoch(t *testing.T) {
-	s := mustSchedule(t)(Aligned(15 * time.Minute))
+// time S1: a new flow waits for the next multiple.
+func TestAlignedCountsFrom1970(t *testing.T) {
+	s := must(Aligned(15 * time.Minute))
 	assert.Equal(t, at(900), s.Resume(at(7), time.Time{}, time.Time{}))
 	assert.Equal(t, at(900), s.Resume(at(0), time.Time{}, time.Time{}))
 	assert.Equal(t, at(900), s.Next(at(899.999), at(0)))
 	assert.Equal(t, at(1800), s.Next(at(900), at(900)))
 	_, ok := s.(Anchored)
 	assert.False(t, ok)
-	s = mustSchedule(t)(Aligned(7 * time.Hour))
+	s = must(Aligned(7 * time.Hour))
 	assert.Zero(t, s.After(at(0)).Unix()%(7*3600))
 }
 
-// A grid keeps its rate when the clock goes back, by little or much. found C7.
-func TestGridKeepsItsRateWhenTheClockGoesBack(t *testing.T) {
-	for _, s := range []Schedule{mustSchedule(t)(Aligned(time.Minute)), mustSchedule(t)(FixedRate(time.Minute)).(Anchored).Anchor(at(0))} {
+// found C7.
+func TestGridKeepsItsRateAfterAStepBack(t *testing.T) {
+	for _, s := range []Schedule{must(Aligned(time.Minute)), must(FixedRate(time.Minute)).(Anchored).Anchor(at(0))} {
 		assert.Equal(t, at(120), s.Next(at(60), at(3600)))
 		assert.Equal(t, at(120), s.Next(at(60), at(60).Add(CorrectionJump)))
 	}
 }
 
-// S1: Kind, String and Zone tell the schedules of an interval apart.
-func TestIntervalsAreToldApart(t *testing.T) {
-	must := mustSchedule(t)
+// time S1: the text of an interval says how it is counted.
+func TestTextOfAnIntervalNamesItsGrid(t *testing.T) {
 	for text, s := range map[string]Schedule{
 		"5m0s": must(Every(5 * time.Minute)), "5m0s fixed rate": must(FixedRate(5 * time.Minute)), "5m0s aligned": must(Aligned(5 * time.Minute)),
 	} {
@@ -58,7 +57,7 @@ func TestIntervalsAreToldApart(t *testing.T) {
 	assert.Equal(t, "5m0s fixed rate", anchored.String(), "the anchor is not part of it")
 }
 
-// S1
+// time S1.
 func TestIntervalThatWouldDriftIsRefused(t *testing.T) {
 	for _, schedule := range []func(time.Duration) (Schedule, error){FixedRate, Aligned} {
 		for d, want := range map[time.Duration]string{
@@ -71,10 +70,9 @@ func TestIntervalThatWouldDriftIsRefused(t *testing.T) {
 	}
 }
 
-// S1: Count counts what After finds, Latest is the last of it, and nothing drifts.
+// time S1: Latest is the last of what After finds, and nothing drifts.
 func TestIntervalsCountWhatAfterFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		must := mustSchedule(t)
 		d := time.Duration(rapid.Int64Range(1, 1e6).Draw(t, "interval")) * time.Millisecond
 		anchor := time.UnixMilli(rapid.Int64Range(-1e12, 4e12).Draw(t, "anchor")).UTC()
 		from := anchor.Add(time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "from")))
@@ -88,13 +86,25 @@ func TestIntervalsCountWhatAfterFinds(t *testing.T) {
 			for ; n < count; n++ {
 				last = s.After(last)
 			}
-			require.NoError(t, counts(s, from, last, count, last))
+			require.NoError(t, checkCount(s, from, last, count, last))
 			require.Nil(t, s.DSTTimes(from, last))
-			require.NoError(t, counts(s, from, from.Add(-1), 0, time.Time{}))
+			require.NoError(t, checkCount(s, from, from.Add(-1), 0, time.Time{}))
 			if s != delay {
 				require.Equal(t, last, s.Latest(from, last.Add(time.Millisecond-1)))
 			}
 		}
 		require.Zero(t, rate.After(from).Sub(anchor)%d)
 	})
+}
+
+// scheduler B4.
+func TestIntervalBelowAMillisecondIsRefused(t *testing.T) {
+	for _, d := range []time.Duration{-time.Second, 0, 1, time.Millisecond - 1} {
+		_, err := Every(d)
+		require.ErrorIs(t, err, ErrInvalid)
+	}
+	s, err := Every(1500 * time.Microsecond)
+	require.NoError(t, err)
+	assert.Equal(t, at(0.001), s.Next(epoch, time.Time{}), "in milliseconds")
+	assert.Equal(t, "5m0s", must(Every(5*time.Minute)).String())
 }

@@ -14,14 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clockChange is an instant at which the clocks of a zone are set: the first one
-// with the new offset. Both offsets are in seconds.
+// clockChange is a change of the offset of a zone.
 type clockChange struct {
-	at            int64
-	before, after int64
+	at            int64 // the first second with the new offset
+	before, after int64 // offsets in seconds
 }
 
-// zoneChanges are those of a zone in from..to, found by walking.
+// zoneChanges finds the changes of a zone in from..to, by comparing offsets.
 func zoneChanges(location *time.Location, from, to time.Time) (changes []clockChange) {
 	const step = 6 * 3600
 	offset := func(at int64) int64 {
@@ -46,7 +45,7 @@ func zoneChanges(location *time.Location, from, to time.Time) (changes []clockCh
 	return changes
 }
 
-// zoneNames are those that come with Go.
+// zoneNames returns the zones that come with Go.
 func zoneNames(t *testing.T) (names []string) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	require.NoError(t, err)
@@ -62,28 +61,28 @@ func zoneNames(t *testing.T) (names []string) {
 	return names
 }
 
-// everyChange is every change of a clock from 2015 to 2035, by the zone; of zones in
-// which it is the same, by one of them.
+// everyChange returns every change from 2015 to 2035, by zone. A change that several zones have
+// is there once.
 func everyChange(t *testing.T) map[*time.Location][]clockChange {
-	zones, known := map[*time.Location][]clockChange{}, map[clockChange]bool{}
+	zones, seen := map[*time.Location][]clockChange{}, map[clockChange]bool{}
 	for _, name := range zoneNames(t) {
 		location, err := time.LoadLocation(name)
 		require.NoError(t, err)
 		for _, c := range zoneChanges(location, time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)) {
-			if !known[c] {
-				zones[location], known[c] = append(zones[location], c), true
+			if !seen[c] {
+				zones[location], seen[c] = append(zones[location], c), true
 			}
 		}
 	}
 	return zones
 }
 
-// oracle reads a cron expression in its own way and finds its instants by looking
-// at the clock at every step. Nil is any.
+// oracle finds the occurrences of an expression by looking at the clock of a zone at every step.
+// A nil set has every number.
 type oracle struct {
 	seconds, minutes, hours, days, months, weekdays []int
-	on                                              func(reading) bool // the days, where no set of numbers gives them; nil: the sets do
-	text                                            string             // of the fields
+	onDay                                           func(reading) bool // the rule for days; nil: the sets
+	text                                            string             // the fields of the expression
 	elapses                                         bool               // a wildcard or step in the hour or the minute
 }
 
@@ -95,8 +94,8 @@ func (o oracle) matches(r reading) bool {
 	if o.days != nil && o.weekdays != nil {
 		day, weekday = day || weekday, true
 	}
-	if o.on != nil {
-		day, weekday = o.on(r), true
+	if o.onDay != nil {
+		day, weekday = o.onDay(r), true
 	}
 	return in(o.seconds, r.second) && in(o.months, r.month) && day && weekday
 }
@@ -112,12 +111,12 @@ func read(t time.Time) reading {
 	return reading{year, int(month), day, int(t.Weekday()), hour, minute, second}
 }
 
-// shown is the time at which a clock in UTC shows the same.
-func (r reading) shown() time.Time {
+// inUTC returns the time at which a clock in UTC shows the same.
+func (r reading) inUTC() time.Time {
 	return time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.second, 0, time.UTC)
 }
 
-// nth is how many days of the same weekday the month had up to this one.
+// nth returns 2 for the second Friday of the month.
 func (r reading) nth() (n int) {
 	for day := r.day; day > 0; day -= 7 {
 		n++
@@ -125,13 +124,13 @@ func (r reading) nth() (n int) {
 	return n
 }
 
-// daysLeft is how many days of the month follow.
+// daysLeft returns how many days of the month follow.
 func (r reading) daysLeft() int {
 	return time.Date(r.year, time.Month(r.month)+1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -1).Day() - r.day
 }
 
-// nearestWorkday says whether no other day of the month from Monday to Friday is nearer to
-// a day that the month has.
+// nearestWorkday reports whether no other workday of the month is nearer to a day that the
+// month has.
 func (r reading) nearestWorkday(day int) bool {
 	near, by := 0, 99
 	for d := 1; d <= r.day+r.daysLeft(); d++ {
@@ -149,24 +148,24 @@ type tick struct {
 	local reading
 }
 
-// walls is what one sees who looks at the clock of a zone at every step, for a while
-// before and after a change. It is set once, by a jump, at the tick number turn.
-type walls struct {
-	zone  *time.Location
-	step  time.Duration
-	ticks []tick
-	jump  time.Duration
-	turn  int
+// observation is what the clock of a zone shows at every step, for a while before and after a
+// change.
+type observation struct {
+	zone   *time.Location
+	step   time.Duration
+	ticks  []tick
+	jump   time.Duration // how far the clock is set forward
+	change int           // the number of the first tick after that
 }
 
-func look(zone *time.Location, at int64, while, step time.Duration) walls {
-	w := walls{zone: zone, step: step}
+func observe(zone *time.Location, at int64, while, step time.Duration) observation {
+	w := observation{zone: zone, step: step, ticks: make([]tick, 0, 2*while/step)}
 	start, end := time.Unix(at, 0).UTC().Add(-while), time.Unix(at, 0).UTC().Add(while)
 	for t := start; t.Before(end); t = t.Add(step) {
 		now := read(t.In(zone))
 		if n := len(w.ticks); n > 0 {
-			if by := now.shown().Sub(w.ticks[n-1].local.shown()) - step; by != 0 {
-				w.jump, w.turn = by, n
+			if by := now.inUTC().Sub(w.ticks[n-1].local.inUTC()) - step; by != 0 {
+				w.jump, w.change = by, n
 			}
 		}
 		w.ticks = append(w.ticks, tick{t, now})
@@ -174,8 +173,8 @@ func look(zone *time.Location, at int64, while, step time.Duration) walls {
 	return w
 }
 
-// matching is the numbers of the ticks at which the clock shows what is asked for.
-func (o oracle) matching(w walls) (all []int) {
+// matching returns the numbers of the ticks at which the clock shows a time of the expression.
+func (o oracle) matching(w observation) (all []int) {
 	for i, tick := range w.ticks {
 		if o.matches(tick.local) {
 			all = append(all, i)
@@ -184,52 +183,52 @@ func (o oracle) matching(w walls) (all []int) {
 	return all
 }
 
-// expected is the instants and the oddities, in order.
-func (o oracle) expected(w walls, matching []int, policy DST) (instants []time.Time, odd []DSTTime) {
+// expected returns the occurrences and the DST times, in order.
+func (o oracle) expected(w observation, matching []int, policy DST) (occurrences []time.Time, dst []DSTTime) {
 	if o.elapses || w.jump.Abs() >= 3*time.Hour {
 		w.jump = 0
 	}
 	if w.jump > 0 {
-		instants, odd = o.gap(w, policy)
+		occurrences, dst = o.gap(w, policy)
 	}
 	width := int(-w.jump / w.step) // of the fold, if it is above 0
 	for _, i := range matching {
 		tick := w.ticks[i]
-		first, second := i >= w.turn-width && i < w.turn, i >= w.turn && i < w.turn+width
+		first, second := i >= w.change-width && i < w.change, i >= w.change && i < w.change+width
 		skipped := second && policy&FoldSecond == 0 || first && policy&FoldSecond != 0
 		if skipped {
-			odd = append(odd, DSTTime{At: tick.at, Runs: policy&FoldBoth != 0, Text: told(tick.local, "comes twice", w.zone) + copied[first]})
+			dst = append(dst, DSTTime{At: tick.at, Runs: policy&FoldBoth != 0, Text: dstText(tick.local, "comes twice", w.zone) + copyText[first]})
 		}
 		if !skipped || policy&FoldBoth != 0 {
-			instants = append(instants, tick.at)
+			occurrences = append(occurrences, tick.at)
 		}
 	}
-	slices.SortFunc(instants, time.Time.Compare)
-	return instants, odd
+	slices.SortFunc(occurrences, time.Time.Compare)
+	return occurrences, dst
 }
 
-// gap is the instants and the oddities of what is left out.
-func (o oracle) gap(w walls, policy DST) (made []time.Time, odd []DSTTime) {
-	at, last := w.ticks[w.turn].at, w.ticks[w.turn-1].local.shown()
-	if o.matches(w.ticks[w.turn].local) && policy&GapSkip == 0 {
+// gap returns what a gap makes of the times in it: occurrences after it, and DST times.
+func (o oracle) gap(w observation, policy DST) (occurrences []time.Time, dst []DSTTime) {
+	at, last := w.ticks[w.change].at, w.ticks[w.change-1].local.inUTC()
+	if o.matches(w.ticks[w.change].local) && policy&GapSkip == 0 {
 		at = at.Add(time.Millisecond)
 	}
-	for left := last.Add(w.step); left.Before(w.ticks[w.turn].local.shown()); left = left.Add(w.step) {
-		if !o.matches(read(left)) {
+	for skipped := last.Add(w.step); skipped.Before(w.ticks[w.change].local.inUTC()); skipped = skipped.Add(w.step) {
+		if !o.matches(read(skipped)) {
 			continue
 		}
-		odd = append(odd, DSTTime{At: at, Gap: true, Runs: policy&GapSkip == 0, Text: told(read(left), "does not exist", w.zone)})
+		dst = append(dst, DSTTime{At: at, Gap: true, Runs: policy&GapSkip == 0, Text: dstText(read(skipped), "does not exist", w.zone)})
 		if policy&GapSkip == 0 {
-			made = append(made, at)
+			occurrences = append(occurrences, at)
 			at = at.Add(time.Millisecond)
 		}
 	}
-	return made, odd
+	return occurrences, dst
 }
 
-var copied = map[bool]string{true: "; this is its first copy", false: "; this is its second copy"}
+var copyText = map[bool]string{true: "; this is its first copy", false: "; this is its second copy"}
 
-func told(r reading, does string, zone *time.Location) string {
+func dstText(r reading, does string, zone *time.Location) string {
 	clock := fmt.Sprintf("%02d:%02d", r.hour, r.minute)
 	if r.second != 0 {
 		clock += fmt.Sprintf(":%02d", r.second)

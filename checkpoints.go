@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/store"
 	"github.com/pawl-go/pawl/workflow"
 )
@@ -13,7 +13,7 @@ import (
 // Checkpoint is something that a run of a workflow has done so far: a state that it
 // entered, a step, a timer, an undo. Its fields: Seq, State, Kind, Payload (JSON), At. A
 // run gets one of the Kind "interrupt" by a crash, and "give up" when there were too many.
-type Checkpoint = engine.Checkpoint
+type Checkpoint = core.Checkpoint
 
 // Checkpoints is the path of a run: what it has done so far, in order; nothing for one
 // that keeps none. Errors: [ErrRunNotFound], as of Runs.
@@ -47,7 +47,7 @@ type drawer interface{ Mermaid(path ...string) string }
 func (r *Runner) Diagram(ctx context.Context, id string, run int64) (string, error) {
 	f := r.scheduler.Load().registered(id) // nobody changes one that was started
 	if f == nil {
-		return "", fmt.Errorf("diagram: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
+		return "", fmt.Errorf("diagram: %w: %q", ErrFlowNotFound, core.Clip(id, maxID))
 	}
 	machine, ok := f.job.(drawer)
 	if !ok || run == 0 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -259,7 +260,7 @@ func TestCheckpointsThatMakeNoSenseAreRefused(t *testing.T) {
 			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				for _, c := range []pawl.Checkpoint{
 					{Seq: 1, State: string(make([]byte, 300))}, {Seq: 1, State: "\xff"},
-					{Seq: 1, Payload: pawl.Checkpoint{}.Payload + engine.JSON(make([]byte, 1<<20+1))}, {Seq: 100_001}, {},
+					{Seq: 1, Payload: pawl.Checkpoint{}.Payload + core.JSON(make([]byte, 1<<20+1))}, {Seq: 100_001}, {},
 				} {
 					errs = append(errs, engine.Record(ctx, []pawl.Checkpoint{c}, nil))
 				}

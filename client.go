@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -313,7 +314,7 @@ func (c *Client) notFound(ctx context.Context, id string, run int64) error {
 	if err != nil || !ok {
 		return errors.Join(err, fmt.Errorf("%w: %q", ErrFlowNotFound, id))
 	}
-	return engine.NoRun(flow, run)
+	return core.NoRun(flow, run)
 }
 
 // ask posts a command and waits for the answer on its row.

@@ -29,6 +29,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -48,7 +49,7 @@ type campaign struct {
 
 func newCampaign(t *testing.T, flows []crashFlow) *campaign {
 	return &campaign{t: t, path: filepath.Join(t.TempDir(), "jobs.db"), flows: flows, ran: map[string]bool{},
-		file: file{states: map[string]engine.State{}}}
+		file: file{states: map[string]core.State{}}}
 }
 
 // pause is how long the machine seems to do nothing between two starts.
@@ -198,7 +199,7 @@ func post(t *testing.T, client *pawl.Client, verb, id string) int64 {
 // file is all that a database holds.
 type file struct {
 	engine.Snapshot
-	states   map[string]engine.State
+	states   map[string]core.State
 	runs     map[string]pawl.RunInfo // by "flow/number"
 	steps    map[string]step         // by "flow/version"
 	commands map[int64]command
@@ -226,7 +227,7 @@ func (c *campaign) look() (f file) {
 	require.NoError(c.t, checkAttempts(path, s.Reader), "after start %d", c.starts)
 	f.Snapshot, err = s.Load(c.t.Context())
 	require.NoError(c.t, err)
-	f.states = map[string]engine.State{}
+	f.states = map[string]core.State{}
 	for _, state := range f.Flows {
 		f.states[state.ID] = *state
 	}
@@ -288,7 +289,7 @@ func eachRow(t *testing.T, db *sql.DB, query string, row func(scan func(...any) 
 }
 
 // stepOf is a transition as the log must have it.
-func stepOf(c engine.Change) step {
+func stepOf(c core.Change) step {
 	words := []any{c.Status, "runs", c.RunCount, "in flight", c.InFlight, "streak", c.FailureStreak}
 	for _, at := range []struct {
 		name string
@@ -345,7 +346,7 @@ func (c *campaign) checkRecovery(before file) {
 			got := c.file.steps[runName(id, s.Version+1)]
 			at, err := time.Parse(stampLayout, got.at)
 			require.NoError(c.t, err)
-			change, err := engine.Apply(s, event, at, c.plan(id))
+			change, err := core.Apply(s, event, at, c.plan(id))
 			require.NoError(c.t, err)
 			require.Equal(c.t, stepOf(change), got, runName(id, s.Version+1))
 			if change.RunNumber != 0 {
@@ -361,7 +362,7 @@ func (c *campaign) checkRecovery(before file) {
 
 // checkSettled compares a run that a start has settled with what is due to it; one that
 // is tried again may have gone on since.
-func (c *campaign) checkSettled(due engine.Run) {
+func (c *campaign) checkSettled(due core.Run) {
 	run, exists := c.file.runs[runName(due.FlowID, due.Number)]
 	require.True(c.t, exists)
 	if due.Status == pawl.RunWaiting {
@@ -375,7 +376,7 @@ func (c *campaign) checkSettled(due engine.Run) {
 
 // settling is what is due to a flow at a start: its runs whose process died are interrupted,
 // and suspects are cleared if others were in flight. found Q1, Q3, A12.
-func (c *campaign) settling(before file, id string) (events []engine.Event) {
+func (c *campaign) settling(before file, id string) (events []core.Event) {
 	s, counted := before.states[id], false // one crash is one failure of a flow
 	drained := !before.Previous.StoppingAt.IsZero()
 	all, suspects := c.units(before)
@@ -386,21 +387,21 @@ func (c *campaign) settling(before file, id string) (events []engine.Event) {
 		}
 	}
 	if !drained && suspects > 0 && c.plan(id).Schedule != nil && (marked > 0 || s.Suspect && s.InFlight == 0) {
-		events = append(events, engine.Clear{})
+		events = append(events, core.Clear{})
 	}
-	newest := slices.SortedStableFunc(slices.Values(s.Open), func(a, b *engine.Run) int { return int(b.Order - a.Order) })
+	newest := slices.SortedStableFunc(slices.Values(s.Open), func(a, b *core.Run) int { return int(b.Order - a.Order) })
 	for _, run := range newest { // found B7: of a flow that which began last counts
 		suspect := s.Suspect || run.Suspect
 		if c.plan(id).Retry == nil {
 			suspect = s.Suspect || s.Suspects > 0
 		}
-		e := engine.Interrupt{Run: run.Number, Spared: drained, Suspect: suspect, Repeated: counted}
+		e := core.Interrupt{Run: run.Number, Spared: drained, Suspect: suspect, Repeated: counted}
 		if !drained {
 			e.Spared, e.Suspect, e.Why = blame(suspect, all, suspects)
 		}
 		text := c.file.runs[runName(id, run.Number)].Error
 		e.Error, _, _ = strings.Cut(strings.TrimPrefix(text, "cancelled, and "), "; ") // the core adds whom it blames
-		counted = counted || c.plan(id).Retry == nil && !run.Ending && run.Trigger != engine.TriggerBackfill
+		counted = counted || c.plan(id).Retry == nil && !run.Ending && run.Trigger != core.TriggerBackfill
 		events = append(events, e)
 	}
 	return events
@@ -460,23 +461,23 @@ func (f file) inFlight() (flows, suspects int) {
 }
 
 // registers says whether the program registers a flow as the file has it.
-func (c *campaign) registers(s engine.State) bool {
+func (c *campaign) registers(s core.State) bool {
 	schedule := c.plan(s.ID).Schedule
 	return s.Registered && schedule != nil && schedule.Kind() == s.Kind && schedule.String() == s.Schedule
 }
 
-func (c *campaign) plan(id string) engine.Plan {
+func (c *campaign) plan(id string) core.Plan {
 	for i, f := range c.flows {
 		if f.ID == id {
-			p := engine.Plan{Keep: engine.DefaultRetention, Schedule: f.schedule(), Backoff: f.Backoff, Position: i, Database: c.file.Database,
+			p := core.Plan{Keep: core.DefaultRetention, Schedule: f.schedule(), Backoff: f.Backoff, Position: i, Database: c.file.Database,
 				Overlap: f.Overlap, CatchUp: f.CatchUp, StopCancels: f.Cancels}
 			if f.Retries > 0 {
-				p.Retry = &engine.Retry{Max: f.Retries, Delay: retry}
+				p.Retry = &core.Retry{Max: f.Retries, Delay: retry}
 			}
 			return p
 		}
 	}
-	return engine.Plan{}
+	return core.Plan{}
 }
 
 // checkCommands compares the inbox with what its commands brought about.
@@ -496,7 +497,7 @@ func (c *campaign) checkCommands(before file) {
 			key := command.flow + "/" + command.result
 			run, ok := c.file.runs[key]
 			require.True(c.t, ok, "command %d is answered with %s, which does not exist", id, key)
-			require.Equal(c.t, engine.TriggerManual, run.Trigger)
+			require.Equal(c.t, core.TriggerManual, run.Trigger)
 			require.Equal(c.t, command.handled, run.ScheduledAt.Format(stampLayout), "it may have started later, or again")
 			require.NotContains(c.t, claimed, key)
 			claimed[key] = id
@@ -539,7 +540,7 @@ func (c *campaign) checkLine(l line, before file, resets map[string]int) {
 		c.ran[attempt] = true
 	case "reserved":
 		require.True(c.t, exists, "%+v", l)
-		require.Equal(c.t, engine.TriggerManual, run.Trigger)
+		require.Equal(c.t, core.TriggerManual, run.Trigger)
 	case "over":
 		require.Equal(c.t, *l.Info, run)
 	case "reset":
@@ -567,7 +568,7 @@ func (c *campaign) checkLine(l line, before file, resets map[string]int) {
 // cancelled says whether a run that was to be cancelled is, or is about to be.
 func (c *campaign) cancelled(flow string, number int64) bool {
 	run := c.file.runs[runName(flow, number)]
-	ending := func(r *engine.Run) bool { return r.Number == number && r.Ending }
+	ending := func(r *core.Run) bool { return r.Number == number && r.Ending }
 	return run.Status == pawl.RunCancelled || slices.ContainsFunc(c.file.states[flow].Open, ending)
 }
 
@@ -589,7 +590,7 @@ func (c *campaign) resetsSince(flow string, before file) (n int) {
 }
 
 // written is what a line tells of a state.
-func (c *campaign) written(s engine.State) (told engine.State) {
+func (c *campaign) written(s core.State) (told core.State) {
 	text, err := json.Marshal(s)
 	require.NoError(c.t, err)
 	require.NoError(c.t, json.Unmarshal(text, &told))
@@ -626,7 +627,7 @@ func (c *campaign) checkStart(l line, before file) {
 	}
 }
 
-func (c *campaign) checkInterrupted(was, got engine.State, drained bool, all, suspects int) {
+func (c *campaign) checkInterrupted(was, got core.State, drained bool, all, suspects int) {
 	suspect := was.Suspect || was.Suspects > 0
 	spared, remains := drained, suspect
 	if !drained {
@@ -639,7 +640,7 @@ func (c *campaign) checkInterrupted(was, got engine.State, drained bool, all, su
 	require.Equal(c.t, was.RunCount, got.RunCount)
 	require.Equal(c.t, was.LastNumber, got.LastNumber)
 	require.Equal(c.t, was.LastRun, got.LastRun)
-	if was.Open[0].Trigger == engine.TriggerBackfill { // it says nothing about the flow of today
+	if was.Open[0].Trigger == core.TriggerBackfill { // it says nothing about the flow of today
 		require.Equal(c.t, was.LastError, got.LastError)
 		require.Equal(c.t, was.FailureStreak, got.FailureStreak)
 		return
@@ -666,10 +667,10 @@ func (c *campaign) checkInterrupted(was, got engine.State, drained bool, all, su
 }
 
 // settled is what the core makes of the states before a start at an instant.
-func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
+func (c *campaign) settled(before file, at time.Time) map[string]core.State {
 	states, keys := maps.Clone(before.states), before.Counters
-	apply := func(id string, e engine.Event) error {
-		change, err := engine.Apply(states[id], e, at, c.plan(id))
+	apply := func(id string, e core.Event) error {
+		change, err := core.Apply(states[id], e, at, c.plan(id))
 		if err == nil {
 			states[id] = *change.State
 		}
@@ -680,25 +681,25 @@ func (c *campaign) settled(before file, at time.Time) map[string]engine.State {
 			require.NoError(c.t, apply(id, event))
 		}
 		if s.Registered && c.plan(id).Schedule == nil {
-			require.NoError(c.t, apply(id, engine.Retire{}))
+			require.NoError(c.t, apply(id, core.Retire{}))
 		}
 	}
 	for _, f := range c.flows {
 		if _, known := states[f.ID]; !known {
 			keys.Flow++
-			states[f.ID] = engine.NewState(f.ID, keys.Flow)
+			states[f.ID] = core.NewState(f.ID, keys.Flow)
 		}
 		if !c.registers(states[f.ID]) {
-			require.NoError(c.t, apply(f.ID, engine.Adopt{}))
+			require.NoError(c.t, apply(f.ID, core.Adopt{}))
 		}
 		if s := states[f.ID]; s.Info().PauseOver(at) {
-			require.NoError(c.t, apply(f.ID, engine.Lapse{}))
+			require.NoError(c.t, apply(f.ID, core.Lapse{}))
 		}
 	}
 	for _, command := range before.Waiting {
 		if command.Verb == "reset" {
-			_ = apply(command.Flow, engine.Reset{}) // a refusal changes nothing
-		} else if apply(command.Flow, engine.Reserve{Trigger: engine.TriggerManual, Key: keys.Run + 1}) == nil {
+			_ = apply(command.Flow, core.Reset{}) // a refusal changes nothing
+		} else if apply(command.Flow, core.Reserve{Trigger: core.TriggerManual, Key: keys.Run + 1}) == nil {
 			keys.Run++
 		}
 	}

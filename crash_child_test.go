@@ -20,6 +20,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -140,18 +141,18 @@ func (c child) command(spec string) (arg, variable string) {
 
 // line is what a child says.
 type line struct {
-	What    string         // start, ready, commit, job, reserved, accepted, did, over, reset, posted
-	Flow    string         `json:",omitempty"`
-	Run     int64          `json:",omitempty"` // or the id of a command
-	Version int64          `json:",omitempty"` // of the flow, as Status had it
-	Info    *pawl.RunInfo  `json:",omitempty"`
-	Seq     int64          `json:",omitempty"` // of the newest transition
-	At      time.Time      `json:",omitzero"`  // of the same
-	Attempt int            `json:",omitempty"` // of a job's run
-	Again   int            `json:",omitempty"` // how often that attempt was started before
-	Count   int64          `json:",omitempty"` // of runs that were accepted
-	Event   string         `json:",omitempty"` // of what was done
-	States  []engine.State `json:",omitempty"` // after the first commit
+	What    string        // start, ready, commit, job, reserved, accepted, did, over, reset, posted
+	Flow    string        `json:",omitempty"`
+	Run     int64         `json:",omitempty"` // or the id of a command
+	Version int64         `json:",omitempty"` // of the flow, as Status had it
+	Info    *pawl.RunInfo `json:",omitempty"`
+	Seq     int64         `json:",omitempty"` // of the newest transition
+	At      time.Time     `json:",omitzero"`  // of the same
+	Attempt int           `json:",omitempty"` // of a job's run
+	Again   int           `json:",omitempty"` // how often that attempt was started before
+	Count   int64         `json:",omitempty"` // of runs that were accepted
+	Event   string        `json:",omitempty"` // of what was done
+	States  []core.State  `json:",omitempty"` // after the first commit
 }
 
 func childMain(text string, dieIn func(time.Duration)) int {
@@ -487,12 +488,12 @@ type tap struct {
 	engine.Store
 	world   *world
 	commits int
-	states  map[string]engine.State // as the commits leave them
+	states  map[string]core.State // as the commits leave them
 }
 
 func (p *tap) Load(ctx context.Context) (engine.Snapshot, error) {
 	snapshot, err := p.Store.Load(ctx)
-	p.states = map[string]engine.State{}
+	p.states = map[string]core.State{}
 	for _, s := range snapshot.Flows {
 		p.states[s.ID] = *s
 	}
@@ -539,7 +540,7 @@ func (p *tap) strike(where string, b engine.Batch) {
 func about(b engine.Batch) (marks []string) {
 	for _, c := range b.Changes {
 		marks = append(marks, c.Event)
-		again := func(r engine.Run) bool { return r.Was == engine.RunRunning && r.Status == engine.RunWaiting }
+		again := func(r core.Run) bool { return r.Was == core.RunRunning && r.Status == core.RunWaiting }
 		if slices.ContainsFunc(c.Runs, again) {
 			marks = append(marks, "retry")
 		}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -28,7 +28,7 @@ func CronForFlow(id string) CronOption { return schedule.ForFlow(id) }
 // it, after an instant. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
 func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]time.Time, error) {
 	s, err := schedule.Cron(expr, opts...)
-	if err = errors.Join(err, engine.CheckInstant("after", after)); err != nil {
+	if err = errors.Join(err, core.CheckInstant("after", after)); err != nil {
 		return nil, err
 	}
 	var list []time.Time
@@ -42,7 +42,7 @@ func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]ti
 // from..to, to not included, in order. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
 func CronOddities(expr string, from, to time.Time, opts ...CronOption) ([]Oddity, error) {
 	s, err := schedule.Cron(expr, opts...)
-	if err = errors.Join(err, engine.CheckInstant("from", from), engine.CheckInstant("to", to)); err != nil {
+	if err = errors.Join(err, core.CheckInstant("from", from), core.CheckInstant("to", to)); err != nil {
 		return nil, err
 	}
 	return s.DSTTimes(from, to), nil

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/internal/wording"
 )
@@ -117,19 +117,19 @@ func WithLimit(n int) FlowOption {
 }
 
 // CatchUp is what becomes of instants that passed while nobody ran.
-type CatchUp = engine.CatchUp
+type CatchUp = core.CatchUp
 
 // Catch-up policies without a number.
 var (
-	CatchUpLatest   = engine.CatchUpLatest   // the default: one run for all of them, told the latest
-	CatchUpEarliest = engine.CatchUpEarliest // one run, told the earliest
-	CatchUpNone     = engine.CatchUpNone     // they are missed
+	CatchUpLatest   = core.CatchUpLatest   // the default: one run for all of them, told the latest
+	CatchUpEarliest = core.CatchUpEarliest // one run, told the earliest
+	CatchUpNone     = core.CatchUpNone     // they are missed
 )
 
 // CatchUpAll gives each missed instant a run of its own, in order and told its own
 // time; of more than n the newest n. It needs an overlap policy that lets starts wait
 // or run side by side.
-func CatchUpAll(n int) CatchUp { return engine.CatchUpAll(n) }
+func CatchUpAll(n int) CatchUp { return core.CatchUpAll(n) }
 
 // WithCatchUp sets what becomes of instants that passed while nobody ran, or that
 // could not start in time; default [CatchUpLatest]. Time spent paused is not missed.
@@ -153,20 +153,20 @@ func WithCatchUpWithin(d time.Duration) FlowOption {
 }
 
 // Overlap is what becomes of a start that is asked for while a run is in flight.
-type Overlap = engine.Overlap
+type Overlap = core.Overlap
 
 // Overlap policies without a number.
 var (
-	OverlapSkip      = engine.OverlapSkip      // the default: a trigger is refused, an instant is skipped
-	OverlapBufferOne = engine.OverlapBufferOne // the first start waits
-	OverlapCancel    = engine.OverlapCancel    // the run in flight is cancelled; the start waits for its end
+	OverlapSkip      = core.OverlapSkip      // the default: a trigger is refused, an instant is skipped
+	OverlapBufferOne = core.OverlapBufferOne // the first start waits
+	OverlapCancel    = core.OverlapCancel    // the run in flight is cancelled; the start waits for its end
 )
 
 // OverlapBuffer lets up to n starts wait, and runs them in order, one after another.
-func OverlapBuffer(n int) Overlap { return engine.OverlapBuffer(n) }
+func OverlapBuffer(n int) Overlap { return core.OverlapBuffer(n) }
 
 // OverlapAllow lets up to n runs be in flight at once, and up to waiting starts wait.
-func OverlapAllow(n, waiting int) Overlap { return engine.OverlapAllow(n, waiting) }
+func OverlapAllow(n, waiting int) Overlap { return core.OverlapAllow(n, waiting) }
 
 // WithOverlap sets what becomes of a start that is asked for while a run of the flow
 // is in flight, or while others wait; default [OverlapSkip]. Starts that wait are
@@ -196,7 +196,7 @@ func WithOverlap(o Overlap) FlowOption {
 // Default: no retry.
 func WithRetry(max int, p BackoffPolicy) FlowOption {
 	return func(r *registration) error {
-		r.Plan.Retry = &engine.Retry{Max: max, Delay: p}
+		r.Plan.Retry = &core.Retry{Max: max, Delay: p}
 		return nil
 	}
 }
@@ -300,7 +300,7 @@ func WithRetention(runs int, age time.Duration) FlowOption {
 // those of the runs around it.
 func WithFailureRetention(runs int, age time.Duration) FlowOption {
 	return func(r *registration) error {
-		r.Plan.Keep.Failures = engine.FailureRetention{Runs: runs, For: age}
+		r.Plan.Keep.Failures = core.FailureRetention{Runs: runs, For: age}
 		return nil
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/workflow"
 )
 
@@ -70,7 +71,7 @@ func (j *journal) load(ctx context.Context) ([]workflow.Checkpoint, error) {
 	}
 	var list []workflow.Checkpoint
 	for _, c := range kept {
-		j.last, j.interrupted = c.Seq, c.Kind == engine.KindInterrupt || c.Kind == engine.KindGiveUp
+		j.last, j.interrupted = c.Seq, c.Kind == core.KindInterrupt || c.Kind == core.KindGiveUp
 		if !j.interrupted {
 			list = append(list, workflow.Checkpoint{Seq: c.Seq, State: c.State, Kind: c.Kind, Payload: payload(c.Payload), At: c.At})
 		}
@@ -79,7 +80,7 @@ func (j *journal) load(ctx context.Context) ([]workflow.Checkpoint, error) {
 	return list, nil
 }
 
-func payload(text engine.JSON) json.RawMessage {
+func payload(text core.JSON) json.RawMessage {
 	if text == "" {
 		return nil
 	}
@@ -98,7 +99,7 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 			return err
 		}
 	}
-	steps, last := make([]engine.Checkpoint, len(cs)), j.last
+	steps, last := make([]core.Checkpoint, len(cs)), j.last
 	var work any
 	for i, c := range cs {
 		if c.Work != nil {
@@ -107,7 +108,7 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 		if !c.Replaces || i == 0 && j.interrupted {
 			last++
 		}
-		steps[i] = engine.Checkpoint{Seq: last, State: c.State, Kind: c.Kind, Payload: engine.JSON(c.Payload)}
+		steps[i] = core.Checkpoint{Seq: last, State: c.State, Kind: c.Kind, Payload: core.JSON(c.Payload)}
 	}
 	if err := engine.Record(ctx, steps, work); err != nil {
 		j.read = false // it may be committed all the same
@@ -120,7 +121,7 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 // refusal says in the words of the workflow why a checkpoint is not kept.
 func refusal(err error) error {
 	switch {
-	case errors.Is(err, engine.ErrTooLarge):
+	case errors.Is(err, core.ErrTooLarge):
 		return fmt.Errorf("%w: %w", workflow.ErrTooLarge, err)
 	case errors.As(err, new(*engine.JoinFailed)):
 		return fmt.Errorf("%w: %w", workflow.ErrWork, err)

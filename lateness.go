@@ -3,7 +3,7 @@ package pawl
 import (
 	"context"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // A Wait is why a flow does not start a run of its schedule now; see FlowInfo.Wait. A
@@ -15,41 +15,41 @@ import (
 //	Cause WaitCause
 //	Until time.Time // when it ends by itself; zero: that is not known
 //	Late  time.Time // when the run should have started; zero: it is not late
-type Wait = engine.Wait
+type Wait = core.Wait
 
 // WaitCause is the cause of a [Wait].
-type WaitCause = engine.WaitCause
+type WaitCause = core.WaitCause
 
 // The causes of a wait.
 const (
-	WaitRegistration = engine.WaitRegistration // the program does not have the flow
-	WaitReset        = engine.WaitReset        // the flow is tripped
-	WaitResume       = engine.WaitResume       // it is paused
-	WaitRun          = engine.WaitRun          // a run of it is in flight
-	WaitParked       = engine.WaitParked       // a parked run of it has to end first
-	WaitNothing      = engine.WaitNothing      // its schedule has no occurrence ahead
-	WaitBackoff      = engine.WaitBackoff      // the window after a failure
-	WaitSchedule     = engine.WaitSchedule     // the next occurrence is ahead
-	WaitJitter       = engine.WaitJitter       // the delay of the occurrence that has come
-	WaitAttempt      = engine.WaitAttempt      // a run of it waits for its next attempt
-	WaitOwner        = engine.WaitOwner        // no process drives the flow
-	WaitClock        = engine.WaitClock        // the clock is not believed
-	WaitHalt         = engine.WaitHalt         // the process that drives it starts nothing
-	WaitIsolation    = engine.WaitIsolation    // it is a suspect, and another suspect runs
-	WaitLimit        = engine.WaitLimit        // there is no room in the limit of all flows, or of its group
-	WaitStart        = engine.WaitStart        // it is due
+	WaitRegistration = core.WaitRegistration // the program does not have the flow
+	WaitReset        = core.WaitReset        // the flow is tripped
+	WaitResume       = core.WaitResume       // it is paused
+	WaitRun          = core.WaitRun          // a run of it is in flight
+	WaitParked       = core.WaitParked       // a parked run of it has to end first
+	WaitNothing      = core.WaitNothing      // its schedule has no occurrence ahead
+	WaitBackoff      = core.WaitBackoff      // the window after a failure
+	WaitSchedule     = core.WaitSchedule     // the next occurrence is ahead
+	WaitJitter       = core.WaitJitter       // the delay of the occurrence that has come
+	WaitAttempt      = core.WaitAttempt      // a run of it waits for its next attempt
+	WaitOwner        = core.WaitOwner        // no process drives the flow
+	WaitClock        = core.WaitClock        // the clock is not believed
+	WaitHalt         = core.WaitHalt         // the process that drives it starts nothing
+	WaitIsolation    = core.WaitIsolation    // it is a suspect, and another suspect runs
+	WaitLimit        = core.WaitLimit        // there is no room in the limit of all flows, or of its group
+	WaitStart        = core.WaitStart        // it is due
 )
 
 // Surroundings are what decides, besides a flow itself, what it waits for: who drives it,
 // and the limits on the runs in flight.
-type Surroundings = engine.Surroundings
+type Surroundings = core.Surroundings
 
 // Limits are how many runs may be in flight at once: of all flows, and by group. 0, or
 // none for a group: any number.
 //
 //	MaxRunning int
 //	Groups     map[string]int
-type Limits = engine.Limits
+type Limits = core.Limits
 
 // Surroundings returns the surroundings of this runner's flows, for FlowInfo.Wait.
 func (r *Runner) Surroundings() Surroundings { return r.engine.Surroundings() }

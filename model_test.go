@@ -16,6 +16,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -508,11 +509,11 @@ func (s *stage) compare() error {
 	s.advance()
 	for i, got := range s.runner.List() {
 		f := s.model.list[i]
-		want := engine.FlowInfo{
+		want := core.FlowInfo{
 			ID: f.id, Status: f.status, RunCount: f.count, FailureStreak: f.streak, LastEnd: f.end,
 			NextEligible: f.eligible, NextRun: f.next, Suspect: f.suspect,
 		}
-		is := engine.FlowInfo{
+		is := core.FlowInfo{
 			ID: got.ID, Status: got.Status, RunCount: got.RunCount, FailureStreak: got.FailureStreak, LastEnd: got.LastEnd,
 			NextEligible: got.NextEligible, NextRun: got.NextRun, Suspect: got.Suspect,
 		}
@@ -523,7 +524,7 @@ func (s *stage) compare() error {
 	return nil
 }
 
-func show(f engine.FlowInfo) string {
+func show(f core.FlowInfo) string {
 	at := func(t time.Time) string {
 		if t.IsZero() {
 			return "never"

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/internal/permanent"
 	"github.com/pawl-go/pawl/store"
@@ -49,7 +50,7 @@ import (
 //	Version       int64     // transitions so far
 //	CreatedAt     time.Time
 //	UpdatedAt     time.Time
-type FlowInfo = engine.FlowInfo
+type FlowInfo = core.FlowInfo
 
 // RunInfo is one run of a flow. It marshals to JSON with the names of the
 // columns of the view pawl_runs; zero times are omitted.
@@ -70,11 +71,11 @@ type FlowInfo = engine.FlowInfo
 //	Input       JSON      // left out of lists beyond 64 KiB
 //	Output      JSON      // likewise
 //	Omitted     *Omitted  // the sizes of what a list left out, which [View.Run] has; nil: nothing
-type RunInfo = engine.RunInfo
+type RunInfo = core.RunInfo
 
 // Omitted is the size in bytes of an input and of an output that a list left out; 0: it was
 // not. [View.Run], `pawl logs FLOW RUN -o json` and /api/run have the whole.
-type Omitted = engine.Omitted
+type Omitted = core.Omitted
 
 // Transition is a step of a flow, as it was committed: what happened, and the state
 // that it led to. It marshals to JSON with the names of the columns of the view
@@ -97,7 +98,7 @@ type Omitted = engine.Omitted
 //	Note          string    // what a reader of the history should know
 //	Waiting       int       // starts that wait, those of a backfill included
 //	PausedUntil   time.Time // the end of the pause that it sets or moves; zero: it does neither, or the pause has no end
-type Transition = engine.Transition
+type Transition = core.Transition
 
 // RunsQuery selects runs, newest first. The zero value of a field asks for
 // nothing in particular.
@@ -110,7 +111,7 @@ type Transition = engine.Transition
 type RunsQuery = store.RunsQuery
 
 // JSON is text that is JSON.
-type JSON = engine.JSON
+type JSON = core.JSON
 
 // Check is one thing that [Client.Doctor] looked at.
 //
@@ -121,45 +122,45 @@ type JSON = engine.JSON
 type Check = store.Check
 
 // Status is where a flow stands.
-type Status = engine.Status
+type Status = core.Status
 
 // A flow is idle until its first run and after a reset, running while a run is
 // in flight, and otherwise what its last run made of it.
 const (
-	StatusIdle      = engine.StatusIdle
-	StatusRunning   = engine.StatusRunning
-	StatusCompleted = engine.StatusCompleted
-	StatusFailed    = engine.StatusFailed
-	StatusBackoff   = engine.StatusBackoff
-	StatusTripped   = engine.StatusTripped
+	StatusIdle      = core.StatusIdle
+	StatusRunning   = core.StatusRunning
+	StatusCompleted = core.StatusCompleted
+	StatusFailed    = core.StatusFailed
+	StatusBackoff   = core.StatusBackoff
+	StatusTripped   = core.StatusTripped
 )
 
 // RunStatus is what became of a run.
-type RunStatus = engine.RunStatus
+type RunStatus = core.RunStatus
 
 // A run is waiting, or running, until it is over in one of the other ways.
 const (
-	RunRunning     = engine.RunRunning
-	RunCompleted   = engine.RunCompleted
-	RunFailed      = engine.RunFailed
-	RunInterrupted = engine.RunInterrupted
-	RunCancelled   = engine.RunCancelled
-	RunWaiting     = engine.RunWaiting
-	RunTimedOut    = engine.RunTimedOut
-	RunParked      = engine.RunParked
-	RunBlocked     = engine.RunBlocked
-	RunSkipped     = engine.RunSkipped
+	RunRunning     = core.RunRunning
+	RunCompleted   = core.RunCompleted
+	RunFailed      = core.RunFailed
+	RunInterrupted = core.RunInterrupted
+	RunCancelled   = core.RunCancelled
+	RunWaiting     = core.RunWaiting
+	RunTimedOut    = core.RunTimedOut
+	RunParked      = core.RunParked
+	RunBlocked     = core.RunBlocked
+	RunSkipped     = core.RunSkipped
 )
 
 // BlockedFor is how long a run is blocked until status --check and the doctor name it.
-const BlockedFor = engine.BlockedFor
+const BlockedFor = core.BlockedFor
 
 // RunStatuses are all statuses of a run, with what is true of each: whether the run is over,
 // and whether it counts as a failure.
-func RunStatuses() []RunStatusFact { return slices.Clone(engine.RunStatuses) }
+func RunStatuses() []RunStatusFact { return slices.Clone(core.RunStatuses) }
 
 // RunStatusFact is what is true of all runs with a status.
-type RunStatusFact = engine.RunStatusFact
+type RunStatusFact = core.RunStatusFact
 
 // BackoffPolicy says what failures in a row do to a flow: after each it waits
 // longer, and after StreakLimit of them it trips and is not run until it is reset.
@@ -169,46 +170,46 @@ type RunStatusFact = engine.RunStatusFact
 //	MaxDelay    time.Duration // cap of the wait; 0: the default's, 5 min, or Initial if that is more
 //	Jitter      float64       // spread, 0..1; 0: none, but for WithRetry 0.1; NoJitter: none
 //	StreakLimit int           // consecutive failures that trip the flow; 0: never
-type BackoffPolicy = engine.BackoffPolicy
+type BackoffPolicy = core.BackoffPolicy
 
 // NoJitter is the Jitter of waits that do not spread, also for [WithRetry], where 0 means
 // 0.1.
-const NoJitter = engine.NoJitter
+const NoJitter = core.NoJitter
 
 // DefaultBackoff waits 1 s, 2 s, 4 s and so on up to 5 minutes, a tenth more or
 // less, and never trips.
-func DefaultBackoff() BackoffPolicy { return engine.DefaultBackoff() }
+func DefaultBackoff() BackoffPolicy { return core.DefaultBackoff() }
 
 // TripAfter is [DefaultBackoff] with a flow that trips at the n-th failure in a
 // row; n of 0 or less trips on the first.
-func TripAfter(n int) BackoffPolicy { return engine.TripAfter(n) }
+func TripAfter(n int) BackoffPolicy { return core.TripAfter(n) }
 
 // What a caller can act on, for errors.Is. The messages name the flow, and the
 // owner where there is one.
 var (
-	ErrFlowExists      = engine.ErrFlowExists      // a flow with this id is registered
-	ErrFlowNotFound    = engine.ErrFlowNotFound    // no such flow is registered
-	ErrInvalidFlow     = engine.ErrInvalidFlow     // id empty, too long, with control characters or not UTF-8; job nil
+	ErrFlowExists      = core.ErrFlowExists        // a flow with this id is registered
+	ErrFlowNotFound    = core.ErrFlowNotFound      // no such flow is registered
+	ErrInvalidFlow     = core.ErrInvalidFlow       // id empty, too long, with control characters or not UTF-8; job nil
 	ErrInvalidSchedule = schedule.ErrInvalid       // cron expression, or interval below 1 ms
-	ErrInvalidBackoff  = engine.ErrInvalidBackoff  // the message names the field
-	ErrStarted         = engine.ErrStarted         // a Scheduler starts once
-	ErrAlreadyRunning  = engine.ErrAlreadyRunning  // a run of the flow is in flight
-	ErrTripped         = engine.ErrTripped         // the flow failed too often in a row; Reset it
-	ErrStopped         = engine.ErrStopped         // the Runner was stopped
-	ErrQueueFull       = engine.ErrQueueFull       // too many commands wait; Trigger only
-	ErrStopTimeout     = engine.ErrStopTimeout     // runs outlasted the stop window; the message names their flows
-	ErrRunNotFound     = engine.ErrRunNotFound     // the flow has no run with this number
-	ErrBufferFull      = engine.ErrBufferFull      // as many starts wait as the overlap policy lets
-	ErrRunOver         = engine.ErrRunOver         // the run is over
+	ErrInvalidBackoff  = core.ErrInvalidBackoff    // the message names the field
+	ErrStarted         = core.ErrStarted           // a Scheduler starts once
+	ErrAlreadyRunning  = core.ErrAlreadyRunning    // a run of the flow is in flight
+	ErrTripped         = core.ErrTripped           // the flow failed too often in a row; Reset it
+	ErrStopped         = core.ErrStopped           // the Runner was stopped
+	ErrQueueFull       = core.ErrQueueFull         // too many commands wait; Trigger only
+	ErrStopTimeout     = core.ErrStopTimeout       // runs outlasted the stop window; the message names their flows
+	ErrRunNotFound     = core.ErrRunNotFound       // the flow has no run with this number
+	ErrBufferFull      = core.ErrBufferFull        // as many starts wait as the overlap policy lets
+	ErrRunOver         = core.ErrRunOver           // the run is over
 	ErrTimedOut        = engine.ErrTimedOut        // cause of the end of a job's context: its deadline passed
 	ErrAttemptTimedOut = engine.ErrAttemptTimedOut // cause of the end of a job's context: the limit of the attempt passed
 	ErrCancelled       = engine.ErrCancelled       // cause of the end of a job's context: its run was cancelled
-	ErrTooLarge        = engine.ErrTooLarge        // an input or output
-	ErrInvalidRange    = engine.ErrInvalidRange    // of a backfill
-	ErrRegistered      = engine.ErrRegistered      // the flow is registered; only one that is not can be forgotten
-	ErrPassive         = engine.ErrPassive         // the database was copied or restored; claim it first, see WithRestoreGuard
+	ErrTooLarge        = core.ErrTooLarge          // an input or output
+	ErrInvalidRange    = core.ErrInvalidRange      // of a backfill
+	ErrRegistered      = core.ErrRegistered        // the flow is registered; only one that is not can be forgotten
+	ErrPassive         = core.ErrPassive           // the database was copied or restored; claim it first, see WithRestoreGuard
 
-	ErrWouldWaitForItself = engine.ErrWouldWaitForItself // a job waits for a run that cannot end before the job does
+	ErrWouldWaitForItself = core.ErrWouldWaitForItself // a job waits for a run that cannot end before the job does
 
 	ErrDatabaseOwned   = store.ErrOwned        // another Runner drives the database; the message names it
 	ErrSchemaTooNew    = store.ErrSchemaTooNew // a newer version of Pawl wrote the database

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // WithObserver has a function called with each transition, in the order of Seq, after
@@ -31,7 +31,7 @@ func WithObserver(observe func(Transition), maxWait time.Duration) Option {
 			return errors.New("WithObserver(nil)")
 		}
 		o.observers = append(o.observers, func(l *slog.Logger) watcher {
-			return newObserver(l, maxWait, observe, func(c *engine.Change) (Transition, bool) { return c.Transition(), true })
+			return newObserver(l, maxWait, observe, func(c *core.Change) (Transition, bool) { return c.Transition(), true })
 		})
 		return atLeast("WithObserver", maxWait, 0)
 	}
@@ -46,7 +46,7 @@ func WithOnTrip(tripped func(FlowInfo)) Option {
 			return errors.New("WithOnTrip(nil)")
 		}
 		o.observers = append(o.observers, func(l *slog.Logger) watcher {
-			return newObserver(l, 0, tripped, func(c *engine.Change) (info FlowInfo, tripped bool) {
+			return newObserver(l, 0, tripped, func(c *core.Change) (info FlowInfo, tripped bool) {
 				if tripped = c.Trips(); tripped {
 					info = c.Info()
 				}
@@ -73,14 +73,14 @@ func (r *Runner) Refusals() int64 { return r.engine.Refusals() }
 
 // watcher is an observer of whatever it is about.
 type watcher interface {
-	observe(changes []engine.Change)
+	observe(changes []core.Change)
 	missed() int64
 	drain() error
 	abandon()
 }
 
 // observed is what the driver calls after a commit.
-func (r *Runner) observed(changes []engine.Change) {
+func (r *Runner) observed(changes []core.Change) {
 	for _, o := range r.observers {
 		o.observe(changes)
 	}
@@ -104,7 +104,7 @@ func (r *Runner) endObservers() error {
 
 // observer hands what it picks of the changes over to a function.
 type observer[T any] struct {
-	pick    func(*engine.Change) (T, bool)
+	pick    func(*core.Change) (T, bool)
 	tell    func(T)
 	maxWait time.Duration
 	logger  *slog.Logger
@@ -121,7 +121,7 @@ type observer[T any] struct {
 	done        chan struct{} // closed by the observer's goroutine at its end
 }
 
-func newObserver[T any](l *slog.Logger, maxWait time.Duration, tell func(T), pick func(*engine.Change) (T, bool)) *observer[T] {
+func newObserver[T any](l *slog.Logger, maxWait time.Duration, tell func(T), pick func(*core.Change) (T, bool)) *observer[T] {
 	o := &observer[T]{
 		pick: pick, tell: tell, maxWait: maxWait, logger: l,
 		added: make(chan struct{}, 1), room: make(chan struct{}, 1), done: make(chan struct{}),
@@ -131,7 +131,7 @@ func newObserver[T any](l *slog.Logger, maxWait time.Duration, tell func(T), pic
 }
 
 // observe takes what is new, and waits for room, all in all, no longer than it may.
-func (o *observer[T]) observe(changes []engine.Change) {
+func (o *observer[T]) observe(changes []core.Change) {
 	patience := o.maxWait
 	for i := range changes {
 		if item, ok := o.pick(&changes[i]); ok {

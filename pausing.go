@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/internal/permanent"
 )
 
@@ -13,7 +13,7 @@ type PauseOption func(*pausing) error
 
 // pausing is a pause as its options make it.
 type pausing struct {
-	engine.Pause
+	core.Pause
 	now time.Time
 }
 
@@ -40,8 +40,8 @@ func PauseUntil(t time.Time) PauseOption {
 }
 
 // pauseOf is a pause that begins now.
-func pauseOf(note string, now time.Time, opts []PauseOption) (engine.Pause, error) {
-	p := pausing{Pause: engine.Pause{Note: note}, now: now}
+func pauseOf(note string, now time.Time, opts []PauseOption) (core.Pause, error) {
+	p := pausing{Pause: core.Pause{Note: note}, now: now}
 	for _, opt := range opts {
 		if opt == nil {
 			continue

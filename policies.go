@@ -1,16 +1,18 @@
 package pawl
 
-import "github.com/pawl-go/pawl/engine"
+import (
+	"github.com/pawl-go/pawl/engine/core"
+)
 
 // ParseOverlap reads an overlap policy as [Overlap] writes itself: "skip", "cancel",
 // "buffer 10", "buffer one", or "allow 5, buffer 100". Errors: [ErrInvalidFlow].
-func ParseOverlap(text string) (Overlap, error) { return engine.ParseOverlap(text) }
+func ParseOverlap(text string) (Overlap, error) { return core.ParseOverlap(text) }
 
 // ParseCatchUp reads a catch-up policy as [CatchUp] writes itself: "latest",
 // "earliest", "none", or "all 100", and with a bound "latest within 24h0m0s". Errors:
 // [ErrInvalidFlow].
-func ParseCatchUp(text string) (CatchUp, error) { return engine.ParseCatchUp(text) }
+func ParseCatchUp(text string) (CatchUp, error) { return core.ParseCatchUp(text) }
 
 // ParseBackoff reads a backoff policy as [FlowInfo] shows it:
 // "1s x2 up to 5m0s, jitter 0.1, trips at 5". Errors: [ErrInvalidBackoff].
-func ParseBackoff(text string) (BackoffPolicy, error) { return engine.ParseBackoff(text) }
+func ParseBackoff(text string) (BackoffPolicy, error) { return core.ParseBackoff(text) }

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // order is an input as an app would have it.
@@ -67,7 +67,7 @@ func TestInputsAndOutputsKeepTheirTypes(t *testing.T) {
 // when their jobs ask for them, also after a restart. Q1, Q2, K2.
 func TestLargeInputsAreReadWhenTheyAreAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
-		const most = engine.MaxPayload - 2 // and the quotes
+		const most = core.MaxPayload - 2 // and the quotes
 		large := func(n int) string { return strings.Repeat(string(rune('a'+n%26)), most) }
 		var mu sync.Mutex
 		got := map[int64]string{}
@@ -105,7 +105,7 @@ func TestLargeInputsAreReadWhenTheyAreAskedFor(t *testing.T) {
 		p = launch(t, db, register)
 		info, err := p.WaitRun(t.Context(), "large", runs)
 		require.NoError(t, err)
-		assert.Len(t, info.Output, engine.MaxPayload)
+		assert.Len(t, info.Output, core.MaxPayload)
 		require.Len(t, got, runs)
 		for n := range runs {
 			assert.True(t, got[int64(n+1)] == large(n), n)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/internal/wording"
 )
@@ -82,7 +83,7 @@ func (s *Scheduler) Once(id string, at time.Time, job Job, opts ...FlowOption) e
 // the same policies. Jobs are not compared.
 func (s *Scheduler) SameFlow(id string, other *Scheduler) bool {
 	mine, theirs := s.planned(id), other.planned(id)
-	return mine != nil && theirs != nil && engine.SamePlan(mine.Plan, theirs.Plan)
+	return mine != nil && theirs != nil && core.SamePlan(mine.Plan, theirs.Plan)
 }
 
 func (s *Scheduler) planned(id string) *registration {
@@ -113,7 +114,7 @@ func (s *Scheduler) register(id string, when timing, job Job, opts []FlowOption)
 	if s.started {
 		return fmt.Errorf("register %s: %w", show(id), ErrStarted)
 	}
-	r := &registration{job: job, draft: &draft{timing: when}, Flow: engine.Flow{ID: id, Plan: &engine.Plan{KeyFor: defaultKeyWindow, Keep: engine.DefaultRetention}}}
+	r := &registration{job: job, draft: &draft{timing: when}, Flow: engine.Flow{ID: id, Plan: &core.Plan{KeyFor: defaultKeyWindow, Keep: core.DefaultRetention}}}
 	if err := s.check(r, opts); err != nil {
 		err = wording.Errorf("register %s: %w", show(id), err)
 		s.errs = append(s.errs, err)
@@ -163,7 +164,7 @@ func (s *Scheduler) check(r *registration, opts []FlowOption) error {
 const defaultKeyWindow = 24 * time.Hour
 
 // checkPlan finds what makes no sense together.
-func (s *Scheduler) checkPlan(p engine.Plan) error {
+func (s *Scheduler) checkPlan(p core.Plan) error {
 	if _, ok := s.options.groups[p.Group]; p.Group != "" && !ok {
 		return fmt.Errorf("%w: its group %q has no limit; give the scheduler WithGroupLimit(%[2]q, n)", ErrInvalidFlow, p.Group)
 	}
@@ -202,7 +203,7 @@ func checkID(id string) error {
 }
 
 // show quotes an id, which may be anything, for a message.
-func show(id string) string { return fmt.Sprintf("flow %q", engine.Clip(id, maxID)) }
+func show(id string) string { return fmt.Sprintf("flow %q", core.Clip(id, maxID)) }
 
 // SetBackoff attaches a backoff policy to a registered flow, in place of the one
 // it has. Without a policy a failure has no consequence but its record.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // prune makes more runs than are kept, until it is killed or all are made and what is
@@ -53,7 +54,7 @@ type axe struct {
 	prunes int
 }
 
-func (a *axe) Prune(ctx context.Context, cuts []engine.Cut, rows int) ([]engine.Pruned, error) {
+func (a *axe) Prune(ctx context.Context, cuts []core.Cut, rows int) ([]core.Pruned, error) {
 	a.prunes++
 	a.strike("before")
 	a.strike("during")

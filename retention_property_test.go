@@ -17,6 +17,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // tape is what was committed: every run as it stands, and the failures in a row of
@@ -26,13 +27,13 @@ type tape struct {
 	dead *atomic.Bool
 
 	mu      *sync.Mutex
-	runs    map[string]map[int64]engine.Run
+	runs    map[string]map[int64]core.Run
 	streaks map[string][]int64
-	states  map[string]engine.State
+	states  map[string]core.State
 }
 
 func newTape() *tape {
-	return &tape{mu: &sync.Mutex{}, runs: map[string]map[int64]engine.Run{}, streaks: map[string][]int64{}, states: map[string]engine.State{}}
+	return &tape{mu: &sync.Mutex{}, runs: map[string]map[int64]core.Run{}, streaks: map[string][]int64{}, states: map[string]core.State{}}
 }
 
 func (p *tape) Commit(ctx context.Context, b engine.Batch) error {
@@ -46,7 +47,7 @@ func (p *tape) Commit(ctx context.Context, b engine.Batch) error {
 	defer p.mu.Unlock()
 	for _, c := range b.Changes {
 		if p.runs[c.ID] == nil {
-			p.runs[c.ID] = map[int64]engine.Run{}
+			p.runs[c.ID] = map[int64]core.Run{}
 		}
 		for _, run := range c.Runs {
 			p.runs[c.ID][run.Number] = run
@@ -62,7 +63,7 @@ func (p *tape) Commit(ctx context.Context, b engine.Batch) error {
 	return nil
 }
 
-func (p *tape) Prune(ctx context.Context, cuts []engine.Cut, rows int) ([]engine.Pruned, error) {
+func (p *tape) Prune(ctx context.Context, cuts []core.Cut, rows int) ([]core.Pruned, error) {
 	if p.dead.Load() {
 		return nil, errors.New("the process is dead")
 	}
@@ -79,17 +80,17 @@ func (p *tape) Farewell(f engine.Farewell) error {
 // keeps says whether a run has to be kept, and whether it may be: for an hour what has
 // become too old, or ended after newer ones; and a failure that is not of the streak but
 // newer than its first. Of the failures that need not be kept, the newest have to be.
-func (p *tape) keeps(id string, keep engine.Retention, run engine.Run) (must, may bool) {
+func (p *tape) keeps(id string, keep core.Retention, run core.Run) (must, may bool) {
 	s, streak := p.states[id], p.streaks[id]
 	end := run.FinishedAt
 	if end.IsZero() {
 		end = run.StartedAt
 	}
 	age, hour := time.Since(end), time.Hour+2*time.Minute
-	stays := func(run engine.Run) bool {
+	stays := func(run core.Run) bool {
 		return !run.Status.Over() || run.Key == s.LastKey || run.Key == s.ErrorKey || slices.Contains(streak, run.Number)
 	}
-	expired := func(run engine.Run) bool {
+	expired := func(run core.Run) bool {
 		return keep.Runs > 0 && run.Number <= s.LastNumber-int64(keep.Runs) || keep.For > 0 && time.Since(run.FinishedAt) > keep.For
 	}
 	newer, least := 0, 0 // failures that stay as such, at most and at least: those above the streak's first may stay for it
@@ -110,7 +111,7 @@ func (p *tape) keeps(id string, keep engine.Retention, run engine.Run) (must, ma
 	case expired(run) && run.Status.Failure() && least < failures.Runs && (failures.For == 0 || age <= failures.For+hour):
 		return false, true
 	case keep.Runs > 0 && run.Number <= s.LastNumber-int64(keep.Runs):
-		return false, age <= hour || len(streak) > 0 && run.Number > slices.Min(streak) && run.Status != engine.RunCompleted
+		return false, age <= hour || len(streak) > 0 && run.Number > slices.Min(streak) && run.Status != core.RunCompleted
 	case keep.For > 0 && age > keep.For:
 		return false, age <= keep.For+hour
 	}
@@ -126,10 +127,10 @@ type history struct {
 	next   atomic.Pointer[string]
 }
 
-var historyFlows = map[string]engine.Retention{
+var historyFlows = map[string]core.Retention{
 	"serial":   {Runs: 3},
-	"parallel": {Runs: 4, Failures: engine.FailureRetention{Runs: 2}},
-	"aged":     {For: 3 * time.Hour, Failures: engine.FailureRetention{Runs: 10, For: 9 * time.Hour}},
+	"parallel": {Runs: 4, Failures: core.FailureRetention{Runs: 2}},
+	"aged":     {For: 3 * time.Hour, Failures: core.FailureRetention{Runs: 10, For: 9 * time.Hour}},
 }
 
 func (h *history) start() (err error) {

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -117,7 +118,7 @@ func (r *Runner) stored(ctx context.Context, id string, run int64) (RunInfo, err
 	info, ok, err := r.store.Run(ctx, id, run)
 	if err == nil && !ok {
 		flow, _ := r.engine.Status(id)
-		err = engine.NoRun(flow, run)
+		err = core.NoRun(flow, run)
 	}
 	return info, err
 }

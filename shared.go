@@ -1,7 +1,7 @@
 package pawl
 
 import (
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -9,18 +9,18 @@ import (
 type shared struct {
 	crons    map[string]schedule.Schedule // by expression, of those without options
 	byText   map[[3]string]schedule.Schedule
-	backoffs map[engine.BackoffPolicy]*engine.BackoffPolicy
-	retries  map[engine.Retry]*engine.Retry
-	plans    map[engine.Plan]*engine.Plan
+	backoffs map[core.BackoffPolicy]*core.BackoffPolicy
+	retries  map[core.Retry]*core.Retry
+	plans    map[core.Plan]*core.Plan
 }
 
 func newShared() *shared {
 	return &shared{
 		crons:    map[string]schedule.Schedule{},
 		byText:   map[[3]string]schedule.Schedule{},
-		backoffs: map[engine.BackoffPolicy]*engine.BackoffPolicy{},
-		retries:  map[engine.Retry]*engine.Retry{},
-		plans:    map[engine.Plan]*engine.Plan{},
+		backoffs: map[core.BackoffPolicy]*core.BackoffPolicy{},
+		retries:  map[core.Retry]*core.Retry{},
+		plans:    map[core.Plan]*core.Plan{},
 	}
 }
 
@@ -37,7 +37,7 @@ func (s *shared) schedule(of schedule.Schedule) schedule.Schedule {
 }
 
 // plan is one for all that are equal.
-func (s *shared) plan(p engine.Plan) *engine.Plan {
+func (s *shared) plan(p core.Plan) *core.Plan {
 	if b := p.Backoff; b != nil {
 		p.Backoff = one(s.backoffs, *b)
 	}

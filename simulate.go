@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Verdict is what became of Count instants of a schedule, from First to Last.
@@ -16,7 +17,7 @@ import (
 //	Kind        VerdictKind
 //	Run         int64  // that made up for them, or was in the way; 0: none
 //	Reason      string
-type Verdict = engine.Verdict
+type Verdict = core.Verdict
 
 // A Simulation is how flows are played on virtual time.
 type Simulation struct {
@@ -60,7 +61,7 @@ func (s *Scheduler) Simulate(ctx context.Context, play Simulation) error {
 	if sim.Job == nil {
 		sim.Job = func(RunInfo) (time.Duration, error) { return time.Second, nil }
 	}
-	sim.Each = func(c *engine.Change) error {
+	sim.Each = func(c *core.Change) error {
 		if play.Each == nil {
 			return nil
 		}

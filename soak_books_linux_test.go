@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // books are what the jobs and the users of a soak know by themselves.
@@ -73,7 +73,7 @@ func (b *books) begin(run pawl.RunInfo) (end func()) {
 	}
 	b.attempts[id][run.Number] = now
 	b.newest[id] = max(b.newest[id], run.Number)
-	if run.Trigger == engine.TriggerSchedule {
+	if run.Trigger == core.TriggerSchedule {
 		at := instant{run.ScheduledAt, run.Attempt}
 		if other, ok := b.instants[id][at]; ok && other != run.Number {
 			b.t.Errorf("runs %d and %d of %q are for %s", other, run.Number, id, run.ScheduledAt)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // A Step is a transition with the runs that it is about and the commit that it was part
@@ -62,7 +63,7 @@ type stepObserver struct {
 }
 
 // observe takes what is new, as [observer.observe] does.
-func (o *stepObserver) observe(changes []engine.Change) {
+func (o *stepObserver) observe(changes []core.Change) {
 	report := CommitReport{Start: o.start, Size: len(changes), Took: o.watch.took}
 	o.start = false
 	patience := o.maxWait
@@ -73,7 +74,7 @@ func (o *stepObserver) observe(changes []engine.Change) {
 }
 
 // stepOf copies what the driver will use again.
-func stepOf(c *engine.Change, report CommitReport) Step {
+func stepOf(c *core.Change, report CommitReport) Step {
 	s := Step{Transition: c.Transition(), Began: c.Began, Delay: c.Delay, Commit: report}
 	if len(c.Runs) > 0 {
 		s.Runs = make([]RunInfo, len(c.Runs))

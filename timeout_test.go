@@ -14,6 +14,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // process is a scheduler that can die under virtual time: whatever it does then does
@@ -301,7 +302,7 @@ type doomed struct {
 }
 
 func (d *doomed) Commit(ctx context.Context, b engine.Batch) error {
-	has := func(c engine.Change) bool { return c.Event == d.event }
+	has := func(c core.Change) bool { return c.Event == d.event }
 	strikes := slices.ContainsFunc(b.Changes, has) && !d.dead.Load()
 	if strikes && !d.after {
 		d.dead.Store(true)

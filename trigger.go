@@ -9,23 +9,24 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/internal/permanent"
 	"github.com/pawl-go/pawl/store"
 	"github.com/pawl-go/pawl/workflow"
 )
 
 // A TriggerOption changes what Trigger asks for.
-type TriggerOption func(*engine.Ask) error
+type TriggerOption func(*core.Ask) error
 
 // WithInput gives the run an input, which its job reads with [InputOf]. It is kept as
 // JSON, of at most 1 MiB ([ErrTooLarge]).
 func WithInput(v any) TriggerOption {
-	return func(a *engine.Ask) error {
+	return func(a *core.Ask) error {
 		data, err := json.Marshal(v)
 		if err != nil {
 			return fmt.Errorf("input: %w", permanent.Wrap(err))
 		}
-		a.Input = engine.JSON(data)
+		a.Input = core.JSON(data)
 		return nil
 	}
 }
@@ -34,7 +35,7 @@ func WithInput(v any) TriggerOption {
 // the way of other starts before. Then it waits for its turn, or, where the flow has
 // [OverlapCancel], cancels what is before it.
 func WithStartAt(t time.Time) TriggerOption {
-	return func(a *engine.Ask) error {
+	return func(a *core.Ask) error {
 		a.StartAt = t
 		return nil
 	}
@@ -44,7 +45,7 @@ func WithStartAt(t time.Time) TriggerOption {
 // is not over, or was accepted within the flow's key window ([WithKeyWindow]), the
 // number of that run is returned and nothing else happens. At most 255 bytes.
 func WithKey(key string) TriggerOption {
-	return func(a *engine.Ask) error {
+	return func(a *core.Ask) error {
 		a.Token = key
 		return nil
 	}
@@ -52,17 +53,17 @@ func WithKey(key string) TriggerOption {
 
 // WithOverlapOnce is the overlap policy for this start, in place of the flow's.
 func WithOverlapOnce(o Overlap) TriggerOption {
-	return func(a *engine.Ask) error {
+	return func(a *core.Ask) error {
 		a.Overlap = &o
 		return o.Validate()
 	}
 }
 
-func ask(opts []TriggerOption) (engine.Ask, error) {
+func ask(opts []TriggerOption) (core.Ask, error) {
 	if len(opts) == 0 {
-		return engine.Ask{}, nil
+		return core.Ask{}, nil
 	}
-	a := new(engine.Ask)
+	a := new(core.Ask)
 	for _, opt := range opts {
 		if opt == nil {
 			continue
@@ -105,7 +106,7 @@ func (r *Runner) TriggerMany(ctx context.Context, id string, inputs []any) (firs
 	if err := notInCommit(ctx); err != nil {
 		return 0, fmt.Errorf("trigger: %w", err)
 	}
-	asks := make([]engine.Ask, len(inputs))
+	asks := make([]core.Ask, len(inputs))
 	for i, v := range inputs {
 		if asks[i], err = ask([]TriggerOption{WithInput(v)}); err != nil {
 			return 0, fmt.Errorf("trigger: input %d: %w", i, err)
@@ -156,7 +157,7 @@ func (r *Runner) TriggerTx(ctx context.Context, tx Execer, id string, opts ...Tr
 }
 
 // command_ is a trigger as a row of the inbox.
-func command_(id string, a engine.Ask) engine.Command {
+func command_(id string, a core.Ask) engine.Command {
 	args := engine.Args{Input: a.Input, StartAt: a.StartAt, Key: a.Token}
 	if a.Overlap != nil {
 		args.Overlap = a.Overlap.String()
@@ -186,10 +187,10 @@ func SetOutput(ctx context.Context, v any) error {
 	if err != nil {
 		return fmt.Errorf("output: %w", permanent.Wrap(err))
 	}
-	if len(data) > engine.MaxPayload {
-		return fmt.Errorf("%w: the output has %d bytes, at most %d are allowed; store it elsewhere and keep a reference", ErrTooLarge, len(data), engine.MaxPayload)
+	if len(data) > core.MaxPayload {
+		return fmt.Errorf("%w: the output has %d bytes, at most %d are allowed; store it elsewhere and keep a reference", ErrTooLarge, len(data), core.MaxPayload)
 	}
-	return engine.SetOutput(ctx, engine.JSON(data))
+	return engine.SetOutput(ctx, core.JSON(data))
 }
 
 // Permanent makes of a job's error one that no further attempt can change

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -56,8 +57,8 @@ func PruneHistory(ctx context.Context, database string, p Prune, opts ...Option)
 	for _, id := range p.Flows {
 		meant[id] = true
 	}
-	rows, err = engine.PruneNow(ctx, db, time.Now(), func(id string) (engine.Retention, bool) {
-		return engine.Retention{Runs: p.Runs, For: p.Age}, p.Flows == nil || meant[id]
+	rows, err = engine.PruneNow(ctx, db, time.Now(), func(id string) (core.Retention, bool) {
+		return core.Retention{Runs: p.Runs, For: p.Age}, p.Flows == nil || meant[id]
 	}, p.Told)
 	if err == nil {
 		err = db.Shrink(ctx)

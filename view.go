@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
@@ -190,7 +190,7 @@ func (v View) LastSeq(ctx context.Context) (seq int64, err error) {
 // Next is the next n instants of a flow that are not before from, with what is known to
 // stand in their way; the zero time: from now on.
 func (v View) Next(info FlowInfo, from time.Time, n int) ([]Instant, error) {
-	if err := engine.CheckInstant("from", from); err != nil {
+	if err := core.CheckInstant("from", from); err != nil {
 		return nil, fmt.Errorf("next: %w", err)
 	}
 	now := time.Now
@@ -201,7 +201,7 @@ func (v View) Next(info FlowInfo, from time.Time, n int) ([]Instant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("next: flow %q: %w", info.ID, err)
 	}
-	return engine.UpcomingFrom(info, s, now().UTC().Truncate(time.Millisecond), from, n), nil
+	return core.UpcomingFrom(info, s, now().UTC().Truncate(time.Millisecond), from, n), nil
 }
 
 // Why is [Runner.Why].
@@ -239,7 +239,7 @@ func (v View) trouble(ctx context.Context) (list []string, err error) {
 		degraded = o.Degraded
 	}
 	if degraded != "" {
-		list = append(list, "The database takes no writes: "+engine.Clip(degraded, maxID))
+		list = append(list, "The database takes no writes: "+core.Clip(degraded, maxID))
 	}
 	passive, err := v.reader.Passive(ctx)
 	if err == nil && passive != "" {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
@@ -18,22 +18,22 @@ import (
 //	Verdict VerdictKind // empty: none yet, or At is no instant; a gap is told before
 //	Run     int64       // that ran it, made up for it or was in its way; 0: none
 //	Text    string      // one sentence
-type Reason = engine.Reason
+type Reason = core.Reason
 
 // VerdictKind is what became of an instant of a schedule.
-type VerdictKind = engine.VerdictKind
+type VerdictKind = core.VerdictKind
 
 // The verdicts, as in the view pawl_occurrences.
 const (
-	VerdictFired     = engine.VerdictFired     // it has a run
-	VerdictCoalesced = engine.VerdictCoalesced // a run for another instant made up for it
-	VerdictOverlap   = engine.VerdictOverlap   // a run of the flow was in the way
-	VerdictBackoff   = engine.VerdictBackoff   // it lay in a backoff window
-	VerdictTripped   = engine.VerdictTripped   // the flow was tripped
-	VerdictPaused    = engine.VerdictPaused    // the flow was paused
-	VerdictMissed    = engine.VerdictMissed    // nobody ran, and it was not made up for
-	VerdictGap       = engine.VerdictGap       // the clocks left its local time out
-	VerdictFold      = engine.VerdictFold      // the clocks showed its local time twice
+	VerdictFired     = core.VerdictFired     // it has a run
+	VerdictCoalesced = core.VerdictCoalesced // a run for another instant made up for it
+	VerdictOverlap   = core.VerdictOverlap   // a run of the flow was in the way
+	VerdictBackoff   = core.VerdictBackoff   // it lay in a backoff window
+	VerdictTripped   = core.VerdictTripped   // the flow was tripped
+	VerdictPaused    = core.VerdictPaused    // the flow was paused
+	VerdictMissed    = core.VerdictMissed    // nobody ran, and it was not made up for
+	VerdictGap       = core.VerdictGap       // the clocks left its local time out
+	VerdictFold      = core.VerdictFold      // the clocks showed its local time twice
 )
 
 // Instant is an instant of a schedule that is still to come.
@@ -41,7 +41,7 @@ const (
 //	At       time.Time // nominal
 //	Held     string    // what stands in its way as things are; empty: nothing
 //	Estimate bool      // it depends on when runs end
-type Instant = engine.Instant
+type Instant = core.Instant
 
 // Why answers in one sentence what became of an instant of a flow's schedule, or
 // what will. An instant of the schedule within the second from at on is taken to be
@@ -72,12 +72,12 @@ func (c *Client) Why(ctx context.Context, id string, at time.Time) (Reason, erro
 }
 
 func why(ctx context.Context, reader *store.Reader, id string, at, now time.Time, around Surroundings) (Reason, error) {
-	if err := engine.CheckInstant("the instant asked about", at); err != nil {
+	if err := core.CheckInstant("the instant asked about", at); err != nil {
 		return Reason{}, err
 	}
 	facts, ok, err := reader.Facts(ctx, id, at, now)
 	if err == nil && !ok {
-		err = fmt.Errorf("%w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
+		err = fmt.Errorf("%w: %q", ErrFlowNotFound, core.Clip(id, maxID))
 	}
 	if err != nil {
 		return Reason{}, err
@@ -104,13 +104,13 @@ func (c *Client) Next(ctx context.Context, id string, n int) ([]Instant, error) 
 
 func next(info FlowInfo, ok bool, id string, n int, now time.Time) ([]Instant, error) {
 	if !ok {
-		return nil, fmt.Errorf("next: %w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
+		return nil, fmt.Errorf("next: %w: %q", ErrFlowNotFound, core.Clip(id, maxID))
 	}
 	s, err := schedule.Parse(info.ID, info.Kind, info.Schedule, info.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("next: flow %q: %w", id, err)
 	}
-	return engine.Upcoming(info, s, now.UTC().Truncate(time.Millisecond), n), nil
+	return core.Upcoming(info, s, now.UTC().Truncate(time.Millisecond), n), nil
 }
 
 // Instants lists the instants of a flow's schedule in from..to, both included, that a
@@ -128,7 +128,7 @@ func (r *Runner) Instants(id string, from, to time.Time) ([]time.Time, error) {
 func (c *Client) Instants(ctx context.Context, id string, from, to time.Time) ([]time.Time, error) {
 	info, ok, err := c.Status(ctx, id)
 	if err == nil && !ok {
-		err = fmt.Errorf("%w: %q", ErrFlowNotFound, engine.Clip(id, maxID))
+		err = fmt.Errorf("%w: %q", ErrFlowNotFound, core.Clip(id, maxID))
 	}
 	var s schedule.Schedule
 	if err == nil {
@@ -136,7 +136,7 @@ func (c *Client) Instants(ctx context.Context, id string, from, to time.Time) ([
 	}
 	var list []time.Time
 	if err == nil {
-		list, err = engine.InstantsOf(info, s, from, to, time.Now())
+		list, err = core.InstantsOf(info, s, from, to, time.Now())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("instants: %w", err)

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/pawltest"
 	"github.com/pawl-go/pawl/workflow"
 )
@@ -262,7 +262,7 @@ func TestOutputOfAStateThatWasLeftIsKept(t *testing.T) {
 		p = launch(t, db, register)
 		_, err = p.WaitRun(t.Context(), "order", 1)
 		require.NoError(t, err)
-		assert.Equal(t, engine.JSON(`"done"`), runOf(t, p.Runner, "order", 1).Output)
+		assert.Equal(t, core.JSON(`"done"`), runOf(t, p.Runner, "order", 1).Output)
 		stop(t, p.Runner, db)
 	})
 }
@@ -419,10 +419,10 @@ func TestCommittingIsForTasksAlone(t *testing.T) {
 
 // The limits of a workflow are within those of the engine. F7.
 func TestLimitsOfWorkflowsAreThoseOfTheEngine(t *testing.T) {
-	assert.LessOrEqual(t, workflow.MaxPayload, engine.MaxPayload)
-	most := engine.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("x", workflow.MaxState), Payload: engine.JSON(make([]byte, workflow.MaxPayload))}
+	assert.LessOrEqual(t, workflow.MaxPayload, core.MaxPayload)
+	most := core.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("x", workflow.MaxState), Payload: core.JSON(make([]byte, workflow.MaxPayload))}
 	require.NoError(t, most.Validate())
-	assert.Equal(t, workflow.KindTimer, engine.KindTimer)
+	assert.Equal(t, workflow.KindTimer, core.KindTimer)
 }
 
 // Workflows that begin and fail together are not all tried again together, in one flow, in

@@ -9,13 +9,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Args are what a row of the inbox may say beyond its command and flow, as JSON.
 type Args struct {
 	Run     int64     `json:"run,omitempty"`     // cancel: which one
 	Force   bool      `json:"force,omitempty"`   // cancel: without undo, a run that has begun and is not in flight
-	Input   JSON      `json:"input,omitempty"`   // trigger
+	Input   core.JSON `json:"input,omitempty"`   // trigger
 	StartAt time.Time `json:"start_at,omitzero"` // trigger: not before
 	Key     string    `json:"key,omitempty"`     // trigger: idempotency key
 	Overlap string    `json:"overlap,omitempty"` // trigger: in place of the flow's, as ParseOverlap reads it
@@ -39,9 +41,9 @@ func (l *Length) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s; write a duration as in 2h30m, of less than 292 years", Clip(strings.TrimPrefix(err.Error(), "time: "), 100))
+		return fmt.Errorf("%s; write a duration as in 2h30m, of less than 292 years", core.Clip(strings.TrimPrefix(err.Error(), "time: "), 100))
 	case d <= 0:
-		return fmt.Errorf("%q is not above 0; write a duration as in 2h30m", Clip(string(text), 40))
+		return fmt.Errorf("%q is not above 0; write a duration as in 2h30m", core.Clip(string(text), 40))
 	}
 	*l = Length(d)
 	return nil
@@ -62,7 +64,7 @@ func (a Args) String() string {
 
 // Validate names an instant that a row cannot hold.
 func (a Args) Validate() error {
-	return errors.Join(CheckInstant("start_at", a.StartAt), CheckInstant("from", a.From), CheckInstant("to", a.To), CheckInstant("until", a.Until))
+	return errors.Join(core.CheckInstant("start_at", a.StartAt), core.CheckInstant("from", a.From), core.CheckInstant("to", a.To), core.CheckInstant("until", a.Until))
 }
 
 // Awaited is the arguments of a row whose sender waits for the answer.
@@ -118,5 +120,5 @@ func checkArg(verb, name string) error {
 	if list == "" {
 		list = "none"
 	}
-	return fmt.Errorf("unknown argument %q: %s takes %s", Clip(name, 100), verb, list)
+	return fmt.Errorf("unknown argument %q: %s takes %s", core.Clip(name, 100), verb, list)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // batch is what one commit is about. Its slices are used again by the next one,
@@ -17,10 +19,10 @@ type batch struct {
 	flows    []*flow // of each change
 	Batch
 	counters Counters
-	suspects int               // all there are, as the changes leave them
-	trials   int               // those that are in flight
-	claimed  bool              // the database is claimed with it
-	tokens   map[token]*RunKey // that the changes give
+	suspects int                    // all there are, as the changes leave them
+	trials   int                    // those that are in flight
+	claimed  bool                   // the database is claimed with it
+	tokens   map[token]*core.RunKey // that the changes give
 }
 
 // apply runs the core over the commands, each on the state that those before it
@@ -86,7 +88,7 @@ func (b *batch) again(commands []command, counters Counters) batch {
 // applyOne runs the core over a command, on the state that those before it left.
 func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 	if c.moved() {
-		return reply{err: fmt.Errorf("%w: flow %q", errUnchanged, c.flow.id)}
+		return reply{err: fmt.Errorf("%w: flow %q", core.ErrUnchanged, c.flow.id)}
 	}
 	state := c.flow.next
 	if state == nil {
@@ -98,12 +100,12 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 	}
 	plan := c.flow.plan()
 	plan.Isolated = e.isolates(b, c.flow, state)
-	change, err := Apply(*state, event, now, plan)
+	change, err := core.Apply(*state, event, now, plan)
 	if err != nil {
-		if k := new(known); errors.As(err, &k) {
-			return reply{run: k.run, runs: 1}
+		if k := new(core.DuplicateKey); errors.As(err, &k) {
+			return reply{run: k.Run, runs: 1}
 		}
-		if errors.Is(err, errNotOpen) {
+		if errors.Is(err, core.ErrNotInFlight) {
 			b.late(c, now, e.owner.Generation)
 		}
 		return reply{err: err}
@@ -115,26 +117,26 @@ func (e *Engine) applyOne(b *batch, c command, now time.Time) reply {
 }
 
 // add takes a change into the batch.
-func (b *batch) add(c command, before *State, change Change) {
+func (b *batch) add(c command, before *core.State, change core.Change) {
 	b.counters.Seq++
 	change.Number(b.counters.Seq)
 	b.counters.Run = max(b.counters.Run, change.LastKey)
 	b.counters.Flow = max(b.counters.Flow, change.Key)
-	if before.suspicious() || change.suspicious() {
-		b.suspects += change.units() - before.units()
-		b.trials += change.onTrial() - before.onTrial()
+	if before.HasSuspects() || change.HasSuspects() {
+		b.suspects += change.SuspectCount() - before.SuspectCount()
+		b.trials += change.SuspectsInFlight() - before.SuspectsInFlight()
 	}
 	for _, l := range c.flow.limits() {
 		l.next += change.InFlight - before.InFlight
 	}
 	if change.Token != nil {
 		if b.tokens == nil {
-			b.tokens = map[token]*RunKey{}
+			b.tokens = map[token]*core.RunKey{}
 		}
 		b.tokens[token{c.flow, change.Token.Key}] = change.Token
 	}
 	c.flow.next = change.State
-	change.Plain = before.plain() && change.plain()
+	change.Plain = before.IsPlain() && change.IsPlain()
 	if last := int(c.flow.changed); last < len(b.Changes) && b.Changes[last].State == before && before.Version > 1 {
 		passing := &b.Changes[last]
 		passing.Passing, change.Passed = true, passing.Passed+1
@@ -156,13 +158,13 @@ type token struct {
 
 // prepare fills in what the core is to be told: keys of rows, what is known in the
 // store, whether limits leave room.
-func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, error) {
+func (e *Engine) prepare(b *batch, c command, s *core.State, now time.Time) (core.Event, error) {
 	key := b.counters.Run + 1
 	switch event := c.event.(type) {
-	case Reserve:
-		event.Key, event.Full = key, c.flow.inTheWay(event.Trigger == TriggerSchedule) != nil
+	case core.Reserve:
+		event.Key, event.Full = key, c.flow.inTheWay(event.Trigger == core.TriggerSchedule) != nil
 		var err error
-		if event.Trigger == TriggerSchedule {
+		if event.Trigger == core.TriggerSchedule {
 			event.Ran, err = e.ran(c.flow, s, now)
 		}
 		if event.Token == "" {
@@ -170,25 +172,25 @@ func (e *Engine) prepare(b *batch, c command, s *State, now time.Time) (Event, e
 		}
 		event.Known, err = e.known(b, token{c.flow, event.Token}, s)
 		return event, err
-	case Enqueue:
+	case core.Enqueue:
 		event.Key = key
 		return event, nil
-	case Cancel:
+	case core.Cancel:
 		event.Key = key
 		return event, nil
-	case Backfill:
+	case core.Backfill:
 		event.Key = key
 		return e.missing(b, event, c, s)
-	case Abort:
+	case core.Abort:
 		return e.locate(b, event, c.flow, s)
-	case Resume, Lapse, Pause:
+	case core.Resume, core.Lapse, core.Pause:
 		c.flow.ran = nil // others may be overdue now
 	}
 	return c.event, nil
 }
 
 // known is what an idempotency key stands for.
-func (e *Engine) known(b *batch, t token, s *State) (*RunKey, error) {
+func (e *Engine) known(b *batch, t token, s *core.State) (*core.RunKey, error) {
 	if k := b.tokens[t]; k != nil {
 		return k, nil
 	}
@@ -198,8 +200,8 @@ func (e *Engine) known(b *batch, t token, s *State) (*RunKey, error) {
 }
 
 // locate reads a run that is to be cancelled and may wait in the store alone.
-func (e *Engine) locate(b *batch, a Abort, f *flow, s *State) (Event, error) {
-	if s.has(a.Run) || s.waitingRun(a.Run) != nil || s.asideRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.queue())+len(s.fill()) {
+func (e *Engine) locate(b *batch, a core.Abort, f *flow, s *core.State) (core.Event, error) {
+	if s.HasInFlight(a.Run) || s.QueuedRun(a.Run) != nil || s.AsideRun(a.Run) != nil || s.Waiting+s.Backfill == len(s.Queue())+len(s.BackfillQueue()) {
 		return a, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
@@ -213,11 +215,11 @@ func (e *Engine) locate(b *batch, a Abort, f *flow, s *State) (Event, error) {
 
 // cancelled says whether a change of the batch has cancelled a run that waits in the
 // store still.
-func (b *batch) cancelled(f *flow, run Run) bool {
+func (b *batch) cancelled(f *flow, run core.Run) bool {
 	for i := range b.Changes {
 		c := &b.Changes[i]
-		same := func(r Run) bool { return r.Number == run.Number }
-		if b.flows[i] == f && (c.Drop && run.Trigger == TriggerBackfill || slices.ContainsFunc(c.Runs, same)) {
+		same := func(r core.Run) bool { return r.Number == run.Number }
+		if b.flows[i] == f && (c.Drop && run.Trigger == core.TriggerBackfill || slices.ContainsFunc(c.Runs, same)) {
 			return true
 		}
 	}
@@ -225,7 +227,7 @@ func (b *batch) cancelled(f *flow, run Run) bool {
 }
 
 // missing leaves out of a backfill the instants that have a run.
-func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, error) {
+func (e *Engine) missing(batch *batch, b core.Backfill, c command, s *core.State) (core.Event, error) {
 	if c.again || len(b.Instants) == 0 {
 		return b, nil
 	}
@@ -244,7 +246,7 @@ func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, 
 		return has
 	})
 	if len(b.Instants) == 0 {
-		return nil, fmt.Errorf("%w: every instant has a run", errUnchanged)
+		return nil, fmt.Errorf("%w: every instant has a run", core.ErrUnchanged)
 	}
 	return b, nil
 }
@@ -253,9 +255,9 @@ func (e *Engine) missing(batch *batch, b Backfill, c command, s *State) (Event, 
 func (b *batch) addRan(ran map[int64]bool, f *flow) {
 	for i := range b.Changes {
 		for _, r := range b.Changes[i].Runs {
-			if b.flows[i] == f && (r.Trigger == TriggerSchedule || r.Trigger == TriggerBackfill) && r.Status != RunCancelled {
+			if b.flows[i] == f && (r.Trigger == core.TriggerSchedule || r.Trigger == core.TriggerBackfill) && r.Status != core.RunCancelled {
 				at := r.ScheduledAt.UnixMilli()
-				ran[at] = ran[at] || r.Trigger == TriggerBackfill
+				ran[at] = ran[at] || r.Trigger == core.TriggerBackfill
 			}
 		}
 	}
@@ -267,11 +269,11 @@ const backfillTimeout = 10 * time.Second
 // late keeps aside what a job returned whose run was closed before.
 func (b *batch) late(c command, now time.Time, generation int64) {
 	switch event := c.event.(type) {
-	case Outcome:
+	case core.Outcome:
 		if c.flow.leaked[event.Run] {
 			b.Late = append(b.Late, Late{Flow: c.flow.id, Run: event.Run, At: now, Error: event.Error, Generation: generation})
 		}
-	case Cancel:
+	case core.Cancel:
 		if c.flow.leaked[event.Run] {
 			b.Late = append(b.Late, Late{Flow: c.flow.id, Run: event.Run, At: now, Error: event.Error, Generation: generation})
 		}
@@ -288,11 +290,11 @@ func (f *flow) leak(run int64) {
 }
 
 // returned forgets it.
-func (f *flow) returned(event Event) {
+func (f *flow) returned(event core.Event) {
 	switch event := event.(type) {
-	case Outcome:
+	case core.Outcome:
 		delete(f.leaked, event.Run)
-	case Cancel:
+	case core.Cancel:
 		delete(f.leaked, event.Run)
 	}
 	f.leaks.Store(int32(len(f.leaked)))
@@ -301,14 +303,14 @@ func (f *flow) returned(event Event) {
 func answer(c command, r reply, now time.Time) Answer {
 	a := Answer{ID: c.row, At: now}
 	switch {
-	case errors.Is(r.err, errUnchanged):
+	case errors.Is(r.err, core.ErrUnchanged):
 		a.Result = "unchanged"
 		if c.counts() {
 			a.Result = "0"
 		}
 	case r.err != nil:
 		a.Error, a.Code = r.err.Error(), errorCode(r.err)
-		if errors.Is(r.err, ErrTooLarge) { // else a row that nobody can use takes its space for as long as it is kept
+		if errors.Is(r.err, core.ErrTooLarge) { // else a row that nobody can use takes its space for as long as it is kept
 			a.Rest = c.rest
 		}
 	case c.counts():
@@ -323,13 +325,13 @@ func answer(c command, r reply, now time.Time) Answer {
 
 // counts says whether the answer to a command is how many runs were accepted.
 func (c command) counts() bool {
-	_, ok := c.event.(Backfill)
+	_, ok := c.event.(core.Backfill)
 	return ok
 }
 
 // starts says whether it is the number of a run.
 func (c command) starts() bool {
-	_, ok := c.event.(Reserve)
+	_, ok := c.event.(core.Reserve)
 	return ok
 }
 

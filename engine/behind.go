@@ -3,7 +3,9 @@ package engine
 import (
 	"time"
 
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // A clock that is far behind the newest transition at a start is wrong, most often
@@ -61,7 +63,7 @@ func (e *Engine) judgeClock(snapshot Snapshot) {
 	}
 	e.behind.Store(&behind{newest: snapshot.LastAt, since: time.Now()})
 	e.Logger.Warn("pawl: the clock is behind the newest transition: occurrences wait until it is right; set it, or accept it as it is (pawl clock accept)",
-		"clock", stamp(wall), "newest", stamp(snapshot.LastAt))
+		"clock", instant.Format(wall), "newest", instant.Format(snapshot.LastAt))
 }
 
 // endBehind believes the clock again if there is a reason to. The difference to the
@@ -87,7 +89,7 @@ func (e *Engine) endBehind() (since time.Time) {
 		return since
 	}
 	e.behind.Store(nil)
-	e.Logger.Info("pawl: the clock is believed again, occurrences go on", "why", why, "clock", stamp(wall))
+	e.Logger.Info("pawl: the clock is believed again, occurrences go on", "why", why, "clock", instant.Format(wall))
 	for _, f := range e.all().ordered {
 		e.plansAgain(f)
 	}
@@ -111,7 +113,7 @@ const acceptClock = "accept_clock"
 // accept takes the clock as it is.
 func (e *Engine) accept() reply {
 	if e.behind.Load() == nil {
-		return reply{err: errUnchanged}
+		return reply{err: core.ErrUnchanged}
 	}
 	e.accepted, e.ownerNew = true, true
 	return reply{}
@@ -151,7 +153,7 @@ func (e *Engine) doubtAges(step time.Duration) {
 func (e *Engine) holdAges(why string, wait time.Duration) {
 	e.agesFrom, e.ownerNew = time.Now().Add(wait), true
 	e.Logger.Warn("pawl: no history is deleted for its age until the clock has made no step for a while: it may be ahead",
-		"why", why, "for", wait.Round(time.Second), "clock", stamp(e.now()))
+		"why", why, "for", wait.Round(time.Second), "clock", instant.Format(e.now()))
 }
 
 // agesWait is for how long deletion by age still waits.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -62,7 +63,7 @@ func (e *Engine) watchClock() (batch []command) {
 			e.missesBefore(f, e.now())
 		}
 		if step != 0 {
-			batch = append(batch, e.afterStep(f, Adjust{By: step.Milliseconds(), Keys: keyed == nil || keyed[f.state.Load().Key], Since: unbelieved})...)
+			batch = append(batch, e.afterStep(f, core.Adjust{By: step.Milliseconds(), Keys: keyed == nil || keyed[f.state.Load().Key], Since: unbelieved})...)
 		}
 		if s := f.state.Load(); !e.draining && (s.Waiting+s.Backfill > 0 || len(f.limits()) > 0) {
 			batch = append(batch, command{flow: f, look: true}) // it may wait for an instant that is ahead now
@@ -121,12 +122,12 @@ func (e *Engine) missesBefore(f *flow, now time.Time) {
 }
 
 // afterStep is what a flow needs after a step of the wall clock.
-func (e *Engine) afterStep(f *flow, adjust Adjust) []command {
-	s, p, event := f.state.Load(), f.plan(), Event(adjust)
+func (e *Engine) afterStep(f *flow, adjust core.Adjust) []command {
+	s, p, event := f.state.Load(), f.plan(), core.Event(adjust)
 	if adjust.By <= -schedule.CorrectionJump.Milliseconds() && p.Schedule != nil && s.Registered {
-		event = Correct(adjust)
+		event = core.Correct(adjust)
 	}
-	if _, err := Apply(*s, event, e.now(), p); err != nil {
+	if _, err := core.Apply(*s, event, e.now(), p); err != nil {
 		return nil
 	}
 	return []command{{flow: f, event: event}}

@@ -1,21 +1,13 @@
-// Package engine is the scheduler without its database: a pure core, a single
-// writer that commits what the core decides, and the loops that follow what
-// was committed. It imports no SQL, no HTTP and no files. Package schedule says when
-// a flow is due.
-//
-// # The core
-//
-// What is known of a flow is a [State]; something that happens to it is an
-// [Event]; [Apply] turns the two into a [Change], the next state with the rows
-// that record it, or refuses and changes nothing. Apply has no clock, no random
-// source and no I/O.
+// Package engine drives flows: one goroutine commits what package core decides, and the
+// loops follow what was committed. It imports no SQL, no HTTP and no files. Package
+// schedule says when a flow is due.
 //
 // # The driver
 //
 // One goroutine owns every state. It repeats:
 //
 //	batch := gather()       // a command, whatever queued up behind it, and the flows that are due
-//	changes := Apply(...)   // in order, each on the state that the one before left
+//	changes := core.Apply(...)   // in order, each on the state that the one before left
 //	store.Commit(changes)   // one transaction; durable when it returns
 //	publish(states)         // only now may anybody see them
 //	answer(batch)           // refusals too: they may rest on a transition of the same batch
@@ -27,5 +19,5 @@
 // heap of due times; a goroutine exists only while its job runs. After a crash
 // the loops are built from the states that the store loads, so recovery is no
 // mode of its own: a run whose process died is settled by one more event,
-// [Interrupt].
+// [core.Interrupt].
 package engine

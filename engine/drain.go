@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // beginDrain starts the stop window: nothing is dispatched any more.
@@ -16,7 +18,7 @@ func (e *Engine) beginDrain() {
 	var ends []command
 	for _, c := range e.kept { // what was rejected gets a last chance; clocks are for the next start
 		switch c.event.(type) {
-		case Outcome, Cancel, Timeout:
+		case core.Outcome, core.Cancel, core.Timeout:
 			c.after = time.Time{}
 			ends = append(ends, c)
 		}
@@ -36,7 +38,7 @@ func (e *Engine) drainedAll() bool {
 	now := time.Now()
 	if e.overdue == nil && !now.Before(e.deadline) {
 		e.overdue = e.running()
-		e.endWork(fmt.Errorf("%w after %s", ErrStopTimeout, e.StopTimeout))
+		e.endWork(fmt.Errorf("%w after %s", core.ErrStopTimeout, e.StopTimeout))
 	}
 	return e.overdue != nil && (len(e.overdue)+len(e.doubtful) == 0 || !now.Before(e.deadline.Add(e.Grace)))
 }
@@ -69,7 +71,7 @@ func (e *Engine) lastCommit() error {
 	e.commit(append(ends, e.cancels(ends)...))
 	var result error
 	if len(e.overdue) > 0 {
-		result = fmt.Errorf("%w after %s with runs of %s in flight", ErrStopTimeout, e.StopTimeout, names(e.overdue))
+		result = fmt.Errorf("%w after %s with runs of %s in flight", core.ErrStopTimeout, e.StopTimeout, names(e.overdue))
 	}
 	if e.ownerNew {
 		result = errors.Join(result, e.farewell())
@@ -83,7 +85,7 @@ func (e *Engine) cancels(returned []command) (commands []command) {
 		for _, run := range f.state.Load().Open {
 			ends := func(c command) bool { return c.flow == f && c.ends() == run.Number }
 			if !slices.ContainsFunc(returned, ends) {
-				commands = append(commands, command{flow: f, event: Cancel{Run: run.Number, Error: "the stop window passed while the job ran"}})
+				commands = append(commands, command{flow: f, event: core.Cancel{Run: run.Number, Error: "the stop window passed while the job ran"}})
 			}
 		}
 	}
@@ -93,9 +95,9 @@ func (e *Engine) cancels(returned []command) (commands []command) {
 // ends is the run whose job has returned with a command; 0: none.
 func (c command) ends() int64 {
 	switch event := c.event.(type) {
-	case Outcome:
+	case core.Outcome:
 		return event.Run
-	case Cancel:
+	case core.Cancel:
 		return event.Run
 	}
 	return 0
@@ -106,12 +108,12 @@ func (e *Engine) farewell() error {
 	f := Farewell{Generation: e.owner.Generation, StoppingAt: e.owner.StoppingAt}
 	for _, c := range e.kept {
 		switch o := c.event.(type) {
-		case Outcome:
+		case core.Outcome:
 			if c.join == nil && o.Rest == nil { // a success is none without what joins it; a run that goes aside has its checkpoint
 				f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output, Ended: o.Ended})
 			}
-		case Cancel:
-			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: RunCancelled, Ended: o.Ended})
+		case core.Cancel:
+			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: core.RunCancelled, Ended: o.Ended})
 		}
 	}
 	err := fmt.Errorf("the database took no last write; the next start settles what is open")

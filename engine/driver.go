@@ -7,9 +7,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/internal/clip"
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // driver is the state of the one goroutine that owns every flow.
@@ -65,7 +68,7 @@ type driver struct {
 // command asks the driver to apply an event to a flow.
 type command struct {
 	flow    *flow
-	event   Event
+	event   core.Event
 	join    any          // what the store does in the transaction of this outcome
 	again   bool         // a backfill also runs instants that were run
 	look    bool         // it has no event: its flow is looked at again
@@ -327,7 +330,7 @@ func (e *Engine) settle(b batch, err error) {
 	}
 	e.tellRefused(b)
 	for i, c := range b.commands {
-		if errors.Is(b.replies[i].err, errNotOpen) {
+		if errors.Is(b.replies[i].err, core.ErrNotInFlight) {
 			c.flow.returned(c.event)
 		}
 		if c.look {
@@ -336,7 +339,7 @@ func (e *Engine) settle(b batch, err error) {
 		e.reply(c, b.replies[i])
 		if c.err != nil {
 			e.later(c)
-		} else if err := b.replies[i].err; errors.Is(err, errUnread) {
+		} else if err := b.replies[i].err; errors.Is(err, core.ErrUnread) {
 			e.logSparsely("pawl: a flow that is due has to wait", "error", err)
 			e.wait(c.flow, e.now().Add(retryDelay), e.now())
 		} else if err != nil && c.flow != nil {
@@ -392,24 +395,19 @@ func (e *Engine) publish(b batch) {
 }
 
 // log tells of a transition: trips as warnings, the rest for who debugs.
-func (e *Engine) log(c *Change) {
+func (e *Engine) log(c *core.Change) {
 	if c.Trips() {
-		e.Logger.Warn("pawl: flow tripped", "flow", c.ID, "streak", c.FailureStreak, "error", firstLine(c.LastError))
+		e.Logger.Warn("pawl: flow tripped", "flow", c.ID, "streak", c.FailureStreak, "error", clip.Line(c.LastError))
 	}
 	if !e.Logger.Enabled(e.work, slog.LevelDebug) {
 		return
 	}
 	next := "never"
 	if !c.NextRun.IsZero() {
-		next = stamp(c.NextRun)
+		next = instant.Format(c.NextRun)
 	}
 	e.Logger.Debug("pawl: transition", "flow", c.ID, "event", c.Event, "run", c.RunNumber,
 		"from", c.From, "to", c.Status, "streak", c.FailureStreak, "next", next, "note", c.Note)
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
 }
 
 func (e *Engine) reply(c command, r reply) {

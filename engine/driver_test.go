@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
@@ -179,7 +180,7 @@ func (r *rig) crash(t *testing.T) {
 }
 
 func manual(id string, job func(context.Context) error) engine.Flow {
-	return engine.Flow{ID: id, Plan: &engine.Plan{Schedule: schedule.Manual()}, Job: job}
+	return engine.Flow{ID: id, Plan: &core.Plan{Schedule: schedule.Manual()}, Job: job}
 }
 
 func ok(context.Context) error { return nil }
@@ -248,7 +249,7 @@ func TestCommandsThatQueuedUpShareACommit(t *testing.T) {
 		assert.Equal(t, 3, r.store.commits())
 		assert.True(t, r.HasRunning())
 		assert.Len(t, r.store.batches[2].Changes, 49)
-		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		require.ErrorIs(t, r.end(t), core.ErrStopTimeout)
 	})
 }
 
@@ -288,8 +289,8 @@ func TestRefusalIsAnsweredAfterTheCommitItRestsOn(t *testing.T) {
 		assert.Equal(t, int64(1), run)
 		_, err, done = second()
 		require.True(t, done)
-		require.ErrorIs(t, err, engine.ErrAlreadyRunning)
-		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		require.ErrorIs(t, err, core.ErrAlreadyRunning)
+		require.ErrorIs(t, r.end(t), core.ErrStopTimeout)
 	})
 }
 
@@ -301,9 +302,9 @@ func TestRefusalsAloneCommitNothing(t *testing.T) {
 		require.NoError(t, err)
 		before := r.store.commits()
 		_, err = r.Trigger(t.Context(), "a")
-		require.ErrorIs(t, err, engine.ErrAlreadyRunning)
+		require.ErrorIs(t, err, core.ErrAlreadyRunning)
 		assert.Equal(t, before, r.store.commits())
-		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		require.ErrorIs(t, r.end(t), core.ErrStopTimeout)
 	})
 }
 
@@ -395,7 +396,7 @@ func TestFailingStoreStopsDispatchAndLosesNothing(t *testing.T) {
 		require.NoError(t, err)
 		r := startRig(t, path,
 			manual("long", func(context.Context) error { <-finish; return errors.New("late news") }),
-			engine.Flow{ID: "tick", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+			engine.Flow{ID: "tick", Plan: &core.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
 		_, err = r.Trigger(t.Context(), "long")
 		require.NoError(t, err)
 		synctest.Wait()
@@ -407,7 +408,7 @@ func TestFailingStoreStopsDispatchAndLosesNothing(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, 1, ticks, "no reserve was committed")
 		info, _ := r.Status("long")
-		assert.Equal(t, engine.StatusRunning, info.Status, "nothing is shown that is not committed")
+		assert.Equal(t, core.StatusRunning, info.Status, "nothing is shown that is not committed")
 		began := time.Now()
 		_, err = r.Trigger(t.Context(), "tick")
 		require.ErrorContains(t, err, "disk full")
@@ -417,7 +418,7 @@ func TestFailingStoreStopsDispatchAndLosesNothing(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		info, _ = r.Status("long")
-		assert.Equal(t, engine.StatusFailed, info.Status)
+		assert.Equal(t, core.StatusFailed, info.Status)
 		assert.Equal(t, "late news", info.LastError)
 		assert.Equal(t, 2, ticks, "what is due fires once")
 		require.NoError(t, r.end(t))
@@ -434,7 +435,7 @@ func TestTickThatMeetsATriggerIsNotDelayed(t *testing.T) {
 		require.NoError(t, err)
 		var starts []time.Duration
 		began := time.Now()
-		r := startRig(t, path, engine.Flow{ID: "tick", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error {
+		r := startRig(t, path, engine.Flow{ID: "tick", Plan: &core.Plan{Schedule: every}, Job: func(context.Context) error {
 			starts = append(starts, time.Since(began))
 			return nil
 		}}, manual("b", ok))
@@ -468,7 +469,7 @@ func TestStopReturnsWhenTheDiskIsDead(t *testing.T) {
 			r.Stop()
 			err = r.Wait()
 			require.ErrorContains(t, err, "no last write")
-			require.NotErrorIs(t, err, engine.ErrStopTimeout, "the job has returned")
+			require.NotErrorIs(t, err, core.ErrStopTimeout, "the job has returned")
 			assert.LessOrEqual(t, time.Since(began), 40*time.Second)
 			synctest.Wait()
 			require.NoError(t, r.real.Close())
@@ -476,7 +477,7 @@ func TestStopReturnsWhenTheDiskIsDead(t *testing.T) {
 			// The next start knows how the run ended.
 			r = startRig(t, path, manual("a", ok))
 			info, _ := r.Status("a")
-			assert.Equal(t, engine.StatusFailed, info.Status)
+			assert.Equal(t, core.StatusFailed, info.Status)
 			assert.Equal(t, "boom", info.LastError)
 			require.NoError(t, r.end(t))
 		})
@@ -489,12 +490,12 @@ func TestStopReturnsWhenTheDiskIsDead(t *testing.T) {
 			synctest.Wait()
 			began := time.Now()
 			r.Stop()
-			require.ErrorIs(t, r.Wait(), engine.ErrStopTimeout)
+			require.ErrorIs(t, r.Wait(), core.ErrStopTimeout)
 			assert.LessOrEqual(t, time.Since(began), time.Minute)
 			synctest.Wait()
 			_, err, done := trigger()
 			require.True(t, done)
-			require.ErrorIs(t, err, engine.ErrStopped)
+			require.ErrorIs(t, err, core.ErrStopped)
 			release()
 			synctest.Wait()
 			require.NoError(t, r.real.Close())
@@ -516,7 +517,7 @@ func TestStopWritesWhatTheStoreRefusedAMomentAgo(t *testing.T) {
 		r.StopTimeout = 0
 		require.NoError(t, r.end(t))
 		info, _ := r.Status("a")
-		assert.Equal(t, engine.StatusCompleted, info.Status)
+		assert.Equal(t, core.StatusCompleted, info.Status)
 	})
 }
 
@@ -546,7 +547,7 @@ BEGIN SELECT RAISE(ABORT, 'not on my watch'); END`)
 		time.Sleep(time.Hour)
 		assert.LessOrEqual(t, r.store.commits()-before, 10)
 		info, _ := r.Status("a")
-		assert.Equal(t, engine.StatusIdle, info.Status)
+		assert.Equal(t, core.StatusIdle, info.Status)
 		execSQL(t, path, `DROP TRIGGER pawl_no`)
 		_, err = r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
@@ -574,7 +575,7 @@ BEGIN SELECT RAISE(ABORT, 'not on my watch'); END`)
 		execSQL(t, path, `DROP TRIGGER pawl_no`)
 		time.Sleep(2 * time.Minute)
 		info, _ := r.Status("a")
-		assert.Equal(t, engine.StatusCompleted, info.Status)
+		assert.Equal(t, core.StatusCompleted, info.Status)
 		require.NoError(t, r.end(t))
 	})
 }
@@ -612,7 +613,7 @@ func TestDeathOfTheDriverIsAnError(t *testing.T) {
 		r := startRig(t, path, manual("a", ok), manual("long", blocked))
 		_, err := r.Trigger(t.Context(), "long")
 		require.NoError(t, err)
-		waiting := async(func() (engine.RunInfo, error) {
+		waiting := async(func() (core.RunInfo, error) {
 			run, _, err := r.WaitRun(t.Context(), "long", 1)
 			return run, err
 		})
@@ -675,7 +676,7 @@ func TestFullQueueRefusesTriggersAndNobodyElse(t *testing.T) {
 			synctest.Wait()
 		}
 		_, err := r.Trigger(t.Context(), "1025")
-		require.ErrorIs(t, err, engine.ErrQueueFull)
+		require.ErrorIs(t, err, core.ErrQueueFull)
 		reset := async(func() (int64, error) { return 0, r.Reset(t.Context(), "1025") })
 		synctest.Wait()
 		release()
@@ -724,17 +725,17 @@ func TestWallClockJumps(t *testing.T) {
 				var told, toldFixed []string
 				ticks := 0
 				r := startRigAt(t, path, now,
-					engine.Flow{ID: "cron", Plan: &engine.Plan{Schedule: cron}, Job: func(ctx context.Context) error {
+					engine.Flow{ID: "cron", Plan: &core.Plan{Schedule: cron}, Job: func(ctx context.Context) error {
 						run, _ := engine.RunFrom(ctx)
 						told = append(told, run.ScheduledAt.Format("02 15:04"))
 						return nil
 					}},
-					engine.Flow{ID: "fixed", Plan: &engine.Plan{Schedule: fixed}, Job: func(ctx context.Context) error {
+					engine.Flow{ID: "fixed", Plan: &core.Plan{Schedule: fixed}, Job: func(ctx context.Context) error {
 						run, _ := engine.RunFrom(ctx)
 						toldFixed = append(toldFixed, run.ScheduledAt.Format("02 15:04"))
 						return nil
 					}},
-					engine.Flow{ID: "every", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+					engine.Flow{ID: "every", Plan: &core.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
 				time.Sleep(2*time.Hour + 30*time.Minute - time.Second)
 				synctest.Wait()
 				require.Equal(t, []string{"01 01:00", "01 02:00"}, told)
@@ -762,7 +763,7 @@ func TestStopDrawsALineBetweenCommands(t *testing.T) {
 		require.NoError(t, err)
 		ticks := 0
 		r := startRig(t, path, manual("a", ok), manual("b", ok),
-			engine.Flow{ID: "tick", Plan: &engine.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
+			engine.Flow{ID: "tick", Plan: &core.Plan{Schedule: every}, Job: func(context.Context) error { ticks++; return nil }})
 		time.Sleep(time.Minute - time.Second)
 		synctest.Wait()
 		require.Equal(t, 1, ticks)
@@ -774,8 +775,8 @@ func TestStopDrawsALineBetweenCommands(t *testing.T) {
 		synctest.Wait()
 		r.Stop()
 		_, err = r.Trigger(t.Context(), "a")
-		require.ErrorIs(t, err, engine.ErrStopped)
-		require.ErrorIs(t, r.Reset(t.Context(), "a"), engine.ErrStopped)
+		require.ErrorIs(t, err, core.ErrStopped)
+		require.ErrorIs(t, r.Reset(t.Context(), "a"), core.ErrStopped)
 		time.Sleep(2 * time.Second) // tick becomes due
 		release()
 		require.NoError(t, r.Wait())
@@ -787,7 +788,7 @@ func TestStopDrawsALineBetweenCommands(t *testing.T) {
 		require.True(t, done)
 		require.NoError(t, err)
 		info, _ := r.Status("a")
-		assert.Equal(t, engine.StatusCompleted, info.Status)
+		assert.Equal(t, core.StatusCompleted, info.Status)
 		assert.Equal(t, 1, ticks)
 		require.NoError(t, r.end(t))
 	})
@@ -850,7 +851,7 @@ func TestStopGivesARejectedOutcomeALastChance(t *testing.T) {
 		require.NoError(t, r.end(t))
 		assert.Zero(t, time.Since(began))
 		info, _ := r.Status("a")
-		assert.Equal(t, engine.StatusCompleted, info.Status)
+		assert.Equal(t, core.StatusCompleted, info.Status)
 	})
 }
 
@@ -884,7 +885,7 @@ UPDATE pawl_flow_state SET status = 3, in_flight = 0, version = 5, last_number =
 		assert.True(t, stored)
 		require.ErrorIs(t, <-ended, engine.ErrCancelled, "its job need not go on")
 		r.Stop()
-		require.ErrorIs(t, r.Wait(), engine.ErrStopTimeout)
+		require.ErrorIs(t, r.Wait(), core.ErrStopTimeout)
 		synctest.Wait()
 		require.NoError(t, r.real.Close())
 	})

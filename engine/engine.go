@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Config is what an engine needs. Only Store is required.
@@ -41,7 +43,7 @@ type Config struct {
 	// The driver waits for it. The slice is used again, so nothing may keep a part of
 	// it; the states are not changed any more. What a commit wrote that returned an
 	// error, and took effect all the same, it is not told.
-	Observe func(changes []Change)
+	Observe func(changes []core.Change)
 
 	// Setup is called when the store is loaded and nothing is written yet; an
 	// error ends the start.
@@ -51,7 +53,7 @@ type Config struct {
 // Flow is a registered flow.
 type Flow struct {
 	ID   string
-	Plan *Plan // Position, Database and Since are filled in
+	Plan *core.Plan // Position, Database and Since are filled in
 	Job  func(context.Context) error
 }
 
@@ -65,9 +67,9 @@ type Engine struct {
 	groups map[string]*limit
 	total  *limit
 
-	database string           // its id
-	plans    map[Plan]*common // many flows share one, and its memory
-	lastKey  int64            // of a flow, given away
+	database string                // its id
+	plans    map[core.Plan]*common // many flows share one, and its memory
+	lastKey  int64                 // of a flow, given away
 
 	wall   func() time.Time       // what the wall clock shows; Now is what the engine goes by
 	behind atomic.Pointer[behind] // nil: the clock is believed
@@ -110,16 +112,16 @@ func (e *Engine) all() *registry { return e.registry.Load() }
 // flow is a flow while the engine drives it.
 type flow struct {
 	id    string
-	terms atomic.Pointer[terms] // replaced by the driver
-	state atomic.Pointer[State] // as last committed; written by the driver alone
+	terms atomic.Pointer[terms]      // replaced by the driver
+	state atomic.Pointer[core.State] // as last committed; written by the driver alone
 
 	mu      sync.Mutex
-	ended   *RunInfo   // the newest run that is over; nil: none since the start
-	waiters *waiter    // for the ends of runs in flight, a list
-	working *execution // likewise; see enter
+	ended   *core.RunInfo // the newest run that is over; nil: none since the start
+	waiters *waiter       // for the ends of runs in flight, a list
+	working *execution    // likewise; see enter
 
 	// Of the driver:
-	next     *State         // within a batch, what the changes before left
+	next     *core.State    // within a batch, what the changes before left
 	jobs     []*execution   // that run, and whose runs are in flight
 	leaked   map[int64]bool // runs that were closed while their jobs go on
 	queue    *loops         // where it waits, or did last
@@ -143,14 +145,14 @@ type terms struct {
 }
 
 type common struct {
-	Plan
+	core.Plan
 	limits []*limit // that the flow shares with others
 }
 
 func (f *flow) limits() []*limit { return f.terms.Load().shared.limits }
 
 // plan is what the program says of the flow now.
-func (f *flow) plan() Plan {
+func (f *flow) plan() core.Plan {
 	t := f.terms.Load()
 	p := t.shared.Plan
 	p.Position = t.position
@@ -160,8 +162,8 @@ func (f *flow) plan() Plan {
 // reconsider takes the instants before now for missed after a resume that reconsiders
 // them: they are made up for as those before the start of the process. A restart that
 // follows has them before its start.
-func (f *flow) reconsider(e Event, now time.Time) {
-	if resume, ok := e.(Resume); !ok || resume.From.IsZero() {
+func (f *flow) reconsider(e core.Event, now time.Time) {
+	if resume, ok := e.(core.Resume); !ok || resume.From.IsZero() {
 		return
 	}
 	t := *f.terms.Load()
@@ -172,7 +174,7 @@ func (f *flow) reconsider(e Event, now time.Time) {
 }
 
 // due is when the flow has something to do by itself; zero: never.
-func (f *flow) due(now time.Time) time.Time { return f.state.Load().dueAt(now, f.planNow()) }
+func (f *flow) due(now time.Time) time.Time { return f.state.Load().DueAt(now, f.planNow()) }
 
 // Start loads the store, settles what the last owner left behind in one
 // transaction, and starts the loops. The context bounds Start alone; its values
@@ -223,11 +225,11 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		drained:  make(chan struct{}),
 		done:     make(chan struct{}),
 		gone:     make(chan struct{}),
-		driver:   driver{doubtful: map[*flow]bool{}, pauses: pauseEnds{event: Lapse{}}, wakes: pauseEnds{event: Wake{}}},
+		driver:   driver{doubtful: map[*flow]bool{}, pauses: pauseEnds{event: core.Lapse{}}, wakes: pauseEnds{event: core.Wake{}}},
 	}
 	e.wall, e.Now = cfg.Now, e.time
 	e.newLimits()
-	e.plans = map[Plan]*common{}
+	e.plans = map[core.Plan]*common{}
 	e.registry.Store(&registry{})
 	e.values = context.WithoutCancel(ctx)
 	e.work, e.cancelWork = context.WithCancelCause(e.values)
@@ -260,7 +262,7 @@ func (e *Engine) ended() error {
 		}
 	default:
 	}
-	return ErrStopped
+	return core.ErrStopped
 }
 
 func (e *Engine) stopped() error {
@@ -284,7 +286,7 @@ func isClosed(c <-chan struct{}) bool {
 func (e *Engine) registered(id string) (*flow, error) {
 	f, err := e.find(id)
 	if err == nil && (f.plan().Schedule == nil || !f.state.Load().Registered) {
-		return nil, fmt.Errorf("%w: %q is not registered any more", ErrFlowNotFound, id)
+		return nil, fmt.Errorf("%w: %q is not registered any more", core.ErrFlowNotFound, id)
 	}
 	return f, err
 }
@@ -293,45 +295,45 @@ func (e *Engine) registered(id string) (*flow, error) {
 func (e *Engine) find(id string) (*flow, error) {
 	f := e.all().byID[id]
 	if f == nil {
-		return nil, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
+		return nil, fmt.Errorf("%w: %q", core.ErrFlowNotFound, core.Clip(id, 100))
 	}
 	return f, nil
 }
 
 // target finds the flow that an event is for. To cancel what an earlier program left
 // waiting, nobody has to register the flow again.
-func (e *Engine) target(id string, event Event) (*flow, error) {
+func (e *Engine) target(id string, event core.Event) (*flow, error) {
 	switch event.(type) {
-	case Abort, Drop:
+	case core.Abort, core.Drop:
 		return e.find(id)
 	}
 	return e.registered(id)
 }
 
 // Status is a flow as it was last committed.
-func (e *Engine) Status(id string) (FlowInfo, bool) {
+func (e *Engine) Status(id string) (core.FlowInfo, bool) {
 	f := e.all().byID[id]
 	if f == nil {
-		return FlowInfo{}, false
+		return core.FlowInfo{}, false
 	}
 	return f.info(), true
 }
 
 // info is the flow as it was last committed, with the jobs that outlast their runs.
-func (f *flow) info() FlowInfo {
+func (f *flow) info() core.FlowInfo {
 	info := f.state.Load().Info()
 	info.Leaked = int(f.leaks.Load())
 	if p := f.plan(); p.Schedule != nil {
-		info.DueAt = StartOf(info, p.Schedule, p.Database)
+		info.DueAt = core.StartOf(info, p.Schedule, p.Database)
 	}
 	return info
 }
 
 // List is every flow as it was last committed, in the order of registration;
 // flows that are not registered any more come last.
-func (e *Engine) List() []FlowInfo {
+func (e *Engine) List() []core.FlowInfo {
 	ordered := e.all().ordered
-	list := make([]FlowInfo, len(ordered))
+	list := make([]core.FlowInfo, len(ordered))
 	for i, f := range ordered {
 		list[i] = f.info()
 	}
@@ -353,7 +355,7 @@ func (e *Engine) Stop() {
 		// A driver that hangs in a dead disk ends nothing, but nobody has to
 		// wait for it: the next start settles what it left.
 		hard := time.AfterFunc(e.StopTimeout+e.Grace+hangLimit, func() {
-			e.finish(fmt.Errorf("%w: the database does not answer", ErrStopTimeout))
+			e.finish(fmt.Errorf("%w: the database does not answer", core.ErrStopTimeout))
 		})
 		go func() {
 			<-e.done
@@ -369,7 +371,7 @@ const forever = 100 * 365 * 24 * time.Hour
 const hangLimit = 10 * time.Second
 
 // Wait blocks until the engine has ended and returns why: nil after an orderly
-// stop, [ErrStopTimeout] when runs outlasted the window.
+// stop, [core.ErrStopTimeout] when runs outlasted the window.
 func (e *Engine) Wait() error {
 	<-e.done
 	return e.result
@@ -382,7 +384,7 @@ func (e *Engine) Done() <-chan struct{} { return e.done }
 func (e *Engine) finish(err error) {
 	e.doneOnce.Do(func() {
 		e.result = err
-		e.endWork(ErrStopped)
+		e.endWork(core.ErrStopped)
 		close(e.done)
 		e.leave()
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -31,17 +32,17 @@ func TestAnswerIsTheErrorOfItsCode(t *testing.T) {
 		"an older owner":                     {Error: "flow is tripped: flow \"a\""},
 		"a newer owner":                      {Error: "flow is tripped: flow \"a\"", Code: "on_fire"},
 		"an error that nobody can act on":    {Error: `unknown command "explode"`, Code: errorCode(errors.New("flow is tripped"))},
-		"an error that only looks like ours": {Error: ErrTripped.Error()},
+		"an error that only looks like ours": {Error: core.ErrTripped.Error()},
 	} {
 		err := a.AnswerError()
 		require.EqualError(t, err, a.Error, what)
-		require.NotErrorIs(t, err, ErrTripped, what)
+		require.NotErrorIs(t, err, core.ErrTripped, what)
 	}
 }
 
 // Every error of this package that a caller can act on has a code, and one alone.
 func TestEveryErrorHasACode(t *testing.T) {
-	file, err := parser.ParseFile(gotoken.NewFileSet(), "errors.go", nil, 0)
+	file, err := parser.ParseFile(gotoken.NewFileSet(), "core/errors.go", nil, 0)
 	require.NoError(t, err)
 	var named []string
 	for _, d := range file.Decls {

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Degraded is why the store does not take writes, and nothing is dispatched; nil:
@@ -70,7 +72,7 @@ func (e *Engine) recovered() {
 // keep holds what must not be dropped until it is durable or refused.
 func (e *Engine) keep(c command, after time.Time) {
 	switch c.event.(type) {
-	case Outcome, Cancel, Timeout, Adjust, Correct:
+	case core.Outcome, core.Cancel, core.Timeout, core.Adjust, core.Correct:
 		c.err, c.after = nil, after
 		if isStep(c.event) {
 			c.version = c.flow.state.Load().Version

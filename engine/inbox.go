@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // verbs are the commands that the inbox knows.
@@ -15,7 +17,7 @@ const verbs = "trigger, probe, reset, cancel, pause, resume, backfill, forget, c
 func (e *Engine) fromInbox(row Command) command {
 	c := command{inbox: true, row: row.ID}
 	if row.TooLong != "" {
-		c.err, c.posted, c.rest = fmt.Errorf("%w: %s; the arguments were taken off the row; store a large value elsewhere and pass a reference", ErrTooLarge, row.TooLong), &row, new(string)
+		c.err, c.posted, c.rest = fmt.Errorf("%w: %s; the arguments were taken off the row; store a large value elsewhere and pass a reference", core.ErrTooLarge, row.TooLong), &row, new(string)
 		return c
 	}
 	a, err := parseArgs(row.Verb, row.Args)
@@ -51,51 +53,51 @@ func (e *Engine) fromInbox(row Command) command {
 	if c.flow, c.err = e.find(row.Flow); c.err != nil {
 		return c
 	}
-	if b, ok := c.event.(Backfill); ok && c.flow.plan().Schedule != nil {
+	if b, ok := c.event.(core.Backfill); ok && c.flow.plan().Schedule != nil {
 		c.again = a.Again
 		b.Posted = c.posted != nil
-		b.Instants, c.err = InstantsOf(c.flow.info(), c.flow.plan().Schedule, a.From, a.To, e.now())
+		b.Instants, c.err = core.InstantsOf(c.flow.info(), c.flow.plan().Schedule, a.From, a.To, e.now())
 		c.event = b
 	}
 	return c
 }
 
 // event is what a row asks for.
-func (a Args) event(row Command) (Event, error) {
+func (a Args) event(row Command) (core.Event, error) {
 	switch row.Verb {
 	case "probe":
-		return Reserve{Trigger: TriggerProbe}, nil
+		return core.Reserve{Trigger: core.TriggerProbe}, nil
 	case "trigger":
-		ask := Ask{Input: a.Input, StartAt: a.StartAt, Token: a.Key}
+		ask := core.Ask{Input: a.Input, StartAt: a.StartAt, Token: a.Key}
 		if err := ask.Validate(); err != nil {
 			return nil, err
 		}
 		if a.Overlap != "" {
-			o, err := ParseOverlap(a.Overlap)
+			o, err := core.ParseOverlap(a.Overlap)
 			if err != nil {
 				return nil, err
 			}
 			ask.Overlap = &o
 		}
-		return Reserve{Trigger: TriggerManual, Ask: ask, Posted: !a.Waits}, nil
+		return core.Reserve{Trigger: core.TriggerManual, Ask: ask, Posted: !a.Waits}, nil
 	case "reset":
-		return Reset{Reason: row.Why}, nil
+		return core.Reset{Reason: row.Why}, nil
 	case "cancel":
 		if a.Run == 0 {
 			return nil, errors.New(`cancel needs the number of a run in args: {"run": 17}`)
 		}
-		return Abort{Run: a.Run, Reason: row.Why, Force: a.Force}, nil
+		return core.Abort{Run: a.Run, Reason: row.Why, Force: a.Force}, nil
 	case "pause":
-		return Pause{Note: row.Why, Until: a.Until, For: time.Duration(a.For)}, nil
+		return core.Pause{Note: row.Why, Until: a.Until, For: time.Duration(a.For)}, nil
 	case "resume":
-		return Resume{From: a.From}, nil
+		return core.Resume{From: a.From}, nil
 	case "backfill":
 		if a.Drop {
-			return Drop{Reason: row.Why}, nil
+			return core.Drop{Reason: row.Why}, nil
 		}
-		return Backfill{}, nil
+		return core.Backfill{}, nil
 	}
-	return nil, fmt.Errorf("unknown command %q: want %s", Clip(row.Verb, 100), verbs)
+	return nil, fmt.Errorf("unknown command %q: want %s", core.Clip(row.Verb, 100), verbs)
 }
 
 // tellRefused logs and counts what a batch refused although it was committed in the inbox
@@ -109,7 +111,7 @@ func (e *Engine) tellRefused(b batch) {
 		if refusal := answers[0].Error; refusal != "" && c.posted != nil {
 			e.refusals.Add(1)
 			e.Logger.Warn("pawl: a committed request was refused; its row in pawl_commands has the reason",
-				"command", c.row, "verb", Clip(c.posted.Verb, 100), "flow", Clip(c.posted.Flow, 100), "by", Clip(c.posted.By, 100), "error", refusal)
+				"command", c.row, "verb", core.Clip(c.posted.Verb, 100), "flow", core.Clip(c.posted.Flow, 100), "by", core.Clip(c.posted.By, 100), "error", refusal)
 		}
 		answers = answers[1:]
 	}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/internal/permanent"
 )
 
@@ -34,7 +35,7 @@ var (
 type execution struct {
 	context.Context // of the engine, for its values: it does not end
 
-	run    *RunInfo
+	run    *core.RunInfo
 	key    int64 // of the run's row
 	engine *Engine
 	flow   *flow
@@ -50,14 +51,14 @@ type execution struct {
 
 	mu     sync.Mutex
 	loaded bool // the input is what the store has
-	input  JSON
-	output JSON
+	input  core.JSON
+	output core.JSON
 	join   any   // what the store does in the transaction of the outcome
 	before []any // what it does before that
 }
 
 // launch starts the job of a run.
-func (e *Engine) launch(f *flow, r *Run) {
+func (e *Engine) launch(f *flow, r *core.Run) {
 	x := &execution{
 		Context: e.values, run: &r.RunInfo, key: r.Key, engine: e, flow: f, input: r.Input, loaded: r.Input != "" || !r.HasInput, woken: r.Woken,
 	}
@@ -76,8 +77,8 @@ func (e *Engine) launch(f *flow, r *Run) {
 
 // limit ends the job's context at its deadline, or when the limit of the attempt has passed,
 // if there is one: at what comes first.
-func (x *execution) limit(ctx context.Context, r *Run, limit time.Duration) context.Context {
-	left, cause, late := limit, ErrAttemptTimedOut, Timeout{Run: r.Number, Attempt: r.Attempt, Limit: limit}
+func (x *execution) limit(ctx context.Context, r *core.Run, limit time.Duration) context.Context {
+	left, cause, late := limit, ErrAttemptTimedOut, core.Timeout{Run: r.Number, Attempt: r.Attempt, Limit: limit}
 	if !r.Deadline.IsZero() {
 		if rest := r.Deadline.Sub(x.engine.now()); limit == 0 || rest <= limit {
 			left, cause, late.Limit = rest, ErrTimedOut, 0
@@ -138,7 +139,7 @@ func (e *Engine) endWork(cause error) {
 
 // closeAfter closes the run without its job, if that has not returned then. One that
 // records what it does has its grace from the last of that on.
-func (x *execution) closeAfter(wait time.Duration, late Timeout) *time.Timer {
+func (x *execution) closeAfter(wait time.Duration, late core.Timeout) *time.Timer {
 	return time.AfterFunc(wait, func() {
 		if rest := time.Until(time.Unix(0, x.reached.Load()).Add(x.flow.grace())); rest > 0 {
 			x.closeAfter(rest, late)
@@ -157,7 +158,7 @@ func (f *flow) grace() time.Duration {
 }
 
 // steer follows what was asked for of jobs at work.
-func (e *Engine) steer(f *flow, open []*Run) {
+func (e *Engine) steer(f *flow, open []*core.Run) {
 	for i, r := range open {
 		at := f.jobOf(r.Number, i)
 		if at < 0 && !e.ending {
@@ -169,14 +170,14 @@ func (e *Engine) steer(f *flow, open []*Run) {
 		}
 		if at >= 0 && (r.Ending || r.Lost) && !f.jobs[at].asked {
 			f.jobs[at].asked = true
-			f.jobs[at].cancel(r.whyEnds())
-			f.jobs[at].closeAfter(f.grace(), Timeout{Run: r.Number})
+			f.jobs[at].cancel(whyEnds(r))
+			f.jobs[at].closeAfter(f.grace(), core.Timeout{Run: r.Number})
 		}
 	}
 }
 
-// whyEnds is the cause of the end of the context of its job.
-func (r *Run) whyEnds() error {
+// whyEnds is the cause of the end of the context of a run's job.
+func whyEnds(r *core.Run) error {
 	if r.Lost {
 		return ErrGivenUp
 	}
@@ -184,10 +185,10 @@ func (r *Run) whyEnds() error {
 }
 
 // forgetJobs forgets the jobs of runs that are not in flight any more.
-func (f *flow) forgetJobs(runs []Run) {
+func (f *flow) forgetJobs(runs []core.Run) {
 	for i := range runs {
 		r := &runs[i]
-		if r.Was != RunRunning || r.Status == RunRunning {
+		if r.Was != core.RunRunning || r.Status == core.RunRunning {
 			continue
 		}
 		if at := f.jobOf(r.Number, 0); at >= 0 {
@@ -222,7 +223,7 @@ func (e *Engine) send(c command) {
 // within the stop window.
 func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 	e := x.engine
-	outcome := Outcome{Run: x.run.Number, Error: "the job called runtime.Goexit"}
+	outcome := core.Outcome{Run: x.run.Number, Error: "the job called runtime.Goexit"}
 	defer func() { // deferred, since Goexit ends the goroutine but runs this
 		if r := recover(); r != nil {
 			outcome.Error = fmt.Sprintf("panic: %v\n%s", r, debug.Stack())
@@ -230,9 +231,9 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 		if outcome.Error != "" && outcome.As == "" {
 			switch cause := context.Cause(ctx); {
 			case errors.Is(cause, ErrTimedOut):
-				outcome.As = RunTimedOut
+				outcome.As = core.RunTimedOut
 			case errors.Is(cause, ErrAttemptTimedOut):
-				outcome.As, outcome.Limited = RunTimedOut, true
+				outcome.As, outcome.Limited = core.RunTimedOut, true
 			}
 		}
 		x.flow.exit(x)
@@ -243,8 +244,8 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 		}
 		c := command{flow: x.flow}
 		ended := e.now().UnixMilli()
-		if e.work.Err() != nil && outcome.cutShort() {
-			c.event = Cancel{Run: x.run.Number, Error: outcome.Error, Ended: ended}
+		if e.work.Err() != nil && outcome.CutShort() {
+			c.event = core.Cancel{Run: x.run.Number, Error: outcome.Error, Ended: ended}
 		} else {
 			outcome.Ended = ended
 			c.join = x.joined(&outcome)
@@ -252,18 +253,18 @@ func (x *execution) work(ctx context.Context, job func(context.Context) error) {
 		}
 		e.send(c)
 	}()
-	outcome.take(job(ctx))
+	take(&outcome, job(ctx))
 }
 
 // outputSoFar is what the job has set as output.
-func (x *execution) outputSoFar() JSON {
+func (x *execution) outputSoFar() core.JSON {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.output
 }
 
 // joined takes the output, and what is to join the commit of a success.
-func (x *execution) joined(o *Outcome) any {
+func (x *execution) joined(o *core.Outcome) any {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	o.Output = x.output
@@ -279,8 +280,8 @@ func (x *execution) joined(o *Outcome) any {
 	return append(x.before, x.join)
 }
 
-// take translates what a job returned.
-func (o *Outcome) take(err error) {
+// take translates what a job returned into an outcome.
+func take(o *core.Outcome, err error) {
 	if err == nil {
 		o.Error = ""
 		return
@@ -290,22 +291,18 @@ func (o *Outcome) take(err error) {
 		o.RetryAfter = a.retryAfter
 		switch {
 		case a.skipped:
-			o.As = RunSkipped
+			o.As = core.RunSkipped
 		case a.suspended:
-			o.As = RunWaiting
+			o.As = core.RunWaiting
 		case a.rest != nil && !a.rest.Until.IsZero():
-			o.As, o.Rest = RunParked, a.rest
+			o.As, o.Rest = core.RunParked, a.rest
 		case a.rest != nil:
-			o.As, o.Rest = RunBlocked, a.rest
+			o.As, o.Rest = core.RunBlocked, a.rest
 		}
 	}
 	o.Permanent = permanent.Is(err)
 	o.Error = text(err)
 }
-
-// cutShort says whether an outcome that came after the engine cancelled every job is no
-// result of the job.
-func (o *Outcome) cutShort() bool { return o.Error != "" && !o.Permanent && o.As == "" }
 
 // text is the message of an error, clipped here so that a megabyte of it is not
 // carried on; an error without a message is one all the same.
@@ -313,7 +310,7 @@ func text(err error) string {
 	if err == nil {
 		return ""
 	}
-	if s := Clip(err.Error(), maxRunError); s != "" {
+	if s := core.Clip(err.Error(), core.MaxRunError); s != "" {
 		return s
 	}
 	return fmt.Sprintf("%T without a message", err)
@@ -326,7 +323,7 @@ type advice struct {
 	retryAfter time.Duration
 	skipped    bool
 	suspended  bool
-	rest       *Rest // the run goes aside
+	rest       *core.Rest // the run goes aside
 }
 
 func (a *advice) Unwrap() error { return a.error }
@@ -342,14 +339,14 @@ func (a *advice) Suspended() bool { return a.suspended }
 
 // Aside is what the run becomes that is neither over nor goes on at once, parked or blocked;
 // empty: neither.
-func (a *advice) Aside() RunStatus {
+func (a *advice) Aside() core.RunStatus {
 	switch {
 	case a.rest == nil:
 		return ""
 	case a.rest.Until.IsZero():
-		return RunBlocked
+		return core.RunBlocked
 	}
-	return RunParked
+	return core.RunParked
 }
 
 // Permanent says that a further attempt would fail too: none is made. Nil stays nil.
@@ -380,10 +377,10 @@ func executionFrom(ctx context.Context) *execution {
 }
 
 // RunFrom is the run that a job's context belongs to.
-func RunFrom(ctx context.Context) (RunInfo, bool) {
+func RunFrom(ctx context.Context) (core.RunInfo, bool) {
 	x := executionFrom(ctx)
 	if x == nil {
-		return RunInfo{}, false
+		return core.RunInfo{}, false
 	}
 	return *x.run, true
 }
@@ -400,7 +397,7 @@ func LoggerFrom(ctx context.Context) *slog.Logger {
 
 // InputFrom is the input of the run that a job's context belongs to, read from the
 // store if it is not at hand; empty: it has none.
-func InputFrom(ctx context.Context) (JSON, error) {
+func InputFrom(ctx context.Context) (core.JSON, error) {
 	x := executionFrom(ctx)
 	if x == nil {
 		return "", errNoRun
@@ -418,7 +415,7 @@ func InputFrom(ctx context.Context) (JSON, error) {
 }
 
 // SetOutput keeps what is stored as the output of the run, when its job returns.
-func SetOutput(ctx context.Context, output JSON) error {
+func SetOutput(ctx context.Context, output core.JSON) error {
 	x := executionFrom(ctx)
 	if x == nil {
 		return errNoRun

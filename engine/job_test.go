@@ -5,6 +5,7 @@ import (
 	"testing"
 	"weak"
 
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -16,7 +17,7 @@ func TestJobThatIsKeptKeepsNoOther(t *testing.T) {
 	var kept, last *execution
 	var all []weak.Pointer[execution]
 	for range runs {
-		x := &execution{input: JSON(make([]byte, 1000))}
+		x := &execution{input: core.JSON(make([]byte, 1000))}
 		f.enter(x)
 		if last != nil {
 			f.exit(last)

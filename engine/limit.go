@@ -3,6 +3,8 @@ package engine
 import (
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // limit bounds the runs in flight of several flows: all of them, or a group. A flow
@@ -20,7 +22,7 @@ type limit struct {
 func (l *limit) full() bool { return l.next >= l.max }
 
 // limitsOf are those that a flow shares: of its group, and of all flows.
-func (e *Engine) limitsOf(p Plan) (shared []*limit) {
+func (e *Engine) limitsOf(p core.Plan) (shared []*limit) {
 	if l := e.groups[p.Group]; l != nil && p.Group != "" {
 		shared = append(shared, l)
 	}
@@ -56,11 +58,11 @@ func (f *flow) inTheWay(waiting bool) *limit {
 
 // crowd lets starts that are asked for later in a batch wait behind a run of the flow
 // that could start, as the batch leaves the flow.
-func (f *flow) crowd(s *State, now time.Time) {
+func (f *flow) crowd(s *core.State, now time.Time) {
 	if len(f.limits()) == 0 || s.Waiting == 0 {
 		return
 	}
-	if run, at := s.head(now, f.planNow()); run == nil || at.After(now) {
+	if run, at := s.NextQueued(now, f.planNow()); run == nil || at.After(now) {
 		return
 	}
 	full := slices.ContainsFunc(f.limits(), (*limit).full)
@@ -125,20 +127,20 @@ func (l *limit) take(turns []turn, now time.Time) []turn {
 		}
 		taken[f]++
 		f.turn = next.Key
-		l.queue.set(f, next.startsAt(now))
+		l.queue.set(f, next.StartsAt(now))
 	}
 	return turns
 }
 
 // waiting is the run of the flow that waits and may start when n others of it have; nil:
 // none.
-func (f *flow) waiting(n int, now time.Time) *Run {
+func (f *flow) waiting(n int, now time.Time) *core.Run {
 	s := f.state.Load()
-	queue := s.queue()
+	queue := s.Queue()
 	if f.isolated {
-		queue = slices.DeleteFunc(slices.Clone(queue), func(r *Run) bool { return r.Suspect })
+		queue = slices.DeleteFunc(slices.Clone(queue), func(r *core.Run) bool { return r.Suspect })
 	}
-	if n >= len(queue) || s.taken(f.terms.Load().shared.Plan)+n >= f.terms.Load().shared.Overlap.limit() || queue[n].startsAt(now).After(now) {
+	if n >= len(queue) || s.SlotsTaken(f.terms.Load().shared.Plan)+n >= f.terms.Load().shared.RunLimit() || queue[n].StartsAt(now).After(now) {
 		return nil
 	}
 	return queue[n]

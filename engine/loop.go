@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // look does the one thing that the last committed state of a flow calls for:
@@ -16,7 +18,7 @@ func (e *Engine) look(f *flow, now time.Time) {
 		return
 	}
 	e.pauses.set(f, f.pauseEnd())
-	e.wakes.set(f, f.state.Load().wakeAt(f.plan()))
+	e.wakes.set(f, f.state.Load().WakeAt(f.plan()))
 	e.refill(f)
 	due := f.due(now)
 	if f.isolated {
@@ -28,7 +30,7 @@ func (e *Engine) look(f *flow, now time.Time) {
 // refill reads runs that wait from the store when few of them are in memory. If it
 // cannot, the flow looks again later.
 func (e *Engine) refill(f *flow) {
-	if s := f.state.Load(); !s.thin(f.plan()) && !s.unread() {
+	if s := f.state.Load(); !s.NeedsRefill(f.plan()) && !s.AsideUnread() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
@@ -42,7 +44,7 @@ func (e *Engine) refill(f *flow) {
 // fill is refill, with the error.
 func (e *Engine) fill(ctx context.Context, f *flow) error {
 	s := f.state.Load()
-	if s.unread() {
+	if s.AsideUnread() {
 		runs, err := e.Store.Aside(ctx, s.Key)
 		if err != nil {
 			return fmt.Errorf("flow %q: %w", f.id, err)
@@ -51,14 +53,14 @@ func (e *Engine) fill(ctx context.Context, f *flow) error {
 			r.FlowID = f.id
 		}
 		full := *s
-		full.readAside(runs)
+		full.SetAsideRuns(runs)
 		s = &full
 		f.state.Store(s)
 	}
-	if !s.thin(f.plan()) {
+	if !s.NeedsRefill(f.plan()) {
 		return nil
 	}
-	queue, fill, err := e.Store.Waiting(ctx, s.Key, window(f.plan()), queueWindow)
+	queue, fill, err := e.Store.Waiting(ctx, s.Key, core.WindowOf(f.plan()), core.QueueWindow)
 	if err != nil {
 		return fmt.Errorf("flow %q: %w", f.id, err)
 	}
@@ -66,7 +68,7 @@ func (e *Engine) fill(ctx context.Context, f *flow) error {
 		r.FlowID = f.id
 	}
 	full := *s
-	full.await(queue, fill)
+	full.SetQueue(queue, fill)
 	f.state.Store(&full)
 	return nil
 }
@@ -101,7 +103,7 @@ func (l *loops) set(f *flow, due time.Time) {
 }
 
 // isDue asks a flow to do what it is due for.
-var isDue Event = Reserve{Trigger: TriggerSchedule}
+var isDue core.Event = core.Reserve{Trigger: core.TriggerSchedule}
 
 // takeDue adds a reserve for each flow that is due, at most n, and takes it off the
 // heap until its state calls for another wait. It says whether it left some for

@@ -3,6 +3,9 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/internal/instant"
 )
 
 // A database that was copied or put back from a backup tells of runs that the
@@ -20,7 +23,7 @@ func (e *Engine) greet(doubt string) {
 	overdue, since := e.overdueAt(e.owner.StartedAt)
 	facts := []any{"found", doubt, "overdue", overdue}
 	if overdue > 0 {
-		facts = append(facts, "since", stamp(since))
+		facts = append(facts, "since", instant.Format(since))
 	}
 	if e.Guard {
 		e.owner.Passive = doubt
@@ -32,7 +35,7 @@ func (e *Engine) greet(doubt string) {
 
 // ofCopy spares the runs that were in flight when the store was copied: nothing says
 // that they failed.
-func ofCopy(crash Interrupt, doubt string) Interrupt {
+func ofCopy(crash core.Interrupt, doubt string) core.Interrupt {
 	if doubt != "" && !crash.Spared {
 		crash.Spared, crash.Error = true, "interrupted: the database was copied while the job ran"
 	}
@@ -59,15 +62,15 @@ func (e *Engine) overdueAt(now time.Time) (n int, since time.Time) {
 // it, counts.
 func (e *Engine) admit(b *batch, c command) error {
 	if starts(c.event) && e.passive() && !b.claimed {
-		return fmt.Errorf("%w: %s; claim it first (pawl claim)", ErrPassive, e.owner.Passive)
+		return fmt.Errorf("%w: %s; claim it first (pawl claim)", core.ErrPassive, e.owner.Passive)
 	}
 	return nil
 }
 
 // starts says whether an event starts runs, now or later.
-func starts(e Event) bool {
+func starts(e core.Event) bool {
 	switch e.(type) {
-	case Reserve, Enqueue, Backfill:
+	case core.Reserve, core.Enqueue, core.Backfill:
 		return true
 	}
 	return false

@@ -3,13 +3,15 @@ package engine
 import (
 	"container/heap"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // pauseEnds are the flows that are paused until an instant, or have a run that wakes at
 // one, in a heap of their own: that happens on time also while a run of the flow waits for
 // the room that a limit leaves, or for its turn among suspects. Other flows cost nothing.
 type pauseEnds struct {
-	event Event // that comes then
+	event core.Event // that comes then
 	heap  pauseHeap
 	flows map[*flow]*pauseEnd
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
+)
 
 // History is deleted between commits: in slices of a few milliseconds when nothing
 // else is to be done, and when there always is, as fast as runs are added. A flow with a few
@@ -52,7 +56,7 @@ type pruning struct {
 }
 
 // begun is what is known of a flow when a start has read it.
-func begun(s *State, pruned int64) pruning {
+func begun(s *core.State, pruned int64) pruning {
 	created := s.CreatedAt.UnixMilli()
 	return pruning{pruned: pruned, looked: pruned, spared: pruned > 0, oldest: created, key: created}
 }
@@ -88,7 +92,7 @@ func (p *pruner) start(now time.Time) {
 }
 
 // grow notes what a change adds to the history of a flow.
-func (p *pruner) grow(f *flow, c *Change) {
+func (p *pruner) grow(f *flow, c *core.Change) {
 	if c.Token != nil && f.known().key == 0 {
 		f.history().key = c.Token.At.UnixMilli()
 	}
@@ -102,8 +106,8 @@ func (p *pruner) grow(f *flow, c *Change) {
 }
 
 // note puts a flow into the list where it belongs.
-func (p *pruner) note(f *flow, s *State) {
-	switch n := s.excess(f.keep(), f.looked()); {
+func (p *pruner) note(f *flow, s *core.State) {
+	switch n := s.ExcessRuns(f.keep(), f.looked()); {
 	case n == 0:
 	case n >= pruneBatch:
 		p.enlist(f)
@@ -161,7 +165,7 @@ func (e *Engine) prune(worked bool) {
 	case len(p.ready) > 0:
 		err = e.pruneSome(busy)
 	case !busy:
-		p.tidy, err = e.Store.Tidy(e.work, e.ages(Plan{}).rest)
+		p.tidy, err = e.Store.Tidy(e.work, e.ages(core.Plan{}).Rest)
 	}
 	e.prunedWell(err, now)
 }
@@ -208,9 +212,9 @@ func (e *Engine) scanOld() {
 		f := all[p.scan]
 		plan, s, known := f.plan(), f.state.Load(), f.known()
 		a := e.ages(plan)
-		old := max(known.oldest, s.CreatedAt.UnixMilli()) < toMillis(a.runs)
-		stale := known.key != 0 && known.key < toMillis(a.keys)
-		failed := known.failed != 0 && known.failed < toMillis(a.failures) || known.extra > plan.keep().Failures.Runs
+		old := max(known.oldest, s.CreatedAt.UnixMilli()) < toMillis(a.Runs)
+		stale := known.key != 0 && known.key < toMillis(a.Keys)
+		failed := known.failed != 0 && known.failed < toMillis(a.Failures) || known.extra > plan.EffectiveRetention().Failures.Runs
 		p.note(f, s)
 		if s.Version > 0 && (old || stale || failed || known.spared) {
 			f.history().all = true
@@ -226,10 +230,10 @@ func (e *Engine) pruneSome(busy bool) error {
 		rows = pruneLarge
 	}
 	flows := p.ready[:min(len(p.ready), pruneFlows)]
-	cuts := make([]Cut, len(flows))
+	cuts := make([]core.Cut, len(flows))
 	for i, f := range flows {
 		plan := f.plan()
-		cuts[i] = f.state.Load().cut(plan, e.ages(plan))
+		cuts[i] = f.state.Load().Cut(plan, e.ages(plan))
 		f.history().goOn(&cuts[i])
 	}
 	results, err := e.Store.Prune(e.work, cuts, rows)
@@ -254,9 +258,9 @@ func (e *Engine) pruneSome(busy bool) error {
 }
 
 // goOn lets a cut begin where the last one ended.
-func (p *pruning) goOn(c *Cut) {
-	c.Pruned, c.Looked, c.All, c.Resume, c.KeysOn = p.pruned, p.looked, p.all, p.resume, fromMillis(p.keysOn)
-	c.Stayed = Stayed{Spared: p.walked, Failures: p.extra, Oldest: fromMillis(p.failed)}
+func (p *pruning) goOn(c *core.Cut) {
+	c.Pruned, c.Looked, c.All, c.Resume, c.KeysOn = p.pruned, p.looked, p.all, p.resume, core.FromMillis(p.keysOn)
+	c.Stayed = core.Stayed{Spared: p.walked, Failures: p.extra, Oldest: core.FromMillis(p.failed)}
 }
 
 // toMillis keeps a time in few bytes; 0 for none.
@@ -267,15 +271,8 @@ func toMillis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func fromMillis(millis int64) time.Time {
-	if millis == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(millis).UTC()
-}
-
 // follow takes over what became of a cut.
-func (e *Engine) follow(f *flow, r Pruned, now time.Time) {
+func (e *Engine) follow(f *flow, r core.Pruned, now time.Time) {
 	k := f.history()
 	k.pruned, k.looked, k.resume, k.keysOn, k.ready = r.Pruned, r.Looked, r.Resume, toMillis(r.KeysOn), false
 	if k.all {
@@ -306,12 +303,14 @@ func (e *Engine) follow(f *flow, r Pruned, now time.Time) {
 }
 
 // ages is what may be deleted by age now.
-func (e *Engine) ages(p Plan) ages {
+func (e *Engine) ages(p core.Plan) core.Ages {
 	if !e.agesFrom.IsZero() {
-		return ages{keys: nothing, rest: nothing}
+		return core.Ages{Keys: nothing, Rest: nothing}
 	}
-	return p.ages(e.clock.wall.Add(time.Since(e.clock.mono)).UTC()) // a step since the last look may be one ahead
+	return p.Ages(e.clock.wall.Add(time.Since(e.clock.mono)).UTC()) // a step since the last look may be one ahead
 }
 
 // nothing is older than that.
 var nothing = time.UnixMilli(1).UTC()
+
+func (f *flow) keep() core.Retention { return f.terms.Load().shared.EffectiveRetention() }

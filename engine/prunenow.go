@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -11,7 +12,7 @@ import (
 // returns how many rows that were. Keep tells how much of a flow is kept; false: leave
 // it alone. Told, if there is one, is called now and then with the rows so far. It ends
 // early with the error of ctx, and goes on the next time.
-func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string) (Retention, bool), told func(rows int)) (rows int, err error) {
+func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string) (core.Retention, bool), told func(rows int)) (rows int, err error) {
 	snap, err := st.Load(ctx)
 	if err != nil {
 		return 0, err
@@ -21,8 +22,8 @@ func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string)
 		if !meant {
 			continue
 		}
-		plan := Plan{Schedule: schedule.Manual(), Keep: retention, KeyFor: DefaultRetention.For}
-		n, err := pruneFlow(ctx, st, s.cut(plan, plan.ages(now)), snap.Pruned[s.Key], func(n int) {
+		plan := core.Plan{Schedule: schedule.Manual(), Keep: retention, KeyFor: core.DefaultRetention.For}
+		n, err := pruneFlow(ctx, st, s.Cut(plan, plan.Ages(now)), snap.Pruned[s.Key], func(n int) {
 			if told != nil {
 				told(rows + n)
 			}
@@ -32,7 +33,7 @@ func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string)
 		}
 	}
 	for more := true; more; {
-		if more, err = st.Tidy(ctx, Plan{}.ages(now).rest); err != nil {
+		if more, err = st.Tidy(ctx, core.Plan{}.Ages(now).Rest); err != nil {
 			return rows, err
 		}
 	}
@@ -40,10 +41,10 @@ func PruneNow(ctx context.Context, st Store, now time.Time, keep func(id string)
 }
 
 // pruneFlow deletes slice after slice of what a cut says.
-func pruneFlow(ctx context.Context, st Store, c Cut, pruned int64, told func(rows int)) (rows int, err error) {
+func pruneFlow(ctx context.Context, st Store, c core.Cut, pruned int64, told func(rows int)) (rows int, err error) {
 	c.Pruned, c.Looked, c.All = pruned, pruned, true
 	for {
-		results, err := st.Prune(ctx, []Cut{c}, pruneSlice)
+		results, err := st.Prune(ctx, []core.Cut{c}, pruneSlice)
 		if err != nil {
 			return rows, err
 		}

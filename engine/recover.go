@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // recover brings the flows to where the last commit left them. Runs that are
@@ -50,11 +52,11 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	}
 	for _, f := range e.all().ordered {
 		commands = append(commands, e.takeOver(f)...)
-		if f.state.Load().over(e.owner.StartedAt) && !e.passive() && f.plan().Schedule != nil {
-			commands = append(commands, command{flow: f, event: Lapse{}})
+		if f.state.Load().Over(e.owner.StartedAt) && !e.passive() && f.plan().Schedule != nil {
+			commands = append(commands, command{flow: f, event: core.Lapse{}})
 		}
 		if back >= jumpLimit {
-			commands = append(commands, e.afterStep(f, Adjust{By: -back.Milliseconds(), Keys: keyed == nil || keyed[f.state.Load().Key]})...)
+			commands = append(commands, e.afterStep(f, core.Adjust{By: -back.Milliseconds(), Keys: keyed == nil || keyed[f.state.Load().Key]})...)
 		}
 	}
 	for _, row := range snapshot.Waiting {
@@ -95,7 +97,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 // catch up on them; which flows they are of is for who debugs.
 func (e *Engine) tellMissed() (missed, caughtUp int64) {
 	for _, f := range e.all().ordered {
-		n, runs := f.state.Load().missed(e.owner.StartedAt, f.plan())
+		n, runs := f.state.Load().Missed(e.owner.StartedAt, f.plan())
 		if n > 0 {
 			e.Logger.Debug("pawl: missed", "flow", f.id, "missed", n, "caught_up", runs, "catch-up", f.plan().CatchUp)
 		}
@@ -159,7 +161,7 @@ func (e *Engine) assemble(snapshot Snapshot, flows []Flow) {
 func (e *Engine) found(f *flow) {
 	if f.state.Load() == nil {
 		e.lastKey++
-		s := NewState(f.id, e.lastKey)
+		s := core.NewState(f.id, e.lastKey)
 		f.state.Store(&s)
 	}
 }
@@ -172,13 +174,13 @@ func (e *Engine) termsOf(r Flow, position int, since time.Time) *terms {
 }
 
 // share is a plan that all flows share which have an equal one.
-func (e *Engine) share(p Plan) *common {
-	p.definition = nil
+func (e *Engine) share(p core.Plan) *common {
+	p.Definition = nil
 	shared := e.plans[p]
 	if shared == nil {
 		shared = &common{p, e.limitsOf(p)}
 		if p.Schedule != nil {
-			shared.definition = p.defined()
+			shared.Definition = p.Describe()
 		}
 		e.plans[p] = shared
 	}
@@ -203,8 +205,8 @@ func (r *registry) add(id string) *flow {
 var noTerms = terms{shared: &common{}}
 
 // crash is what is known of the end of the last process, for each run that it left.
-func (e *Engine) crash(previous *Owner) Interrupt {
-	crash := Interrupt{Error: "interrupted: the process died while the job ran"}
+func (e *Engine) crash(previous *Owner) core.Interrupt {
+	crash := core.Interrupt{Error: "interrupted: the process died while the job ran"}
 	switch {
 	case previous == nil:
 	case previous.BootID != e.owner.BootID && previous.BootID != "" && e.owner.BootID != "":
@@ -224,10 +226,10 @@ func (e *Engine) crash(previous *Owner) Interrupt {
 func (e *Engine) lateEnds(ends []End) (commands []command) {
 	for _, end := range ends {
 		f := e.all().byID[end.Flow]
-		if f != nil && f.plan().Schedule != nil && f.state.Load().has(end.Run) {
-			var event Event = Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, Output: end.Output, Ended: end.Ended}
-			if end.As == RunCancelled {
-				event = Cancel{Run: end.Run, Error: end.Error, Ended: end.Ended}
+		if f != nil && f.plan().Schedule != nil && f.state.Load().HasInFlight(end.Run) {
+			var event core.Event = core.Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, Output: end.Output, Ended: end.Ended}
+			if end.As == core.RunCancelled {
+				event = core.Cancel{Run: end.Run, Error: end.Error, Ended: end.Ended}
 			}
 			commands = append(commands, command{flow: f, event: event})
 		}
@@ -240,13 +242,13 @@ func (e *Engine) takeOver(f *flow) []command {
 	s, p := f.state.Load(), f.plan()
 	if p.Schedule == nil {
 		if s.Registered {
-			return []command{{flow: f, event: Retire{}}}
+			return []command{{flow: f, event: core.Retire{}}}
 		}
 		return nil
 	}
-	if f.renamed || !s.adopted(p) {
-		return []command{{flow: f, event: Adopt{}}}
+	if f.renamed || !s.MatchesPlan(p) {
+		return []command{{flow: f, event: core.Adopt{}}}
 	}
-	s.Definition = p.defined() // the same, kept once; nobody has seen the state yet
+	s.Definition = p.Describe() // the same, kept once; nobody has seen the state yet
 	return nil
 }

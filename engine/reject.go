@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // heal prepares a batch for another attempt after a rejection; false: it was
@@ -80,9 +82,9 @@ func (c command) moved() bool {
 	return c.version != 0 && isStep(c.event) && c.version != c.flow.state.Load().Version
 }
 
-func isStep(event Event) bool {
+func isStep(event core.Event) bool {
 	switch event.(type) {
-	case Adjust, Correct:
+	case core.Adjust, core.Correct:
 		return true
 	}
 	return false
@@ -119,7 +121,7 @@ func (e *Engine) reload(ctx context.Context, f *flow) error {
 	e.Logger.Warn("pawl: flow is not as the driver left it", "flow", f.id, "version", before.Version, "found", state.Version)
 	e.replace(f, &state)
 	f.jobs = slices.DeleteFunc(f.jobs, func(x *execution) bool {
-		gone := !state.has(x.run.Number)
+		gone := !state.HasInFlight(x.run.Number)
 		if gone { // nobody will look for it again
 			x.cancel(ErrCancelled)
 		}
@@ -147,10 +149,10 @@ func (e *Engine) later(c command) {
 		return
 	}
 	e.keep(c, time.Now().Add(rejectDelay))
-	if _, ok := c.event.(Lapse); ok && !e.draining {
+	if _, ok := c.event.(core.Lapse); ok && !e.draining {
 		e.pauses.set(c.flow, e.now().Add(rejectDelay))
 	}
-	if _, ok := c.event.(Wake); ok && !e.draining {
+	if _, ok := c.event.(core.Wake); ok && !e.draining {
 		e.wakes.set(c.flow, e.now().Add(rejectDelay))
 	}
 	if due := c.flow.due(e.now()); !due.IsZero() && !e.draining {

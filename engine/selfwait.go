@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // waits are the runs that jobs wait for within [Engine.WaitRun]. A job that waits keeps its
@@ -32,11 +34,11 @@ func (w *waits) enter(x *execution, awaited target) error {
 	switch {
 	case awaited == own:
 		w.forget(x, awaited)
-		return fmt.Errorf("%w: run %d of flow %q is the job's own run", ErrWouldWaitForItself, own.number, x.flow.id)
+		return fmt.Errorf("%w: run %d of flow %q is the job's own run", core.ErrWouldWaitForItself, own.number, x.flow.id)
 	case !w.ends(awaited, map[target]bool{own: true}):
 		w.forget(x, awaited)
 		return fmt.Errorf("%w: run %d of flow %q cannot end before this job does: it waits for a slot, or for a run, of jobs that wait for others; "+
-			"raise the limit, give the awaited flow a group of its own, or wait outside of jobs", ErrWouldWaitForItself, awaited.number, awaited.flow.id)
+			"raise the limit, give the awaited flow a group of its own, or wait outside of jobs", core.ErrWouldWaitForItself, awaited.number, awaited.flow.id)
 	}
 	return nil
 }
@@ -73,7 +75,7 @@ func (w *waits) ends(t target, blocked map[target]bool) bool {
 }
 
 func (w *waits) canEnd(t target, blocked map[target]bool) bool {
-	if t.flow.state.Load().has(t.number) {
+	if t.flow.state.Load().HasInFlight(t.number) {
 		for x, awaited := range w.byJobs {
 			if x.flow == t.flow && x.run.Number == t.number {
 				return slices.ContainsFunc(awaited, func(a target) bool { return w.ends(a, blocked) })
@@ -82,7 +84,7 @@ func (w *waits) canEnd(t target, blocked map[target]bool) bool {
 		return true // its job is at work
 	}
 	own := func(x *execution) bool { return x.flow == t.flow }
-	if !w.hasRoom(own, t.flow.terms.Load().shared.Overlap.limit(), blocked) {
+	if !w.hasRoom(own, t.flow.terms.Load().shared.RunLimit(), blocked) {
 		return false
 	}
 	for _, l := range t.flow.limits() {
@@ -99,7 +101,7 @@ func (w *waits) canEnd(t target, blocked map[target]bool) bool {
 func (w *waits) hasRoom(holds func(*execution) bool, slots int, blocked map[target]bool) bool {
 	for x := range w.byJobs {
 		holder := target{x.flow, x.run.Number}
-		if !holds(x) || !x.flow.state.Load().has(x.run.Number) {
+		if !holds(x) || !x.flow.state.Load().HasInFlight(x.run.Number) {
 			continue
 		}
 		if slots--; w.ends(holder, blocked) {

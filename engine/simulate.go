@@ -6,10 +6,12 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Simulation is flows that [Simulate] plays on virtual time: as new ones, with all that
-// [Apply] decides and the limits they share, but without a store, and without jobs.
+// [core.Apply] decides and the limits they share, but without a store, and without jobs.
 type Simulation struct {
 	Flows      []Flow // their jobs are not run
 	From, To   time.Time
@@ -18,10 +20,10 @@ type Simulation struct {
 	Groups     map[string]int
 
 	// Job is how long a run takes, and the error it returns.
-	Job func(RunInfo) (time.Duration, error)
+	Job func(core.RunInfo) (time.Duration, error)
 
 	// Each is called with each transition, which it may not change.
-	Each func(*Change) error
+	Each func(*core.Change) error
 }
 
 // Simulate plays a simulation up to its end, where runs that are in flight are left as
@@ -29,7 +31,7 @@ type Simulation struct {
 func Simulate(ctx context.Context, s Simulation) error {
 	p := newPlay(s)
 	for i := range p.flows {
-		if err := p.apply(p.flows[i], Adopt{}); err != nil {
+		if err := p.apply(p.flows[i], core.Adopt{}); err != nil {
 			return err
 		}
 	}
@@ -62,12 +64,12 @@ type play struct {
 
 // actor is a flow of a simulation.
 type actor struct {
-	state   *State
-	plan    Plan
+	state   *core.State
+	plan    core.Plan
 	place   int
-	turn    int            // of the moments that wake it, the last one counts
-	started map[int64]bool // runs in flight
-	waiting map[int64]*Run // what a store would keep
+	turn    int                 // of the moments that wake it, the last one counts
+	started map[int64]bool      // runs in flight
+	waiting map[int64]*core.Run // what a store would keep
 }
 
 func newPlay(s Simulation) *play {
@@ -75,8 +77,8 @@ func newPlay(s Simulation) *play {
 	for i, f := range s.Flows {
 		plan := *f.Plan
 		plan.Position, plan.Database, plan.Since = i, s.Database, p.now
-		state := NewState(f.ID, int64(i+1))
-		p.flows = append(p.flows, &actor{state: &state, plan: plan, place: i, started: map[int64]bool{}, waiting: map[int64]*Run{}})
+		state := core.NewState(f.ID, int64(i+1))
+		p.flows = append(p.flows, &actor{state: &state, plan: plan, place: i, started: map[int64]bool{}, waiting: map[int64]*core.Run{}})
 	}
 	return p
 }
@@ -96,7 +98,7 @@ func (p *play) play(m moment) error {
 		return nil
 	}
 	p.keys++
-	return p.apply(a, Reserve{Trigger: TriggerSchedule, Key: p.keys})
+	return p.apply(a, core.Reserve{Trigger: core.TriggerSchedule, Key: p.keys})
 }
 
 // full says whether a limit leaves no room for a run of a flow.
@@ -107,8 +109,8 @@ func (p *play) full(a *actor) bool {
 
 // apply lets something happen to a flow. What is refused changes nothing, and the flow
 // rests until something else happens to it.
-func (p *play) apply(a *actor, e Event) error {
-	c, err := Apply(*a.state, e, p.now, a.plan)
+func (p *play) apply(a *actor, e core.Event) error {
+	c, err := core.Apply(*a.state, e, p.now, a.plan)
 	if err != nil {
 		return nil // a refusal
 	}
@@ -120,7 +122,7 @@ func (p *play) apply(a *actor, e Event) error {
 	}
 	for _, r := range c.Open {
 		if r.Ending && a.started[r.Number] {
-			p.end(a, r.RunInfo, p.now, Outcome{Run: r.Number, Error: ErrCancelled.Error()})
+			p.end(a, r.RunInfo, p.now, core.Outcome{Run: r.Number, Error: ErrCancelled.Error()})
 		}
 	}
 	a.refill()
@@ -129,18 +131,18 @@ func (p *play) apply(a *actor, e Event) error {
 }
 
 // follow starts a run, keeps it while it waits, or lets its place go.
-func (p *play) follow(a *actor, r Run) {
+func (p *play) follow(a *actor, r core.Run) {
 	was := a.started[r.Number]
 	delete(a.waiting, r.Number)
 	switch {
-	case r.Status == RunWaiting:
+	case r.Status == core.RunWaiting:
 		a.waiting[r.Number] = &r
-	case r.Status == RunRunning && !was:
+	case r.Status == core.RunRunning && !was:
 		a.started[r.Number] = true
 		p.count(a, 1)
 		p.launch(a, r.RunInfo)
 	}
-	if was && r.Status != RunRunning {
+	if was && r.Status != core.RunRunning {
 		delete(a.started, r.Number)
 		p.count(a, -1)
 		for _, other := range p.crowded {
@@ -158,46 +160,46 @@ func (p *play) count(a *actor, n int) {
 }
 
 // launch plans the end of a run.
-func (p *play) launch(a *actor, r RunInfo) {
+func (p *play) launch(a *actor, r core.RunInfo) {
 	took, err := p.Job(r)
-	out := Outcome{Run: r.Number}
+	out := core.Outcome{Run: r.Number}
 	if err != nil {
 		out.Error = err.Error()
 	}
 	if limit := a.plan.AttemptTimeout; limit > 0 && took > limit {
-		took, out.Error, out.As, out.Limited = limit, ErrAttemptTimedOut.Error(), RunTimedOut, true
+		took, out.Error, out.As, out.Limited = limit, ErrAttemptTimedOut.Error(), core.RunTimedOut, true
 	}
 	end := p.now.Add(max(took, 0))
 	if !r.Deadline.IsZero() && end.After(r.Deadline) {
-		end, out.Error, out.As, out.Limited = r.Deadline, ErrTimedOut.Error(), RunTimedOut, false
+		end, out.Error, out.As, out.Limited = r.Deadline, ErrTimedOut.Error(), core.RunTimedOut, false
 	}
 	p.end(a, r, end, out)
 }
 
-func (p *play) end(a *actor, r RunInfo, at time.Time, out Outcome) {
+func (p *play) end(a *actor, r core.RunInfo, at time.Time, out core.Outcome) {
 	heap.Push(&p.moments, moment{at: at.UnixMilli(), flow: a.place, run: r.Number, outcome: out})
 }
 
 // wake plans when a flow does the next thing by itself.
 func (p *play) wake(a *actor) {
 	a.turn++
-	if due := a.state.dueAt(p.now, a.plan); !due.IsZero() {
+	if due := a.state.DueAt(p.now, a.plan); !due.IsZero() {
 		heap.Push(&p.moments, moment{at: max(due.UnixMilli(), p.now.UnixMilli()), since: due.UnixMilli(), flow: a.place, turn: a.turn})
 	}
 }
 
 // refill brings runs that wait into the state, as a store would.
 func (a *actor) refill() {
-	if !a.state.thin(a.plan) {
+	if !a.state.NeedsRefill(a.plan) {
 		return
 	}
-	var queue []*Run
+	var queue []*core.Run
 	for _, r := range a.waiting {
 		queue = append(queue, r)
 	}
-	slices.SortFunc(queue, byRank)
+	slices.SortFunc(queue, core.ByRank)
 	full := *a.state
-	full.await(queue[:min(len(queue), window(a.plan))], full.fill())
+	full.SetQueue(queue[:min(len(queue), core.WindowOf(a.plan))], full.BackfillQueue())
 	a.state = &full
 }
 
@@ -208,7 +210,7 @@ type moment struct {
 	flow    int
 	run     int64 // that ends; 0: none
 	turn    int
-	outcome Outcome
+	outcome core.Outcome
 }
 
 // moments implements heap.Interface. What ends, ends before others start.

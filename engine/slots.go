@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // fillSlots adds to a batch the starts of runs that wait for the room that it makes. A
@@ -70,9 +72,9 @@ func (e *Engine) takeTurns(b *batch, now time.Time) {
 // turn is the place of a flow among those that wait for a limit.
 type turn struct {
 	flow *flow
-	wake int64  // when its next run may start, in milliseconds
-	key  int64  // of that run; 0: it is one of the schedule
-	next *State // as a batch leaves the flow so far
+	wake int64       // when its next run may start, in milliseconds
+	key  int64       // of that run; 0: it is one of the schedule
+	next *core.State // as a batch leaves the flow so far
 }
 
 func byTurn(a, b turn) int {
@@ -81,15 +83,15 @@ func byTurn(a, b turn) int {
 
 // nextTurn is the place of a flow that is ready, as a batch leaves it so far.
 func (f *flow) nextTurn(now time.Time) turn {
-	run, at := f.next.head(now, f.planNow())
+	run, at := f.next.NextQueued(now, f.planNow())
 	return turn{f, at.UnixMilli(), run.Key, f.next}
 }
 
 // ready says whether, as a batch leaves the flow so far, a run waits that may start at
 // now. Those of suspects, and of flows whose limits others wait for, have their turn.
 func (f *flow) ready(now time.Time) bool {
-	run, at := f.next.head(now, f.planNow())
-	if run == nil || at.After(now) || f.next.suspicious() {
+	run, at := f.next.NextQueued(now, f.planNow())
+	if run == nil || at.After(now) || f.next.HasSuspects() {
 		return false
 	}
 	return !slices.ContainsFunc(f.limits(), func(l *limit) bool { return l.full() || len(l.queue.heap) > 0 })

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // P2. A slot is not empty from one commit to the next: what ends in a commit makes
@@ -20,7 +20,7 @@ func TestRunsThatWaitStartInTheCommitThatMakesRoom(t *testing.T) {
 			<-release
 			return nil
 		})
-		queue.Plan.Overlap = engine.OverlapAllow(10, 100)
+		queue.Plan.Overlap = core.OverlapAllow(10, 100)
 		r := startRig(t, path, queue)
 		for range 50 {
 			_, err := r.Trigger(t.Context(), "queue")
@@ -57,7 +57,7 @@ func TestRunsThatWaitLeaveALimitToThoseBefore(t *testing.T) {
 		step := make(chan struct{})
 		work := func(context.Context) error { <-step; return nil }
 		queue, other := manual("queue", work), manual("other", work)
-		queue.Plan.Overlap = engine.OverlapBuffer(10)
+		queue.Plan.Overlap = core.OverlapBuffer(10)
 		r := startLimited(t, path, 1, queue, other)
 		for _, id := range []string{"queue", "other", "queue"} {
 			_, err := r.Trigger(t.Context(), id)

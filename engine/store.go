@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/internal/permanent"
 )
 
@@ -31,27 +33,27 @@ type Store interface {
 
 	// Reload reads one flow again, with the counters, after a rejection or a failure;
 	// the zero State if it is not there.
-	Reload(ctx context.Context, flow int64) (State, Counters, error)
+	Reload(ctx context.Context, flow int64) (core.State, Counters, error)
 
 	// Waiting reads the first runs of a flow that wait, in their order; of a
 	// backfill apart. Large inputs may be left out.
-	Waiting(ctx context.Context, flow int64, n, fill int) (queue, backfill []*Run, err error)
+	Waiting(ctx context.Context, flow int64, n, fill int) (queue, backfill []*core.Run, err error)
 
 	// Aside reads the runs of a flow that are parked, by when they wake, or blocked, by
 	// since when they are. Large inputs may be left out.
-	Aside(ctx context.Context, flow int64) ([]*Run, error)
+	Aside(ctx context.Context, flow int64) ([]*core.Run, error)
 
 	// WaitingRun reads a run that waits; false: it does not.
-	WaitingRun(ctx context.Context, flow, number int64) (Run, bool, error)
+	WaitingRun(ctx context.Context, flow, number int64) (core.Run, bool, error)
 
 	// Input reads the input of the run with a key.
-	Input(ctx context.Context, key int64) (JSON, error)
+	Input(ctx context.Context, key int64) (core.JSON, error)
 
 	// Checkpoints reads those of the run with a key, in order.
-	Checkpoints(ctx context.Context, key int64) ([]Checkpoint, error)
+	Checkpoints(ctx context.Context, key int64) ([]core.Checkpoint, error)
 
 	// RunKey reads what an idempotency key of a flow stands for; nil: nothing.
-	RunKey(ctx context.Context, flow int64, key string) (*RunKey, error)
+	RunKey(ctx context.Context, flow int64, key string) (*core.RunKey, error)
 
 	// Keyed is which flows have idempotency keys, by their keys.
 	Keyed(ctx context.Context) (map[int64]bool, error)
@@ -60,12 +62,12 @@ type Store interface {
 	// one that a backfill asked for. It walks back from the newest run, and from that of
 	// before, if there is one, until runs were started before from and none is left that
 	// is in no order of time.
-	Ran(ctx context.Context, flow int64, before *Reached, from, to time.Time) (map[int64]bool, error)
+	Ran(ctx context.Context, flow int64, before *core.Reached, from, to time.Time) (map[int64]bool, error)
 
 	// Prune deletes a slice of what the cuts say, in one transaction, and returns
 	// what came of each. It reads and writes about so many rows, writes nothing if
 	// there is nothing to delete, and does not wait for others who write.
-	Prune(ctx context.Context, cuts []Cut, rows int) ([]Pruned, error)
+	Prune(ctx context.Context, cuts []core.Cut, rows int) ([]core.Pruned, error)
 
 	// Tidy deletes a slice of what belongs to no flow and ended before an instant,
 	// and gives back a part of the space that is free. It says whether there is more.
@@ -101,21 +103,21 @@ type Snapshot struct {
 	Database   string // id of the database
 	Generation int64  // starts so far
 	Counters
-	Flows      []*State
-	Pruned     map[int64]int64 // the highest run that was deleted, of flows with such, by their keys
-	LastAt     time.Time       // of the newest transition that the clock is compared with
-	AgesWait   time.Duration   // as the last owner left it
-	Previous   *Owner          // the owner before this one; nil: there was none
-	Waiting    []Command       // commands that nobody has answered
-	Marks      map[int64]Mark  // of runs in flight that have checkpoints, by their keys
-	Ends       []End           // of runs in flight, that the store did not take any more
-	Violations []string        // what contradicts itself in the store, as far as a start looks
-	Doubt      string          // why the store is taken for a copy or a backup; empty: it is not
+	Flows      []*core.State
+	Pruned     map[int64]int64     // the highest run that was deleted, of flows with such, by their keys
+	LastAt     time.Time           // of the newest transition that the clock is compared with
+	AgesWait   time.Duration       // as the last owner left it
+	Previous   *Owner              // the owner before this one; nil: there was none
+	Waiting    []Command           // commands that nobody has answered
+	Marks      map[int64]core.Mark // of runs in flight that have checkpoints, by their keys
+	Ends       []End               // of runs in flight, that the store did not take any more
+	Violations []string            // what contradicts itself in the store, as far as a start looks
+	Doubt      string              // why the store is taken for a copy or a backup; empty: it is not
 }
 
 // Batch is what one transaction holds, in order.
 type Batch struct {
-	Changes []Change
+	Changes []core.Change
 	Answers []Answer
 	Owner   *Owner // the owner's own row, if it is new or changes
 	Late    []Late // what jobs returned whose runs were closed before
@@ -151,13 +153,13 @@ func (j *JoinFailed) Unwrap() error { return j.Err }
 // outcome is what becomes of a command whose work could not be committed with it: a
 // success is a failure, a checkpoint is refused.
 func (j *JoinFailed) outcome(c command) command {
-	o, ok := c.event.(Outcome)
+	o, ok := c.event.(core.Outcome)
 	if !ok {
 		c.refused, c.join = j, nil
 		return c
 	}
 	o.Permanent = permanent.Is(j.Err)
-	o.Error = Clip("committing: "+j.Err.Error(), maxRunError)
+	o.Error = core.Clip("committing: "+j.Err.Error(), core.MaxRunError)
 	c.event, c.join = o, nil
 	return c
 }
@@ -166,11 +168,11 @@ func (j *JoinFailed) outcome(c command) command {
 type Owner struct {
 	Host       string
 	PID        int
-	BootID     string // of the machine; empty where there is none
-	Version    string // of Pawl in the program
-	Limits     Limits // on the runs in flight
-	Program    string // name of its executable; empty: an older version of Pawl did not store it
-	Generation int64  // starts of this database, this one included
+	BootID     string      // of the machine; empty where there is none
+	Version    string      // of Pawl in the program
+	Limits     core.Limits // on the runs in flight
+	Program    string      // name of its executable; empty: an older version of Pawl did not store it
+	Generation int64       // starts of this database, this one included
 	StartedAt  time.Time
 	StoppingAt time.Time // when it began to drain
 	StoppedAt  time.Time
@@ -193,10 +195,10 @@ type Farewell struct {
 type End struct {
 	Flow      string // id of the flow
 	Run       int64
-	Error     string    // empty: it succeeded
-	As        RunStatus // as of an [Outcome], and so are those below; RunCancelled: the stop cut it short
+	Error     string         // empty: it succeeded
+	As        core.RunStatus // as of an [core.Outcome], and so are those below; RunCancelled: the stop cut it short
 	Permanent bool
-	Output    JSON
+	Output    core.JSON
 	Ended     int64 // when its job returned, in milliseconds; 0: not known
 }
 
@@ -221,3 +223,18 @@ type Answer struct {
 	Code   string  // for programs, which error it is; empty: none that has a code
 	Rest   *string // what stays of the row's args, since a run has the rest; nil: all
 }
+
+// Rejected is what a [Store] returns when the database turned down one change, or
+// one answer, of a batch: a version that does not follow, a constraint. Nothing of
+// the batch was committed, and the store itself is well.
+type Rejected struct {
+	Flow    int64 // key of the flow, if it was a change
+	Command int64 // id of the command, if it was an answer
+	Err     error
+}
+
+func (r *Rejected) Error() string {
+	return fmt.Sprintf("the database rejected a transition: %v", r.Err)
+}
+
+func (r *Rejected) Unwrap() error { return r.Err }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -43,15 +44,15 @@ func TestJumpForwardIsDownTime(t *testing.T) {
 		"suspend": {(*machine).suspend, "the machine was suspended"},
 		"step":    {(*machine).step, "the wall clock jumped"},
 	} {
-		for policy, test := range map[engine.CatchUp]struct{ runs, short int }{
-			engine.CatchUpNone: {0, 1}, engine.CatchUpLatest: {1, 1}, engine.CatchUpAll(3): {3, 1},
+		for policy, test := range map[core.CatchUp]struct{ runs, short int }{
+			core.CatchUpNone: {0, 1}, core.CatchUpLatest: {1, 1}, core.CatchUpAll(3): {3, 1},
 		} {
 			t.Run(name+", "+policy.String(), func(t *testing.T) {
 				bubble(t, func(t *testing.T, path string) {
 					var m machine
-					plan := &engine.Plan{Schedule: hourly, CatchUp: policy}
-					if policy.Mode == engine.CatchAll {
-						plan.Overlap = engine.Overlap{Buffer: 9}
+					plan := &core.Plan{Schedule: hourly, CatchUp: policy}
+					if policy.Mode == core.CatchAll {
+						plan.Overlap = core.Overlap{Buffer: 9}
 					}
 					var ran atomic.Int64
 					r := m.start(t, path, engine.Flow{ID: "f", Plan: plan, Job: func(context.Context) error { ran.Add(1); return nil }})
@@ -83,13 +84,13 @@ func TestSuspendCountsTowardsRelativeWaits(t *testing.T) {
 		var m machine
 		var attempts atomic.Int64
 		ended := make(chan error, 1)
-		retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: engine.NoJitter}}
+		retry := &core.Retry{Max: 1, Delay: core.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: core.NoJitter}}
 		r := m.start(t, path,
-			engine.Flow{ID: "retried", Plan: &engine.Plan{Schedule: schedule.Manual(), Retry: retry}, Job: func(context.Context) error {
+			engine.Flow{ID: "retried", Plan: &core.Plan{Schedule: schedule.Manual(), Retry: retry}, Job: func(context.Context) error {
 				attempts.Add(1)
 				return errors.New("boom")
 			}},
-			engine.Flow{ID: "late", Plan: &engine.Plan{Schedule: schedule.Manual(), Timeout: 10 * time.Hour}, Job: func(ctx context.Context) error {
+			engine.Flow{ID: "late", Plan: &core.Plan{Schedule: schedule.Manual(), Timeout: 10 * time.Hour}, Job: func(ctx context.Context) error {
 				<-ctx.Done()
 				ended <- context.Cause(ctx)
 				return ctx.Err()
@@ -143,8 +144,8 @@ func TestStepMovesAWaitOnceThoughItsCommitIsInDoubt(t *testing.T) {
 				var m machine
 				tries := make(chan time.Duration, 9)
 				began := time.Now()
-				retry := &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: engine.NoJitter}}
-				r := m.start(t, path, engine.Flow{ID: "f", Plan: &engine.Plan{Schedule: schedule.Manual(), Retry: retry}, Job: func(context.Context) error {
+				retry := &core.Retry{Max: 1, Delay: core.BackoffPolicy{Initial: 10 * time.Hour, Multiplier: 1, MaxDelay: 10 * time.Hour, Jitter: core.NoJitter}}
+				r := m.start(t, path, engine.Flow{ID: "f", Plan: &core.Plan{Schedule: schedule.Manual(), Retry: retry}, Job: func(context.Context) error {
 					tries <- time.Since(began)
 					return errors.New("boom")
 				}})

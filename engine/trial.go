@@ -1,9 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
 
-// trialSpan is how long a run of a suspect goes on until it is taken for harmless.
-const trialSpan = time.Minute
+	"github.com/pawl-go/pawl/engine/core"
+)
 
 // DefaultIsolation is how long a suspect waits for others at most.
 const DefaultIsolation = 10 * time.Minute
@@ -37,26 +38,26 @@ func (t *trials) full(running, suspects int) bool {
 }
 
 // replace makes a state the committed one of a flow.
-func (e *Engine) replace(f *flow, s *State) {
+func (e *Engine) replace(f *flow, s *core.State) {
 	before := f.state.Load()
 	if before == nil {
-		before = &State{}
+		before = &core.State{}
 	}
 	e.inFlight += s.InFlight - before.InFlight
 	for _, l := range f.limits() {
 		l.running += s.InFlight - before.InFlight
 	}
-	if before.suspicious() || s.suspicious() {
+	if before.HasSuspects() || s.HasSuspects() {
 		e.trials.follow(f, before, s)
 	}
 	f.state.Store(s)
 }
 
 // follow counts the suspects of a flow, and begins the trials of those that start.
-func (t *trials) follow(f *flow, before, s *State) {
-	t.suspects += s.units() - before.units()
-	t.running += s.onTrial() - before.onTrial()
-	if !s.suspicious() {
+func (t *trials) follow(f *flow, before, s *core.State) {
+	t.suspects += s.SuspectCount() - before.SuspectCount()
+	t.running += s.SuspectsInFlight() - before.SuspectsInFlight()
+	if !s.HasSuspects() {
 		delete(t.flows, f)
 		f.isolated = false
 		return
@@ -68,8 +69,8 @@ func (t *trials) follow(f *flow, before, s *State) {
 		t.flows[f] = &suspect{}
 	}
 	for _, r := range s.Open {
-		if (r.Suspect || s.Suspect) && !before.has(r.Number) {
-			t.queue = append(t.queue, trial{f, r.Number, time.Now().Add(trialSpan)})
+		if (r.Suspect || s.Suspect) && !before.HasInFlight(r.Number) {
+			t.queue = append(t.queue, trial{f, r.Number, time.Now().Add(core.SuspectClearAfter)})
 		}
 	}
 }
@@ -102,8 +103,8 @@ func (t *trials) takeOver(batch []command) []command {
 	now := time.Now()
 	for first := t.first(); first != nil && !now.Before(first.ends); first = t.first() {
 		over := *first
-		batch = append(batch, command{flow: over.flow, event: Clear{Run: over.run}})
-		over.ends = now.Add(trialSpan)
+		batch = append(batch, command{flow: over.flow, event: core.Clear{Run: over.run}})
+		over.ends = now.Add(core.SuspectClearAfter)
 		t.queue = append(t.queue[1:], over)
 	}
 	return batch
@@ -134,7 +135,7 @@ func (t *trials) longest() *suspect {
 // hold notes since when a flow is due that has to wait for other suspects. It returns when
 // the flow has something to do, if due is when something that need not wait has.
 func (t *trials) hold(f *flow, due, now time.Time) time.Time {
-	free := f.state.Load().dueAt(now, f.plan())
+	free := f.state.Load().DueAt(now, f.plan())
 	waits := !free.IsZero() && !free.After(now) && (due.IsZero() || due.After(now))
 	switch s := t.flows[f]; {
 	case !waits:
@@ -175,8 +176,8 @@ func (e *Engine) isolateSuspects(now time.Time) {
 }
 
 // isolates says whether suspects of a flow have to wait, as a batch leaves things so far.
-func (e *Engine) isolates(b *batch, f *flow, s *State) bool {
-	if !s.suspicious() || !e.trials.full(b.trials, b.suspects) {
+func (e *Engine) isolates(b *batch, f *flow, s *core.State) bool {
+	if !s.HasSuspects() || !e.trials.full(b.trials, b.suspects) {
 		return false
 	}
 	known := e.trials.flows[f]
@@ -184,7 +185,7 @@ func (e *Engine) isolates(b *batch, f *flow, s *State) bool {
 }
 
 // planNow is what the program says of the flow, as its suspects may start now.
-func (f *flow) planNow() Plan {
+func (f *flow) planNow() core.Plan {
 	p := f.plan()
 	p.Isolated = f.isolated
 	return p
@@ -213,9 +214,18 @@ func (e *Engine) wait(f *flow, due, now time.Time) {
 // schedule comes first.
 func (f *flow) nextKey(now time.Time) int64 {
 	s, p := f.state.Load(), f.planNow()
-	run, at := s.head(now, p)
-	if tick := s.tickAt(now, p); run == nil || !tick.IsZero() && tick.Before(at) {
+	run, at := s.NextQueued(now, p)
+	if tick := s.TickAt(now, p); run == nil || !tick.IsZero() && tick.Before(at) {
 		return 0
 	}
 	return run.Key
+}
+
+// overtakes says whether a run of the flow is to cancel what is before it now.
+func (f *flow) overtakes(now time.Time) bool {
+	if !f.terms.Load().shared.Overlap.Cancel {
+		return false
+	}
+	place, at := f.state.Load().CancellingRun(now, f.planNow())
+	return place >= 0 && !at.After(now)
 }

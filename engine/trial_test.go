@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
@@ -22,7 +23,7 @@ import (
 func hourlyFlow(t *testing.T, id string, job func(context.Context) error) engine.Flow {
 	schedule, err := schedule.Every(time.Hour)
 	require.NoError(t, err)
-	return engine.Flow{ID: id, Plan: &engine.Plan{Schedule: schedule, Backoff: &engine.BackoffPolicy{Initial: time.Second}}, Job: job}
+	return engine.Flow{ID: id, Plan: &core.Plan{Schedule: schedule, Backoff: &core.BackoffPolicy{Initial: time.Second}}, Job: job}
 }
 
 // brief tells of a flow what blame is about: status, streak, whether it is a suspect.
@@ -113,7 +114,7 @@ func TestFirstCrashIsolatesNothing(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.Empty(t, r.suspects(), "they ran for a minute")
-		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		require.ErrorIs(t, r.end(t), core.ErrStopTimeout)
 		assert.Contains(t, r.log.String(), "no suspect any more: it ran for 1m0s")
 	})
 }
@@ -143,7 +144,7 @@ func TestSecondCrashRunsHalfOfTheSuspects(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.Empty(t, r.suspects())
-		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		require.ErrorIs(t, r.end(t), core.ErrStopTimeout)
 		assert.False(t, r.isolates(t))
 	})
 }
@@ -188,7 +189,7 @@ func TestIsolationIsBounded(t *testing.T) {
 			}
 			assert.Equal(t, []string{"a", "b"}, r.inFlight())
 			assert.Equal(t, []string{"a", "b"}, r.suspects())
-			require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+			require.ErrorIs(t, r.end(t), core.ErrStopTimeout)
 		})
 	}
 }
@@ -204,7 +205,7 @@ func TestSuspectIsClearedThoughTheStoreFailsMeanwhile(t *testing.T) {
 		r.store.break_(nil)
 		time.Sleep(time.Minute)
 		r.wantBriefs(t, map[string]string{"a": "running, run 3, streak 0", "b": "running, run 3, streak 0, suspect"})
-		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		require.ErrorIs(t, r.end(t), core.ErrStopTimeout)
 	})
 }
 
@@ -221,7 +222,7 @@ func TestTriggerKeepsTheNextSuspectWaitingWithinABatch(t *testing.T) {
 		_, err := r.Trigger(t.Context(), "b")
 		require.NoError(t, err)
 		r.wantBriefs(t, map[string]string{"a": "failed, run 2, streak 0, suspect", "b": "running, run 3, streak 0, suspect"})
-		require.ErrorIs(t, r.end(t), engine.ErrStopTimeout)
+		require.ErrorIs(t, r.end(t), core.ErrStopTimeout)
 	})
 }
 
@@ -248,13 +249,13 @@ func TestRunThatKillsTheProcessFailsAlone(t *testing.T) {
 			}
 			return nil
 		}
-		flow := engine.Flow{ID: "queue", Job: job, Plan: &engine.Plan{
-			Schedule: schedule.Manual(), Overlap: engine.OverlapAllow(5, 100), Retry: &engine.Retry{Max: 1, Delay: engine.BackoffPolicy{Initial: time.Millisecond}},
-			Backoff: &engine.BackoffPolicy{StreakLimit: 5},
+		flow := engine.Flow{ID: "queue", Job: job, Plan: &core.Plan{
+			Schedule: schedule.Manual(), Overlap: core.OverlapAllow(5, 100), Retry: &core.Retry{Max: 1, Delay: core.BackoffPolicy{Initial: time.Millisecond}},
+			Backoff: &core.BackoffPolicy{StreakLimit: 5},
 		}}
 		r := startRig(t, path, flow)
 		living.Store(r)
-		_, err := r.TriggerMany(t.Context(), "queue", make([]engine.Ask, all))
+		_, err := r.TriggerMany(t.Context(), "queue", make([]core.Ask, all))
 		require.NoError(t, err)
 		crashes := 0
 		for {
@@ -273,9 +274,9 @@ func TestRunThatKillsTheProcessFailsAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, runs, all)
 		for _, run := range runs {
-			want := engine.RunCompleted
+			want := core.RunCompleted
 			if run.Number == killer {
-				want = engine.RunInterrupted
+				want = core.RunInterrupted
 				assert.Equal(t, 2, run.Attempt)
 			} else {
 				assert.Equal(t, 1, run.Attempt)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Update makes flows those that the program registers, while the engine runs: what
@@ -19,7 +21,7 @@ func (e *Engine) Update(ctx context.Context, flows []Flow) error {
 // update runs on the driver, between two batches.
 func (e *Engine) update(flows []Flow) error {
 	if e.draining {
-		return ErrStopped
+		return core.ErrStopped
 	}
 	old := e.all()
 	all, renamed, err := e.successors(old, flows)
@@ -88,10 +90,10 @@ func (e *Engine) successors(old *registry, flows []Flow) (all *registry, renamed
 func (f *flow) rename(id string) (*flow, error) {
 	s := *f.state.Load()
 	if s.InFlight > 0 || len(f.leaked) > 0 {
-		return nil, fmt.Errorf("%w: flow %q is to be renamed; wait for its end", ErrAlreadyRunning, f.id)
+		return nil, fmt.Errorf("%w: flow %q is to be renamed; wait for its end", core.ErrAlreadyRunning, f.id)
 	}
 	s.ID = id
-	s.line = nil // is read again, with the new id
+	s.SetQueue(nil, nil) // is read again, with the new id
 	s.SetAside(s.Parked(), s.Blocked())
 	next := &flow{id: id, renamed: true}
 	next.terms.Store(&noTerms)
@@ -130,9 +132,9 @@ func (e *Engine) adoptAll(all *registry, registered int) error {
 		c := command{flow: f, reply: make(chan reply, 1)}
 		switch {
 		case i >= registered && s.Registered:
-			c.event = Retire{}
-		case i < registered && (f.renamed || !s.adopted(f.plan())):
-			c.event = Adopt{}
+			c.event = core.Retire{}
+		case i < registered && (f.renamed || !s.MatchesPlan(f.plan())):
+			c.event = core.Adopt{}
 		default:
 			e.look(f, e.now())
 			continue
@@ -169,11 +171,11 @@ func (e *Engine) forget(id string, answer *Answer) error {
 	f := old.byID[id]
 	switch {
 	case f == nil:
-		return fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
+		return fmt.Errorf("%w: %q", core.ErrFlowNotFound, core.Clip(id, 100))
 	case f.state.Load().Registered:
-		return fmt.Errorf("%w: flow %q; take it out of the program first", ErrRegistered, id)
+		return fmt.Errorf("%w: flow %q; take it out of the program first", core.ErrRegistered, id)
 	case f.state.Load().InFlight > 0:
-		return fmt.Errorf("%w: flow %q; wait for its end", ErrAlreadyRunning, id)
+		return fmt.Errorf("%w: flow %q; wait for its end", core.ErrAlreadyRunning, id)
 	}
 	if err := e.Store.Forget(context.Background(), f.state.Load().Key, answer); err != nil {
 		return fmt.Errorf("forget flow %q: %w", id, err)

@@ -3,34 +3,36 @@ package engine
 import (
 	"context"
 	"fmt"
+
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // WaitRun waits until a run is over. Stored says that it is, as far as the engine
 // knows, but that it does not know the rest, since it keeps no run that is over: read
 // the store, and wait again if the run waits there.
-func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunInfo, stored bool, err error) {
+func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run core.RunInfo, stored bool, err error) {
 	f := e.all().byID[id]
 	if f == nil {
-		return RunInfo{}, false, fmt.Errorf("%w: %q", ErrFlowNotFound, Clip(id, 100))
+		return core.RunInfo{}, false, fmt.Errorf("%w: %q", core.ErrFlowNotFound, core.Clip(id, 100))
 	}
 	if err := e.stopped(); err != nil {
-		return RunInfo{}, false, err
+		return core.RunInfo{}, false, err
 	}
 	w, sure, err := f.subscribe(number)
 	if err != nil {
-		return RunInfo{}, false, err
+		return core.RunInfo{}, false, err
 	}
 	defer f.unsubscribe(w)
 	if !sure {
 		run, _, err := e.Store.WaitingRun(ctx, f.state.Load().Key, number)
 		if err != nil || run.Status.Over() {
-			return RunInfo{}, err == nil, err
+			return core.RunInfo{}, err == nil, err
 		}
 	}
 	if x := executionFrom(ctx); x != nil && x.engine == e && !isClosed(w.over) {
 		awaited := target{f, number}
 		if err := e.waits.enter(x, awaited); err != nil {
-			return RunInfo{}, false, err
+			return core.RunInfo{}, false, err
 		}
 		defer e.waits.leave(x, awaited)
 	}
@@ -38,14 +40,14 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 	case <-w.over:
 		return w.result()
 	case <-ctx.Done():
-		return RunInfo{}, false, ctx.Err()
+		return core.RunInfo{}, false, ctx.Err()
 	case <-e.gone:
 	}
 	select { // it may have ended with the last batch
 	case <-w.over:
 		return w.result()
 	default:
-		return RunInfo{}, false, e.ended()
+		return core.RunInfo{}, false, e.ended()
 	}
 }
 
@@ -53,30 +55,16 @@ func (e *Engine) WaitRun(ctx context.Context, id string, number int64) (run RunI
 type waiter struct {
 	number  int64
 	over    chan struct{} // closed by the driver when run is set
-	run     *RunInfo      // read after over; nil: the store knows it
+	run     *core.RunInfo // read after over; nil: the store knows it
 	waiting int           // under the flow's mutex, as next
 	next    *waiter       // for another run of the flow
 }
 
-func (w *waiter) result() (run RunInfo, stored bool, err error) {
+func (w *waiter) result() (run core.RunInfo, stored bool, err error) {
 	if w.run == nil {
-		return RunInfo{}, true, nil
+		return core.RunInfo{}, true, nil
 	}
 	return *w.run, false, nil
-}
-
-// NoRun is the [ErrRunNotFound] of a number that no run of a flow has: not yet, not any
-// more, or never.
-func NoRun(f FlowInfo, number int64) error {
-	switch {
-	case number < 1:
-		return fmt.Errorf("%w: runs are numbered from 1 on, and %d is none of flow %q", ErrRunNotFound, number, f.ID)
-	case f.LastNumber == 0:
-		return fmt.Errorf("%w: flow %q has not run yet", ErrRunNotFound, f.ID)
-	case number > f.LastNumber:
-		return fmt.Errorf("%w: flow %q has no run %d yet, its newest is %d", ErrRunNotFound, f.ID, number, f.LastNumber)
-	}
-	return fmt.Errorf("%w: run %d of flow %q is not kept any more", ErrRunNotFound, number, f.ID)
 }
 
 // isOver is the channel of those who come when the run is over already.
@@ -92,8 +80,8 @@ func (f *flow) subscribe(number int64) (w *waiter, sure bool, err error) {
 	s := f.state.Load() // under the lock: the end of the run is announced after it is published
 	switch {
 	case number < 1 || number > s.LastNumber:
-		return nil, false, NoRun(s.Info(), number)
-	case s.has(number) || s.waitingRun(number) != nil || s.asideRun(number) != nil:
+		return nil, false, core.NoRun(s.Info(), number)
+	case s.HasInFlight(number) || s.QueuedRun(number) != nil || s.AsideRun(number) != nil:
 		return f.join(number), true, nil
 	case f.ended != nil && f.ended.Number == number:
 		return &waiter{over: isOver, run: f.ended}, true, nil
@@ -142,7 +130,7 @@ func (f *flow) take(number int64) *waiter {
 
 // announce tells those who wait which runs are over. Which ones a dropped backfill
 // had, only the store knows.
-func (f *flow) announce(c *Change) {
+func (f *flow) announce(c *core.Change) {
 	for i := range c.Runs {
 		if c.Runs[i].Status.Over() {
 			f.over(c.Runs[i].Number, &c.Runs[i].RunInfo)
@@ -160,7 +148,7 @@ func (f *flow) lookAgain() {
 	s := f.state.Load()
 	for at := &f.waiters; *at != nil; {
 		w := *at
-		if s.has(w.number) {
+		if s.HasInFlight(w.number) {
 			at = &w.next
 			continue
 		}
@@ -170,7 +158,7 @@ func (f *flow) lookAgain() {
 }
 
 // over tells that a run is; nil: the store knows the rest.
-func (f *flow) over(number int64, run *RunInfo) {
+func (f *flow) over(number int64, run *core.RunInfo) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = run

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // transitionRow is a row of the log with what the plan says of its flow today.
@@ -33,8 +33,8 @@ WHERE x.at <= ? ORDER BY x.seq`
 // an instant twice, it is taken to be the later one.
 //
 // It reads the whole log, a million transitions in about three seconds.
-func (r *Reader) At(ctx context.Context, at time.Time) ([]engine.FlowInfo, error) {
-	if err := engine.CheckInstant("at", at); err != nil {
+func (r *Reader) At(ctx context.Context, at time.Time) ([]core.FlowInfo, error) {
+	if err := core.CheckInstant("at", at); err != nil {
 		return nil, err
 	}
 	rows, err := r.db.QueryxContext(ctx, selectTransitionsUntil, at.UnixMilli())
@@ -42,7 +42,7 @@ func (r *Reader) At(ctx context.Context, at time.Time) ([]engine.FlowInfo, error
 		return nil, fmt.Errorf("at %s: %w", iso(at), explain(r.path, err))
 	}
 	defer rows.Close()
-	flows := map[int64]*engine.FlowInfo{}
+	flows := map[int64]*core.FlowInfo{}
 	failed := map[int64]int64{} // by flow: the run that its last error is from
 	for rows.Next() {
 		var row transitionRow
@@ -63,10 +63,10 @@ func (r *Reader) At(ctx context.Context, at time.Time) ([]engine.FlowInfo, error
 }
 
 // fold makes of a flow what a transition led to.
-func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]int64) {
+func (t transitionRow) fold(flows map[int64]*core.FlowInfo, failed map[int64]int64) {
 	was := flows[t.Key]
 	if was == nil {
-		was = &engine.FlowInfo{Registered: true} // its adoption is not kept any more, or comes now
+		was = &core.FlowInfo{Registered: true} // its adoption is not kept any more, or comes now
 	}
 	now := t.info()
 	now.UpdatedAt = instant(t.At)
@@ -97,7 +97,7 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 	case "outcome", "interrupt", "timeout":
 		now.LastEnd = now.UpdatedAt
 		failed[t.Key] = t.Run
-		if now.Status == engine.StatusCompleted {
+		if now.Status == core.StatusCompleted {
 			delete(failed, t.Key)
 		}
 	}
@@ -105,19 +105,19 @@ func (t transitionRow) fold(flows map[int64]*engine.FlowInfo, failed map[int64]i
 }
 
 // inOrder lists the flows and looks up the errors of those that have one.
-func (r *Reader) inOrder(ctx context.Context, flows map[int64]*engine.FlowInfo, failed map[int64]int64) ([]engine.FlowInfo, error) {
-	list := make([]engine.FlowInfo, 0, len(flows))
+func (r *Reader) inOrder(ctx context.Context, flows map[int64]*core.FlowInfo, failed map[int64]int64) ([]core.FlowInfo, error) {
+	list := make([]core.FlowInfo, 0, len(flows))
 	for key, f := range flows {
 		if number := failed[key]; number != 0 {
 			run, _, err := r.Run(ctx, f.ID, number)
 			if err != nil {
 				return nil, err
 			}
-			f.LastError = engine.ClipLastError(run.Error)
+			f.LastError = core.ClipLastError(run.Error)
 		}
 		list = append(list, *f)
 	}
-	slices.SortFunc(list, func(a, b engine.FlowInfo) int {
+	slices.SortFunc(list, func(a, b core.FlowInfo) int {
 		if a.Registered != b.Registered {
 			if a.Registered {
 				return -1

@@ -8,21 +8,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // What the transitions say of the end of the newest run is what the flow's row says,
 // whatever that end was.
 func TestFoldedFlowHasItsLastEnd(t *testing.T) {
-	for name, end := range map[string]engine.Event{
+	for name, end := range map[string]core.Event{
 		"success": success, "failure": failure, "interrupt": interrupt, "spared": spared, "cancel": cancel,
 	} {
 		b := newBook(t, filepath.Join(t.TempDir(), "jobs.db"))
 		b.flow("import", schedule.Manual(), nil, nil)
-		b.run("import", engine.TriggerManual, success)
+		b.run("import", core.TriggerManual, success)
 		b.now = b.now.Add(time.Minute)
-		b.run("import", engine.TriggerManual, end)
+		b.run("import", core.TriggerManual, end)
 		row, ok, err := b.store.Flow(t.Context(), "import")
 		require.NoError(t, err)
 		require.True(t, ok)

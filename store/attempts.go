@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 const (
@@ -19,8 +19,8 @@ WHERE run = ?1 AND attempt = ?2 - 1`
 
 // writeAttempt keeps an attempt that failed and is not the last of its run, or when the next
 // one starts.
-func (w *writer) writeAttempt(t *engine.Tried) (err error) {
-	if t.Status == engine.RunRunning {
+func (w *writer) writeAttempt(t *core.Tried) (err error) {
+	if t.Status == core.RunRunning {
 		_, err = w.exec(w.startAttempt, t.Key, int64(t.Number), t.StartedAt.UnixMilli(), truth(t.GoesOn))
 		return err
 	}
@@ -40,13 +40,13 @@ type attemptRow struct {
 	Error    string
 }
 
-func (r attemptRow) attempt() engine.Attempt {
-	return engine.Attempt{Number: r.Attempt, Status: runStatuses.word(r.Status), StartedAt: instant(r.Started), FinishedAt: instant(r.Finished), Error: r.Error}
+func (r attemptRow) attempt() core.Attempt {
+	return core.Attempt{Number: r.Attempt, Status: runStatuses.word(r.Status), StartedAt: instant(r.Started), FinishedAt: instant(r.Finished), Error: r.Error}
 }
 
 // AttemptsOf reads the attempts of a run that have started, in order. False: there is no
 // such run.
-func (r *Reader) AttemptsOf(ctx context.Context, flow string, number int64) (list []engine.Attempt, ok bool, err error) {
+func (r *Reader) AttemptsOf(ctx context.Context, flow string, number int64) (list []core.Attempt, ok bool, err error) {
 	const query = `SELECT 0 AS own, attempt, status, COALESCE(started_at, 0) AS started, COALESCE(finished_at, 0) AS finished,
     COALESCE(next_at, 0) AS next, COALESCE(error, '') AS error
 FROM pawl_attempt_log WHERE run = ?1
@@ -64,7 +64,7 @@ ORDER BY own, attempt`
 	next := int64(0)
 	for _, row := range rows {
 		if row.Own {
-			return engine.AttemptsOf(row.attempt(), list, instant(next)), true, nil
+			return core.AttemptsOf(row.attempt(), list, instant(next)), true, nil
 		}
 		list, next = append(list, row.attempt()), row.Next
 	}
@@ -86,7 +86,7 @@ GROUP BY a.run`
 		if err := scan(&run, &flow, &number, &attempt, &status, &count, &first, &last, &unknown); err != nil {
 			return err
 		}
-		before := last == attempt-1 || last == attempt && runStatuses.word(status) == engine.RunTimedOut
+		before := last == attempt-1 || last == attempt && runStatuses.word(status) == core.RunTimedOut
 		switch {
 		case number == 0:
 			v.found = append(v.found, fmt.Sprintf("%d failed attempts are of a run that is not there (key %d)", count, run))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -42,10 +43,10 @@ func plan(seed uint64, commits, checkpoints int) (steps []step, err error) {
 // prune deletes all but the newest run of each flow, and what has to stay, and knows of no
 // deletion before: its commit may have been in doubt.
 func (b *books) prune() step {
-	cuts := make([]engine.Cut, len(b.ids))
+	cuts := make([]core.Cut, len(b.ids))
 	for i, id := range b.ids {
 		s := b.states[id]
-		cuts[i] = engine.Cut{Flow: s.Key, Through: s.LastNumber - 1, Keys: b.now, All: true,
+		cuts[i] = core.Cut{Flow: s.Key, Through: s.LastNumber - 1, Keys: b.now, All: true,
 			LastKey: s.LastKey, LastSeq: s.LastSeq, ErrorKey: s.ErrorKey, StreakFrom: s.StreakFrom}
 	}
 	return step{"prune", func(ctx context.Context, s *Store) error {
@@ -82,8 +83,8 @@ func checkpointNow(_ context.Context, s *Store) error {
 type books struct {
 	chance    *rand.Rand
 	ids       []string
-	plans     map[string]engine.Plan
-	states    map[string]engine.State
+	plans     map[string]core.Plan
+	states    map[string]core.State
 	counters  engine.Counters
 	now       time.Time
 	owner     engine.Owner
@@ -102,13 +103,13 @@ func newBooks(chance *rand.Rand) (*books, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy := &engine.BackoffPolicy{Initial: time.Second, Jitter: 0.5, StreakLimit: 3}
-	b := &books{chance: chance, reached: map[int64]int64{}, states: map[string]engine.State{}, now: epoch, plans: map[string]engine.Plan{
+	policy := &core.BackoffPolicy{Initial: time.Second, Jitter: 0.5, StreakLimit: 3}
+	b := &books{chance: chance, reached: map[int64]int64{}, states: map[string]core.State{}, now: epoch, plans: map[string]core.Plan{
 		"every": {Schedule: every, Backoff: policy}, "cron": {Schedule: cron},
 		"manual": {Schedule: schedule.Manual()}, "trips": {Schedule: schedule.Manual(), Backoff: policy},
 		"order": {Schedule: schedule.Manual(), Resumes: true},
-		"queue": {Schedule: schedule.Manual(), Overlap: engine.OverlapBuffer(6), Retry: &engine.Retry{Max: 1}},
-		"ticks": {Schedule: cron, Overlap: engine.OverlapBuffer(3), CatchUp: engine.CatchUpAll(2)},
+		"queue": {Schedule: schedule.Manual(), Overlap: core.OverlapBuffer(6), Retry: &core.Retry{Max: 1}},
+		"ticks": {Schedule: cron, Overlap: core.OverlapBuffer(3), CatchUp: core.CatchUpAll(2)},
 	}}
 	b.ids = []string{"every", "cron", "manual", "trips", "order", "queue", "ticks"}
 	b.owner = engine.Owner{Host: "test", PID: 1, BootID: "boot", Version: "test", StartedAt: epoch}
@@ -122,8 +123,8 @@ func (b *books) start() engine.Batch {
 		p.Position, p.Database = i, "test"
 		b.plans[id] = p
 		b.counters.Flow++
-		b.states[id] = engine.NewState(id, b.counters.Flow)
-		b.apply(id, engine.Adopt{})
+		b.states[id] = core.NewState(id, b.counters.Flow)
+		b.apply(id, core.Adopt{})
 	}
 	return b.batch(true)
 }
@@ -145,42 +146,42 @@ func (b *books) next() engine.Batch {
 
 // asked is what is asked of the flows that let starts wait, or of their schedule; of others
 // it is something that is refused.
-func (b *books) asked(s engine.State) engine.Event {
+func (b *books) asked(s core.State) core.Event {
 	switch s.ID {
 	case "queue":
-		ask := engine.Ask{Input: `{"n":1}`, Token: fmt.Sprint("key ", b.counters.Seq)}
-		return []engine.Event{
-			engine.Enqueue{Key: b.counters.Run + 1, Asks: []engine.Ask{ask, {Input: "2"}}}, engine.Reserve{Trigger: engine.TriggerManual, Ask: ask},
-			engine.Abort{Run: s.LastNumber, Reason: "not any more"},
+		ask := core.Ask{Input: `{"n":1}`, Token: fmt.Sprint("key ", b.counters.Seq)}
+		return []core.Event{
+			core.Enqueue{Key: b.counters.Run + 1, Asks: []core.Ask{ask, {Input: "2"}}}, core.Reserve{Trigger: core.TriggerManual, Ask: ask},
+			core.Abort{Run: s.LastNumber, Reason: "not any more"},
 		}[b.chance.IntN(3)]
 	case "ticks":
 		past := b.now.Truncate(time.Second).Add(-time.Minute)
-		return []engine.Event{
-			engine.Pause{Note: "why"}, engine.Resume{}, engine.Resume{From: past}, engine.Reserve{Trigger: engine.TriggerSchedule},
-			engine.Backfill{Key: b.counters.Run + 1, Instants: []time.Time{past, past.Add(time.Second)}}, engine.Drop{},
+		return []core.Event{
+			core.Pause{Note: "why"}, core.Resume{}, core.Resume{From: past}, core.Reserve{Trigger: core.TriggerSchedule},
+			core.Backfill{Key: b.counters.Run + 1, Instants: []time.Time{past, past.Add(time.Second)}}, core.Drop{},
 		}[b.chance.IntN(6)]
 	}
-	return engine.Abort{}
+	return core.Abort{}
 }
 
-func (b *books) event(s engine.State) engine.Event {
+func (b *books) event(s core.State) core.Event {
 	n := s.LastNumber
 	if len(s.Open) > 0 {
 		n = s.Open[0].Number
 	}
 	if s.InFlight == 0 {
-		return []engine.Event{engine.Reserve{Trigger: engine.TriggerManual}, engine.Reserve{Trigger: engine.TriggerSchedule}, engine.Reset{}}[b.chance.IntN(3)]
+		return []core.Event{core.Reserve{Trigger: core.TriggerManual}, core.Reserve{Trigger: core.TriggerSchedule}, core.Reset{}}[b.chance.IntN(3)]
 	}
 	long := strings.Repeat("it broke, and here is why. ", 1+b.chance.IntN(250)) // up to two pages
 	if s.ID == "order" && b.chance.IntN(3) > 0 {
-		return engine.Progress{Run: n, Steps: []engine.Checkpoint{
-			{Seq: b.reached[n] + 1, State: "paid", Kind: "enter", Payload: engine.JSON(strconv.Quote(long))},
+		return core.Progress{Run: n, Steps: []core.Checkpoint{
+			{Seq: b.reached[n] + 1, State: "paid", Kind: "enter", Payload: core.JSON(strconv.Quote(long))},
 			{Seq: b.reached[n] + 1 + int64(b.chance.IntN(2)), State: "paid", Kind: "step"}, // which may take the place of that
 		}}
 	}
-	return []engine.Event{
-		engine.Outcome{Run: n}, engine.Outcome{Run: n, Error: "boom"}, engine.Outcome{Run: n, Error: long},
-		engine.Interrupt{Run: n, Error: "interrupted"}, engine.Cancel{Run: n, Error: "cancelled"},
+	return []core.Event{
+		core.Outcome{Run: n}, core.Outcome{Run: n, Error: "boom"}, core.Outcome{Run: n, Error: long},
+		core.Interrupt{Run: n, Error: "interrupted"}, core.Cancel{Run: n, Error: "cancelled"},
 	}[b.chance.IntN(5)]
 }
 
@@ -190,16 +191,16 @@ func (b *books) stop() engine.Batch {
 }
 
 // apply makes a transition, unless it is refused.
-func (b *books) apply(id string, e engine.Event) {
+func (b *books) apply(id string, e core.Event) {
 	switch r := e.(type) {
-	case engine.Reserve:
+	case core.Reserve:
 		r.Key = b.counters.Run + 1
 		e = r
-	case engine.Cancel:
+	case core.Cancel:
 		r.Key = b.counters.Run + 1
 		e = r
 	}
-	c, err := engine.Apply(b.states[id], e, b.now, b.plans[id])
+	c, err := core.Apply(b.states[id], e, b.now, b.plans[id])
 	if err != nil {
 		return
 	}

@@ -6,13 +6,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 const putCheckpoint = `INSERT OR REPLACE INTO pawl_checkpoint_log (run, seq, at, state, kind, payload) VALUES (?, ?, ?, ?, ?, ?)`
 
 // writeCheckpoints keeps checkpoints of a run.
-func (w *writer) writeCheckpoints(c *engine.Checkpoints) error {
+func (w *writer) writeCheckpoints(c *core.Checkpoints) error {
 	for _, step := range c.Steps {
 		bindTexts(w.putCheckpoint, 4, step.State, step.Kind)
 		bindNullable(w.putCheckpoint, 6, string(step.Payload))
@@ -33,17 +33,17 @@ type checkpointRow struct {
 	Payload string
 }
 
-func (r checkpointRow) checkpoint() engine.Checkpoint {
-	return engine.Checkpoint{Seq: r.Seq, At: instant(r.At), State: r.State, Kind: r.Kind, Payload: engine.JSON(r.Payload)}
+func (r checkpointRow) checkpoint() core.Checkpoint {
+	return core.Checkpoint{Seq: r.Seq, At: instant(r.At), State: r.State, Kind: r.Kind, Payload: core.JSON(r.Payload)}
 }
 
 // Checkpoints implements [engine.Store].
-func (s *Store) Checkpoints(ctx context.Context, key int64) ([]engine.Checkpoint, error) {
+func (s *Store) Checkpoints(ctx context.Context, key int64) ([]core.Checkpoint, error) {
 	return s.checkpoints(ctx, key)
 }
 
 // CheckpointsOf reads what a run has done so far, in order. False: there is no such run.
-func (r *Reader) CheckpointsOf(ctx context.Context, flow string, number int64) (list []engine.Checkpoint, ok bool, err error) {
+func (r *Reader) CheckpointsOf(ctx context.Context, flow string, number int64) (list []core.Checkpoint, ok bool, err error) {
 	run, ok, err := r.runRow(ctx, flow, number)
 	if err == nil && ok {
 		list, err = r.checkpoints(ctx, run.Key)
@@ -51,13 +51,13 @@ func (r *Reader) CheckpointsOf(ctx context.Context, flow string, number int64) (
 	return list, ok, err
 }
 
-func (r *Reader) checkpoints(ctx context.Context, run int64) ([]engine.Checkpoint, error) {
+func (r *Reader) checkpoints(ctx context.Context, run int64) ([]core.Checkpoint, error) {
 	const query = `SELECT seq, at, state, kind, COALESCE(payload, '') AS payload FROM pawl_checkpoint_log WHERE run = ? ORDER BY seq`
 	var rows []checkpointRow
 	if err := r.db.SelectContext(ctx, &rows, query, run); err != nil {
 		return nil, explain(r.path, err)
 	}
-	list := make([]engine.Checkpoint, len(rows))
+	list := make([]core.Checkpoint, len(rows))
 	for i, row := range rows {
 		list[i] = row.checkpoint()
 	}
@@ -65,7 +65,7 @@ func (r *Reader) checkpoints(ctx context.Context, run int64) ([]engine.Checkpoin
 }
 
 // marks reads the last checkpoints of runs in flight, as many as tell where they stall.
-func (s *Store) marks(ctx context.Context, flows []*engine.State) (map[int64]engine.Mark, error) {
+func (s *Store) marks(ctx context.Context, flows []*core.State) (map[int64]core.Mark, error) {
 	const query = `SELECT c.run, c.seq, c.state, c.kind FROM json_each(?) k CROSS JOIN pawl_checkpoint_log c
 ON c.run = k.value AND c.seq > (SELECT max(seq) FROM pawl_checkpoint_log m WHERE m.run = k.value) - 16
 ORDER BY c.run, c.seq`
@@ -82,12 +82,12 @@ ORDER BY c.run, c.seq`
 	if err := s.db.SelectContext(ctx, &rows, query, "["+strings.Join(keys, ",")+"]"); err != nil {
 		return nil, err
 	}
-	marks := map[int64]engine.Mark{}
+	marks := map[int64]core.Mark{}
 	for _, row := range rows {
 		mark := marks[row.Run]
 		mark.Seq, mark.State = row.Seq, row.State
-		if mark.Stalled++; row.Kind != engine.KindInterrupt {
-			mark.Stalled, mark.Waits = 0, row.Kind == engine.KindTimer
+		if mark.Stalled++; row.Kind != core.KindInterrupt {
+			mark.Stalled, mark.Waits = 0, row.Kind == core.KindTimer
 		}
 		marks[row.Run] = mark
 	}

@@ -8,6 +8,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Commit implements [engine.Store]. A transaction that has begun is not
@@ -170,7 +171,7 @@ func (w *writer) writeBatch(b engine.Batch) error {
 	return nil
 }
 
-func (w *writer) writeChange(c *engine.Change, generation int64) error {
+func (w *writer) writeChange(c *core.Change, generation int64) error {
 	if err := w.writeFlow(c); err != nil {
 		return err
 	}
@@ -225,10 +226,10 @@ SET ` + plainColumns + `, suspect = ?20, error_key = ?21, streak_from = ?22, bac
 	thisVersion = `
 WHERE key = ?17 AND version = ?19`
 
-	plainParameters = 19 // the others are of columns that few flows use, see engine.Change.Plain
+	plainParameters = 19 // the others are of columns that few flows use, see core.Change.Plain
 )
 
-func (w *writer) writeFlow(c *engine.Change) error {
+func (w *writer) writeFlow(c *core.Change) error {
 	switch {
 	case c.Version == 1:
 		if err := w.writePlan(w.insertPlan, c); err != nil {
@@ -243,7 +244,7 @@ func (w *writer) writeFlow(c *engine.Change) error {
 	if c.Passing {
 		return nil
 	}
-	marks := engine.Marks{}
+	marks := core.Marks{}
 	if c.Marks != nil {
 		marks = *c.Marks
 	}
@@ -268,7 +269,7 @@ func (w *writer) writeFlow(c *engine.Change) error {
 }
 
 // writePlan writes what is rarely written of a flow.
-func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
+func (w *writer) writePlan(stmt *sqlite.Stmt, c *core.Change) error {
 	bindTexts(stmt, 9, c.ID, c.Kind, c.Schedule, c.TimeZone, c.Backoff, c.Policy, c.Group, c.Retention)
 	bindNullable(stmt, 17, c.PauseNote)
 	stmt.BindNull(18)
@@ -286,10 +287,10 @@ func (w *writer) writePlan(stmt *sqlite.Stmt, c *engine.Change) error {
 	stmt.BindInt64(21, c.Jitter.Milliseconds())
 	stmt.BindNull(22)
 	stmt.BindNull(23)
-	if o := c.Offsets; o != nil && o.Next != engine.NoOffset {
+	if o := c.Offsets; o != nil && o.Next != core.NoOffset {
 		stmt.BindInt64(22, o.Next)
 	}
-	if o := c.Offsets; o != nil && o.Last != engine.NoOffset {
+	if o := c.Offsets; o != nil && o.Last != core.NoOffset {
 		stmt.BindInt64(23, o.Last)
 	}
 	_, err := w.exec(stmt, c.Key, int64(c.Position), int64(c.StreakLimit), truth(c.Registered), millis(c.Anchor),
@@ -319,13 +320,13 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // writeRun makes the row of a run, or changes it if it is as the change takes it to be.
-func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
+func (w *writer) writeRun(flow int64, r *core.Run) (err error) {
 	n := 1
 	switch {
 	case r.Was == "":
 		err = w.append(&w.insertRun, w.moveRun, r.Key, []int64{nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
 			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(r.Order)}, string(r.Input))
-	case r.Was == engine.RunRunning && r.Status.Over() && !r.Queued:
+	case r.Was == core.RunRunning && r.Status.Over() && !r.Queued:
 		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt)}, r.Error, string(r.Output))
 	default:
 		n, err = w.repeat(&w.changeRun, []int64{r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
@@ -344,7 +345,7 @@ func (w *writer) writeRun(flow int64, r *engine.Run) (err error) {
 }
 
 // rank is the place among those that wait of a run that does, or did before it started.
-func rank(r *engine.Run) int64 {
+func rank(r *core.Run) int64 {
 	if !r.Queued || r.Status.Over() {
 		return null
 	}
@@ -352,7 +353,7 @@ func rank(r *engine.Run) int64 {
 }
 
 // recorded is the version that recorded a blocked run.
-func recorded(r *engine.Run) int64 {
+func recorded(r *core.Run) int64 {
 	if r.Recorded == nil {
 		return null
 	}
@@ -360,7 +361,7 @@ func recorded(r *engine.Run) int64 {
 }
 
 // ending is how a run was asked to end, and whether it is a probe no more.
-func ending(r *engine.Run) int64 {
+func ending(r *core.Run) int64 {
 	return truth(r.Ending) + 2*truth(r.Lost) + 4*truth(r.Unprobed) + 8*truth(r.Timed) + 16*truth(r.Woken)
 }
 
@@ -444,7 +445,7 @@ var (
 
 // rejection tells what the database has against a change from a database that
 // takes no change at all.
-func rejection(err error, c *engine.Change) error {
+func rejection(err error, c *core.Change) error {
 	ours := errors.Is(err, errVersion) || errors.Is(err, errNotOpen) || errors.Is(err, errNotAdded)
 	err = fmt.Errorf("flow %q: %w", c.ID, err)
 	switch code(err) {

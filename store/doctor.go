@@ -10,7 +10,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -234,7 +234,7 @@ func (d doctor) runs(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "runs", Detail: "none is blocked"}
 	flows, err := d.Flows(ctx)
 	for _, f := range flows {
-		if f.Blocked == 0 || d.now().Sub(f.BlockedSince) <= engine.BlockedFor {
+		if f.Blocked == 0 || d.now().Sub(f.BlockedSince) <= core.BlockedFor {
 			continue
 		}
 		runs := "1 blocked run"

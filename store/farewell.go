@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // farewell is what an owner leaves in the lock file when he stops while the
@@ -16,13 +17,13 @@ type farewell struct {
 }
 
 type end struct {
-	Flow      string           `json:"flow"`
-	Run       int64            `json:"run"`
-	Error     string           `json:"error,omitempty"`
-	As        engine.RunStatus `json:"as,omitempty"`
-	Permanent bool             `json:"permanent,omitempty"`
-	Output    engine.JSON      `json:"output,omitempty"`
-	Ended     int64            `json:"ended,omitempty"`
+	Flow      string         `json:"flow"`
+	Run       int64          `json:"run"`
+	Error     string         `json:"error,omitempty"`
+	As        core.RunStatus `json:"as,omitempty"`
+	Permanent bool           `json:"permanent,omitempty"`
+	Output    core.JSON      `json:"output,omitempty"`
+	Ended     int64          `json:"ended,omitempty"`
 }
 
 // Limits keep the file within the block that it has already: there may be no
@@ -38,7 +39,7 @@ func (s *Store) Farewell(f engine.Farewell) error {
 	size := 0
 	for _, e := range f.Ends {
 		end := end(e)
-		end.Error = engine.Clip(e.Error, farewellError)
+		end.Error = core.Clip(e.Error, farewellError)
 		text, err := json.Marshal(end)
 		if err != nil {
 			return err

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // A read of runs with a status must not walk over all those without it: of a million runs
@@ -18,7 +18,7 @@ import (
 //   - waiting, parked, blocked: the index of the queue has them.
 
 // ended says whether a run is in the table pawl_run_ends: it is over, but not completed.
-func ended(status engine.RunStatus) bool { return status != engine.RunCompleted && status.Over() }
+func ended(status core.RunStatus) bool { return status != core.RunCompleted && status.Over() }
 
 const (
 	insertEnd = `INSERT INTO pawl_run_ends (status, run, flow) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING`
@@ -70,7 +70,7 @@ SELECT key FROM walk WHERE status = 0 AND key >= :from AND (:before = 0 OR numbe
 }
 
 // waitingRuns searches the queue of each flow that has one.
-func waitingRuns(flow bool, status engine.RunStatus) string {
+func waitingRuns(flow bool, status core.RunStatus) string {
 	of := ""
 	if flow {
 		of = " AND f.id = :flow"
@@ -85,7 +85,7 @@ WHERE s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0) > 
 func runsQuery(q RunsQuery) string {
 	flow := q.Flow != ""
 	var codes []int // of the ways to end
-	for code, fact := range engine.RunStatuses {
+	for code, fact := range core.RunStatuses {
 		if ended(fact.Word) && (q.Status == fact.Word || q.Status == "" && fact.Failure) && (!q.Failed || fact.Failure) {
 			codes = append(codes, code)
 		}
@@ -93,9 +93,9 @@ func runsQuery(q RunsQuery) string {
 	switch {
 	case len(codes) > 0 && (q.Failed || q.Status != ""):
 		return endedRuns(flow, codes)
-	case q.Status == engine.RunRunning && !q.Failed:
+	case q.Status == core.RunRunning && !q.Failed:
 		return openRuns(flow)
-	case (q.Status == engine.RunWaiting || q.Status == engine.RunParked || q.Status == engine.RunBlocked) && !q.Failed:
+	case (q.Status == core.RunWaiting || q.Status == core.RunParked || q.Status == core.RunBlocked) && !q.Failed:
 		return waitingRuns(flow, q.Status)
 	case flow:
 		return walkFlow
@@ -105,5 +105,5 @@ func runsQuery(q RunsQuery) string {
 
 // none says whether a query asks for failures among runs with another status.
 func (q RunsQuery) none() bool {
-	return q.Failed && q.Status != "" && !slices.ContainsFunc(engine.RunStatuses, func(f engine.RunStatusFact) bool { return f.Word == q.Status && f.Failure })
+	return q.Failed && q.Status != "" && !slices.ContainsFunc(core.RunStatuses, func(f core.RunStatusFact) bool { return f.Word == q.Status && f.Failure })
 }

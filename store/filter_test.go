@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // pile fills a file with runs by SQL: of flows that take turns, one run of each ten thousand
@@ -58,7 +58,7 @@ func filters(runs, flows int) map[string][2]RunsQuery {
 		"all": {}, "one flow": {Flow: "flow 7"}, "one flow before": {Flow: "flow 7", Before: int64(runs / flows / 2)},
 		"since": {Since: instant(int64(runs) * 1000 / 2)}, "one flow since": {Flow: "flow 7", Since: instant(int64(runs) * 1000 / 2)},
 	} {
-		for _, fact := range engine.RunStatuses {
+		for _, fact := range core.RunStatuses {
 			add(name+", "+string(fact.Word), base, func(q *RunsQuery) { q.Status = fact.Word })
 		}
 		add(name+", failed alone", base, func(q *RunsQuery) { q.Failed = true })
@@ -81,11 +81,11 @@ func TestFiltersFindWhatALookAtAllFinds(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, runs)
 	queries := filters(runs, flows)
-	queries["flow with a queue, running"] = [2]RunsQuery{{}, {Flow: "flow 1", Status: engine.RunRunning}}
-	queries["flow with a queue, waiting"] = [2]RunsQuery{{}, {Flow: "flow 1", Status: engine.RunWaiting}}
-	queries["completed failures"] = [2]RunsQuery{{}, {Status: engine.RunCompleted, Failed: true}}
-	queries["cancelled failures"] = [2]RunsQuery{{}, {Status: engine.RunCancelled, Failed: true}}
-	queries["timed out failures"] = [2]RunsQuery{{}, {Status: engine.RunTimedOut, Failed: true}}
+	queries["flow with a queue, running"] = [2]RunsQuery{{}, {Flow: "flow 1", Status: core.RunRunning}}
+	queries["flow with a queue, waiting"] = [2]RunsQuery{{}, {Flow: "flow 1", Status: core.RunWaiting}}
+	queries["completed failures"] = [2]RunsQuery{{}, {Status: core.RunCompleted, Failed: true}}
+	queries["cancelled failures"] = [2]RunsQuery{{}, {Status: core.RunCancelled, Failed: true}}
+	queries["timed out failures"] = [2]RunsQuery{{}, {Status: core.RunTimedOut, Failed: true}}
 	found := 0
 	for name, pair := range queries {
 		for _, limit := range []int{3, runs} {

@@ -7,7 +7,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // flowRow is a flow as the hot tables have it.
@@ -71,54 +71,54 @@ type flowRow struct {
 	FirstFailed   int64 `db:"failed_order"`
 }
 
-func (r flowRow) definition() engine.Definition {
-	return engine.Definition{
+func (r flowRow) definition() core.Definition {
+	return core.Definition{
 		Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone, Backoff: r.Backoff, StreakLimit: r.StreakLimit,
 		Policy: r.Policy, Group: r.Group, Retention: r.Retention, Jitter: time.Duration(r.Jitter) * time.Millisecond,
 	}
 }
 
-func (r flowRow) state(d *engine.Definition) engine.State {
-	s := engine.State{
+func (r flowRow) state(d *core.Definition) core.State {
+	s := core.State{
 		ID: r.ID, Key: r.Key, Definition: d, LastKey: r.LastKey, ErrorKey: r.ErrorKey, LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
 		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect&1 != 0, Suspects: int32(r.Suspect >> 1), Status: statuses.word(r.Status),
 		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
 		Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Leaked: r.Leaked, Version: r.Version,
-		LastError: engine.ClipLastError(r.LastError), Paused: r.paused(), Reached: r.reached(), Offsets: r.offsets(),
+		LastError: core.ClipLastError(r.LastError), Paused: r.paused(), Reached: r.reached(), Offsets: r.offsets(),
 		LastRun: instant(r.LastRun), LastScheduled: instant(r.LastScheduled), LastEnd: instant(r.LastEnd),
 		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Held: instant(r.Held),
 		Anchor: instant(r.Anchor), CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt),
 	}
-	if m := (engine.Marks{Succeeded: r.Succeeded, Failed: r.FirstFailed}); m != (engine.Marks{}) {
+	if m := (core.Marks{Succeeded: r.Succeeded, Failed: r.FirstFailed}); m != (core.Marks{}) {
 		s.Marks = &m
 	}
 	s.SetAside(r.Parked, r.Blocked)
 	return s
 }
 
-func (r flowRow) paused() *engine.Paused {
+func (r flowRow) paused() *core.Paused {
 	if r.PausedAt == 0 {
-		return engine.NotPaused
+		return core.NotPaused
 	}
-	return &engine.Paused{PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, PausedUntil: instant(r.PausedUntil),
+	return &core.Paused{PausedAt: instant(r.PausedAt), PauseNote: r.PauseNote, PausedUntil: instant(r.PausedUntil),
 		PausedFor: time.Duration(r.PausedFor) * time.Millisecond}
 }
 
-func (r flowRow) reached() *engine.Reached {
+func (r flowRow) reached() *core.Reached {
 	if r.Reached == 0 {
 		return nil
 	}
-	return &engine.Reached{At: instant(r.Reached), Key: r.ReachedKey, First: r.ReachedFirst}
+	return &core.Reached{At: instant(r.Reached), Key: r.ReachedKey, First: r.ReachedFirst}
 }
 
-func (r flowRow) offsets() *engine.Offsets {
-	if r.NextOffset == engine.NoOffset && r.LastOffset == engine.NoOffset {
+func (r flowRow) offsets() *core.Offsets {
+	if r.NextOffset == core.NoOffset && r.LastOffset == core.NoOffset {
 		return nil
 	}
-	return &engine.Offsets{Next: r.NextOffset, Last: r.LastOffset}
+	return &core.Offsets{Next: r.NextOffset, Last: r.LastOffset}
 }
 
-func (r flowRow) info() engine.FlowInfo {
+func (r flowRow) info() core.FlowInfo {
 	d := r.definition()
 	s := r.state(&d)
 	info := s.Info()
@@ -126,7 +126,7 @@ func (r flowRow) info() engine.FlowInfo {
 	return info
 }
 
-// waitingSince is since when the oldest run may start that waits, as engine.FlowInfo has it:
+// waitingSince is since when the oldest run may start that waits, as core.FlowInfo has it:
 // the ranks of runs that do not go before all others are the instants from which they may.
 const waitingSince = `(SELECT min(t) FROM (
     SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0

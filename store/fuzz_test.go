@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
@@ -166,8 +167,8 @@ func readAll(ctx context.Context, path string) {
 	now := epoch.Add(time.Hour)
 	_, _ = r.Flows(ctx)
 	for _, q := range []store.RunsQuery{
-		{}, {Limit: 1000}, {Since: epoch}, {Status: engine.RunCancelled}, {Flow: "sync"}, {Flow: "sync", Limit: 1000}, {Flow: "sync", Before: 5},
-		{Flow: "import", Status: engine.RunCancelled}, {Flow: "report", Since: epoch}, {Flow: "report", Status: engine.RunCancelled},
+		{}, {Limit: 1000}, {Since: epoch}, {Status: core.RunCancelled}, {Flow: "sync"}, {Flow: "sync", Limit: 1000}, {Flow: "sync", Before: 5},
+		{Flow: "import", Status: core.RunCancelled}, {Flow: "report", Since: epoch}, {Flow: "report", Status: core.RunCancelled},
 	} {
 		_, _ = r.Runs(ctx, q)
 	}
@@ -200,25 +201,25 @@ func startAndStop(ctx context.Context, path string) {
 	defer s.Close()
 	minutely, _ := schedule.Every(time.Minute)
 	secondly, _ := schedule.Cron("* * * * * *")
-	backoff, retry := &engine.BackoffPolicy{StreakLimit: 3}, &engine.Retry{Max: 2}
+	backoff, retry := &core.BackoffPolicy{StreakLimit: 3}, &core.Retry{Max: 2}
 	done := func(context.Context) error { return nil }
 	flows := []engine.Flow{
-		{ID: "sync", Job: done, Plan: &engine.Plan{Schedule: minutely, Backoff: backoff, Keep: engine.Retention{Runs: 1, For: time.Hour}}},
-		{ID: "report", Job: done, Plan: &engine.Plan{Schedule: secondly, CatchUp: engine.CatchUpAll(3), Overlap: engine.OverlapBuffer(5)}},
-		{ID: "import", Job: goesOn, Plan: &engine.Plan{Schedule: schedule.Manual(), Overlap: engine.OverlapAllow(2, 5), Retry: retry, Resumes: true}},
+		{ID: "sync", Job: done, Plan: &core.Plan{Schedule: minutely, Backoff: backoff, Keep: core.Retention{Runs: 1, For: time.Hour}}},
+		{ID: "report", Job: done, Plan: &core.Plan{Schedule: secondly, CatchUp: core.CatchUpAll(3), Overlap: core.OverlapBuffer(5)}},
+		{ID: "import", Job: goesOn, Plan: &core.Plan{Schedule: schedule.Manual(), Overlap: core.OverlapAllow(2, 5), Retry: retry, Resumes: true}},
 	}
 	e, err := engine.Start(ctx, engine.Config{Store: s, Owner: store.Self(time.Now()), Logger: slog.New(slog.DiscardHandler)}, flows)
 	if err != nil {
 		return
 	}
-	_, _ = e.TriggerWith(ctx, "import", engine.Ask{Token: "key", Input: "1"})
+	_, _ = e.TriggerWith(ctx, "import", core.Ask{Token: "key", Input: "1"})
 	_ = e.Cancel(ctx, "import", 2, "")
 	_ = e.Reset(ctx, "sync")
-	_ = e.Pause(ctx, "report", engine.Pause{Until: time.Now().Add(time.Millisecond)})
+	_ = e.Pause(ctx, "report", core.Pause{Until: time.Now().Add(time.Millisecond)})
 	_, _ = e.Backfill(ctx, "report", []time.Time{epoch.Add(time.Second)}, false)
 	_ = e.Resume(ctx, "report", epoch)
 	_ = e.Forget(ctx, "spare")
-	_, _ = s.Prune(ctx, []engine.Cut{{Flow: 1, Through: 5, All: true, Before: epoch.Add(time.Hour), Keys: epoch.Add(time.Hour)}}, 1000)
+	_, _ = s.Prune(ctx, []core.Cut{{Flow: 1, Through: 5, All: true, Before: epoch.Add(time.Hour), Keys: epoch.Add(time.Hour)}}, 1000)
 	_, _ = s.Inbox(ctx, true)
 	e.Stop()
 	_ = e.Wait()
@@ -230,5 +231,5 @@ func goesOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return engine.Record(ctx, []engine.Checkpoint{{Seq: int64(len(list) + 1), State: "old", Kind: "enter"}}, nil)
+	return engine.Record(ctx, []core.Checkpoint{{Seq: int64(len(list) + 1), State: "old", Kind: "enter"}}, nil)
 }

@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // inbox looks for commands of other processes. It has a connection of its own,
@@ -29,7 +30,7 @@ const (
 
 	// A text of a row that is longer is not read, and the row is refused.
 	wordBytes = 64 << 10
-	argsBytes = 2 * engine.MaxPayload
+	argsBytes = 2 * core.MaxPayload
 )
 
 const (

@@ -8,13 +8,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
 // Facts reads what is known of an instant of a flow's schedule. False: there is no
 // such flow.
-func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f engine.Facts, ok bool, err error) {
+func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f core.Facts, ok bool, err error) {
 	f.At, f.Now = at.UTC().Truncate(time.Millisecond), now.UTC()
 	if f.Flow, ok, err = r.Flow(ctx, flow); err != nil || !ok {
 		return f, ok, err
@@ -22,9 +22,9 @@ func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f e
 	if f.Schedule, err = schedule.Parse(f.Flow.ID, f.Flow.Kind, f.Flow.Schedule, f.Flow.TimeZone); err != nil {
 		return f, true, fmt.Errorf("the schedule of flow %q in the database: %w", flow, err)
 	}
-	f.At = engine.Meant(f.Flow, f.Schedule, f.At)
+	f.At = core.Meant(f.Flow, f.Schedule, f.At)
 	within := time.Millisecond
-	if engine.Floats(f.Flow, f.Schedule, f.At) {
+	if core.Floats(f.Flow, f.Schedule, f.At) {
 		within = time.Second
 	}
 	if f.Runs, err = r.runsFor(ctx, flow, f.Flow.LastNumber, f.At, within); err != nil {
@@ -32,7 +32,7 @@ func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f e
 	}
 	if len(f.Runs) > 0 {
 		f.At = f.Runs[0].ScheduledAt
-		f.Runs = slices.DeleteFunc(f.Runs, func(run engine.RunInfo) bool { return !run.ScheduledAt.Equal(f.At) })
+		f.Runs = slices.DeleteFunc(f.Runs, func(run core.RunInfo) bool { return !run.ScheduledAt.Equal(f.At) })
 	}
 	if f.Verdicts, err = r.verdicts(ctx, flow, f.At); err != nil {
 		return f, true, err
@@ -48,7 +48,7 @@ const selectVerdicts = `SELECT v.first_at, v.last_at, v.count, v.verdict, COALES
 FROM pawl_flow_plan p CROSS JOIN pawl_verdict_log v ON v.flow = p.key
 WHERE p.id = ? AND v.last_at >= ? AND v.first_at <= ? ORDER BY v.last_at LIMIT 10`
 
-func (r *Reader) verdicts(ctx context.Context, flow string, at time.Time) (list []engine.Verdict, err error) {
+func (r *Reader) verdicts(ctx context.Context, flow string, at time.Time) (list []core.Verdict, err error) {
 	var rows []struct {
 		FirstAt int64 `db:"first_at"`
 		LastAt  int64 `db:"last_at"`
@@ -61,7 +61,7 @@ func (r *Reader) verdicts(ctx context.Context, flow string, at time.Time) (list 
 		return nil, err
 	}
 	for _, row := range rows {
-		list = append(list, engine.Verdict{
+		list = append(list, core.Verdict{
 			First: instant(row.FirstAt), Last: instant(row.LastAt), Count: row.Count, Kind: verdicts.word(row.Verdict), Run: row.Run, Reason: row.Reason,
 		})
 	}
@@ -82,7 +82,7 @@ WHERE p.id = ? ORDER BY r.number LIMIT 1`
 
 // runsFor finds the runs whose scheduled instant is at, or less than within later,
 // oldest first.
-func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.Time, within time.Duration) (found []engine.RunInfo, err error) {
+func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.Time, within time.Duration) (found []core.RunInfo, err error) {
 	low, high := int64(1), last+1 // the first mark that began at or after at is in low..high
 	for low < high {
 		middle := low + (high-low)/2
@@ -104,7 +104,7 @@ func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.T
 			return nil, err
 		}
 		for i := len(runs) - 1; i >= 0; i-- {
-			if after := runs[i].ScheduledAt.Sub(at); after >= 0 && after < within && (runs[i].Trigger == engine.TriggerSchedule || runs[i].Trigger == engine.TriggerBackfill) {
+			if after := runs[i].ScheduledAt.Sub(at); after >= 0 && after < within && (runs[i].Trigger == core.TriggerSchedule || runs[i].Trigger == core.TriggerBackfill) {
 				found = append(found, runs[i])
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -81,14 +82,14 @@ func (r *Reader) violations(ctx context.Context) []string {
 }
 
 // Reload implements [engine.Store].
-func (s *Store) Reload(ctx context.Context, flow int64) (engine.State, engine.Counters, error) {
+func (s *Store) Reload(ctx context.Context, flow int64) (core.State, engine.Counters, error) {
 	states, _, err := s.states(ctx, " WHERE s.key = ?", flow)
 	if err != nil {
-		return engine.State{}, engine.Counters{}, err
+		return core.State{}, engine.Counters{}, err
 	}
 	counters, err := s.counters(ctx)
 	if len(states) == 0 {
-		return engine.State{}, counters, err
+		return core.State{}, counters, err
 	}
 	return *states[0], counters, err
 }
@@ -102,9 +103,9 @@ func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error)
 }
 
 // states reads flows with their runs in flight, and up to where history was deleted.
-func (s *Store) states(ctx context.Context, where string, key int64) (states []*engine.State, pruned map[int64]int64, err error) {
+func (s *Store) states(ctx context.Context, where string, key int64) (states []*core.State, pruned map[int64]int64, err error) {
 	pruned = map[int64]int64{}
-	last := &engine.Definition{} // most flows are as the one before
+	last := &core.Definition{} // most flows are as the one before
 	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
 		if !statuses.has(row.Status) {
 			return fmt.Errorf("flow %q has the unknown status %d: was its row edited? pawl verify names what does not fit", row.ID, row.Status)
@@ -129,7 +130,7 @@ func (s *Store) states(ctx context.Context, where string, key int64) (states []*
 }
 
 // openRuns walks back from a flow's newest run until all in flight are found.
-func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []*engine.Run, err error) {
+func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []*core.Run, err error) {
 	const queued = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 	const one = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow WHERE r.key = :key`
@@ -149,7 +150,7 @@ WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 			return nil, errors.Join(err, sql.ErrNoRows)
 		}
 		run := rows[0].run()
-		if run.Status == engine.RunRunning && !run.Queued {
+		if run.Status == core.RunRunning && !run.Queued {
 			open = append(open, &run)
 		}
 		if run.Prev >= key {
@@ -160,7 +161,7 @@ WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
 	if len(open) != flow.InFlight {
 		return nil, fmt.Errorf("its history has %d", len(open))
 	}
-	slices.SortFunc(open, func(a, b *engine.Run) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(open, func(a, b *core.Run) int { return cmp.Compare(a.Number, b.Number) })
 	return open, nil
 }
 
@@ -237,7 +238,7 @@ FROM pawl_runners ORDER BY id DESC LIMIT 1`)
 	if row.OOMKills == nil {
 		row.OOMKills = new(int64(-1))
 	}
-	var limits engine.Limits
+	var limits core.Limits
 	if row.Limits != nil && err == nil {
 		if err = json.Unmarshal([]byte(*row.Limits), &limits); err != nil {
 			err = fmt.Errorf("pawl_runners.limits of generation %d: %w", row.Generation, err)

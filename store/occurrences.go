@@ -6,19 +6,19 @@ import (
 	"errors"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Occurrence is what became of instants of a flow's schedule that were not run, or not
 // run as they stand: Count of them, from First to Last.
 type Occurrence struct {
-	FlowID  string             `json:"flow_id"`
-	First   time.Time          `json:"first_at"`
-	Last    time.Time          `json:"last_at"`
-	Count   int64              `json:"count"`
-	Verdict engine.VerdictKind `json:"verdict"`
-	Reason  string             `json:"reason,omitempty"`
-	Run     int64              `json:"run_number,omitzero"` // that made up for them, or was in the way
+	FlowID  string           `json:"flow_id"`
+	First   time.Time        `json:"first_at"`
+	Last    time.Time        `json:"last_at"`
+	Count   int64            `json:"count"`
+	Verdict core.VerdictKind `json:"verdict"`
+	Reason  string           `json:"reason,omitempty"`
+	Run     int64            `json:"run_number,omitzero"` // that made up for them, or was in the way
 }
 
 const selectOccurrences = `SELECT p.id AS flow_id, v.first_at, v.last_at, v.count, v.verdict, COALESCE(v.reason, '') AS reason,
@@ -30,7 +30,7 @@ WHERE v.last_at >= ? AND v.first_at < ? ORDER BY v.last_at DESC LIMIT ?`
 // several flows, the newest first.
 func (r *Reader) Occurrences(ctx context.Context, flows []string, from, to time.Time, n int) ([]Occurrence, error) {
 	ids, err := json.Marshal(append([]string{}, flows...))
-	if err = errors.Join(err, engine.CheckInstant("from", from), engine.CheckInstant("to", to)); err != nil {
+	if err = errors.Join(err, core.CheckInstant("from", from), core.CheckInstant("to", to)); err != nil {
 		return nil, err
 	}
 	var rows []struct {

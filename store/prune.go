@@ -8,17 +8,17 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // Prune implements [engine.Store]. No index is ordered by flow, and none is needed:
 // a mark leads to a run, or a transition, not far above the flow's oldest, and from
 // there it is a short walk. The rows of flows that are busy at the same time share
 // pages, so a large slice costs less than its parts.
-func (s *Store) Prune(ctx context.Context, list []engine.Cut, rows int) (results []engine.Pruned, err error) {
-	results = make([]engine.Pruned, len(list))
+func (s *Store) Prune(ctx context.Context, list []core.Cut, rows int) (results []core.Pruned, err error) {
+	results = make([]core.Pruned, len(list))
 	for i, c := range list {
-		results[i] = engine.Pruned{Pruned: c.Pruned, Looked: c.Looked, Resume: c.Resume, KeysOn: c.KeysOn, More: true}
+		results[i] = core.Pruned{Pruned: c.Pruned, Looked: c.Looked, Resume: c.Resume, KeysOn: c.KeysOn, More: true}
 	}
 	w := s.writer
 	w.mu.Lock()
@@ -76,9 +76,9 @@ type pruner struct {
 }
 
 // prune deletes of one flow what there is room for.
-func (p *pruner) prune(c *engine.Cut, r *engine.Pruned) error {
+func (p *pruner) prune(c *core.Cut, r *core.Pruned) error {
 	r.More = false
-	steps := []func(*engine.Cut, *engine.Pruned) error{p.cutRuns}
+	steps := []func(*core.Cut, *core.Pruned) error{p.cutRuns}
 	if c.All {
 		steps = append(steps, p.cutSpared, p.cutTransitionsOf, p.cutVerdicts, p.cutKeys)
 	}
@@ -124,7 +124,7 @@ func (c *prunes) queries() map[string]**sqlite.Stmt {
 func (p *pruner) spend(rows int) { p.left -= rows }
 
 // drop deletes, and counts.
-func (p *pruner) drop(r *engine.Pruned, stmt *sqlite.Stmt, numbers ...int64) (int, error) {
+func (p *pruner) drop(r *core.Pruned, stmt *sqlite.Stmt, numbers ...int64) (int, error) {
 	n, err := p.exec(stmt, numbers...)
 	p.spend(n)
 	r.Deleted += n
@@ -133,7 +133,7 @@ func (p *pruner) drop(r *engine.Pruned, stmt *sqlite.Stmt, numbers ...int64) (in
 
 // dropKeys deletes rows by their keys. One statement for many rows: half of the time
 // of a small one is the call.
-func (p *pruner) dropKeys(r *engine.Pruned, stmt *sqlite.Stmt, keys []int64) error {
+func (p *pruner) dropKeys(r *core.Pruned, stmt *sqlite.Stmt, keys []int64) error {
 	if len(keys) == 0 {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 const (
@@ -29,7 +29,7 @@ SELECT x.seq, x.at, COALESCE(x.run_number, 0) FROM walk k CROSS JOIN pawl_transi
 type change struct{ seq, at, run int64 }
 
 // cutTransitionsOf deletes transitions that are too old, or tell of what was deleted.
-func (p *pruner) cutTransitionsOf(c *engine.Cut, r *engine.Pruned) error {
+func (p *pruner) cutTransitionsOf(c *core.Cut, r *core.Pruned) error {
 	done, err := p.cutTransitions(c, r.Pruned, r)
 	r.More = r.More || !done
 	return err
@@ -40,7 +40,7 @@ func (p *pruner) cutTransitionsOf(c *engine.Cut, r *engine.Pruned) error {
 // below that stays, such as a failure, loses its own: transitions are a chain without gaps,
 // which Verify folds, and one old failure would keep all that came after it. False: there
 // are more.
-func (p *pruner) cutTransitions(c *engine.Cut, through int64, r *engine.Pruned) (done bool, err error) {
+func (p *pruner) cutTransitions(c *core.Cut, through int64, r *core.Pruned) (done bool, err error) {
 	for first := true; first || p.left > 0 && !done; first = false { // a step each time, however little is left
 		changes, whole, err := p.oldestChanges(c)
 		if err != nil {
@@ -56,7 +56,7 @@ func (p *pruner) cutTransitions(c *engine.Cut, through int64, r *engine.Pruned) 
 }
 
 // expired are the transitions, oldest first, that go.
-func expired(c *engine.Cut, changes []change, through int64, r *engine.Pruned) (gone []int64) {
+func expired(c *core.Cut, changes []change, through int64, r *core.Pruned) (gone []int64) {
 	for _, t := range changes {
 		switch {
 		case t.seq == c.LastSeq, t.run > through:
@@ -72,7 +72,7 @@ func expired(c *engine.Cut, changes []change, through int64, r *engine.Pruned) (
 
 // oldestChanges walks from the lowest mark, or the newest transition, down to the
 // oldest, which is the first of the result. Whole: there are no others.
-func (p *pruner) oldestChanges(c *engine.Cut) (changes []change, whole bool, err error) {
+func (p *pruner) oldestChanges(c *core.Cut) (changes []change, whole bool, err error) {
 	seq, err := p.number(p.cuts.transitionMark, c.Flow)
 	if err != nil {
 		return nil, false, err
@@ -100,7 +100,7 @@ const (
 )
 
 // cutVerdicts deletes verdicts on instants that nobody remembers.
-func (p *pruner) cutVerdicts(c *engine.Cut, r *engine.Pruned) error {
+func (p *pruner) cutVerdicts(c *core.Cut, r *core.Pruned) error {
 	since := int64(0)
 	if r.Pruned > 0 {
 		s, err := p.stretch(c, r.Looked)
@@ -133,7 +133,7 @@ const (
 )
 
 // cutKeys deletes idempotency keys that stand for nothing any more.
-func (p *pruner) cutKeys(c *engine.Cut, r *engine.Pruned) error {
+func (p *pruner) cutKeys(c *core.Cut, r *core.Pruned) error {
 	gone, last, n, err := p.stale(c)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (p *pruner) cutKeys(c *engine.Cut, r *engine.Pruned) error {
 
 // stale reads keys that are old enough, in the order of their acceptance, and says
 // which of them are those of runs that are over.
-func (p *pruner) stale(c *engine.Cut) (gone []string, last int64, n int, err error) {
+func (p *pruner) stale(c *core.Cut) (gone []string, last int64, n int, err error) {
 	err = p.each(p.cuts.pastKeys, func(s *sqlite.Stmt) {
 		n, last = n+1, s.ColumnInt64(1)
 		if s.ColumnBool(2) {

@@ -7,7 +7,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 const (
@@ -42,7 +42,7 @@ FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key LIMIT ?3`
 
 // past is a run that may be deleted.
 type past struct {
-	engine.Past
+	core.Past
 	since time.Time // the earliest that is known of it
 	gone  bool
 }
@@ -57,7 +57,7 @@ type stretch struct {
 
 // cutRuns deletes runs that were not looked at before, oldest first, up to the first
 // that is to be kept for its age.
-func (p *pruner) cutRuns(c *engine.Cut, r *engine.Pruned) error {
+func (p *pruner) cutRuns(c *core.Cut, r *core.Pruned) error {
 	for p.left > 0 {
 		s, err := p.stretch(c, r.Looked)
 		if err != nil || len(s.runs) < 2 {
@@ -83,7 +83,7 @@ func (p *pruner) cutRuns(c *engine.Cut, r *engine.Pruned) error {
 }
 
 // stretch walks from a mark down to the runs that were looked at.
-func (p *pruner) stretch(c *engine.Cut, looked int64) (s stretch, err error) {
+func (p *pruner) stretch(c *core.Cut, looked int64) (s stretch, err error) {
 	key, err := p.number(p.cuts.runMark, c.Flow, looked)
 	if err != nil {
 		return s, err
@@ -115,7 +115,7 @@ func (p *pruner) walk(key, looked, most int64) (runs []past, err error) {
 
 // judge marks the runs that go. Looked is the last of those that go or are spared,
 // through the last that goes; kept says that one was met that is not due yet.
-func (s stretch) judge(c *engine.Cut, r *engine.Pruned) (looked, through int64, kept bool) {
+func (s stretch) judge(c *core.Cut, r *core.Pruned) (looked, through int64, kept bool) {
 	for i := range s.runs[:len(s.runs)-1] {
 		run := &s.runs[i]
 		switch {
@@ -135,7 +135,7 @@ func (s stretch) judge(c *engine.Cut, r *engine.Pruned) (looked, through int64, 
 }
 
 // dropAll deletes the runs that go, and lets those that stay point at each other.
-func (p *pruner) dropAll(c *engine.Cut, s stretch, r *engine.Pruned) error {
+func (p *pruner) dropAll(c *core.Cut, s stretch, r *core.Pruned) error {
 	var gone []past
 	below := s.below
 	for i := range s.runs {
@@ -153,7 +153,7 @@ func (p *pruner) dropAll(c *engine.Cut, s stretch, r *engine.Pruned) error {
 }
 
 // dropRuns deletes runs, and remembers the highest of them.
-func (p *pruner) dropRuns(c *engine.Cut, gone []past, r *engine.Pruned) error {
+func (p *pruner) dropRuns(c *core.Cut, gone []past, r *core.Pruned) error {
 	keys, highest := make([]int64, len(gone)), int64(0)
 	for i, run := range gone {
 		keys[i], highest = run.Key, max(highest, run.Number)
@@ -201,7 +201,7 @@ func (p *pruner) link(run *past, below int64) error {
 }
 
 // dropLeaks deletes what is known of jobs that outlasted their runs.
-func (p *pruner) dropLeaks(c *engine.Cut, gone []past, r *engine.Pruned) error {
+func (p *pruner) dropLeaks(c *core.Cut, gone []past, r *core.Pruned) error {
 	if some, err := p.some(&p.leaks, p.cuts.anyLeak); err != nil || !some {
 		return err
 	}
@@ -231,8 +231,8 @@ const sparedSlice = 250
 
 // cutSpared walks over the runs that stayed when others around them were deleted,
 // newest first, and deletes those that need not stay any more.
-func (p *pruner) cutSpared(c *engine.Cut, r *engine.Pruned) error {
-	r.Stayed = engine.Stayed{} // what cutRuns found is walked over again
+func (p *pruner) cutSpared(c *core.Cut, r *core.Pruned) error {
+	r.Stayed = core.Stayed{} // what cutRuns found is walked over again
 	if c.Resume != 0 {
 		r.Stayed = c.Stayed
 	}
@@ -259,7 +259,7 @@ func (p *pruner) cutSpared(c *engine.Cut, r *engine.Pruned) error {
 
 // thin deletes those of the runs below one that stays which need not stay any more,
 // and returns the last that does.
-func (p *pruner) thin(c *engine.Cut, upper *past, runs []past, r *engine.Pruned) (*past, error) {
+func (p *pruner) thin(c *core.Cut, upper *past, runs []past, r *core.Pruned) (*past, error) {
 	var gone []past
 	for i := range runs {
 		run := &runs[i]
@@ -292,7 +292,7 @@ func (p *pruner) thin(c *engine.Cut, upper *past, runs []past, r *engine.Pruned)
 
 // firstSpared is where the walk begins, or goes on: the run above the next. Nil:
 // there is nothing to walk over.
-func (p *pruner) firstSpared(c *engine.Cut, r *engine.Pruned) (*past, error) {
+func (p *pruner) firstSpared(c *core.Cut, r *core.Pruned) (*past, error) {
 	if c.Resume != 0 {
 		runs, err := p.walk(c.Resume, 0, 1)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -66,25 +67,25 @@ INSERT INTO pawl_commands (id, command, handled_at, args) SELECT i, 'reset', '20
 
 // manual is a flow with so many runs that ended a second after each other, from the
 // epoch of books on.
-func manual(t *testing.T, s *Store, runs int) (state engine.State, now time.Time) {
+func manual(t *testing.T, s *Store, runs int) (state core.State, now time.Time) {
 	t.Helper()
 	now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	state = engine.NewState("import", 1)
-	plan := engine.Plan{Schedule: schedule.Manual()}
+	state = core.NewState("import", 1)
+	plan := core.Plan{Schedule: schedule.Manual()}
 	seq, b := int64(0), engine.Batch{}
-	apply := func(e engine.Event) {
-		c, err := engine.Apply(state, e, now, plan)
+	apply := func(e core.Event) {
+		c, err := core.Apply(state, e, now, plan)
 		require.NoError(t, err)
 		seq++
 		c.Number(seq)
 		state = *c.State
 		b.Changes = append(b.Changes, c)
 	}
-	apply(engine.Adopt{})
+	apply(core.Adopt{})
 	for i := range int64(runs) {
-		apply(engine.Reserve{Trigger: engine.TriggerManual, Key: i + 1, Ask: engine.Ask{Token: fmt.Sprint("key ", i+1)}})
+		apply(core.Reserve{Trigger: core.TriggerManual, Key: i + 1, Ask: core.Ask{Token: fmt.Sprint("key ", i+1)}})
 		now = now.Add(time.Second)
-		apply(engine.Outcome{Run: i + 1})
+		apply(core.Outcome{Run: i + 1})
 	}
 	require.NoError(t, s.Commit(t.Context(), b))
 	return state, now
@@ -101,9 +102,9 @@ func TestWhatBelongsToARunGoesWithIt(t *testing.T) {
 	execOn(t, db, fmt.Sprintf(`INSERT INTO pawl_verdict_log (flow, first_at, last_at, count, verdict, run_number, seq) VALUES
 (1, 0, %[1]d, 1, 6, NULL, 1), (1, 0, %[1]d, 1, 6, 295, 1), (1, 0, %[2]d, 1, 6, NULL, 1)`,
 		now.Add(-100*time.Second).UnixMilli(), now.UnixMilli()))
-	cut := engine.Cut{Flow: 1, Through: 290, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq, Keys: now.Add(-20 * time.Second)}
+	cut := core.Cut{Flow: 1, Through: 290, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq, Keys: now.Add(-20 * time.Second)}
 	for more := true; more; {
-		results, err := s.Prune(t.Context(), []engine.Cut{cut}, 500)
+		results, err := s.Prune(t.Context(), []core.Cut{cut}, 500)
 		require.NoError(t, err)
 		more = results[0].More
 		cut.Pruned, cut.Looked, cut.Resume, cut.KeysOn = results[0].Pruned, results[0].Looked, results[0].Resume, results[0].KeysOn
@@ -135,7 +136,7 @@ func TestKeyOfARunThatIsNotOverIsKept(t *testing.T) {
 	state, now := manual(t, s, 3)
 	db := plainDB(t, path)
 	execOn(t, db, `UPDATE pawl_run_log SET status = 0, finished_at = NULL WHERE key = 2`)
-	_, err := s.Prune(t.Context(), []engine.Cut{{Flow: 1, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq, Keys: now}}, 500)
+	_, err := s.Prune(t.Context(), []core.Cut{{Flow: 1, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq, Keys: now}}, 500)
 	require.NoError(t, err)
 	var keys []int64
 	require.NoError(t, s.db.Select(&keys, `SELECT number FROM pawl_keys`))
@@ -152,18 +153,18 @@ func TestDeletionInDoubtIsNotTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Commit(t.Context(), b.start()))
 	for range 4 { // one is in flight, the others wait
-		b.apply("queue", engine.Reserve{Trigger: engine.TriggerManual})
+		b.apply("queue", core.Reserve{Trigger: core.TriggerManual})
 	}
-	b.apply("queue", engine.Abort{Run: 2})
+	b.apply("queue", core.Abort{Run: 2})
 	require.NoError(t, s.Commit(t.Context(), b.batch(false)))
-	prune := func(through int64) engine.Pruned {
+	prune := func(through int64) core.Pruned {
 		q := b.states["queue"]
-		results, err := s.Prune(t.Context(), []engine.Cut{{Flow: q.Key, Through: through, All: true, LastKey: q.LastKey, LastSeq: q.LastSeq}}, 1000)
+		results, err := s.Prune(t.Context(), []core.Cut{{Flow: q.Key, Through: through, All: true, LastKey: q.LastKey, LastSeq: q.LastSeq}}, 1000)
 		require.NoError(t, err)
 		return results[0]
 	}
 	require.EqualValues(t, 2, prune(2).Pruned, "run 1 is not over")
-	b.apply("queue", engine.Outcome{Run: 1})
+	b.apply("queue", core.Outcome{Run: 1})
 	require.NoError(t, s.Commit(t.Context(), b.batch(false)))
 	prune(2)
 	found, err := s.Verify(t.Context())
@@ -177,23 +178,23 @@ func TestOldestTransitionMayStartAnOlderRun(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
 	hourly, err := schedule.Cron("0 * * * *")
 	require.NoError(t, err)
-	plan := engine.Plan{Schedule: hourly, Overlap: engine.OverlapBuffer(5)}
-	state, seq := engine.NewState("a", 1), int64(0)
+	plan := core.Plan{Schedule: hourly, Overlap: core.OverlapBuffer(5)}
+	state, seq := core.NewState("a", 1), int64(0)
 	past := epoch.Truncate(time.Hour).Add(-24 * time.Hour)
-	for _, e := range []engine.Event{
-		engine.Adopt{}, engine.Reserve{Trigger: engine.TriggerManual, Key: 1},
-		engine.Backfill{Key: 2, Instants: []time.Time{past, past.Add(time.Hour), past.Add(2 * time.Hour)}}, engine.Drop{},
-		engine.Cancel{Run: 1, Error: "stopped", Key: 5}, engine.Reserve{Trigger: engine.TriggerSchedule, Key: 5},
+	for _, e := range []core.Event{
+		core.Adopt{}, core.Reserve{Trigger: core.TriggerManual, Key: 1},
+		core.Backfill{Key: 2, Instants: []time.Time{past, past.Add(time.Hour), past.Add(2 * time.Hour)}}, core.Drop{},
+		core.Cancel{Run: 1, Error: "stopped", Key: 5}, core.Reserve{Trigger: core.TriggerSchedule, Key: 5},
 	} {
-		c, err := engine.Apply(state, e, epoch, plan)
+		c, err := core.Apply(state, e, epoch, plan)
 		require.NoError(t, err, "%T", e)
 		seq++
 		c.Number(seq)
 		state = *c.State
-		require.NoError(t, s.Commit(t.Context(), engine.Batch{Changes: []engine.Change{c}}))
+		require.NoError(t, s.Commit(t.Context(), engine.Batch{Changes: []core.Change{c}}))
 	}
-	cut := engine.Cut{Flow: 1, Through: 3, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq}
-	_, err = s.Prune(t.Context(), []engine.Cut{cut}, 10_000)
+	cut := core.Cut{Flow: 1, Through: 3, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq}
+	_, err = s.Prune(t.Context(), []core.Cut{cut}, 10_000)
 	require.NoError(t, err)
 	var numbers []int64
 	require.NoError(t, s.db.Select(&numbers, `SELECT number FROM pawl_run_log ORDER BY number`))
@@ -208,32 +209,32 @@ func TestOldestTransitionMayStartAnOlderRun(t *testing.T) {
 // the first. found Q5.
 func TestFirstStartOfAKeptFailureMayBeDeleted(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
-	plan := engine.Plan{Schedule: schedule.Manual(), Overlap: engine.OverlapAllow(3, 5), Resumes: true,
-		Retry: &engine.Retry{Max: 1}}
-	state, seq, now := engine.NewState("a", 1), int64(0), epoch
-	apply := func(e engine.Event) {
+	plan := core.Plan{Schedule: schedule.Manual(), Overlap: core.OverlapAllow(3, 5), Resumes: true,
+		Retry: &core.Retry{Max: 1}}
+	state, seq, now := core.NewState("a", 1), int64(0), epoch
+	apply := func(e core.Event) {
 		t.Helper()
-		c, err := engine.Apply(state, e, now, plan)
+		c, err := core.Apply(state, e, now, plan)
 		require.NoError(t, err, "%T", e)
 		seq++
 		c.Number(seq)
 		state = *c.State
-		require.NoError(t, s.Commit(t.Context(), engine.Batch{Changes: []engine.Change{c}}))
+		require.NoError(t, s.Commit(t.Context(), engine.Batch{Changes: []core.Change{c}}))
 		now = now.Add(time.Second)
 	}
-	apply(engine.Adopt{})
-	apply(engine.Reserve{Trigger: engine.TriggerManual, Key: 1})
-	apply(engine.Reserve{Trigger: engine.TriggerManual, Key: 2})
-	apply(engine.Reserve{Trigger: engine.TriggerManual, Key: 3})
-	apply(engine.Outcome{Run: 1, Error: "no"})
-	apply(engine.Outcome{Run: 2})
+	apply(core.Adopt{})
+	apply(core.Reserve{Trigger: core.TriggerManual, Key: 1})
+	apply(core.Reserve{Trigger: core.TriggerManual, Key: 2})
+	apply(core.Reserve{Trigger: core.TriggerManual, Key: 3})
+	apply(core.Outcome{Run: 1, Error: "no"})
+	apply(core.Outcome{Run: 2})
 	now = now.Add(time.Minute)
-	apply(engine.Reserve{Trigger: engine.TriggerSchedule}) // attempt 2 of run 1
-	apply(engine.Outcome{Run: 1, Error: "no again"})
-	apply(engine.Outcome{Run: 3})
-	cut := engine.Cut{Flow: 1, Through: 2, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq}
+	apply(core.Reserve{Trigger: core.TriggerSchedule}) // attempt 2 of run 1
+	apply(core.Outcome{Run: 1, Error: "no again"})
+	apply(core.Outcome{Run: 3})
+	cut := core.Cut{Flow: 1, Through: 2, All: true, LastKey: state.LastKey, LastSeq: state.LastSeq}
 	cut.Failures = 5
-	_, err := s.Prune(t.Context(), []engine.Cut{cut}, 10_000)
+	_, err := s.Prune(t.Context(), []core.Cut{cut}, 10_000)
 	require.NoError(t, err)
 	var numbers []int64
 	require.NoError(t, s.db.Select(&numbers, `SELECT number FROM pawl_run_log ORDER BY number`))

@@ -10,6 +10,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // readQueue walks the index of the runs that wait. Those of a backfill come after
@@ -27,7 +28,7 @@ FROM pawl_run_log INDEXED BY pawl_run_queue
 )
 
 // Waiting implements [engine.Store].
-func (s *Store) Waiting(ctx context.Context, flow int64, n, fill int) (queue, backfill []*engine.Run, err error) {
+func (s *Store) Waiting(ctx context.Context, flow int64, n, fill int) (queue, backfill []*core.Run, err error) {
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -36,13 +37,13 @@ func (s *Store) Waiting(ctx context.Context, flow int64, n, fill int) (queue, ba
 	}
 	w.conn.SetInterrupt(ctx.Done())
 	defer w.conn.SetInterrupt(nil)
-	if queue, err = w.waiting(flow, engine.FirstRank, engine.FirstBackfillRank, n); err == nil {
-		backfill, err = w.waiting(flow, engine.FirstBackfillRank, 2*engine.BackfillRank, fill)
+	if queue, err = w.waiting(flow, core.FirstRank, core.FirstBackfillRank, n); err == nil {
+		backfill, err = w.waiting(flow, core.FirstBackfillRank, 2*core.BackfillRank, fill)
 	}
 	return queue, backfill, err
 }
 
-func (w *writer) waiting(flow, from, to int64, n int) (queue []*engine.Run, err error) {
+func (w *writer) waiting(flow, from, to int64, n int) (queue []*core.Run, err error) {
 	q := w.readQueue
 	defer func() { err = errors.Join(err, q.Reset()) }()
 	for i, number := range []int64{flow, from, to, int64(n)} {
@@ -58,7 +59,7 @@ func (w *writer) waiting(flow, from, to int64, n int) (queue []*engine.Run, err 
 }
 
 // Aside implements [engine.Store].
-func (s *Store) Aside(ctx context.Context, flow int64) (runs []*engine.Run, err error) {
+func (s *Store) Aside(ctx context.Context, flow int64) (runs []*core.Run, err error) {
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,15 +84,15 @@ func (s *Store) Aside(ctx context.Context, flow int64) (runs []*engine.Run, err 
 }
 
 // scanWaiting reads a row of queueColumns.
-func scanWaiting(q *sqlite.Stmt) *engine.Run {
+func scanWaiting(q *sqlite.Stmt) *core.Run {
 	status := runStatuses.word(q.ColumnInt64(15))
-	return &engine.Run{
+	return &core.Run{
 		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: status, Recorded: recordedBy(q), Queued: true, Rank: q.ColumnInt64(8),
 		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, Unprobed: q.ColumnInt64(10)&4 != 0, Timed: q.ColumnInt64(10)&8 != 0, Woken: q.ColumnInt64(10)&16 != 0, HasInput: q.ColumnBool(11), Order: q.ColumnInt64(19),
-		RunInfo: engine.RunInfo{
+		RunInfo: core.RunInfo{
 			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: status, Attempt: q.ColumnInt(4),
 			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),
-			Deadline: instant(q.ColumnInt64(9)), Input: engine.JSON(q.ColumnText(12)), Error: q.ColumnText(13), Restarts: q.ColumnInt(14), Suspect: q.ColumnBool(18),
+			Deadline: instant(q.ColumnInt64(9)), Input: core.JSON(q.ColumnText(12)), Error: q.ColumnText(13), Restarts: q.ColumnInt(14), Suspect: q.ColumnBool(18),
 		},
 	}
 }
@@ -106,21 +107,21 @@ func recordedBy(q *sqlite.Stmt) *int {
 }
 
 // WaitingRun implements [engine.Store].
-func (s *Store) WaitingRun(ctx context.Context, flow, number int64) (engine.Run, bool, error) {
+func (s *Store) WaitingRun(ctx context.Context, flow, number int64) (core.Run, bool, error) {
 	var id string
 	if err := s.db.GetContext(ctx, &id, `SELECT id FROM pawl_flow_plan WHERE key = ?`, flow); err != nil {
-		return engine.Run{}, false, err
+		return core.Run{}, false, err
 	}
 	row, ok, err := s.runRow(ctx, id, number)
 	if err != nil || !ok {
-		return engine.Run{}, false, err
+		return core.Run{}, false, err
 	}
 	run := row.run()
-	return run, run.Status == engine.RunWaiting, nil
+	return run, run.Status == core.RunWaiting, nil
 }
 
 // Input implements [engine.Store].
-func (s *Store) Input(ctx context.Context, key int64) (input engine.JSON, err error) {
+func (s *Store) Input(ctx context.Context, key int64) (input core.JSON, err error) {
 	err = s.db.GetContext(ctx, &input, `SELECT COALESCE(input, '') FROM pawl_run_log WHERE key = ?`, key)
 	return input, err
 }
@@ -129,7 +130,7 @@ var readKey = `SELECT k.number, k.at, COALESCE(r.status, 1) NOT IN (` + notOver 
 FROM pawl_keys k LEFT JOIN pawl_run_log r ON r.key = k.run WHERE k.flow = ? AND k.key = ?`
 
 // RunKey implements [engine.Store].
-func (s *Store) RunKey(ctx context.Context, flow int64, key string) (known *engine.RunKey, err error) {
+func (s *Store) RunKey(ctx context.Context, flow int64, key string) (known *core.RunKey, err error) {
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,7 +145,7 @@ func (s *Store) RunKey(ctx context.Context, flow int64, key string) (known *engi
 	if err != nil || !more {
 		return nil, err
 	}
-	return &engine.RunKey{Key: key, Number: q.ColumnInt64(0), At: instant(q.ColumnInt64(1)), Over: q.ColumnBool(2)}, nil
+	return &core.RunKey{Key: key, Number: q.ColumnInt64(0), At: instant(q.ColumnInt64(1)), Over: q.ColumnBool(2)}, nil
 }
 
 // Keyed implements [engine.Store].
@@ -162,7 +163,7 @@ func (s *Store) Keyed(ctx context.Context) (map[int64]bool, error) {
 }
 
 // Ran implements [engine.Store].
-func (s *Store) Ran(ctx context.Context, flow int64, before *engine.Reached, from, to time.Time) (map[int64]bool, error) {
+func (s *Store) Ran(ctx context.Context, flow int64, before *core.Reached, from, to time.Time) (map[int64]bool, error) {
 	const query = `WITH RECURSIVE walk (key) AS (
     SELECT last_key FROM pawl_flow_state WHERE key = ?1 AND last_key IS NOT NULL
     UNION

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // writeRare writes what few transitions have: verdicts on instants that were not run,
 // keys, checkpoints, attempts that failed, jobs that outlast their runs, a backfill that is dropped.
-func (w *writer) writeRare(c *engine.Change, generation int64) error {
+func (w *writer) writeRare(c *core.Change, generation int64) error {
 	for i := range c.Verdicts {
 		if err := w.writeVerdict(c, &c.Verdicts[i]); err != nil {
 			return fmt.Errorf("verdict: %w", err)
@@ -65,7 +66,7 @@ var moveWaits = []string{
 	fmt.Sprintf(`UPDATE pawl_run_log SET deadline = deadline + ?2,
     rank = CASE WHEN started_at IS NOT NULL AND rank %% %d = due_at THEN rank + ?2 ELSE rank END,
     due_at = CASE WHEN started_at IS NOT NULL THEN due_at + ?2 ELSE due_at END
-WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND (started_at IS NOT NULL OR deadline IS NOT NULL)`, engine.BackfillRank),
+WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND (started_at IS NOT NULL OR deadline IS NOT NULL)`, core.BackfillRank),
 	`UPDATE pawl_run_log SET deadline = deadline + ?2, due_at = due_at + s.by, rank = rank + s.by
 FROM (SELECT key AS parked, CASE WHEN ending & 8 <> 0 OR due_at = deadline THEN ?2 ELSE min(due_at, COALESCE(deadline + ?2, due_at)) - due_at END AS by
     FROM pawl_run_log WHERE flow = ?1 AND status = 8 AND rank IS NOT NULL) s
@@ -74,7 +75,7 @@ WHERE key = s.parked`,
 	`UPDATE pawl_keys SET at = at + ?2 WHERE flow = ?1`,
 }
 
-func (w *writer) moveWaits(c *engine.Change) error {
+func (w *writer) moveWaits(c *core.Change) error {
 	w.behind = checkpointMax // as far as one knows
 	for _, query := range moveWaits {
 		if err := w.once(query, c.Key, c.MovedBy); err != nil {
@@ -87,8 +88,8 @@ func (w *writer) moveWaits(c *engine.Change) error {
 const insertVerdict = `INSERT INTO pawl_verdict_log (flow, first_at, last_at, count, verdict, run_number, seq, reason)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
-func (w *writer) writeVerdict(c *engine.Change, v *engine.Verdict) error {
-	bindNullable(w.insertVerdict, 8, engine.ClipLastError(v.Reason))
+func (w *writer) writeVerdict(c *core.Change, v *core.Verdict) error {
+	bindNullable(w.insertVerdict, 8, core.ClipLastError(v.Reason))
 	_, err := w.exec(w.insertVerdict, c.Key, v.First.UnixMilli(), v.Last.UnixMilli(), v.Count, verdicts.of(v.Kind), nonzero(v.Run), c.Seq)
 	return err
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"zombiezen.com/go/sqlite"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -166,18 +166,18 @@ func (r *Reader) Database(ctx context.Context) (string, error) {
 }
 
 // Flow reads one flow.
-func (r *Reader) Flow(ctx context.Context, id string) (engine.FlowInfo, bool, error) {
+func (r *Reader) Flow(ctx context.Context, id string) (core.FlowInfo, bool, error) {
 	var row flowRow
 	err := r.db.GetContext(ctx, &row, selectFlows+` WHERE p.id = ?`, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return engine.FlowInfo{}, false, nil
+		return core.FlowInfo{}, false, nil
 	}
 	if err == nil {
 		var leaked map[string]int
 		leaked, err = r.leaked(ctx)
 		row.Leaked = leaked[id]
 	}
-	flows := []engine.FlowInfo{row.info()}
+	flows := []core.FlowInfo{row.info()}
 	if err == nil {
 		err = r.plotStarts(ctx, flows)
 	}
@@ -185,12 +185,12 @@ func (r *Reader) Flow(ctx context.Context, id string) (engine.FlowInfo, bool, er
 }
 
 // plotStarts fills in when flows start next.
-func (r *Reader) plotStarts(ctx context.Context, flows []engine.FlowInfo) error {
+func (r *Reader) plotStarts(ctx context.Context, flows []core.FlowInfo) error {
 	var database string
 	for i := range flows {
 		f := &flows[i]
 		if f.Jitter == 0 || f.NextRun.IsZero() {
-			f.DueAt = engine.StartOf(*f, schedule.Manual(), "")
+			f.DueAt = core.StartOf(*f, schedule.Manual(), "")
 			continue
 		}
 		s, err := schedule.Parse(f.ID, f.Kind, f.Schedule, f.TimeZone)
@@ -202,7 +202,7 @@ func (r *Reader) plotStarts(ctx context.Context, flows []engine.FlowInfo) error 
 				return err
 			}
 		}
-		f.DueAt = engine.StartOf(*f, s, database)
+		f.DueAt = core.StartOf(*f, s, database)
 	}
 	return nil
 }
@@ -228,7 +228,7 @@ WHERE l.returned_at IS NULL AND l.generation = (SELECT generation FROM pawl_data
 
 // Flows reads every flow in the order of registration, those that are not
 // registered any more last.
-func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
+func (r *Reader) Flows(ctx context.Context) ([]core.FlowInfo, error) {
 	var rows []flowRow
 	if err := r.db.SelectContext(ctx, &rows, selectFlows+inOrder); err != nil {
 		return nil, err
@@ -237,7 +237,7 @@ func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	flows := make([]engine.FlowInfo, len(rows))
+	flows := make([]core.FlowInfo, len(rows))
 	for i, row := range rows {
 		row.Leaked = leaked[row.ID]
 		flows[i] = row.info()
@@ -248,12 +248,12 @@ func (r *Reader) Flows(ctx context.Context) ([]engine.FlowInfo, error) {
 // RunsQuery selects runs, newest first. The zero value of a field asks for
 // nothing in particular.
 type RunsQuery struct {
-	Flow   string           // of this flow; empty: of all
-	Status engine.RunStatus // with this status; empty: any
-	Failed bool             // only failures, see [engine.RunStatus.Failure]
-	Before int64            // with a number below this one; needs Flow
-	Since  time.Time        // started at or after; the search ends at the first run that was not
-	Limit  int              // at most; default 100
+	Flow   string         // of this flow; empty: of all
+	Status core.RunStatus // with this status; empty: any
+	Failed bool           // only failures, see [core.RunStatus.Failure]
+	Before int64          // with a number below this one; needs Flow
+	Since  time.Time      // started at or after; the search ends at the first run that was not
+	Limit  int            // at most; default 100
 }
 
 // runRow is a run as the hot tables have it.
@@ -278,29 +278,29 @@ type runRow struct {
 	Repeated    bool
 	HasInput    bool  `db:"has_input"`
 	StartOrder  int64 `db:"start_order"`
-	Input       engine.JSON
-	Output      engine.JSON
+	Input       core.JSON
+	Output      core.JSON
 
 	InputSize  int64 `db:"input_size"` // bytes; of what is left out, as is that of the output
 	OutputSize int64 `db:"output_size"`
 }
 
 // listed is a run of a list, which says what is left out of it.
-func (r runRow) listed() engine.RunInfo {
+func (r runRow) listed() core.RunInfo {
 	run := r.run().RunInfo
 	if r.InputSize > 0 || r.OutputSize > 0 {
-		run.Omitted = &engine.Omitted{Input: r.InputSize, Output: r.OutputSize}
+		run.Omitted = &core.Omitted{Input: r.InputSize, Output: r.OutputSize}
 	}
 	return run
 }
 
-func (r runRow) run() engine.Run {
+func (r runRow) run() core.Run {
 	queued, place := r.Rank != nil, int64(0)
 	if queued {
 		place = *r.Rank
 	}
 	status := runStatuses.word(r.Status)
-	return engine.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, Timed: r.Ending&8 != 0, Woken: r.Ending&16 != 0, HasInput: r.HasInput, Order: r.StartOrder, RunInfo: engine.RunInfo{
+	return core.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, Timed: r.Ending&8 != 0, Woken: r.Ending&16 != 0, HasInput: r.HasInput, Order: r.StartOrder, RunInfo: core.RunInfo{
 		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: status,
 		Attempt: r.Attempt, Restarts: r.Restarts, Suspect: r.Suspect, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
 		FinishedAt: instant(r.FinishedAt), Error: r.Error, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Repeated: r.Repeated, Input: r.Input, Output: r.Output,
@@ -340,19 +340,19 @@ LIMIT :limit`
 )
 
 // Runs reads runs, newest first.
-func (r *Reader) Runs(ctx context.Context, q RunsQuery) ([]engine.RunInfo, error) {
+func (r *Reader) Runs(ctx context.Context, q RunsQuery) ([]core.RunInfo, error) {
 	args, err := r.arguments(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	if q.none() {
-		return []engine.RunInfo{}, nil
+		return []core.RunInfo{}, nil
 	}
 	rows, err := r.rows(ctx, runsQuery(q), args)
 	if err != nil {
 		return nil, err
 	}
-	runs := make([]engine.RunInfo, len(rows))
+	runs := make([]core.RunInfo, len(rows))
 	for i := range rows {
 		runs[i] = rows[i].listed()
 	}
@@ -420,7 +420,7 @@ func (r *Reader) arguments(ctx context.Context, q RunsQuery) (args map[string]an
 		}
 		args["status"] = code
 	}
-	if err := engine.CheckInstant("Since", q.Since); err != nil {
+	if err := core.CheckInstant("Since", q.Since); err != nil {
 		return nil, err
 	}
 	if !q.Since.IsZero() {
@@ -452,7 +452,7 @@ func (r *Reader) firstSince(ctx context.Context, since time.Time) (key int64, er
 }
 
 // Run reads one run of a flow.
-func (r *Reader) Run(ctx context.Context, flow string, number int64) (engine.RunInfo, bool, error) {
+func (r *Reader) Run(ctx context.Context, flow string, number int64) (core.RunInfo, bool, error) {
 	row, ok, err := r.runRow(ctx, flow, number)
 	return row.run().RunInfo, ok, err
 }
@@ -462,7 +462,7 @@ func (r *Reader) runRow(ctx context.Context, flow string, number int64) (runRow,
 	if err != nil {
 		return runRow{}, false, err
 	}
-	args["room"] = engine.MaxPayload
+	args["room"] = core.MaxPayload
 	rows, err := r.rows(ctx, walkFlow, args)
 	if err != nil || len(rows) == 0 || rows[0].Number != number {
 		return runRow{}, false, err

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // RecentMost is the most runs of a flow that [Reader.Recent] reads: SQLite joins at most
@@ -32,7 +32,7 @@ FROM pawl_flow_plan p CROSS JOIN pawl_flow_state s ON s.key = p.key
 
 // Recent reads what became of the newest n runs of every flow that has some, or of those
 // that are named, by flow and newest first.
-func (r *Reader) Recent(ctx context.Context, n int, flows ...string) (map[string][]engine.RunStatus, error) {
+func (r *Reader) Recent(ctx context.Context, n int, flows ...string) (map[string][]core.RunStatus, error) {
 	if n < 1 {
 		return nil, nil
 	}
@@ -49,7 +49,7 @@ func (r *Reader) Recent(ctx context.Context, n int, flows ...string) (map[string
 		return nil, explain(r.path, err)
 	}
 	defer rows.Close()
-	recent := map[string][]engine.RunStatus{}
+	recent := map[string][]core.RunStatus{}
 	for rows.Next() {
 		var id, codes string
 		if err := rows.Scan(&id, &codes); err != nil {

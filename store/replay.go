@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -103,11 +103,11 @@ func (a *account) forget() {
 }
 
 var (
-	running   = statuses.of(engine.StatusRunning)
-	completed = statuses.of(engine.StatusCompleted)
-	failed    = statuses.of(engine.StatusFailed)
-	backoff   = statuses.of(engine.StatusBackoff)
-	tripped   = statuses.of(engine.StatusTripped)
+	running   = statuses.of(core.StatusRunning)
+	completed = statuses.of(core.StatusCompleted)
+	failed    = statuses.of(core.StatusFailed)
+	backoff   = statuses.of(core.StatusBackoff)
+	tripped   = statuses.of(core.StatusTripped)
 )
 
 // follow checks what a transition makes of the flow as the one before left it.
@@ -202,15 +202,15 @@ func (a *account) countsRight(t *transition, before position) bool {
 // spared says whether a run may have ended without a consequence for the streak.
 func (a *account) spared(t *transition) bool {
 	run := a.find(t.run)
-	if run == nil || run.of(engine.TriggerBackfill) {
+	if run == nil || run.of(core.TriggerBackfill) {
 		return true
 	}
 	switch runStatuses.word(int64(run.status)) {
-	case engine.RunCancelled, engine.RunSkipped:
+	case core.RunCancelled, core.RunSkipped:
 		return true
-	case engine.RunInterrupted: // tripped by another one of the same crash, or before
+	case core.RunInterrupted: // tripped by another one of the same crash, or before
 		sameCrash := a.event == "interrupt" && a.replay.at == t.at
-		return t.status == backoff || sameCrash || run.of(engine.TriggerProbe)
+		return t.status == backoff || sameCrash || run.of(core.TriggerProbe)
 	}
 	return false
 }
@@ -221,7 +221,7 @@ func (a *account) probes(t *transition) bool {
 	if run == nil && t.run <= a.pruned {
 		return t.event == "reserve"
 	}
-	return t.event == "reserve" && run != nil && triggers.word(int64(run.trigger)) == engine.TriggerProbe
+	return t.event == "reserve" && run != nil && triggers.word(int64(run.trigger)) == core.TriggerProbe
 }
 
 // accept takes runs that wait from now on; t.run is the first of them. How many they
@@ -351,7 +351,7 @@ func (a *account) end(t *transition) {
 	counts := a.counts(run.number)
 	a.judge(t, run)
 	is := runStatuses.word(int64(run.status))
-	if want := t.endings(run); !slices.Contains(want, is) && !(run.of(engine.TriggerBackfill) && is.Over()) {
+	if want := t.endings(run); !slices.Contains(want, is) && !(run.of(core.TriggerBackfill) && is.Over()) {
 		a.report("run %d is %s, but transition %d (%s to %s) left it %s", run.number, is, t.seq, t.event, word(t.status), want[0])
 		is = want[0]
 	}
@@ -363,13 +363,13 @@ func (a *account) end(t *transition) {
 	if run.finished != finished && !within {
 		a.report("run %d finished at %s, transition %d says %s", run.number, when(run.finished), t.seq, when(finished))
 	}
-	if is != engine.RunSkipped && run.failed != (is != engine.RunCompleted) {
+	if is != core.RunSkipped && run.failed != (is != core.RunCompleted) {
 		a.report("run %d is %s, with an error: %t", run.number, is, run.failed)
 	}
 	switch {
-	case run.of(engine.TriggerBackfill), counts != yes:
+	case run.of(core.TriggerBackfill), counts != yes:
 		a.replayed.errorKey = unknown
-	case is == engine.RunCompleted:
+	case is == core.RunCompleted:
 		a.replayed.errorKey = 0
 	case is.Failure():
 		a.replayed.errorKey = run.key
@@ -377,20 +377,20 @@ func (a *account) end(t *transition) {
 }
 
 // endings are what a transition may leave its run as.
-func (t *transition) endings(run *runFacts) []engine.RunStatus {
+func (t *transition) endings(run *runFacts) []core.RunStatus {
 	switch {
 	case t.event == "cancel":
-		return []engine.RunStatus{engine.RunCancelled}
+		return []core.RunStatus{core.RunCancelled}
 	case t.event == "interrupt":
-		return []engine.RunStatus{engine.RunInterrupted, engine.RunCancelled}
+		return []core.RunStatus{core.RunInterrupted, core.RunCancelled}
 	case t.event == "timeout":
-		return []engine.RunStatus{engine.RunTimedOut, engine.RunCancelled, engine.RunInterrupted}
+		return []core.RunStatus{core.RunTimedOut, core.RunCancelled, core.RunInterrupted}
 	case t.status == completed && run.order == 0:
-		return []engine.RunStatus{engine.RunCompleted}
+		return []core.RunStatus{core.RunCompleted}
 	case t.status == running, run.order != 0 && t.status != failed: // others began later
-		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped, engine.RunCompleted, engine.RunInterrupted}
+		return []core.RunStatus{core.RunFailed, core.RunTimedOut, core.RunCancelled, core.RunSkipped, core.RunCompleted, core.RunInterrupted}
 	case t.status == failed:
-		return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunInterrupted}
+		return []core.RunStatus{core.RunFailed, core.RunTimedOut, core.RunInterrupted}
 	}
-	return []engine.RunStatus{engine.RunFailed, engine.RunTimedOut, engine.RunCancelled, engine.RunSkipped, engine.RunInterrupted}
+	return []core.RunStatus{core.RunFailed, core.RunTimedOut, core.RunCancelled, core.RunSkipped, core.RunInterrupted}
 }

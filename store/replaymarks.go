@@ -1,6 +1,8 @@
 package store
 
-import "github.com/pawl-go/pawl/engine"
+import (
+	"github.com/pawl-go/pawl/engine/core"
+)
 
 // answer is yes or no, or maybe where the log no longer has the transitions to tell.
 type answer int
@@ -21,7 +23,7 @@ func (a *account) counts(number int64) answer {
 		return maybe
 	case run.order == 0:
 		return yes
-	case runStatuses.word(int64(run.status)) == engine.RunCompleted:
+	case runStatuses.word(int64(run.status)) == core.RunCompleted:
 		mark = a.replayed.failedFirst
 	case runStatuses.word(int64(run.status)).Failure():
 		mark = a.replayed.succeeded
@@ -35,7 +37,7 @@ func (a *account) counts(number int64) answer {
 	return no
 }
 
-// judge updates the replayed marks (engine.Marks) when a run ends.
+// judge updates the replayed marks (core.Marks) when a run ends.
 func (a *account) judge(t *transition, run *runFacts) {
 	if a.completes(run.number) && a.replayed.succeeded != unknown {
 		a.replayed.succeeded = max(a.replayed.succeeded, run.order)
@@ -48,5 +50,5 @@ func (a *account) judge(t *transition, run *runFacts) {
 // completes reports whether a run completed that no backfill asked for.
 func (a *account) completes(number int64) bool {
 	run := a.find(number)
-	return run != nil && !run.of(engine.TriggerBackfill) && runStatuses.word(int64(run.status)) == engine.RunCompleted
+	return run != nil && !run.of(core.TriggerBackfill) && runStatuses.word(int64(run.status)) == core.RunCompleted
 }

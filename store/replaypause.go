@@ -1,6 +1,8 @@
 package store
 
-import "github.com/pawl-go/pawl/engine"
+import (
+	"github.com/pawl-go/pawl/engine/core"
+)
 
 // pause is when a pause ends, 0 for never, and why the flow is paused.
 type pause struct {
@@ -8,7 +10,7 @@ type pause struct {
 	note  string
 }
 
-func (p pause) String() string { return engine.PauseText(p.note, instant(p.until)) }
+func (p pause) String() string { return core.PauseText(p.note, instant(p.until)) }
 
 // pauses takes a pause: an older one goes on with another end and note, unless it was over.
 func (a *account) pauses(t *transition) {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -22,12 +22,12 @@ func TestPauseIsAsItsTransitionsSay(t *testing.T) {
 	at := func(minutes int) time.Time { return epoch.Add(time.Duration(minutes) * time.Minute) }
 	for _, step := range []struct {
 		minute int
-		event  engine.Event
+		event  core.Event
 	}{
-		{1, engine.Pause{Note: "why"}}, {2, engine.Pause{Note: "why", Until: at(5)}}, {5, engine.Lapse{}},
-		{6, engine.Pause{Until: at(9)}}, {7, engine.Resume{}}, {8, engine.Pause{Note: "why", Until: at(11)}},
-		{20, engine.Pause{Note: "until 2026-11-22T09:59:00.000Z: no end, but looks like one"}}, {70, engine.Pause{Note: "again", Until: at(99)}},
-		{75, engine.Pause{Note: "for a while", For: time.Hour}}, {80, engine.Adjust{By: -60_000}}, {81, engine.Pause{Note: "again", Until: at(99)}},
+		{1, core.Pause{Note: "why"}}, {2, core.Pause{Note: "why", Until: at(5)}}, {5, core.Lapse{}},
+		{6, core.Pause{Until: at(9)}}, {7, core.Resume{}}, {8, core.Pause{Note: "why", Until: at(11)}},
+		{20, core.Pause{Note: "until 2026-11-22T09:59:00.000Z: no end, but looks like one"}}, {70, core.Pause{Note: "again", Until: at(99)}},
+		{75, core.Pause{Note: "for a while", For: time.Hour}}, {80, core.Adjust{By: -60_000}}, {81, core.Pause{Note: "again", Until: at(99)}},
 	} {
 		b.now = at(step.minute)
 		b.apply("import", step.event)

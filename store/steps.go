@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // TransitionsQuery selects transitions of one flow, newest first. The zero value of the
@@ -37,7 +37,7 @@ WHERE (:before = 0 OR x.version < :before) AND (:run = 0 OR x.run_number = :run)
 LIMIT :limit`
 
 // FlowTransitions reads transitions of one flow, newest first.
-func (r *Reader) FlowTransitions(ctx context.Context, q TransitionsQuery) (list []engine.Transition, err error) {
+func (r *Reader) FlowTransitions(ctx context.Context, q TransitionsQuery) (list []core.Transition, err error) {
 	args := map[string]any{"flow": q.Flow, "run": q.Run, "before": q.Before, "limit": q.Limit, "from": int64(1), "until": int64(0)}
 	switch {
 	case q.Limit < 0:

@@ -20,6 +20,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/migrations"
 )
@@ -330,31 +331,31 @@ func TestReaderRefusesWhatItCannotRead(t *testing.T) {
 // seed commits flows and runs: n runs each, taking turns, every third a failure.
 func seed(t *testing.T, s *Store, flows []string, n int) {
 	t.Helper()
-	plan := engine.Plan{Schedule: schedule.Manual(), Database: "db"}
+	plan := core.Plan{Schedule: schedule.Manual(), Database: "db"}
 	var b engine.Batch
-	states := make([]engine.State, len(flows))
-	step := func(i int, e engine.Event, at time.Time) {
-		c, err := engine.Apply(states[i], e, at, plan)
+	states := make([]core.State, len(flows))
+	step := func(i int, e core.Event, at time.Time) {
+		c, err := core.Apply(states[i], e, at, plan)
 		require.NoError(t, err)
 		c.Number(int64(len(b.Changes) + 1))
 		states[i] = *c.State
 		b.Changes = append(b.Changes, c)
 	}
 	for i, id := range flows {
-		states[i] = engine.NewState(id, int64(i+1))
-		step(i, engine.Adopt{}, epoch)
+		states[i] = core.NewState(id, int64(i+1))
+		step(i, core.Adopt{}, epoch)
 	}
 	key := int64(0)
 	for round := range n {
 		for i := range flows {
 			key++
 			at := epoch.Add(time.Duration(round)*time.Minute + time.Duration(i)*time.Second)
-			step(i, engine.Reserve{Trigger: engine.TriggerManual, Key: key}, at)
+			step(i, core.Reserve{Trigger: core.TriggerManual, Key: key}, at)
 			failure := ""
 			if round%3 == 2 {
 				failure = "boom\nand more"
 			}
-			step(i, engine.Outcome{Run: int64(round + 1), Error: failure}, at.Add(1234*time.Millisecond))
+			step(i, core.Outcome{Run: int64(round + 1), Error: failure}, at.Add(1234*time.Millisecond))
 		}
 	}
 	require.NoError(t, s.Commit(t.Context(), b))
@@ -376,8 +377,8 @@ func TestRunsAreReadNewestFirst(t *testing.T) {
 	assert.Equal(t, []string{"a30", "a29", "a28"}, numbers(RunsQuery{Flow: "a", Limit: 3}))
 	assert.Equal(t, []string{"a4", "a3", "a2", "a1"}, numbers(RunsQuery{Flow: "a", Before: 5}))
 	assert.Equal(t, []string{"b30", "a30", "b29"}, numbers(RunsQuery{Limit: 3}))
-	assert.Equal(t, []string{"b30", "b27"}, numbers(RunsQuery{Flow: "b", Status: engine.RunFailed, Limit: 2}))
-	assert.Equal(t, []string{"b30", "a30", "b27"}, numbers(RunsQuery{Status: engine.RunFailed, Limit: 3}))
+	assert.Equal(t, []string{"b30", "b27"}, numbers(RunsQuery{Flow: "b", Status: core.RunFailed, Limit: 2}))
+	assert.Equal(t, []string{"b30", "a30", "b27"}, numbers(RunsQuery{Status: core.RunFailed, Limit: 3}))
 	assert.Equal(t, []string{"a30", "a29"}, numbers(RunsQuery{Flow: "a", Since: epoch.Add(28 * time.Minute)}))
 	assert.Equal(t, []string{"b30", "a30", "b29"}, numbers(RunsQuery{Since: epoch.Add(28*time.Minute + time.Second)}))
 	assert.Empty(t, numbers(RunsQuery{Since: epoch.Add(time.Hour)}))
@@ -391,7 +392,7 @@ func TestRunsAreReadNewestFirst(t *testing.T) {
 	run, ok, err := s.Run(t.Context(), "a", 3)
 	require.NoError(t, err)
 	require.True(t, ok)
-	assert.Equal(t, engine.RunInfo{
+	assert.Equal(t, core.RunInfo{
 		FlowID: "a", Number: 3, Trigger: "manual", Status: "failed", Attempt: 1, Error: "boom\nand more",
 		ScheduledAt: epoch.Add(2 * time.Minute), StartedAt: epoch.Add(2 * time.Minute), FinishedAt: epoch.Add(2*time.Minute + 1234*time.Millisecond),
 	}, run)
@@ -409,7 +410,7 @@ func TestLoadReturnsWhatWasCommitted(t *testing.T) {
 	require.Len(t, snap.Flows, 2)
 	assert.Equal(t, engine.Counters{Flow: 2, Run: 6, Seq: 14}, snap.Counters)
 	a := snap.Flows[0]
-	assert.Equal(t, engine.FlowInfo{
+	assert.Equal(t, core.FlowInfo{
 		ID: "a", Retention: "all", Kind: "manual", Status: "failed", RunCount: 3, LastNumber: 3, LastRun: epoch.Add(2 * time.Minute),
 		LastEnd: epoch.Add(2*time.Minute + 1234*time.Millisecond), LastError: "boom\nand more", Registered: true, Version: 7,
 		CreatedAt: epoch, UpdatedAt: epoch.Add(2*time.Minute + 1234*time.Millisecond),
@@ -439,10 +440,10 @@ func TestVersionThatDoesNotFollowIsRejected(t *testing.T) {
 	seed(t, s, []string{"a", "b"}, 1)
 	snap, err := s.Load(t.Context())
 	require.NoError(t, err)
-	plan := engine.Plan{Schedule: schedule.Manual()}
+	plan := core.Plan{Schedule: schedule.Manual()}
 	var b engine.Batch
 	for i := range snap.Flows {
-		c, err := engine.Apply(*snap.Flows[i], engine.Reset{}, epoch, plan)
+		c, err := core.Apply(*snap.Flows[i], core.Reset{}, epoch, plan)
 		require.NoError(t, err)
 		c.Number(snap.Counters.Seq + int64(i) + 1)
 		b.Changes = append(b.Changes, c)
@@ -468,10 +469,10 @@ func TestStateOfTheLastChangeIsStored(t *testing.T) {
 	require.NoError(t, err)
 	var b engine.Batch
 	state := *snap.Flows[0]
-	for i, e := range []engine.Event{
-		engine.Reserve{Trigger: engine.TriggerManual, Key: 3}, engine.Outcome{Run: 2, Error: "boom"}, engine.Reset{},
+	for i, e := range []core.Event{
+		core.Reserve{Trigger: core.TriggerManual, Key: 3}, core.Outcome{Run: 2, Error: "boom"}, core.Reset{},
 	} {
-		c, err := engine.Apply(state, e, epoch.Add(time.Hour), engine.Plan{Schedule: schedule.Manual()})
+		c, err := core.Apply(state, e, epoch.Add(time.Hour), core.Plan{Schedule: schedule.Manual()})
 		require.NoError(t, err)
 		c.Number(snap.Counters.Seq + int64(i) + 1)
 		c.Passing, c.Passed = i < 2, int64(i)
@@ -502,10 +503,10 @@ func TestRowsHaveTheKeysOfTheChange(t *testing.T) {
 	snap, err := s.Load(t.Context())
 	require.NoError(t, err)
 	reserve := func(run, seq int64) engine.Batch {
-		c, err := engine.Apply(*snap.Flows[0], engine.Reserve{Trigger: engine.TriggerManual, Key: run}, epoch.Add(time.Hour), engine.Plan{Schedule: schedule.Manual()})
+		c, err := core.Apply(*snap.Flows[0], core.Reserve{Trigger: core.TriggerManual, Key: run}, epoch.Add(time.Hour), core.Plan{Schedule: schedule.Manual()})
 		require.NoError(t, err)
 		c.Number(seq)
-		return engine.Batch{Changes: []engine.Change{c}}
+		return engine.Batch{Changes: []core.Change{c}}
 	}
 	db := plainDB(t, path)
 	execOn(t, db, "DELETE FROM pawl_run_log WHERE flow = 2 AND number > 10; DELETE FROM pawl_transition_log WHERE flow = 2 AND version > 20")
@@ -656,7 +657,7 @@ func TestWordsInTheFileAreThoseOfTheCode(t *testing.T) {
 	check("status", texts(statuses))
 	check("run", texts(runStatuses))
 	check("verdict", texts(verdicts))
-	for code, fact := range engine.RunStatuses { // found B10
+	for code, fact := range core.RunStatuses { // found B10
 		where := " FROM pawl_words WHERE kind = 'run' AND code = " + strconv.Itoa(code)
 		assert.Equal(t, fact.Over, one[bool](t, db, "SELECT over"+where), fact.Word)
 		assert.Equal(t, fact.Failure, one[bool](t, db, "SELECT failure"+where), fact.Word)

@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 const selectInFlight = `SELECT p.run_group, sum(s.in_flight) AS running,
@@ -11,8 +11,8 @@ const selectInFlight = `SELECT p.run_group, sum(s.in_flight) AS running,
 FROM pawl_flow_plan p JOIN pawl_flow_state s ON s.key = p.key WHERE s.in_flight > 0 GROUP BY p.run_group`
 
 // Surroundings reads the runs in flight of all flows, and the limits of the newest owner.
-func (r *Reader) Surroundings(ctx context.Context) (engine.Surroundings, error) {
-	s := engine.Surroundings{Grouped: map[string]int{}}
+func (r *Reader) Surroundings(ctx context.Context) (core.Surroundings, error) {
+	s := core.Surroundings{Grouped: map[string]int{}}
 	var rows []struct {
 		Group   string `db:"run_group"`
 		Running int

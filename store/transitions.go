@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // loggedRow is a row of the log of transitions with the id of its flow.
@@ -27,8 +27,8 @@ type loggedRow struct {
 	PausedUntil   int64 `db:"paused_until"`
 }
 
-func (r loggedRow) transition() engine.Transition {
-	return engine.Transition{
+func (r loggedRow) transition() core.Transition {
+	return core.Transition{
 		Seq: r.Seq, At: instant(r.At), FlowID: r.FlowID, RunNumber: r.RunNumber, Event: events.word(r.Event),
 		FromStatus: statuses.word(r.FromStatus), ToStatus: statuses.word(r.ToStatus),
 		RunCount: r.RunCount, InFlight: r.InFlight, FailureStreak: r.FailureStreak, LastRun: instant(r.LastRun),
@@ -46,12 +46,12 @@ WHERE x.seq > ? ORDER BY x.seq LIMIT ?`
 
 // Transitions reads the first n transitions after one, in order. What is not kept any
 // more is left out.
-func (r *Reader) Transitions(ctx context.Context, after int64, n int) ([]engine.Transition, error) {
+func (r *Reader) Transitions(ctx context.Context, after int64, n int) ([]core.Transition, error) {
 	var rows []loggedRow
 	if err := r.db.SelectContext(ctx, &rows, selectTransitionsAfter, after, n); err != nil {
 		return nil, explain(r.path, err)
 	}
-	list := make([]engine.Transition, len(rows))
+	list := make([]core.Transition, len(rows))
 	for i, row := range rows {
 		list[i] = row.transition()
 	}

@@ -8,6 +8,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // remedies say of a result code of SQLite what is wrong with the file that %s
@@ -76,7 +77,7 @@ func code(err error) sqlite.ResultCode {
 func (s *Store) Degraded(why error) error {
 	s.lock.holder.Degraded = ""
 	if why != nil {
-		s.lock.holder.Degraded = engine.Clip(why.Error(), 1<<10)
+		s.lock.holder.Degraded = core.Clip(why.Error(), 1<<10)
 	}
 	return s.lock.sign()
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"zombiezen.com/go/sqlite"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
@@ -144,7 +144,7 @@ type runFacts struct {
 	listed                                    int8 // 1 and the status by which pawl_run_ends lists it; 0: it does not
 }
 
-func (r runFacts) scheduledRun() bool { return r.of(engine.TriggerSchedule) }
+func (r runFacts) scheduledRun() bool { return r.of(core.TriggerSchedule) }
 
 func (r runFacts) of(trigger string) bool { return triggers.word(int64(r.trigger)) == trigger }
 
@@ -398,13 +398,13 @@ func (a *account) countRuns() {
 			suspects++
 		}
 		switch runStatuses.word(int64(r.status)) {
-		case engine.RunRunning:
+		case core.RunRunning:
 			open++
-		case engine.RunWaiting:
+		case core.RunWaiting:
 			waiting++
-		case engine.RunParked:
+		case core.RunParked:
 			parked++
-		case engine.RunBlocked:
+		case core.RunBlocked:
 			blocked++
 		}
 		if r.started != 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
@@ -22,8 +23,8 @@ import (
 type book struct {
 	t        testing.TB
 	store    *store.Store
-	plans    map[string]engine.Plan
-	states   map[string]engine.State
+	plans    map[string]core.Plan
+	states   map[string]core.State
 	counters engine.Counters
 	now      time.Time
 	pending  engine.Batch
@@ -34,27 +35,27 @@ var epoch = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 func newBook(t testing.TB, path string) *book {
 	s, err := store.Open(t.Context(), path, store.Options{Owner: engine.Owner{StartedAt: epoch}})
 	require.NoError(t, err)
-	return &book{t: t, store: s, plans: map[string]engine.Plan{}, states: map[string]engine.State{}, now: epoch}
+	return &book{t: t, store: s, plans: map[string]core.Plan{}, states: map[string]core.State{}, now: epoch}
 }
 
 // flow makes a flow known.
-func (b *book) flow(id string, schedule schedule.Schedule, err error, backoff *engine.BackoffPolicy) {
+func (b *book) flow(id string, schedule schedule.Schedule, err error, backoff *core.BackoffPolicy) {
 	require.NoError(b.t, err)
 	b.counters.Flow++
-	b.plans[id] = engine.Plan{Schedule: schedule, Backoff: backoff, Position: len(b.plans), Database: "test"}
-	b.states[id] = engine.NewState(id, b.counters.Flow)
-	b.apply(id, engine.Adopt{})
+	b.plans[id] = core.Plan{Schedule: schedule, Backoff: backoff, Position: len(b.plans), Database: "test"}
+	b.states[id] = core.NewState(id, b.counters.Flow)
+	b.apply(id, core.Adopt{})
 }
 
 // apply is one transition of a flow; commit makes it durable.
-func (b *book) apply(id string, e engine.Event) engine.State {
+func (b *book) apply(id string, e core.Event) core.State {
 	b.counters.Seq++
-	if r, ok := e.(engine.Reserve); ok {
+	if r, ok := e.(core.Reserve); ok {
 		b.counters.Run++
 		r.Key = b.counters.Run
 		e = r
 	}
-	c, err := engine.Apply(b.states[id], e, b.now, b.plans[id])
+	c, err := core.Apply(b.states[id], e, b.now, b.plans[id])
 	require.NoError(b.t, err)
 	c.Number(b.counters.Seq)
 	b.states[id] = *c.State
@@ -69,24 +70,24 @@ func (b *book) commit() {
 
 // run reserves a run as soon as the flow is due, or now if it is manual, and ends
 // it 10 ms later. The event is given without the number of its run.
-func (b *book) run(id, trigger string, end engine.Event) {
-	if s := b.states[id]; trigger == engine.TriggerSchedule {
+func (b *book) run(id, trigger string, end core.Event) {
+	if s := b.states[id]; trigger == core.TriggerSchedule {
 		for _, due := range []time.Time{s.NextRun, s.NextEligible} {
 			if due.After(b.now) {
 				b.now = due
 			}
 		}
 	}
-	n := b.apply(id, engine.Reserve{Trigger: trigger}).LastNumber
+	n := b.apply(id, core.Reserve{Trigger: trigger}).LastNumber
 	b.now = b.now.Add(10 * time.Millisecond)
 	switch e := end.(type) {
-	case engine.Outcome:
+	case core.Outcome:
 		e.Run = n
 		b.apply(id, e)
-	case engine.Interrupt:
+	case core.Interrupt:
 		e.Run = n
 		b.apply(id, e)
-	case engine.Cancel:
+	case core.Cancel:
 		e.Run = n
 		b.apply(id, e)
 	}
@@ -94,11 +95,11 @@ func (b *book) run(id, trigger string, end engine.Event) {
 }
 
 var (
-	success   = engine.Outcome{}
-	failure   = engine.Outcome{Error: "boom"}
-	interrupt = engine.Interrupt{Error: "interrupted: the process died"}
-	spared    = engine.Interrupt{Error: "interrupted: the machine went down", Spared: true}
-	cancel    = engine.Cancel{Error: "cancelled: the stop window passed"}
+	success   = core.Outcome{}
+	failure   = core.Outcome{Error: "boom"}
+	interrupt = core.Interrupt{Error: "interrupted: the process died"}
+	spared    = core.Interrupt{Error: "interrupted: the machine went down", Spared: true}
+	cancel    = core.Cancel{Error: "cancelled: the stop window passed"}
 )
 
 // writeHistory writes every event there is, every status and every end of a run.
@@ -106,38 +107,38 @@ var (
 func writeHistory(t testing.TB, path string) {
 	b := newBook(t, path)
 	minutely, err := schedule.Every(time.Minute)
-	b.flow("sync", minutely, err, &engine.BackoffPolicy{Initial: time.Second, Jitter: 0.5, StreakLimit: 3}) // 1: adopt
+	b.flow("sync", minutely, err, &core.BackoffPolicy{Initial: time.Second, Jitter: 0.5, StreakLimit: 3}) // 1: adopt
 	secondly, err := schedule.Cron("* * * * * *")
 	b.flow("report", secondly, err, nil)          // 2: adopt
 	b.flow("import", schedule.Manual(), nil, nil) // 3: adopt
 	b.flow("spare", schedule.Manual(), nil, nil)  // 4: adopt
 
-	b.run("sync", engine.TriggerSchedule, success)   // 5: reserve, 6: outcome -> completed (1, key 1)
-	b.run("sync", engine.TriggerSchedule, failure)   // 7, 8: outcome -> backoff (2, key 2), streak 1
-	b.run("report", engine.TriggerSchedule, failure) // 9, 10: outcome -> failed (1, key 3)
-	b.run("sync", engine.TriggerManual, spared)      // 11, 12: interrupt -> backoff (3, key 4), streak 1
-	b.run("sync", engine.TriggerManual, interrupt)   // 13, 14: interrupt -> backoff (4, key 5), streak 2
-	b.run("report", engine.TriggerSchedule, success) // 15, 16: outcome -> completed (2, key 6)
-	b.run("sync", engine.TriggerSchedule, failure)   // 17, 18: outcome -> tripped (5, key 7), streak 3
-	b.apply("sync", engine.Reset{})                  // 19: reset -> idle
-	b.run("sync", engine.TriggerSchedule, cancel)    // 20, 21: cancel -> idle (6, key 8)
-	b.run("sync", engine.TriggerSchedule, success)   // 22, 23: outcome -> completed (7, key 9), attempt 2
+	b.run("sync", core.TriggerSchedule, success)   // 5: reserve, 6: outcome -> completed (1, key 1)
+	b.run("sync", core.TriggerSchedule, failure)   // 7, 8: outcome -> backoff (2, key 2), streak 1
+	b.run("report", core.TriggerSchedule, failure) // 9, 10: outcome -> failed (1, key 3)
+	b.run("sync", core.TriggerManual, spared)      // 11, 12: interrupt -> backoff (3, key 4), streak 1
+	b.run("sync", core.TriggerManual, interrupt)   // 13, 14: interrupt -> backoff (4, key 5), streak 2
+	b.run("report", core.TriggerSchedule, success) // 15, 16: outcome -> completed (2, key 6)
+	b.run("sync", core.TriggerSchedule, failure)   // 17, 18: outcome -> tripped (5, key 7), streak 3
+	b.apply("sync", core.Reset{})                  // 19: reset -> idle
+	b.run("sync", core.TriggerSchedule, cancel)    // 20, 21: cancel -> idle (6, key 8)
+	b.run("sync", core.TriggerSchedule, success)   // 22, 23: outcome -> completed (7, key 9), attempt 2
 
 	b.now = b.now.Add(-5 * time.Hour)
-	b.apply("sync", engine.Adjust{By: -1})           // 24: adjust
-	b.apply("report", engine.Correct{By: -1})        // 25: correct
-	b.run("report", engine.TriggerSchedule, failure) // 26, 27: outcome -> failed (3, key 10)
-	b.run("import", engine.TriggerManual, failure)   // 28, 29: outcome -> failed (1, key 11)
-	b.run("import", engine.TriggerManual, nil)       // 30: reserve -> running (2, key 12)
-	b.run("sync", engine.TriggerSchedule, failure)   // 31, 32: outcome -> backoff (8, key 13), streak 1
-	b.run("sync", engine.TriggerSchedule, failure)   // 33, 34: outcome -> backoff (9, key 14), streak 2
-	b.run("sync", engine.TriggerSchedule, interrupt) // 35, 36: interrupt -> tripped (10, key 15), streak 3
-	b.plans["spare"] = engine.Plan{}
-	b.apply("spare", engine.Retire{}) // 37: retire
+	b.apply("sync", core.Adjust{By: -1})           // 24: adjust
+	b.apply("report", core.Correct{By: -1})        // 25: correct
+	b.run("report", core.TriggerSchedule, failure) // 26, 27: outcome -> failed (3, key 10)
+	b.run("import", core.TriggerManual, failure)   // 28, 29: outcome -> failed (1, key 11)
+	b.run("import", core.TriggerManual, nil)       // 30: reserve -> running (2, key 12)
+	b.run("sync", core.TriggerSchedule, failure)   // 31, 32: outcome -> backoff (8, key 13), streak 1
+	b.run("sync", core.TriggerSchedule, failure)   // 33, 34: outcome -> backoff (9, key 14), streak 2
+	b.run("sync", core.TriggerSchedule, interrupt) // 35, 36: interrupt -> tripped (10, key 15), streak 3
+	b.plans["spare"] = core.Plan{}
+	b.apply("spare", core.Retire{}) // 37: retire
 	b.now = b.now.Add(5 * time.Second)
-	b.run("report", engine.TriggerSchedule, success) // 38, 39: outcome -> completed (4, key 16)
+	b.run("report", core.TriggerSchedule, success) // 38, 39: outcome -> completed (4, key 16)
 	b.now = b.now.Add(-10 * time.Second)
-	b.run("report", engine.TriggerSchedule, success) // 40, 41: outcome -> completed (5, key 17)
+	b.run("report", core.TriggerSchedule, success) // 40, 41: outcome -> completed (5, key 17)
 	require.NoError(t, b.store.Close())
 }
 
@@ -187,10 +188,10 @@ func TestAttemptsOfAnInstantAreCountedAcrossManualRuns(t *testing.T) {
 	b := newBook(t, path)
 	hourly, err := schedule.Every(time.Hour)
 	b.flow("sync", hourly, err, nil)
-	b.run("sync", engine.TriggerSchedule, cancel)  // attempt 1
-	b.run("sync", engine.TriggerSchedule, cancel)  // attempt 2
-	b.run("sync", engine.TriggerManual, interrupt) // the instant stays due
-	b.run("sync", engine.TriggerSchedule, success)
+	b.run("sync", core.TriggerSchedule, cancel)  // attempt 1
+	b.run("sync", core.TriggerSchedule, cancel)  // attempt 2
+	b.run("sync", core.TriggerManual, interrupt) // the instant stays due
+	b.run("sync", core.TriggerSchedule, success)
 	run, _, err := b.store.Run(t.Context(), "sync", 4)
 	require.NoError(t, err)
 	assert.Equal(t, 3, run.Attempt)
@@ -205,9 +206,9 @@ func TestSuspectsAreReplayed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, path)
 	b.flow("sync", schedule.Manual(), nil, nil)
-	crash := engine.Interrupt{Error: "interrupted: the process died", Spared: true, Suspect: true}
-	for _, end := range []engine.Event{success, failure} {
-		b.run("sync", engine.TriggerManual, crash)
+	crash := core.Interrupt{Error: "interrupted: the process died", Spared: true, Suspect: true}
+	for _, end := range []core.Event{success, failure} {
+		b.run("sync", core.TriggerManual, crash)
 		assert.True(t, b.states["sync"].Suspect)
 		db, err := sql.Open("sqlite", path)
 		require.NoError(t, err)
@@ -215,12 +216,12 @@ func TestSuspectsAreReplayed(t *testing.T) {
 		require.NoError(t, db.QueryRow(`SELECT status FROM pawl_status`).Scan(&status))
 		assert.Equal(t, "failed (suspect)", status)
 		require.NoError(t, db.Close())
-		b.run("sync", engine.TriggerManual, end)
+		b.run("sync", core.TriggerManual, end)
 		assert.False(t, b.states["sync"].Suspect)
 	}
-	b.run("sync", engine.TriggerManual, crash)
-	b.run("sync", engine.TriggerManual, nil)
-	b.apply("sync", engine.Clear{Run: b.states["sync"].LastNumber})
+	b.run("sync", core.TriggerManual, crash)
+	b.run("sync", core.TriggerManual, nil)
+	b.apply("sync", core.Clear{Run: b.states["sync"].LastNumber})
 	b.commit()
 	found, err := b.store.Verify(t.Context())
 	require.NoError(t, err)
@@ -243,16 +244,16 @@ func TestSuspectsInTheStoreAloneAreCleared(t *testing.T) {
 	b := newBook(t, filepath.Join(t.TempDir(), "jobs.db"))
 	b.flow("mail", schedule.Manual(), nil, nil)
 	plan := b.plans["mail"]
-	plan.Retry = &engine.Retry{Max: 3, Delay: engine.BackoffPolicy{Initial: time.Minute}}
+	plan.Retry = &core.Retry{Max: 3, Delay: core.BackoffPolicy{Initial: time.Minute}}
 	b.plans["mail"] = plan
-	b.run("mail", engine.TriggerManual, engine.Interrupt{Error: "interrupted: the process died", Spared: true, Suspect: true})
+	b.run("mail", core.TriggerManual, core.Interrupt{Error: "interrupted: the process died", Spared: true, Suspect: true})
 	b.commit()
 	snapshot, err := b.store.Load(t.Context())
 	require.NoError(t, err)
 	state := *snapshot.Flows[0]
 	require.EqualValues(t, 1, state.Suspects)
 	b.states["mail"] = state
-	assert.Zero(t, b.apply("mail", engine.Clear{}).Suspects)
+	assert.Zero(t, b.apply("mail", core.Clear{}).Suspects)
 	b.commit()
 	found, err := b.store.Verify(t.Context())
 	require.NoError(t, err)
@@ -265,15 +266,15 @@ func TestSuspectsInTheStoreAloneAreCleared(t *testing.T) {
 func TestOrderOfStartsIsReplayed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, path)
-	b.flow("mail", schedule.Manual(), nil, &engine.BackoffPolicy{Initial: time.Second, StreakLimit: 9})
+	b.flow("mail", schedule.Manual(), nil, &core.BackoffPolicy{Initial: time.Second, StreakLimit: 9})
 	plan := b.plans["mail"]
-	plan.Overlap = engine.OverlapAllow(9, 0)
+	plan.Overlap = core.OverlapAllow(9, 0)
 	b.plans["mail"] = plan
 	for range 5 {
-		b.apply("mail", engine.Reserve{Trigger: engine.TriggerManual})
+		b.apply("mail", core.Reserve{Trigger: core.TriggerManual})
 	}
 	for _, end := range []int64{2, -1, -4, 3, -5} { // below 0: it fails
-		outcome := engine.Outcome{Run: max(end, -end)}
+		outcome := core.Outcome{Run: max(end, -end)}
 		if end < 0 {
 			outcome.Error = "boom"
 		}
@@ -286,7 +287,7 @@ func TestOrderOfStartsIsReplayed(t *testing.T) {
 	assert.Empty(t, found)
 	snapshot, err := b.store.Load(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, &engine.Marks{Succeeded: 3, Failed: 4}, snapshot.Flows[0].Marks)
+	assert.Equal(t, &core.Marks{Succeeded: 3, Failed: 4}, snapshot.Flows[0].Marks)
 	require.NoError(t, b.store.Close())
 
 	file, err := os.ReadFile(path)
@@ -343,7 +344,7 @@ func TestVerifyReadsOneSnapshot(t *testing.T) {
 	}()
 	for found := range verified {
 		assert.Empty(t, found)
-		b.run("import", engine.TriggerManual, success)
+		b.run("import", core.TriggerManual, success)
 	}
 	require.NoError(t, r.Close())
 	require.NoError(t, b.store.Close())
@@ -352,15 +353,15 @@ func TestVerifyReadsOneSnapshot(t *testing.T) {
 func BenchmarkVerify(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "jobs.db")
 	k := newBook(b, path)
-	policy := engine.DefaultBackoff()
+	policy := core.DefaultBackoff()
 	for i := range 100 {
 		k.flow(fmt.Sprint("flow ", i), schedule.Manual(), nil, &policy)
 	}
 	for i := range 50_000 {
 		id := fmt.Sprint("flow ", i%100)
-		n := k.apply(id, engine.Reserve{Trigger: engine.TriggerManual}).LastNumber
+		n := k.apply(id, core.Reserve{Trigger: core.TriggerManual}).LastNumber
 		k.now = k.now.Add(time.Millisecond)
-		k.apply(id, engine.Outcome{Run: n, Error: "boom"})
+		k.apply(id, core.Outcome{Run: n, Error: "boom"})
 		if i%1000 == 999 {
 			k.commit()
 		}

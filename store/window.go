@@ -9,7 +9,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // WindowQuery selects the newest runs of several flows. The zero value of a field
@@ -40,7 +40,7 @@ WHERE r.key < :until AND (r.key >= :from OR r.status = 0 OR r.finished_at >= :fr
 
 // Window reads the newest runs of several flows at once, by flow and newest first, with
 // the first 200 characters of their errors and without their inputs and outputs.
-func (r *Reader) Window(ctx context.Context, q WindowQuery) (map[string][]engine.RunInfo, error) {
+func (r *Reader) Window(ctx context.Context, q WindowQuery) (map[string][]core.RunInfo, error) {
 	args, err := r.windowArguments(ctx, q)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (r *Reader) Window(ctx context.Context, q WindowQuery) (map[string][]engine
 		return nil, explain(r.path, err)
 	}
 	defer rows.Close()
-	runs := make(map[string][]engine.RunInfo, len(q.Flows))
+	runs := make(map[string][]core.RunInfo, len(q.Flows))
 	for rows.Next() {
 		run, err := scanRun(rows, q.Flows)
 		if err != nil {
@@ -67,7 +67,7 @@ func (r *Reader) Window(ctx context.Context, q WindowQuery) (map[string][]engine
 
 // scanRun reads a row column by column: there may be thousands, and a window is drawn
 // while somebody waits.
-func scanRun(rows *sql.Rows, flows []string) (run engine.RunInfo, err error) {
+func scanRun(rows *sql.Rows, flows []string) (run core.RunInfo, err error) {
 	var place, trigger, status, scheduled, started, finished, due int64
 	err = rows.Scan(&place, &run.Number, &trigger, &status, &run.Attempt, &scheduled, &started, &finished, &due, &run.Error)
 	if err != nil {
@@ -82,7 +82,7 @@ const windowLimit = 20 // runs of a flow, where a query names none
 
 func (r *Reader) windowArguments(ctx context.Context, q WindowQuery) (args map[string]any, err error) {
 	flows, err := json.Marshal(append([]string{}, q.Flows...))
-	if err = errors.Join(err, engine.CheckInstant("From", q.From), engine.CheckInstant("To", q.To)); err != nil {
+	if err = errors.Join(err, core.CheckInstant("From", q.From), core.CheckInstant("To", q.To)); err != nil {
 		return nil, err
 	}
 	args = map[string]any{"flows": string(flows), "from": int64(1), "from_at": q.From.UnixMilli(), "until": int64(1) << 62, "ended": !q.To.IsZero(), "limit": q.Limit}

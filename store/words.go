@@ -7,26 +7,26 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 )
 
 // The numbers that the hot tables keep in place of words; the table pawl_words
 // says the same to people.
 var (
-	statuses = newCodes(engine.StatusIdle, engine.StatusRunning, engine.StatusCompleted,
-		engine.StatusFailed, engine.StatusBackoff, engine.StatusTripped)
+	statuses = newCodes(core.StatusIdle, core.StatusRunning, core.StatusCompleted,
+		core.StatusFailed, core.StatusBackoff, core.StatusTripped)
 	runStatuses = runCodes()
-	triggers    = newCodes(engine.TriggerSchedule, engine.TriggerManual, engine.TriggerProbe, engine.TriggerBackfill)
+	triggers    = newCodes(core.TriggerSchedule, core.TriggerManual, core.TriggerProbe, core.TriggerBackfill)
 	events      = newCodes("adopt", "retire", "reserve", "outcome", "interrupt", "cancel", "reset", "adjust", "correct", "clear",
 		"accept", "miss", "abort", "timeout", "pause", "resume", "backfill", "drop", "checkpoint", "wake")
-	verdicts = newCodes(engine.VerdictFired, engine.VerdictCoalesced, engine.VerdictOverlap, engine.VerdictBackoff,
-		engine.VerdictTripped, engine.VerdictPaused, engine.VerdictMissed, engine.VerdictGap, engine.VerdictFold)
+	verdicts = newCodes(core.VerdictFired, core.VerdictCoalesced, core.VerdictOverlap, core.VerdictBackoff,
+		core.VerdictTripped, core.VerdictPaused, core.VerdictMissed, core.VerdictGap, core.VerdictFold)
 )
 
 // notOver lists the numbers of the statuses of runs that are not over, for SQL, as in "0, 5".
 var notOver = func() string {
 	var list []string
-	for code, fact := range engine.RunStatuses {
+	for code, fact := range core.RunStatuses {
 		if !fact.Over {
 			list = append(list, strconv.Itoa(code))
 		}
@@ -35,8 +35,8 @@ var notOver = func() string {
 }()
 
 // runCodes numbers the statuses of runs as the engine's table does.
-func runCodes() (words codes[engine.RunStatus]) {
-	for _, fact := range engine.RunStatuses {
+func runCodes() (words codes[core.RunStatus]) {
+	for _, fact := range core.RunStatuses {
 		words = append(words, fact.Word)
 	}
 	return words

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/workflow"
 )
 
@@ -166,7 +166,7 @@ func TestAnyMachineIsLaidOut(t *testing.T) {
 
 // What is read is called as it is written.
 func TestKindsAreThoseOfWorkflows(t *testing.T) {
-	assert.Equal(t, []string{workflow.KindEnter, workflow.KindStep, workflow.KindTimer, workflow.KindFailed, workflow.KindUndo, engine.KindInterrupt, engine.KindGiveUp},
+	assert.Equal(t, []string{workflow.KindEnter, workflow.KindStep, workflow.KindTimer, workflow.KindFailed, workflow.KindUndo, core.KindInterrupt, core.KindGiveUp},
 		[]string{kindEnter, kindStep, kindTimer, kindFailed, kindUndo, kindInterrupt, kindGiveUp})
 	assert.Equal(t, []workflow.OutcomeStatus{workflow.BranchSucceeded, workflow.BranchFailed, workflow.BranchCancelled},
 		[]workflow.OutcomeStatus{branchSucceeded, branchFailed, branchCancelled})

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/workflow"
 )
 
@@ -31,11 +31,11 @@ func undone(t *testing.T, j workflow.Journal, do task) (undos int, err error) {
 
 // F7: what a run records is what the scheduler's journal takes.
 func TestLimitsAreThoseOfTheEngine(t *testing.T) {
-	assert.Equal(t, engine.MaxPayload, workflow.MaxPayload)
-	c := engine.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("s", workflow.MaxState), Kind: workflow.KindEnter}
+	assert.Equal(t, core.MaxPayload, workflow.MaxPayload)
+	c := core.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("s", workflow.MaxState), Kind: workflow.KindEnter}
 	require.NoError(t, c.Validate())
 	c.Seq++
-	require.ErrorIs(t, c.Validate(), engine.ErrTooLarge)
+	require.ErrorIs(t, c.Validate(), core.ErrTooLarge)
 	c.Seq, c.State = 1, c.State+"s"
 	require.Error(t, c.Validate())
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/store"
 )
@@ -56,32 +57,32 @@ func (t trial) repeat(n int, cycle func() (time.Duration, error)) (rate float64,
 
 // fleet is flows that go from state to state together, without an engine.
 type fleet struct {
-	states   []engine.State
+	states   []core.State
 	counters engine.Counters
 }
 
 // run commits one run of each flow.
 func (f *fleet) run(ctx context.Context, db *store.Store) (time.Duration, error) {
-	reserved, err := f.commit(ctx, db, func(s engine.State, key int64) engine.Event {
-		return engine.Reserve{Trigger: engine.TriggerManual, Key: key}
+	reserved, err := f.commit(ctx, db, func(s core.State, key int64) core.Event {
+		return core.Reserve{Trigger: core.TriggerManual, Key: key}
 	})
 	if err != nil {
 		return 0, err
 	}
-	settled, err := f.commit(ctx, db, func(s engine.State, _ int64) engine.Event {
-		return engine.Outcome{Run: s.LastNumber}
+	settled, err := f.commit(ctx, db, func(s core.State, _ int64) core.Event {
+		return core.Outcome{Run: s.LastNumber}
 	})
 	return reserved + settled, err
 }
 
 // commit applies an event to each flow, commits them in one batch and returns
 // how long the commit took.
-func (f *fleet) commit(ctx context.Context, db *store.Store, event func(engine.State, int64) engine.Event) (time.Duration, error) {
-	plan := engine.Plan{Schedule: schedule.Manual()}
+func (f *fleet) commit(ctx context.Context, db *store.Store, event func(core.State, int64) core.Event) (time.Duration, error) {
+	plan := core.Plan{Schedule: schedule.Manual()}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	changes := make([]engine.Change, len(f.states))
+	changes := make([]core.Change, len(f.states))
 	for i, s := range f.states {
-		c, err := engine.Apply(s, event(s, f.counters.Run+1), now, plan)
+		c, err := core.Apply(s, event(s, f.counters.Run+1), now, plan)
 		if err != nil {
 			return 0, err
 		}

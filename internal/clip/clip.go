@@ -29,3 +29,9 @@ func Text(text string, limit int) string {
 	}
 	return b.String()
 }
+
+// Line returns the first line of text.
+func Line(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}

@@ -246,6 +246,47 @@ func TestLockedDatabaseStopsDispatchUntilItIsFree(t *testing.T) {
 	})
 }
 
+// found A9: a request waits for the end of another program's transaction until the deadline
+// of its context, or for 5 s if it has none.
+func TestRequestWaitsForALockUntilItsDeadline(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("a", job(ok)))
+		r := start(t, s)
+		client := openClient(t, db)
+		other, err := sql.Open("sqlite", db)
+		require.NoError(t, err)
+		other.SetMaxOpenConns(1)
+		_, err = other.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+		require.NoError(t, err)
+		for limit, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Minute: time.Minute} {
+			ctx, cancel := context.WithCancel(t.Context())
+			if limit > 0 {
+				ctx, cancel = context.WithTimeout(t.Context(), limit)
+			}
+			began := time.Now()
+			_, err = client.Trigger(ctx, "a")
+			cancel()
+			require.Error(t, err)
+			assert.NotErrorIs(t, err, pawl.ErrUnanswered, "nothing was asked for")
+			assert.InDelta(t, want.Seconds(), time.Since(began).Seconds(), 1)
+		}
+		go func() {
+			time.Sleep(20 * time.Second)
+			_, err := other.ExecContext(t.Context(), "ROLLBACK")
+			assert.NoError(t, err)
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		run, err := client.Trigger(ctx, "a")
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), run)
+		require.NoError(t, other.Close())
+		require.NoError(t, client.Close())
+		stop(t, r, db)
+	})
+}
+
 // D5: the app's tables and ours in one file, and a file that is not ours.
 func TestSharedFileMustBeSaidSo(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {

@@ -11,6 +11,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/holdup"
 )
 
 // Holder tells who owns the database now.
@@ -38,21 +39,31 @@ func (r *Reader) Stopping(ctx context.Context, holder engine.Owner) (time.Time, 
 }
 
 // Post leaves a command in the inbox and returns the id of its row. Whoever owns
-// the database carries it out; if nobody does, the next owner.
+// the database carries it out; if nobody does, the next owner. While another program has a
+// transaction open that writes, it waits: until the deadline of ctx, or for 5 s if there is
+// none.
 func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int64, error) {
 	if r.db.still != nil {
 		return 0, fmt.Errorf("post %s: %w", c.Verb, writable(r.path))
 	}
-	db, err := connect(r.path, setupPragmas, 1) // the reader's own connections cannot write
+	db, err := connect(r.path, postPragmas, 1) // the reader's own connections cannot write
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
-	id, err := insertCommand(ctx, db, c, now)
-	if err != nil {
-		return 0, fmt.Errorf("post %s: %w", c.Verb, explain(r.path, err))
+	_, patient := ctx.Deadline()
+	for began := time.Now(); ; {
+		id, err := insertCommand(ctx, db, c, now)
+		if code(err) == sqlite.ResultBusy && ctx.Err() == nil && (patient || time.Since(began) < busyTimeout) {
+			holdup.Say(ctx, "the database takes no request while another program has a transaction open that writes")
+			continue
+		}
+		holdup.Say(ctx, "")
+		if err != nil {
+			return 0, fmt.Errorf("post %s: %w", c.Verb, explain(r.path, err))
+		}
+		return id, nil
 	}
-	return id, nil
 }
 
 // PostTx leaves a command in the inbox as part of a transaction of the caller. That may be

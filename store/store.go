@@ -177,7 +177,9 @@ func create(path string) error {
 }
 
 const (
-	setupPragmas  = "_busy_timeout=5000&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)&_foreign_keys=on"
+	setupPragmas  = "_busy_timeout=5000" + wholeSync
+	postPragmas   = "_busy_timeout=500" + wholeSync // it is tried again
+	wholeSync     = "&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)&_foreign_keys=on"
 	readerPragmas = "_busy_timeout=5000&_query_only=on"
 )
 

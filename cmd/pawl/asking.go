@@ -1,16 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/holdup"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -30,16 +33,18 @@ func timeoutFlag(cmd *cobra.Command) *duration {
 // limit if there is one. What it waits for is said on stderr when it takes a while, and in
 // the error.
 func asked[T any](ctx context.Context, c *pawl.Client, limit time.Duration, ask func(context.Context) (T, error)) (answer T, err error) {
-	if limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, errWaitTimeout)
-		defer cancel()
+	if limit <= 0 {
+		limit = math.MaxInt64 // for ever, which is a deadline too
 	}
-	quiet := speak(ctx, os.Stderr, func() string { return hindrance(c) })
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errWaitTimeout)
+	defer cancel()
+	ctx, note := holdup.With(ctx)
+	why := func() string { return cmp.Or(note.String(), hindrance(c)) }
+	quiet := speak(ctx, os.Stderr, why)
 	answer, err = ask(ctx)
 	quiet()
 	if err != nil && ctx.Err() != nil && errors.Is(context.Cause(ctx), errWaitTimeout) {
-		err = givenUp(limit, err, func() string { return hindrance(c) })
+		err = givenUp(limit, err, why)
 	}
 	return answer, err
 }

@@ -41,7 +41,7 @@ func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...Fl
 // with seconds first, five without, or a descriptor such as "@hourly"; in UTC
 // unless the expression begins with "CRON_TZ=Area/City ". An instant that passes
 // while the flow runs or in a backoff window is skipped; those that pass while
-// nobody runs are made up for by one run at the next start.
+// nobody runs are caught up on by one run at the next start.
 //
 // The fields are the ones of [github.com/robfig/cron/v3], with what crontabs, Quartz and
 // Jenkins have beyond them: 0 and 7 are Sunday, ranges may wrap around (FRI-MON, 22-2),

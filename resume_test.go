@@ -163,7 +163,7 @@ func TestPauseHoldsBackWhatHasNotStarted(t *testing.T) {
 					time.Sleep(time.Minute)
 					if back { // one run for both, as its catch-up policy says
 						assert.Equal(t, minutes(120), told(t, r, "f"))
-						assert.Equal(t, "f did not run for 2000-01-01 01:00:00 UTC: run 1 made up for it.", why(1))
+						assert.Equal(t, "f did not run for 2000-01-01 01:00:00 UTC: run 1 caught up on it.", why(1))
 					} else {
 						assert.Empty(t, told(t, r, "f"))
 					}

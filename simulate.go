@@ -15,7 +15,7 @@ import (
 //	First, Last time.Time
 //	Count       int64
 //	Kind        VerdictKind
-//	Run         int64  // that made up for them, or was in the way; 0: none
+//	Run         int64  // that caught up on them, or was in the way; 0: none
 //	Reason      string
 type Verdict = core.Verdict
 

@@ -55,7 +55,7 @@ type TransitionsQuery = store.TransitionsQuery
 //	Count   int64
 //	Verdict VerdictKind
 //	Reason  string
-//	Run     int64       // that made up for them, or was in the way; 0: none
+//	Run     int64       // that caught up on them, or was in the way; 0: none
 type Occurrence = store.Occurrence
 
 // Surroundings are what decides, besides a flow itself, what it waits for.

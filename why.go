@@ -26,12 +26,12 @@ type VerdictKind = core.VerdictKind
 // The verdicts, as in the view pawl_occurrences.
 const (
 	VerdictFired     = core.VerdictFired     // it has a run
-	VerdictCoalesced = core.VerdictCoalesced // a run for another instant made up for it
+	VerdictCoalesced = core.VerdictCoalesced // a run for another instant caught up on it
 	VerdictOverlap   = core.VerdictOverlap   // a run of the flow was in the way
 	VerdictBackoff   = core.VerdictBackoff   // it lay in a backoff window
 	VerdictTripped   = core.VerdictTripped   // the flow was tripped
 	VerdictPaused    = core.VerdictPaused    // the flow was paused
-	VerdictMissed    = core.VerdictMissed    // nobody ran, and it was not made up for
+	VerdictMissed    = core.VerdictMissed    // nobody ran, and it was not caught up on
 	VerdictGap       = core.VerdictGap       // the clocks left its local time out
 	VerdictFold      = core.VerdictFold      // the clocks showed its local time twice
 )

@@ -150,7 +150,7 @@ func TestWhyTellsWhatBecameOfEachInstant(t *testing.T) {
 		synctest.Wait()
 		verdict, text = whySays(t, r, "flaky", "05:00:00")
 		assert.Equal(t, pawl.VerdictCoalesced, verdict)
-		assert.Contains(t, text, "made up for it, one of 11 instants from 2000-01-01 04:40:00 UTC to 2000-01-01 06:20:00 UTC")
+		assert.Contains(t, text, "caught up on it, one of 11 instants from 2000-01-01 04:40:00 UTC to 2000-01-01 06:20:00 UTC")
 		verdict, text = whySays(t, r, "flaky", "06:30:00")
 		assert.Equal(t, pawl.VerdictFired, verdict)
 		assert.Contains(t, text, "(6m0s late)")

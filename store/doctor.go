@@ -50,7 +50,7 @@ func (d doctor) content(ctx context.Context) (c Check, err error) {
 	c.Name = "content"
 	if c.Found, err = d.Verify(ctx); err != nil || len(c.Found) > 0 {
 		c.Detail = "not what the transitions make of it, or damaged"
-		c.Help = "restore a backup, or mend by hand what was edited by hand while no daemon runs; pawl verify says when all is well"
+		c.Help = "restore a backup, or fix by hand what was edited by hand while no daemon runs; pawl verify says when all is well"
 		return c, err
 	}
 	counters, err := d.counters(ctx)
@@ -161,7 +161,7 @@ func (d doctor) owner(ctx context.Context) (c Check, err error) {
 		c.Detail = fmt.Sprintf("process %d on %s since %s", owner.PID, owner.Host, iso(owner.StartedAt))
 		if owner.Degraded != "" {
 			c.Found = []string{"degraded: " + owner.Degraded}
-			c.Help = "it runs nothing until that is mended, and then goes on by itself"
+			c.Help = "it runs nothing until that is fixed, and then goes on by itself"
 		}
 	case last == nil:
 		c.Detail = "none so far"

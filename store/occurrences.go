@@ -18,7 +18,7 @@ type Occurrence struct {
 	Count   int64            `json:"count"`
 	Verdict core.VerdictKind `json:"verdict"`
 	Reason  string           `json:"reason,omitempty"`
-	Run     int64            `json:"run_number,omitzero"` // that made up for them, or was in the way
+	Run     int64            `json:"run_number,omitzero"` // that caught up on them, or was in the way
 }
 
 const selectOccurrences = `SELECT p.id AS flow_id, v.first_at, v.last_at, v.count, v.verdict, COALESCE(v.reason, '') AS reason,

@@ -47,7 +47,7 @@ func (d doctor) schema(ctx context.Context) (Check, error) {
 		c.Found = append(c.Found, part+" is none of Pawl's")
 	}
 	if len(c.Found) > 0 {
-		c.Detail, c.Help = "not what the migrations make", "mend it while no daemon runs, or restore a backup"
+		c.Detail, c.Help = "not what the migrations make", "fix it while no daemon runs, or restore a backup"
 	}
 	return c, nil
 }

@@ -18,7 +18,7 @@ func (c clock) instants(first, last time.Time, count int64) string {
 // verdict is why an instant was not run.
 func verdict(o pawl.Occurrence) string {
 	text := map[pawl.VerdictKind]string{
-		pawl.VerdictCoalesced: "made up for",
+		pawl.VerdictCoalesced: "caught up",
 		pawl.VerdictOverlap:   "skipped",
 		pawl.VerdictBackoff:   "in backoff",
 		pawl.VerdictTripped:   "tripped",

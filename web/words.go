@@ -146,7 +146,7 @@ func (c clock) at(f pawl.FlowInfo) string {
 	case f.Status == pawl.StatusRunning:
 		return fmt.Sprintf("%d runs are at work", f.InFlight)
 	case f.Status == pawl.StatusTripped:
-		return "reset it when this is mended: " + failure
+		return "reset it when this is fixed: " + failure
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
 		return "backoff until " + c.near(f.NextEligible) + ": " + failure
 	}

@@ -10,7 +10,7 @@ import (
 
 // Errors for errors.Is.
 var (
-	// ErrInvalid: the workflow is misconfigured; the message says what to mend.
+	// ErrInvalid: the workflow is misconfigured; the message says what to fix.
 	ErrInvalid = permanent.New("invalid workflow")
 	// ErrVersion: the run was recorded under another version of the workflow, or in a
 	// state that it no longer has.

@@ -30,7 +30,7 @@ func (c *crontab) yaml(zone, home string) ([]byte, error) {
 	top := mapping()
 	put(top, "defaults", defaults)
 	put(top, "flows", flows)
-	top.Content[0].HeadComment = "From " + c.file + ", by pawl import crontab. Other than cron, Pawl makes up for a start that\n" +
+	top.Content[0].HeadComment = "From " + c.file + ", by pawl import crontab. Other than cron, Pawl catches up on a start that\n" +
 		"was missed while it did not run (catch_up: none), does not start a command that still\n" +
 		"runs (overlap: allow 2), and gives commands its own environment (env: {PATH: ...})."
 	var text bytes.Buffer

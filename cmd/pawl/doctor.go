@@ -100,7 +100,7 @@ func checkConfig(path string) pawl.Check {
 	check := pawl.Check{Name: "config", Detail: path + " is valid, and only you can write it"}
 	if _, err := loadConfig(path); err != nil {
 		check.Detail, check.Found = path+" is refused", strings.Split(err.Error(), "\n")
-		check.Help = "mend it; pawl validate says when all is well"
+		check.Help = "fix it; pawl validate says when all is well"
 	}
 	return check
 }

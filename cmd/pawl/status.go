@@ -202,7 +202,7 @@ func (s statusReport) print(w io.Writer, width int) {
 	for _, f := range s.flows {
 		if f.Status == pawl.StatusTripped {
 			fmt.Fprintf(w, "\n%s\n", cut(printable(f.ID)+" tripped: "+firstLine(f.LastError), width))
-			fmt.Fprintf(w, "  When that is mended: %s\n", s.reset(f.ID))
+			fmt.Fprintf(w, "  When that is fixed: %s\n", s.reset(f.ID))
 		}
 	}
 }

@@ -58,7 +58,7 @@ func signalOf(state *os.ProcessState) string {
 // signalNumber is the number of a signal by its name, 0 if it has none here.
 func signalNumber(name string) int { return int(unix.SignalNum(name)) }
 
-// strangers says who, other than us and root, can write a file, and what mends
+// strangers says who, other than us and root, can write a file, and what fixes
 // that; nobody: empty.
 func strangers(info fs.FileInfo) (who, remedy string) {
 	stat, ok := info.Sys().(*syscall.Stat_t)

@@ -13,7 +13,7 @@ func validateVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [FILE]",
 		Short: "Check a config, and say where it is wrong",
-		Long: `Check a config, and say where it is wrong, and how to mend it: a line for each fault,
+		Long: `Check a config, and say where it is wrong, and how to fix it: a line for each fault,
 with file, line and column, or with -o the same for programs. It exits with 78 if there
 is one. What is accepted, but may be meant in another way, is a warning on stderr.`,
 		Args: cobra.MaximumNArgs(1),

@@ -149,7 +149,7 @@ type Reason struct {
 	Flow    string      `json:"flow_id"`
 	At      time.Time   `json:"at"`                  // the instant; that asked for, if it is none
 	Verdict VerdictKind `json:"verdict,omitempty"`   // empty: there is none yet, or At is no instant; a gap is told before
-	Run     int64       `json:"run_number,omitzero"` // that ran it, made up for it or was in its way
+	Run     int64       `json:"run_number,omitzero"` // that ran it, caught up on it or was in its way
 	Text    string      `json:"text"`                // one sentence
 }
 
@@ -268,7 +268,7 @@ func (v Verdict) why() string {
 	}
 	switch v.Kind {
 	case VerdictCoalesced:
-		return fmt.Sprintf("run %d made up for it", v.Run)
+		return fmt.Sprintf("run %d caught up on it", v.Run)
 	case VerdictOverlap:
 		return because("it was skipped")
 	case VerdictBackoff:

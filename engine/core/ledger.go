@@ -19,12 +19,12 @@ type VerdictKind string
 // The verdicts.
 const (
 	VerdictFired     VerdictKind = "fired"              // it has a run
-	VerdictCoalesced VerdictKind = "coalesced"          // a run for another instant made up for it
+	VerdictCoalesced VerdictKind = "coalesced"          // a run for another instant caught up on it
 	VerdictOverlap   VerdictKind = "skipped_overlap"    // a run of the flow was in the way
 	VerdictBackoff   VerdictKind = "suppressed_backoff" // it lay in a backoff window
 	VerdictTripped   VerdictKind = "suppressed_tripped" // the flow was tripped
 	VerdictPaused    VerdictKind = "suppressed_paused"  // the flow was paused
-	VerdictMissed    VerdictKind = "missed"             // nobody ran, and it is not made up for
+	VerdictMissed    VerdictKind = "missed"             // nobody ran, and it is not caught up on
 	VerdictGap       VerdictKind = "dst_gap"            // the clocks left its local time out
 	VerdictFold      VerdictKind = "dst_fold"           // the clocks showed its local time twice
 )
@@ -34,7 +34,7 @@ type Verdict struct {
 	First, Last time.Time
 	Count       int64
 	Kind        VerdictKind
-	Run         int64 // that made up for them, or was in the way; 0: none
+	Run         int64 // that caught up on them, or was in the way; 0: none
 	Reason      string
 }
 

@@ -629,7 +629,7 @@ func TestViewsSpeakPlainly(t *testing.T) {
 		"seconds=1.234", "attempt=1", "error=boom\nand more", "output=NULL", "failure=1", "restarts=0"}, row("SELECT * FROM pawl_history"))
 	assert.Equal(t, []string{"seq=2", "at=2026-11-22T09:00:00.000Z", "flow_id=a", "run_number=1", "event=reserve",
 		"from_status=idle", "to_status=running", "run_count=1", "in_flight=1", "failure_streak=0",
-		"last_run=2026-11-22T09:00:00.000Z", "next_eligible=NULL", "next_run=NULL", "version=2", "note=NULL", "waiting=0"},
+		"last_run=2026-11-22T09:00:00.000Z", "next_eligible=NULL", "next_run=NULL", "version=2", "note=NULL", "waiting=0", "paused_until=NULL"},
 		row("SELECT * FROM pawl_transitions WHERE seq = 2"))
 	assert.Equal(t, []string{"flow_id=a", "number=1", "trigger=manual", "status=completed", "attempt=1",
 		"scheduled_at=2026-11-22T09:00:00.000Z", "started_at=2026-11-22T09:00:00.000Z",

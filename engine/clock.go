@@ -40,6 +40,7 @@ func (e *Engine) watchClock() (batch []command) {
 		slept = 0
 	}
 	step := (jump - slept).Round(time.Millisecond)
+	jumped := e.now().Add(e.clock.mono.Sub(now.mono)) // it was later than that, or then, and somebody ran since
 	e.clock = now
 	if slept > 0 {
 		e.Logger.Warn("pawl: the machine was suspended", "for", slept.Round(time.Millisecond), "now", e.now())
@@ -60,7 +61,7 @@ func (e *Engine) watchClock() (batch []command) {
 			e.runsSince(f, e.now())
 		}
 		if jump >= downTime {
-			e.missesBefore(f, e.now())
+			e.missesBefore(f, jumped)
 		}
 		if step != 0 {
 			batch = append(batch, e.afterStep(f, core.Adjust{By: step.Milliseconds(), Keys: keyed == nil || keyed[f.state.Load().Key], Since: unbelieved})...)
@@ -111,11 +112,11 @@ func (e *Engine) runsSince(f *flow, now time.Time) {
 	}
 }
 
-// missesBefore takes the instants before now for missed: nobody ran while the clock jumped.
-func (e *Engine) missesBefore(f *flow, now time.Time) {
+// missesBefore takes the instants before one for missed: nobody ran while the clock jumped.
+func (e *Engine) missesBefore(f *flow, jumped time.Time) {
 	t := *f.terms.Load()
 	if plan := t.shared.Plan; plan.Schedule != nil {
-		plan.Since = now
+		plan.Since = jumped
 		t.shared = e.share(plan)
 		f.terms.Store(&t)
 	}

@@ -168,3 +168,27 @@ func TestStepMovesAWaitOnceThoughItsCommitIsInDoubt(t *testing.T) {
 		})
 	}
 }
+
+// An instant that comes after the end of a suspend runs, although the driver sees the
+// jump later than that: it looks at the clock once a minute. found C9.
+func TestInstantAfterAJumpIsNotMissed(t *testing.T) {
+	hourly, err := schedule.Cron("@hourly")
+	require.NoError(t, err)
+	for name, jump := range map[string]func(*machine, time.Duration){"suspend": (*machine).suspend, "step": (*machine).step} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, path string) {
+				var m machine
+				var ran atomic.Int64
+				r := m.start(t, path, engine.Flow{ID: "f", Plan: &core.Plan{Schedule: hourly, CatchUp: core.CatchUpNone},
+					Job: func(context.Context) error { ran.Add(1); return nil }})
+				time.Sleep(30*time.Minute + 10*time.Second) // the driver sleeps for a minute each time
+				jump(&m, 8*time.Hour+29*time.Minute+40*time.Second)
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				assert.EqualValues(t, 1, ran.Load())
+				assert.Equal(t, 1, strings.Count(r.log.String(), "the "+map[string]string{"suspend": "machine was suspended", "step": "wall clock jumped"}[name]))
+				require.NoError(t, r.end(t))
+			})
+		})
+	}
+}

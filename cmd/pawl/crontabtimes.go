@@ -71,7 +71,7 @@ func lacking(fields []string, columns []int) int {
 	if len(fields) == 0 {
 		return columns[0]
 	}
-	if wrong := cronexpr.Mistakes(fields); wrong >= 0 {
+	if wrong := cronexpr.FirstInvalid(fields); wrong >= 0 {
 		return columns[wrong]
 	}
 	last := len(fields) - 1

@@ -1,7 +1,7 @@
-// Package cronexpr takes cron expressions apart. It checks each field, resolves what
-// robfig/cron does not read (7 as Sunday, wrap-around ranges, full names, H), and keeps
-// the days that need a calendar (L, LW, 15W, FRI#2, FRIL) beside the plain numbers.
-// The scheduler finds instants with it, and the program finds words with it.
+// Package cronexpr reads the fields of cron expressions. It turns what robfig/cron does not
+// read (7 as Sunday, wrap-around ranges, full names, H) into plain numbers, and keeps the
+// special days (L, LW, 15W, FRI#2, FRIL) apart from them. Package schedule computes occurrences
+// from the fields; the program pawl explains them in words.
 package cronexpr
 
 import (
@@ -11,25 +11,25 @@ import (
 	"strings"
 )
 
-// Descriptors are the short forms of expressions. They can be written in capitals too.
+// Descriptors are short forms of expressions. Parse reads them in any case.
 var Descriptors = map[string]string{
 	"@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
 	"@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }
 
-// An Expr is an expression that was accepted.
+// An Expr is a valid expression.
 type Expr struct {
 	Second, Minute, Hour, Day, Month, Weekday Field
 
-	question bool // a field of days is ?
+	question bool // the day or the weekday is ?
 }
 
-// Fields are the six fields, seconds first.
+// Fields returns the six fields, seconds first.
 func (e *Expr) Fields() []*Field {
 	return []*Field{&e.Second, &e.Minute, &e.Hour, &e.Day, &e.Month, &e.Weekday}
 }
 
-// newExpr is an expression without parts.
+// newExpr returns an expression whose fields have no parts.
 func newExpr() *Expr {
 	return &Expr{
 		Second:  Field{Unit: "second", Max: 59},
@@ -46,10 +46,9 @@ var (
 	weekdayNames = []string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
 )
 
-// A Mistake says what is wrong with an expression. Field is the field that causes it, from
-// 0 in the text as it was written; -1: no single field does.
+// A Mistake says what is wrong with an expression.
 type Mistake struct {
-	Field int
+	Field int // the field that is wrong, counted from 0 as written; -1: no single field
 	Text  string
 }
 
@@ -59,7 +58,7 @@ func mistake(format string, args ...any) error {
 	return Mistake{-1, fmt.Sprintf(format, args...)}
 }
 
-// CutZone splits "CRON_TZ=Area/City fields". Named is false where the text names no zone.
+// CutZone splits "CRON_TZ=Area/City fields". Named is false if the text names no zone.
 func CutZone(text string) (zone, fields string, named bool) {
 	rest, named := strings.CutPrefix(text, "CRON_TZ=")
 	if !named {
@@ -72,8 +71,8 @@ func CutZone(text string) (zone, fields string, named bool) {
 }
 
 // Parse reads an expression without a zone: six fields, five without the second, or a
-// descriptor. H stands for a number that is drawn from the id of the flow; where the
-// id is empty, an expression with H is refused. Errors are of the type [Mistake].
+// descriptor. It draws the numbers that H stands for from the id of the flow, and refuses H if
+// the id is empty. Its errors are of the type [Mistake].
 func Parse(text, flow string) (*Expr, error) {
 	fields := strings.Fields(text)
 	switch {
@@ -84,7 +83,7 @@ func Parse(text, flow string) (*Expr, error) {
 	case strings.HasPrefix(fields[0], "TZ="):
 		return nil, mistake("TZ= is not read; write CRON_TZ= for the time zone")
 	case strings.HasSuffix(text, ")"):
-		if err := called(text, flow); err != nil {
+		if err := refuseCall(text, flow); err != nil {
 			return nil, err
 		}
 	case strings.HasPrefix(fields[0], "@"):
@@ -94,7 +93,7 @@ func Parse(text, flow string) (*Expr, error) {
 		}
 		fields = strings.Fields(long)
 	}
-	if err := counted(fields); err != nil {
+	if err := checkFieldCount(fields); err != nil {
 		return nil, err
 	}
 	return parseFields(fields, flow)
@@ -114,9 +113,9 @@ func descriptor(fields []string) (long string, err error) {
 	return long, nil
 }
 
-// called refuses an expression in a call, as Amazon EventBridge writes schedules:
+// refuseCall refuses the forms in which Amazon EventBridge writes schedules:
 // cron(...), rate(5 minutes), at(2026-11-23T09:00:00).
-func called(text, flow string) error {
+func refuseCall(text, flow string) error {
 	name, inner, _ := strings.Cut(strings.TrimSuffix(text, ")"), "(")
 	switch name {
 	case "cron":
@@ -132,8 +131,8 @@ func called(text, flow string) error {
 	return nil
 }
 
-// counted refuses fields that are too few or too many.
-func counted(fields []string) error {
+// checkFieldCount refuses too few and too many fields.
+func checkFieldCount(fields []string) error {
 	switch n := len(fields); {
 	case n == 5 || n == 6:
 		return nil
@@ -149,7 +148,7 @@ func counted(fields []string) error {
 func parseFields(texts []string, flow string) (*Expr, error) {
 	e := newExpr()
 	all := e.Fields()
-	if err := eventBridge(texts); err != nil {
+	if err := refuseEventBridge(texts); err != nil {
 		return nil, err
 	}
 	first := len(all) - len(texts)
@@ -165,13 +164,13 @@ func parseFields(texts []string, flow string) (*Expr, error) {
 	return e, nil
 }
 
-// eventBridgeDay is a number for a day of the week, with what stands before it. In
-// EventBridge 1 is Sunday.
+// eventBridgeDay matches the number of a weekday and the character before it. 1 is Sunday in
+// EventBridge.
 var eventBridgeDay = regexp.MustCompile(`(?:^|[,-])[1-7]`)
 
-// eventBridge refuses six fields that have the minute first and a year last, as Amazon
-// EventBridge writes them: one of its fields of days is always ?.
-func eventBridge(texts []string) error {
+// refuseEventBridge refuses six fields in the order of Amazon EventBridge, which has the minute
+// first and a year last. It knows them by the ? that either the day or the weekday then has.
+func refuseEventBridge(texts []string) error {
 	if len(texts) != 6 || texts[2] != "?" && texts[4] != "?" {
 		return nil
 	}
@@ -187,9 +186,9 @@ func eventBridge(texts []string) error {
 	return Mistake{field, fmt.Sprintf("of six fields the first is the second, and field %d cannot be ?; if the first is the minute and the last a year, as in EventBridge, write %q", field+1, meant)}
 }
 
-// Mistakes finds the first of some texts that cannot be a field of an expression of five
-// fields; -1: each of them can.
-func Mistakes(texts []string) (field int) {
+// FirstInvalid returns the index of the first text that cannot stand in its place in an
+// expression of five fields; -1: all can.
+func FirstInvalid(texts []string) (field int) {
 	all := newExpr().Fields()[1:]
 	for i := range min(len(texts), len(all)) {
 		if all[i].parse(texts[i], "any") != nil {
@@ -199,8 +198,8 @@ func Mistakes(texts []string) (field int) {
 	return -1
 }
 
-// Plain is the expression as robfig/cron reads it, six fields with the second first. Days
-// that need a calendar are left out; a field that has nothing else is its lowest number.
+// Plain returns the expression as robfig/cron reads it: six fields, the second first. It leaves
+// out special days; a field that has only those is its lowest number.
 func (e *Expr) Plain() string {
 	texts := make([]string, 0, 6)
 	for _, f := range e.Fields() {
@@ -209,21 +208,21 @@ func (e *Expr) Plain() string {
 	return strings.Join(texts, " ")
 }
 
-// Fixed says whether the hour and the minute have no wildcard and no step, so that the
-// expression names times of day.
+// Fixed reports whether the expression names times of day: its hour and its minute have no
+// wildcard and no step.
 func (e *Expr) Fixed() bool {
-	open := func(p Part) bool { return p.Star || p.Stepped }
-	return !slices.ContainsFunc(e.Hour.Parts, open) && !slices.ContainsFunc(e.Minute.Parts, open)
+	varies := func(p Part) bool { return p.Star || p.Stepped }
+	return !slices.ContainsFunc(e.Hour.Parts, varies) && !slices.ContainsFunc(e.Minute.Parts, varies)
 }
 
-// Hashed says whether a number of the expression is drawn from the id of the flow.
+// Hashed reports whether a number was drawn from the id of the flow.
 func (e *Expr) Hashed() bool {
 	return slices.ContainsFunc(e.Fields(), func(f *Field) bool {
 		return slices.ContainsFunc(f.Parts, func(p Part) bool { return p.Hash })
 	})
 }
 
-// Warnings say what is accepted, but may mean something else than its writer thinks.
+// Warnings returns what other schedulers read in another way than Pawl.
 func (e *Expr) Warnings() (list []string) {
 	for _, f := range e.Fields() {
 		for _, p := range f.Parts {

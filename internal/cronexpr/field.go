@@ -13,17 +13,17 @@ import (
 // A Field is one field of an expression.
 type Field struct {
 	Unit     string   // second, minute, hour, day, month, day of the week
-	Min, Max int      // of its numbers
-	Names    []string // of them, from Min on; nil: they have none
+	Min, Max int      // the bounds of its numbers
+	Names    []string // of the numbers, from Min on; nil: they have none
 	Parts    []Part
 
-	dates bool // it is about days, so ? may stand in it
+	dates bool // it is the day or the weekday
 }
 
-// Kind is what a part of a field asks for.
+// Kind says what a part of a field matches.
 type Kind int
 
-// A part asks for numbers, or for a day that needs a calendar.
+// A part matches numbers, or a special day, which differs from month to month.
 const (
 	Numbers        Kind = iota
 	LastDay             // L, L-3: From days before the last day of the month
@@ -33,21 +33,21 @@ const (
 	LastWeekday         // FRIL: the last weekday From of the month
 )
 
-// A Part is one element of a field's list. Of numbers it is From to To in steps, and past
-// the highest number it goes on at the lowest one if To is below From.
+// A Part is one element of a field's list. Numbers are From to To in steps; if To is below
+// From, they go on at the lowest number after the highest.
 type Part struct {
 	Kind           Kind
 	From, To, Step int
 	Star           bool // * or ?
-	Open           bool // the text names no end
-	Stepped        bool // the text names a step
-	Hash           bool // H: it was drawn from the id of the flow
+	Open           bool // no end is written
+	Stepped        bool // a step is written
+	Hash           bool // H: From was drawn from the id of the flow
 
 	numbered bool // a number is written, not a name
 	text     string
 }
 
-// Name is a number of the field, as it is called.
+// Name returns the name of a number of the field, or the number itself.
 func (f *Field) Name(n int) string {
 	if f.Names == nil {
 		return strconv.Itoa(n)
@@ -55,7 +55,7 @@ func (f *Field) Name(n int) string {
 	return f.Names[n-f.Min]
 }
 
-// Values are the numbers of a part, in the order of its range.
+// Values returns the numbers of a part, in the order of its range.
 func (f *Field) Values(p Part) (list []int) {
 	span := f.Max - f.Min + 1
 	for n := 0; n < f.size(p) && (n == 0 || !p.Open || p.From+n <= f.Max); n += p.Step {
@@ -64,8 +64,8 @@ func (f *Field) Values(p Part) (list []int) {
 	return list
 }
 
-// size is how many numbers the range of a part has. One without an end, as in 5/60, is
-// measured as the whole field.
+// size returns how many numbers the range of a part has. A range without an end, as in 5/60,
+// counts as the whole field.
 func (f *Field) size(p Part) int {
 	span := f.Max - f.Min + 1
 	switch {
@@ -77,15 +77,15 @@ func (f *Field) size(p Part) int {
 	return p.To - p.From + 1
 }
 
-// HasNumbers reports whether a part of the field asks for numbers.
+// HasNumbers reports whether a part of the field matches numbers.
 func (f *Field) HasNumbers() bool {
 	return slices.ContainsFunc(f.Parts, func(p Part) bool { return p.Kind == Numbers })
 }
 
-// Wraps says whether the range of a part goes on at the lowest number.
+// Wraps reports whether the range of a part goes on at the lowest number.
 func (p Part) Wraps() bool { return p.Kind == Numbers && p.To < p.From }
 
-// plain is the field as robfig/cron reads it.
+// plain returns the field as robfig/cron reads it.
 func (f *Field) plain() string {
 	var parts []string
 	for _, p := range f.Parts {
@@ -113,10 +113,10 @@ func (f *Field) plainPart(p Part) string {
 	return fmt.Sprintf("%d-%d", p.From, p.To)
 }
 
-// parse reads the elements of a list.
+// parse reads a list into the parts of the field.
 func (f *Field) parse(text, flow string) error {
 	for part := range strings.SplitSeq(text, ",") {
-		p, err := f.part(part, flow)
+		p, err := f.readPart(part, flow)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ var (
 	hashForm    = regexp.MustCompile(`^H(?:\((\w+)-(\w+)\))?$`)
 )
 
-func (f *Field) part(text, flow string) (p Part, err error) {
+func (f *Field) readPart(text, flow string) (p Part, err error) {
 	bounds, step, stepped := strings.Cut(text, "/")
 	p = Part{From: f.Min, To: f.Max, Step: 1, Stepped: stepped}
 	low, high, ranged := strings.Cut(bounds, "-")
@@ -150,26 +150,26 @@ func (f *Field) part(text, flow string) (p Part, err error) {
 	case low == "*" || low == "?":
 		return p, fmt.Errorf("a range begins with a number, not with %s; write %s-%s, or %s alone", low, f.sample(f.Min), high, low)
 	case hash != nil:
-		return f.hashed(p, hash, step, flow)
+		return f.readHash(p, hash, step, flow)
 	case f.dates && f.Names == nil && day != nil:
-		return f.dayOfMonth(day, stepped)
+		return f.readDayOfMonth(day, stepped)
 	case f.dates && f.Names != nil && weekday != nil:
-		return f.weekdayOfMonth(weekday, stepped)
+		return f.readWeekdayOfMonth(weekday, stepped)
 	case f.dates && f.Names != nil && strings.EqualFold(bounds, "L"):
 		return p, errors.New("an L alone is Saturday in Quartz; write SAT, or SATL for the last Saturday of the month")
 	default:
-		if err := f.span(&p, low, high, ranged); err != nil {
+		if err := f.readRange(&p, low, high, ranged); err != nil {
 			return p, err
 		}
 	}
 	if stepped {
-		return p, f.stepped(&p, step)
+		return p, f.readStep(&p, step)
 	}
 	return p, nil
 }
 
-// span reads a number or a range.
-func (f *Field) span(p *Part, low, high string, ranged bool) (err error) {
+// readRange reads a number or a range.
+func (f *Field) readRange(p *Part, low, high string, ranged bool) (err error) {
 	if p.From, err = f.number(low); err != nil {
 		return err
 	}
@@ -202,9 +202,9 @@ func (f *Field) span(p *Part, low, high string, ranged bool) (err error) {
 	return nil
 }
 
-// stepped reads a step. One that is larger than its range is refused: only the first
-// number of the range would be left, which nobody means.
-func (f *Field) stepped(p *Part, text string) error {
+// readStep reads a step. It refuses one that is larger than its range, because that leaves only
+// the first number of the range.
+func (f *Field) readStep(p *Part, text string) error {
 	n, err := strconv.Atoi(text)
 	switch {
 	case !isNumber(text) || err != nil:
@@ -219,8 +219,8 @@ func (f *Field) stepped(p *Part, text string) error {
 	return nil
 }
 
-// dayOfMonth reads L, L-3, LW and 15W.
-func (f *Field) dayOfMonth(form []string, stepped bool) (p Part, err error) {
+// readDayOfMonth reads L, L-3, LW and 15W.
+func (f *Field) readDayOfMonth(form []string, stepped bool) (p Part, err error) {
 	p = Part{Kind: LastDay, Step: 1}
 	if stepped {
 		return p, errors.New("a day counted from the end of the month, or the nearest weekday, takes no step; leave it out")
@@ -239,8 +239,8 @@ func (f *Field) dayOfMonth(form []string, stepped bool) (p Part, err error) {
 	return p, err
 }
 
-// weekdayOfMonth reads FRI#2 and FRIL.
-func (f *Field) weekdayOfMonth(form []string, stepped bool) (p Part, err error) {
+// readWeekdayOfMonth reads FRI#2 and FRIL.
+func (f *Field) readWeekdayOfMonth(form []string, stepped bool) (p Part, err error) {
 	p = Part{Kind: LastWeekday, Step: 1, numbered: isNumber(form[1])}
 	if p.From, err = f.number(form[1]); err != nil {
 		return p, err
@@ -258,12 +258,12 @@ func (f *Field) weekdayOfMonth(form []string, stepped bool) (p Part, err error) 
 	return p, nil
 }
 
-// lastHashedDay is the last day of the month that H stands for: every month has it.
+// lastHashedDay is the last day of the month that H can stand for. Every month has it.
 const lastHashedDay = 28
 
-// hashed reads H, H(1-5), H/15 and H(0-29)/10, as Jenkins does: a number that differs from
-// flow to flow and stays the same for each.
-func (f *Field) hashed(p Part, form []string, step, flow string) (Part, error) {
+// readHash reads H, H(1-5), H/15 and H(0-29)/10 as Jenkins does: flows have different numbers,
+// and each flow keeps its own.
+func (f *Field) readHash(p Part, form []string, step, flow string) (Part, error) {
 	p.Hash = true
 	if f.dates && f.Names == nil {
 		p.To = lastHashedDay
@@ -282,30 +282,30 @@ func (f *Field) hashed(p Part, form []string, step, flow string) (Part, error) {
 	if flow == "" {
 		return p, errors.New("the value of H comes from the id of a flow, and there is none here; name the flow, or write a number")
 	}
-	among := f.size(p)
+	choices := f.size(p)
 	if p.Stepped {
-		if err := f.stepped(&p, step); err != nil {
+		if err := f.readStep(&p, step); err != nil {
 			return p, err
 		}
-		among = p.Step
+		choices = p.Step
 	}
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s\x00%s", flow, f.Unit)
-	p.From += int(mixed(h.Sum64()) % uint64(among))
+	p.From += int(mixBits(h.Sum64()) % uint64(choices))
 	if !p.Stepped {
 		p.To = p.From
 	}
 	return p, nil
 }
 
-// mixed spreads what two hashes differ in over all bits.
-func mixed(h uint64) uint64 {
+// mixBits spreads the bits in which two hashes differ over all bits.
+func mixBits(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
 	return h ^ h>>33
 }
 
-// number reads a number, the first three letters of a name, or the whole name.
+// number reads a number, a name, or the first three letters of a name.
 func (f *Field) number(text string) (int, error) {
 	for i, name := range f.Names {
 		if strings.EqualFold(name[:3], text) || strings.EqualFold(name, text) {
@@ -332,7 +332,7 @@ func isNumber(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
-// sample is a number as one writes it.
+// sample returns a number as an expression has it.
 func (f *Field) sample(n int) string {
 	if f.Names == nil {
 		return strconv.Itoa(n)
@@ -340,7 +340,7 @@ func (f *Field) sample(n int) string {
 	return strings.ToUpper(f.Name(n)[:3])
 }
 
-// allowed is what may stand in the field.
+// allowed says what the field takes.
 func (f *Field) allowed() string {
 	text := fmt.Sprintf("a number from %d to %d", f.Min, f.Max)
 	if f.Names != nil {

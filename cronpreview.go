@@ -8,24 +8,24 @@ import (
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
-// Oddity is a local time of a schedule that the clocks of its zone leave out, or
-// show twice.
+// Oddity is a time of a schedule in a DST gap, which clocks skip, or in a DST fold, which they
+// show twice. Its fields:
 //
-//	At   time.Time // the instant that stands for it, or the first one after the gap; of a time that comes twice the copy that does not run
-//	Gap  bool      // left out; else shown twice
-//	Runs bool      // At is an instant of the schedule
+//	At   time.Time // in a gap the occurrence that stands for the time, or the first instant after the gap; in a fold the copy that does not run
+//	Gap  bool      // in a gap; else in a fold
+//	Runs bool      // At is an occurrence of the schedule
 //	Text string    // "02:30 does not exist on 2027-03-28 in Europe/Berlin"
 type Oddity = schedule.DSTTime
 
 // CronOption is an option of [CronInstants], [CronOddities] and [CronWarnings].
 type CronOption = schedule.CronOption
 
-// CronForFlow gives the id of the flow from which an expression with H draws its numbers.
-// Without it such an expression is refused.
+// CronForFlow sets the id of the flow. An expression with H draws numbers from it, and is
+// refused without it.
 func CronForFlow(id string) CronOption { return schedule.ForFlow(id) }
 
-// CronInstants is the first n instants of an expression, as [Scheduler.Cron] reads
-// it, after an instant. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
+// CronInstants returns the first n occurrences of an expression after an instant. It reads
+// the expression as [Scheduler.Cron] does. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
 func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]time.Time, error) {
 	s, err := schedule.Cron(expr, opts...)
 	if err = errors.Join(err, core.CheckInstant("after", after)); err != nil {
@@ -38,8 +38,8 @@ func CronInstants(expr string, after time.Time, n int, opts ...CronOption) ([]ti
 	return list, nil
 }
 
-// CronOddities is what changes of the clock make of the instants of an expression in
-// from..to, to not included, in order. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
+// CronOddities returns the times of an expression in from..to that are in a DST gap or fold,
+// in order. To is not included. Errors: [ErrInvalidSchedule], [ErrInvalidRange].
 func CronOddities(expr string, from, to time.Time, opts ...CronOption) ([]Oddity, error) {
 	s, err := schedule.Cron(expr, opts...)
 	if err = errors.Join(err, core.CheckInstant("from", from), core.CheckInstant("to", to)); err != nil {
@@ -48,9 +48,9 @@ func CronOddities(expr string, from, to time.Time, opts ...CronOption) ([]Oddity
 	return s.DSTTimes(from, to), nil
 }
 
-// CronWarnings say what of an expression is accepted, but may mean something else than
-// its writer thinks: a step that leaves one number, or a number of a weekday in an
-// expression of Quartz. Errors: [ErrInvalidSchedule].
+// CronWarnings returns what an expression may mean in another way than its author thinks: a
+// step that leaves a single number, or the number of a weekday in an expression of Quartz.
+// Errors: [ErrInvalidSchedule].
 func CronWarnings(expr string, opts ...CronOption) ([]string, error) {
 	return schedule.Warnings(expr, opts...)
 }

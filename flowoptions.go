@@ -34,12 +34,11 @@ func WithResources(resources ...Resource) FlowOption {
 	}
 }
 
-// WithFixedRate makes the instants of an Every flow whole intervals from the instant
-// of its first registration, which is kept in the database: they do not drift with
-// the length of runs, nor over restarts. With a start ([WithBetween]) they are counted
-// from the start: every two weeks from a date. Another interval without a start counts
-// from the last instant that fired. Without it, and without [WithAligned], the interval is from the
-// end of a run to the next.
+// WithFixedRate makes an Every flow due at whole intervals after its first registration. The
+// database keeps that instant, so neither long runs nor restarts make the flow drift. With a
+// start ([WithBetween]) the intervals count from the start, for example every two weeks from a
+// date. If the interval changes and there is no start, it counts from the last occurrence that
+// ran. Without WithFixedRate and [WithAligned] the interval begins at the end of each run.
 func WithFixedRate() FlowOption {
 	return func(r *registration) error {
 		r.timing.fixedRate = true
@@ -47,8 +46,8 @@ func WithFixedRate() FlowOption {
 	}
 }
 
-// WithAligned makes the instants of an Every flow those of a grid that begins at
-// the Unix epoch: an interval of an hour is due on the hour, in UTC.
+// WithAligned makes an Every flow due at the multiples of its interval since 1970 in UTC: with
+// an interval of an hour, on the hour.
 func WithAligned() FlowOption {
 	return func(r *registration) error {
 		r.timing.aligned = true
@@ -56,9 +55,8 @@ func WithAligned() FlowOption {
 	}
 }
 
-// WithLocation sets the time zone of a Cron flow, such as "Europe/Berlin"; default
-// UTC. A zone that is not known is an error, as is "Local", which would mean another
-// thing on another machine.
+// WithLocation sets the time zone of a Cron flow, such as "Europe/Berlin". The default is UTC.
+// An unknown zone is an error. So is "Local", because it depends on the machine.
 func WithLocation(zone string) FlowOption {
 	return func(r *registration) error {
 		r.timing.cron = append(r.timing.cron, schedule.WithLocation(zone))
@@ -66,21 +64,23 @@ func WithLocation(zone string) FlowOption {
 	}
 }
 
-// DST is what becomes of the fixed times of a Cron flow where clocks are changed.
+// DST says what happens to the fixed times of a Cron flow in a DST gap, which clocks skip, and
+// in a DST fold, which they show twice.
 type DST = schedule.DST
 
-// The defaults are those of Vixie cron: a time that the clocks leave out is run once,
-// at the first instant after the gap, and one that they show twice is run at its
-// first copy. An expression with a wildcard or a step in its hour or minute follows
-// elapsed time instead: both copies, and nothing extra at a gap.
+// The defaults are those of Vixie cron: a time in a gap runs once, at the first instant after
+// the gap, and a time in a fold runs at its first copy. An expression with a wildcard or a step
+// in its hour or minute has no fixed times. It follows elapsed time: both copies of a fold run,
+// and a gap adds nothing.
 const (
-	GapSkip    = schedule.GapSkip    // a time that is left out is not run
-	FoldSecond = schedule.FoldSecond // one that comes twice is run at its second copy
-	FoldBoth   = schedule.FoldBoth   // and at both
+	GapSkip    = schedule.GapSkip    // a time in a gap does not run
+	FoldSecond = schedule.FoldSecond // a time in a fold runs at its second copy
+	FoldBoth   = schedule.FoldBoth   // a time in a fold runs at both copies
 )
 
-// WithDST changes what becomes of fixed times where clocks are changed, by less than 3 h:
-// a larger change is a correction of the zone, and the new time counts.
+// WithDST sets what happens to fixed times in DST gaps and folds. A clock change of 3 h or more
+// is a correction of the zone, not DST: what it skips does not run, and what it shows twice
+// runs twice.
 func WithDST(policies ...DST) FlowOption {
 	return func(r *registration) error {
 		r.timing.cron = append(r.timing.cron, schedule.WithDST(policies...))
@@ -89,8 +89,9 @@ func WithDST(policies ...DST) FlowOption {
 }
 
 // WithJitter delays each start of the schedule by less than d, and never past the next
-// instant: by a hash of database, flow and instant, so that equal fleets spread and
-// a restart does not draw again. Runs are told the nominal instant. Default: none.
+// occurrence. The delay is a hash of the database, the flow and the occurrence: it differs
+// between databases, and a restart does not change it. The ScheduledAt of a run is the
+// occurrence without the delay. Default: none.
 func WithJitter(d time.Duration) FlowOption {
 	return func(r *registration) error {
 		r.Plan.Jitter = d
@@ -98,9 +99,9 @@ func WithJitter(d time.Duration) FlowOption {
 	}
 }
 
-// WithBetween leaves out instants of the schedule before start or after end; the zero
-// time leaves that side open. Both are instants in the years 1 to 9999, and both are
-// included. (A date in a config is a whole day in the zone of the flow.)
+// WithBetween leaves out occurrences of the schedule before start and after end. Both are
+// included; the zero time leaves a side open. Both must be in the years 1 to 9999. (In a
+// config, a date is the whole day in the zone of the flow.)
 func WithBetween(start, end time.Time) FlowOption {
 	return func(r *registration) error {
 		r.timing.start, r.timing.end = start, end

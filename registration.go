@@ -27,9 +27,9 @@ type draft struct {
 	wraps  []func(Job) Job
 }
 
-// Every registers a flow that runs at once when it is new, and then interval
-// after the end of each run, or at the end of its backoff window if that is
-// later. A restart does not change that cadence. The interval is 1 ms or more.
+// Every registers a flow that runs at once when it is new, then one interval after the end of
+// each run, or at the end of its backoff window if that is later. A restart does not change
+// that cadence. The interval must be 1 ms or more.
 //
 // Errors: [ErrFlowExists], [ErrInvalidFlow], [ErrInvalidSchedule],
 // [ErrInvalidBackoff], [ErrStarted]. Start returns them too.
@@ -37,24 +37,25 @@ func (s *Scheduler) Every(id string, interval time.Duration, job Job, opts ...Fl
 	return s.register(id, timing{kind: schedule.KindEvery, interval: interval}, job, opts)
 }
 
-// Cron registers a flow that runs at the instants of an expression: six fields
-// with seconds first, five without, or a descriptor such as "@hourly"; in UTC
-// unless the expression begins with "CRON_TZ=Area/City ". An instant that passes
-// while the flow runs or in a backoff window is skipped; those that pass while
-// nobody runs are caught up on by one run at the next start.
+// Cron registers a flow that runs at the times of a cron expression: six fields with seconds
+// first, five fields without seconds, or a descriptor such as "@hourly". The times are UTC
+// unless the expression begins with "CRON_TZ=Area/City " or the flow has [WithLocation]. An
+// occurrence that passes during a run or in a backoff window is skipped. If occurrences pass
+// while no process runs, the next start has one run for all of them; see [WithCatchUp].
 //
-// The fields are the ones of [github.com/robfig/cron/v3], with what crontabs, Quartz and
-// Jenkins have beyond them: 0 and 7 are Sunday, ranges may wrap around (FRI-MON, 22-2),
-// names may be written in full; L is the last day of the month, L-3 the third before it,
-// LW the last from Monday to Friday, 15W the nearest such day to the 15th; FRI#2 is the
-// second Friday and FRIL the last; H is a number drawn from the id of the flow, also as
-// H(0-29) and H/15. Where both day of month and day of week are given, one of them has to
-// match. "@every" is refused, use [Scheduler.Every]. Errors as of Every.
+// The fields are those of [github.com/robfig/cron/v3], and also what crontabs, Quartz and
+// Jenkins have beyond them. 0 and 7 are Sunday. Ranges may wrap around (FRI-MON, 22-2). Names
+// may be written in full. L is the last day of the month, L-3 the third day before it, LW the
+// last workday (Monday to Friday), 15W the workday nearest to the 15th. FRI#2 is the second
+// Friday, FRIL the last. H is a number drawn from the id of the flow, also as H(0-29) and H/15.
+// If both the day of the month and the day of the week are given, one of them has to match.
+// "@every" is refused; use [Scheduler.Every]. Errors as of Every.
 func (s *Scheduler) Cron(id, expr string, job Job, opts ...FlowOption) error {
 	return s.register(id, timing{kind: schedule.KindCron, expr: expr}, job, opts)
 }
 
-// cron shares a schedule among flows, unless its numbers are drawn from their ids.
+// cron returns the schedule of an expression, which flows share unless it draws numbers from
+// their ids.
 func (s *Scheduler) cron(flow, expr string) (schedule.Schedule, error) {
 	if known, ok := s.shared.crons[expr]; ok {
 		return known, nil
@@ -71,8 +72,8 @@ func (s *Scheduler) Manual(id string, job Job, opts ...FlowOption) error {
 	return s.register(id, timing{kind: schedule.KindManual}, job, opts)
 }
 
-// Once registers a flow that runs once, ever, at an instant, also when that passed
-// before anybody ran. Registered again with a later instant it runs at that too.
+// Once registers a flow that runs once, ever, at an instant. It also runs if the instant passed
+// while no process ran. A flow that is registered again with a later instant runs again.
 // Errors as of Every.
 func (s *Scheduler) Once(id string, at time.Time, job Job, opts ...FlowOption) error {
 	return s.register(id, timing{kind: schedule.KindOnce, at: at}, job, opts)

@@ -7,18 +7,18 @@ import (
 	"github.com/pawl-go/pawl/internal/wording"
 )
 
-// timing is when a flow is to run, as it was registered.
+// timing holds what a registration says about the schedule of a flow.
 type timing struct {
 	kind               string
 	interval           time.Duration
-	expr               string
-	at                 time.Time
+	expr               string    // of a Cron flow
+	at                 time.Time // of a Once flow
 	cron               []schedule.CronOption
 	fixedRate, aligned bool
 	start, end         time.Time
 }
 
-// only says that an option is for another kind of schedule.
+// only returns an error unless the schedule is of a kind, the only one that the option is for.
 func (t timing) only(option wording.Name, kind string) error {
 	if t.kind != kind {
 		return wording.Errorf("%w: %s is for a schedule of the kind %s, this one is %s", ErrInvalidSchedule, option, kind, t.kind)
@@ -26,7 +26,7 @@ func (t timing) only(option wording.Name, kind string) error {
 	return nil
 }
 
-// schedule is the schedule of a flow.
+// schedule makes the schedule of a flow. Cron makes that of an expression without options.
 func (t timing) schedule(flow string, cron func(flow, expr string) (schedule.Schedule, error)) (s schedule.Schedule, err error) {
 	switch {
 	case t.fixedRate && t.aligned:

@@ -72,9 +72,8 @@ func (x Excluding) Count(from, to time.Time) (n int64, last time.Time) {
 	return n, last
 }
 
-// Remaining yields the ranges of first..until between excluded occurrences, so that every
-// occurrence of Schedule in a range is one of x. Both ends of a range are included. First is
-// an occurrence of Schedule.
+// Remaining cuts first..until into ranges without excluded occurrences. Both ends of a range
+// are included. First is an occurrence of Schedule.
 func (x Excluding) Remaining(first, until time.Time) iter.Seq2[time.Time, time.Time] {
 	return func(yield func(from, to time.Time) bool) {
 		for _, t := range x.Excluded {

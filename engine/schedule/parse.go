@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Parse reads a schedule from what its methods Kind, String and Zone returned. The flow is the
-// id of its flow. So a caller can ask a schedule of which it has only what the database says.
+// Parse returns the schedule whose methods Kind, String and Zone returned these texts, for a
+// caller that has them from the database. Flow is the id of the flow.
 func Parse(flow, kind, text, zone string) (s Schedule, err error) {
 	text, end, err := cutInstant(text, " until ")
 	if err != nil {

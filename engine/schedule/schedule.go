@@ -21,8 +21,8 @@ const (
 // Schedule computes when a flow is due. Its methods are pure functions; the zero time means
 // never.
 //
-// The occurrences of [Every] depend on when runs end, so each method takes the instant that
-// it is given for such an end. The occurrences of all other schedules do not move.
+// The occurrences of [Every] depend on when runs end: its methods take the instant that they
+// are given for the end of a run. The occurrences of all other schedules are fixed instants.
 type Schedule interface {
 	Kind() string   // one of the kinds above
 	String() string // the text that [Parse] reads
@@ -40,10 +40,12 @@ type Schedule interface {
 	// from its schedule until now. lastEnd is the end of its last run.
 	Resume(now, lastEnd, last time.Time) time.Time
 
-	// Latest returns the newest occurrence in next..now, or next if there is none.
+	// Latest returns the newest occurrence in next..now, or next if there is none, and for
+	// [Every].
 	Latest(next, now time.Time) time.Time
 
-	// NotBefore returns the first occurrence from next on that is not before eligible.
+	// NotBefore returns the first occurrence from next on that is not before eligible, the end
+	// of a backoff window. [Once] has no other occurrence, and returns next.
 	NotBefore(next, eligible time.Time) time.Time
 
 	// Horizon returns the latest instant that Next can return at now. The zero time means that
@@ -54,7 +56,7 @@ type Schedule interface {
 	After(t time.Time) time.Time
 
 	// Count returns the number of occurrences in from..to, both included, and the last of them.
-	// from is the first occurrence of [Every].
+	// [Every] takes from for its first occurrence.
 	Count(from, to time.Time) (n int64, last time.Time)
 
 	// DSTTimes returns the fixed times in from..to that a clock change skips or shows twice, in
@@ -70,9 +72,9 @@ type Anchored interface {
 	Anchor(t time.Time) Schedule
 }
 
-// CorrectionJump separates corrections of a clock from disturbances. A clock that is set back
-// by less is disturbed: no fixed time runs again. One that is set back by more was wrong: all
-// occurrences after the new time are due. A zone that changes its offset by as much was
+// CorrectionJump is the smallest step of a clock that counts as a correction. After a smaller
+// step back no fixed time runs again. A larger step means that the clock was wrong before, so
+// every occurrence after the new time runs. A zone that changes its offset by as much was
 // corrected too, and has neither gap nor fold. The bound is that of Vixie cron.
 const CorrectionJump = 3 * time.Hour
 

@@ -2,6 +2,7 @@ package pawl_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +100,51 @@ func TestWorkflowThatWaitsHoldsNoPlace(t *testing.T) {
 		assert.Equal(t, "new new new new ready ready ready ready", done.String())
 		stop(t, r, db)
 	})
+}
+
+// found Q7: neither a run that waits for its next attempt, nor a workflow that asks again and
+// again with a timer in between, holds a slot while it waits.
+func TestWaitsBetweenAttemptsHoldNoSlot(t *testing.T) {
+	asks := 0
+	w := workflow.New[string]()
+	w.Register("ask", func(context.Context, *workflow.Resources) (string, error) {
+		if asks++; asks < 4 {
+			return "wait", nil
+		}
+		return "end", nil
+	})
+	w.Register("wait", workflow.After("ask", time.Hour))
+	w.Exit("end")
+	tries := 0
+	for name, waits := range map[string]pawl.Job{
+		"a loop over a timer": w.Job("ask"),
+		"a retry": job(func(context.Context) error {
+			if tries++; tries < 4 {
+				return pawl.RetryAfter(time.Hour, errors.New("not yet"))
+			}
+			return nil
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				s := quiet(db, pawl.WithMaxRunning(1))
+				require.NoError(t, s.Manual("waits", waits, pawl.WithRetry(3, everyMinute)))
+				require.NoError(t, s.Manual("plain", job(ok)))
+				r := start(t, s)
+				trigger(t, r, "waits")
+				for range 3 {
+					time.Sleep(30 * time.Minute)
+					began := time.Now()
+					runTimes(t, r, "plain", 1)
+					assert.Less(t, time.Since(began), time.Second)
+					time.Sleep(30 * time.Minute)
+				}
+				synctest.Wait()
+				assert.Equal(t, pawl.RunCompleted, runOf(t, r, "waits", 1).Status)
+				stop(t, r, db)
+			})
+		})
+	}
 }
 
 // found Q7: where the runs of a flow follow one another, a parked run still is the flow's.

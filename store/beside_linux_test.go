@@ -65,3 +65,42 @@ func TestFilesOfOthersBesideTheDatabaseAreRefused(t *testing.T) {
 	require.NoError(t, os.Chown(path, 4711, 4711))
 	assert.NoError(t, opened(), "the owner of the database")
 }
+
+// found A4: in a folder where everybody can make files, a hard link beside the database may be
+// any file of ours. In a folder of our own, a tool for backups may have made it.
+func TestHardLinksBesideTheDatabaseAreRefusedInPublicFolders(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "tmp")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	path, victim := filepath.Join(folder, "jobs.db"), filepath.Join(folder, "victim")
+	opened := func() error {
+		s, err := Open(t.Context(), path, Options{Owner: engine.Owner{PID: 1}})
+		if err == nil {
+			err = s.Close()
+		}
+		return err
+	}
+	read := func() error {
+		r, err := OpenReader(t.Context(), path)
+		if err == nil {
+			err = r.Close()
+		}
+		return err
+	}
+	require.NoError(t, opened())
+	for _, side := range []string{"-wal", "-shm", "-journal"} {
+		require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
+		require.NoError(t, os.Link(victim, path+side))
+		require.NoError(t, os.Chmod(folder, 0o777|os.ModeSticky))
+		for _, err := range []error{opened(), read()} {
+			require.ErrorIs(t, err, os.ErrPermission, side)
+			assert.ErrorContains(t, err, side+" is another file too (it has 2 hard links)")
+		}
+		text, err := os.ReadFile(victim)
+		require.NoError(t, err)
+		assert.Equal(t, "precious", string(text))
+		require.NoError(t, os.Chmod(folder, 0o700))
+		assert.NoError(t, trusted(path), "the folder is ours alone")
+		require.NoError(t, os.Remove(path+side))
+		require.NoError(t, os.Remove(victim))
+	}
+}

@@ -13,8 +13,8 @@ import (
 
 // trusted returns an error if somebody else may have put a file beside the database
 // that SQLite would take for its own. In a folder where everybody can make files, such
-// as /tmp, it has to belong to us, to root or to the owner of the database; a symbolic
-// link is refused anywhere.
+// as /tmp, it has to belong to us, to root or to the owner of the database, and to have one
+// name: a hard link may be a file of ours elsewhere. A symbolic link is refused anywhere.
 func trusted(path string) error {
 	owners := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
 	if info, err := os.Stat(path); err == nil {
@@ -36,9 +36,20 @@ func trusted(path string) error {
 		case public && !owners[owner(info)]:
 			return fmt.Errorf("%w: %s belongs to user %d, in a folder where everybody can make files; remove it, or move the database to a folder of its own",
 				os.ErrPermission, path+side, owner(info))
+		case public && links(info) > 1:
+			return fmt.Errorf("%w: %s is another file too (it has %d hard links), in a folder where everybody can make files; remove it, or move the database to a folder of its own",
+				os.ErrPermission, path+side, links(info))
 		}
 	}
 	return nil
+}
+
+// links is how many names a file has.
+func links(info fs.FileInfo) uint64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(stat.Nlink)
+	}
+	return 1
 }
 
 func owner(info fs.FileInfo) uint32 {

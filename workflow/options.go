@@ -104,6 +104,8 @@ func To[S comparable](states ...S) StateOption {
 // WithRetry has the task called again after a failure, up to max times, with these waits
 // in between, which spread by a tenth unless b says otherwise ([NoJitter]). Default: 3,
 // [Exponential]. Attempts are not durable: after a crash they begin again. See [Permanent].
+// Between two attempts the run stays in memory, and under a scheduler it keeps its slot: let
+// waits be short, and use the retries of the flow, or a state that is an [After], for long ones.
 func WithRetry(max int, b Backoff) StateOption {
 	return func(o *stateOptions) {
 		o.retries, o.backoff = max, b.spread()

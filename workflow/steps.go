@@ -72,7 +72,8 @@ func Timer[S comparable](next S, until func(ctx context.Context, res *Resources)
 }
 
 // After is a [Timer] for a time that begins when its state is entered. It lasts as long if
-// the wall clock is set meanwhile.
+// the wall clock is set meanwhile. Under a scheduler, a run that waits for more than a few
+// seconds is parked: it leaves memory and holds no slot.
 func After[S comparable](next S, d time.Duration) Task[S] {
 	return func(ctx context.Context, _ *Resources) (S, error) {
 		s, err := scopeOf(ctx, "After")
@@ -86,6 +87,9 @@ func After[S comparable](next S, d time.Duration) Task[S] {
 // Poll is a task that asks until the answer is true, with these waits in between. An error
 // is a failed attempt, as of any task. Nothing is recorded until the answer is true: what
 // was put before is dropped, and after a crash it asks at once, with the first wait next.
+// The run stays in memory between two questions, and under a scheduler it keeps its slot. For
+// long waits, use two states: one that asks and goes on to next or to the other, which is an
+// [After] that leads back. A run that waits there is parked, and holds no slot.
 // Without ask, or with waits that cannot be, such as negative ones, the task is nil.
 func Poll[S comparable](next S, wait Backoff, ask func(ctx context.Context, res *Resources) (bool, error)) Task[S] {
 	if ask == nil || wait.validate() != nil {

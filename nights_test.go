@@ -13,9 +13,9 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// S4, W1, W2: a flow at 02:30 in Berlin through a year of virtual time, with both
+// time S4, time W1, time W2: a flow at 02:30 in Berlin through a year of virtual time, with both
 // nights on which clocks are changed: a run for every day, no more and no less, and a
-// line in the ledger for each oddity.
+// line in the ledger for each DST gap and fold.
 func TestNightsOfBerlinHaveOneRunEach(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var fired []time.Time

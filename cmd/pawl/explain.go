@@ -54,11 +54,11 @@ flow, which --flow gives.
 			}
 			fmt.Fprintln(stdout)
 			t().print(stdout, outputWidth())
-			for i, odd := range told.Oddities {
+			for i, d := range told.DSTTimes {
 				if i == 0 {
 					fmt.Fprintln(stdout)
 				}
-				fmt.Fprintln(stdout, printable(odd.String()))
+				fmt.Fprintln(stdout, printable(d.String()))
 			}
 		})
 	})
@@ -71,7 +71,7 @@ type explanation struct {
 	Text     string      `json:"text"`
 	Zone     string      `json:"time_zone"`
 	Next     []time.Time `json:"next"`
-	Oddities []oddity    `json:"oddities,omitempty"` // of the next year
+	DSTTimes []dstTime   `json:"oddities,omitempty"` // of the next year
 	Warnings []string    `json:"warnings,omitempty"` // what may be meant in another way
 }
 
@@ -91,32 +91,32 @@ func explainCron(expr, flow string, now time.Time, n int) (e explanation, err er
 	if zone, _, named := cronexpr.CutZone(expr); named {
 		e.Zone = zone
 	}
-	odd, err := pawl.CronOddities(expr, now, now.AddDate(1, 0, 0), id)
-	for _, o := range odd[:min(len(odd), 4)] {
-		e.Oddities = append(e.Oddities, oddity{o.At, o.Gap, o.Runs, o.Text})
+	all, err := pawl.CronOddities(expr, now, now.AddDate(1, 0, 0), id)
+	for _, d := range all[:min(len(all), 4)] {
+		e.DSTTimes = append(e.DSTTimes, dstTime{d.At, d.Gap, d.Runs, d.Text})
 	}
 	return e, err
 }
 
-// An oddity is a pawl.Oddity as JSON.
-type oddity struct {
+// dstTime is a time in a DST gap or fold, as JSON.
+type dstTime struct {
 	At   time.Time `json:"at"`
 	Gap  bool      `json:"gap"`
 	Runs bool      `json:"runs"`
 	Text string    `json:"text"`
 }
 
-// String is what becomes of a time that clocks leave out, or show twice.
-func (o oddity) String() string {
-	switch at := o.At.Local().Format("15:04:05 MST"); {
-	case o.Gap && o.Runs:
-		return o.Text + ": it runs at " + at
-	case o.Gap:
-		return o.Text + ": it does not run"
-	case o.Runs:
-		return o.Text + ": it runs at both, then at " + at
+// String says when the time runs.
+func (d dstTime) String() string {
+	switch at := d.At.Local().Format("15:04:05 MST"); {
+	case d.Gap && d.Runs:
+		return d.Text + ": it runs at " + at
+	case d.Gap:
+		return d.Text + ": it does not run"
+	case d.Runs:
+		return d.Text + ": it runs at both, then at " + at
 	default:
-		return o.Text + ", at " + at + ": it runs at the other one"
+		return d.Text + ", at " + at + ": it runs at the other one"
 	}
 }
 

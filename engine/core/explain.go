@@ -186,12 +186,12 @@ func (f Facts) Explain() Reason {
 	return r
 }
 
-// foretell adds to what is still to come that clocks leave its local time out.
+// foretell adds to an occurrence in the future that its local time is in a DST gap.
 func (r *Reason) foretell(s schedule.Schedule) {
-	for _, o := range s.DSTTimes(r.At, r.At.Add(time.Millisecond)) {
-		if o.Gap {
+	for _, d := range s.DSTTimes(r.At, r.At.Add(time.Millisecond)) {
+		if d.Gap {
 			r.Verdict = VerdictGap
-			r.Text = strings.TrimSuffix(r.Text, ".") + "; " + o.Text + "."
+			r.Text = strings.TrimSuffix(r.Text, ".") + "; " + d.Text + "."
 		}
 	}
 }

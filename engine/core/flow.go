@@ -27,7 +27,7 @@ func Apply(s State, e Event, now time.Time, p Plan) (Change, error) {
 		c.judgeBy(Marks{Succeeded: c.marks().Succeeded})
 	}
 	if p.Schedule != nil {
-		c.oddities(c.schedule(p), undecided, now)
+		c.decideDSTTimes(c.schedule(p), undecided, now)
 		c.derive(next, last, p)
 	}
 	c.Version++

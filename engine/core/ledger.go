@@ -118,9 +118,9 @@ func (c *Change) release(s schedule.Schedule, until time.Time, v VerdictKind, re
 	c.Held = time.Time{}
 }
 
-// oddities adds what changes of the clock made of the instants that a change
-// decided on.
-func (c *Change) oddities(s schedule.Schedule, from time.Time, now time.Time) {
+// decideDSTTimes adds verdicts on the times in DST gaps and folds, among the occurrences that
+// the change decided on.
+func (c *Change) decideDSTTimes(s schedule.Schedule, from time.Time, now time.Time) {
 	to := c.undecided()
 	if to.IsZero() {
 		to = now.Add(time.Millisecond)
@@ -128,12 +128,12 @@ func (c *Change) oddities(s schedule.Schedule, from time.Time, now time.Time) {
 	if from.IsZero() || !from.Before(to) {
 		return
 	}
-	for _, o := range s.DSTTimes(from, to) {
-		v := Verdict{First: o.At, Last: o.At, Count: 1, Kind: VerdictFold, Reason: o.Text}
-		if o.Gap {
+	for _, d := range s.DSTTimes(from, to) {
+		v := Verdict{First: d.At, Last: d.At, Count: 1, Kind: VerdictFold, Reason: d.Text}
+		if d.Gap {
 			v.Kind = VerdictGap
 		}
-		if o.Runs && c.LastScheduled.Equal(o.At) {
+		if d.Runs && c.LastScheduled.Equal(d.At) {
 			v.Run = c.RunNumber
 		}
 		c.Verdicts = append(c.Verdicts, v)

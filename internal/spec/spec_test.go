@@ -30,7 +30,7 @@ func TestEveryCitationResolves(t *testing.T) {
 	cited := map[string]bool{}
 	for path, text := range sources(t) {
 		for _, c := range citations(documents(all), text) {
-			cited[c.id] = cited[c.id] || strings.HasSuffix(path, "_test.go")
+			cited[c.id] = cited[c.id] || isTest(path)
 			if !slices.Contains(all, c.id) {
 				t.Errorf("%s:%d cites %s, and docs/spec has no such line", path, c.line, c.id)
 			}
@@ -115,8 +115,13 @@ func documents(ids []string) (names []string) {
 	return slices.Compact(names)
 }
 
-// sources returns the text of every test file of the repository, and of the documents, which
-// cite each other, by path.
+// isTest says whether a file is a test, or a transcript that a test plays.
+func isTest(path string) bool {
+	return strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/testdata/transcripts/")
+}
+
+// sources returns the text of every test of the repository, and of the documents, which cite
+// each other, by path.
 func sources(t *testing.T) map[string]string {
 	files := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -127,7 +132,7 @@ func sources(t *testing.T) map[string]string {
 			return fs.SkipDir
 		}
 		name := strings.TrimPrefix(filepath.ToSlash(path), root+"/")
-		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "docs/spec/") {
+		if isTest(name) || strings.HasPrefix(name, "docs/spec/") {
 			text, err := os.ReadFile(path)
 			files[name] = string(text)
 			return err

@@ -16,6 +16,7 @@ import (
 //	StartedAt  time.Time // of one that started again after it was cut short: the last time, or the first if it goes on from a checkpoint
 //	FinishedAt time.Time // zero while it goes on, and for an interrupted attempt
 //	Error      string    // at most 8 KiB, and 1 KiB after the 100th attempt
+//	ExitCode   int       // as of [RunInfo]
 type Attempt = core.Attempt
 
 // Attempts is every attempt of a run that has started, in order, with its error. A run that

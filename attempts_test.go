@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -343,5 +344,67 @@ func TestAttemptsOfARunOfAnOlderVersion(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, found)
 		require.NoError(t, reader.Close())
+	})
+}
+
+// exits is the error of a command that exits with a code, as exec.ExitError is.
+type exits int
+
+func (e exits) Error() string { return "exit status 99: its text is for people" }
+
+func (e exits) ExitCode() int { return int(e) }
+
+// The exit code of a command is a fact of the run and of the attempt that failed with it, and
+// no text is one: neither of an error without a code, nor of a run that ended in another way.
+// facts T5.
+func TestExitCodeIsAFactOfTheRun(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		s := quiet(db)
+		returns := func(errs ...error) pawl.Job {
+			return job(func(ctx context.Context) error {
+				run, _ := pawl.RunFrom(ctx)
+				time.Sleep(time.Second)
+				return errs[run.Attempt-1]
+			})
+		}
+		wrapped := fmt.Errorf("backup: %w", pawl.Permanent(exits(3)))
+		require.NoError(t, errors.Join(
+			s.Manual("code", returns(exits(7))),
+			s.Manual("wrapped", returns(wrapped)),
+			s.Manual("text", returns(errors.New("exit status 5"))),
+			s.Manual("signal", returns(exits(-1))),
+			s.Manual("skipped", returns(pawl.Skipped("exit status 6"))),
+			s.Manual("recovers", returns(exits(8), exits(9), nil), pawl.WithRetry(5, everyMinute)),
+			s.Manual("gives-up", returns(exits(8), errors.New("no answer")), pawl.WithRetry(1, everyMinute)),
+			s.Manual("cancelled", returns(exits(8)), pawl.WithRetry(1, everyMinute)),
+			s.Manual("fine", returns(nil)),
+		))
+		r := start(t, s)
+		for id, want := range map[string]int{"code": 7, "wrapped": 3, "text": 0, "signal": 0, "skipped": 0, "recovers": 0, "gives-up": 0, "fine": 0} {
+			trigger(t, r, id)
+			if id == "recovers" {
+				time.Sleep(2 * time.Second)
+				info := runOf(t, r, id, 1)
+				assert.Equal(t, 8, info.ExitCode, "it waits for its next attempt, and %s", info.Error)
+			}
+			info, err := r.WaitRun(t.Context(), id, 1)
+			require.NoError(t, err)
+			assert.Equal(t, want, info.ExitCode, id)
+			assert.Equal(t, want, runOf(t, r, id, 1).ExitCode, id)
+		}
+		list, err := r.Attempts(t.Context(), "recovers", 1)
+		require.NoError(t, err)
+		assert.Equal(t, []int{8, 9, 0}, []int{list[0].ExitCode, list[1].ExitCode, list[2].ExitCode})
+		trigger(t, r, "cancelled")
+		time.Sleep(2 * time.Second)
+		assert.Equal(t, 8, runOf(t, r, "cancelled", 1).ExitCode)
+		require.NoError(t, r.Cancel(t.Context(), "cancelled", 1))
+		assert.Zero(t, runOf(t, r, "cancelled", 1).ExitCode, "the run was cancelled, no command failed")
+
+		assert.Equal(t, []string{"code 7", "wrapped 3"}, texts(t, db, "SELECT flow_id || ' ' || exit_code FROM pawl_runs WHERE exit_code IS NOT NULL ORDER BY 1"))
+		assert.Equal(t, []string{"code 7", "wrapped 3"}, texts(t, db, "SELECT flow || ' ' || exit_code FROM pawl_history WHERE exit_code IS NOT NULL ORDER BY 1"))
+		assert.Equal(t, []string{"cancelled 1 8", "code 1 7", "gives-up 1 8", "recovers 1 8", "recovers 2 9", "wrapped 1 3"},
+			texts(t, db, "SELECT flow_id || ' ' || attempt || ' ' || exit_code FROM pawl_attempts WHERE exit_code IS NOT NULL ORDER BY 1"))
+		stop(t, r, db)
 	})
 }

@@ -38,6 +38,9 @@ func TestDatabaseOfSchema5KeepsItsFacts(t *testing.T) {
 			is := status(t, r, id)
 			assert.Equal(t, want, pawl.FlowInfo{PauseNote: is.PauseNote, PausedUntil: is.PausedUntil}, id)
 		}
+		for id, code := range map[string]int{"seven": 7, "signal": 139, "says": 3, "long": 0, "tool": 0, "text": 0} { // facts T5
+			assert.Equal(t, code, runOf(t, r, id, 1).ExitCode, id)
+		}
 		require.NoError(t, r.Pause(t.Context(), "vendor", vendor+" again"))
 		time.Sleep(80 * time.Hour)
 		synctest.Wait()

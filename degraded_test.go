@@ -446,3 +446,27 @@ func contentOf(t *testing.T, db string) (content [2]string) {
 	}
 	return content
 }
+
+// The exit code of a command that failed while the database took no writes is left in the lock
+// file with the rest of its end. facts T5.
+func TestExitCodeOutlivesTheStopOfADegradedScheduler(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		disk, finish := &disk{}, make(chan struct{})
+		build := func(opts ...pawl.Option) *pawl.Scheduler {
+			s := quiet(db, opts...)
+			require.NoError(t, s.Manual("command", job(func(context.Context) error { <-finish; return exits(7) })))
+			return s
+		}
+		r := start(t, build(pawl.WithStore(disk.wrap)))
+		trigger(t, r, "command")
+		disk.fail(syscall.EIO)
+		close(finish)
+		time.Sleep(time.Minute)
+		require.ErrorContains(t, r.Stop(context.Background()), "no last write")
+		r = start(t, build())
+		info := runOf(t, r, "command", 1)
+		assert.Equal(t, pawl.RunFailed, info.Status)
+		assert.Equal(t, 7, info.ExitCode)
+		stop(t, r, db)
+	})
+}

@@ -68,6 +68,7 @@ type FlowInfo = core.FlowInfo
 //	DueAt       time.Time // while waiting: it starts then or later
 //	Deadline    time.Time // its context is cancelled then
 //	Error       string    // at most 8 KiB; of a skipped run, why
+//	ExitCode    int       // of the command that failed: of an error of the job with a method ExitCode() int, as [exec.ExitError] has; 0: not known
 //	Input       JSON      // left out of lists beyond 64 KiB
 //	Output      JSON      // likewise
 //	Omitted     *Omitted  // the sizes of what a list left out, which [View.Run] has; nil: nothing

@@ -110,7 +110,7 @@ func (e *Engine) farewell() error {
 		switch o := c.event.(type) {
 		case core.Outcome:
 			if c.join == nil && o.Rest == nil { // a success is none without what joins it; a run that goes aside has its checkpoint
-				f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, Output: o.Output, Ended: o.Ended})
+				f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: o.As, Permanent: o.Permanent, ExitCode: o.ExitCode, Output: o.Output, Ended: o.Ended})
 			}
 		case core.Cancel:
 			f.Ends = append(f.Ends, End{Flow: c.flow.id, Run: o.Run, Error: o.Error, As: core.RunCancelled, Ended: o.Ended})

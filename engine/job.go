@@ -300,8 +300,23 @@ func take(o *core.Outcome, err error) {
 			o.As, o.Rest = core.RunBlocked, a.rest
 		}
 	}
+	if o.As == "" {
+		o.ExitCode = exitCode(err)
+	}
 	o.Permanent = permanent.Is(err)
 	o.Error = text(err)
+}
+
+// exitCode is the exit code of the command whose failure an error is; 0: it is of none, as far
+// as the error says, or a signal ended it.
+func exitCode(err error) int {
+	if c, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); ok && c.ExitCode() > 0 {
+		return c.ExitCode()
+	}
+	return 0
 }
 
 // text is the message of an error, clipped here so that a megabyte of it is not

@@ -227,7 +227,7 @@ func (e *Engine) lateEnds(ends []End) (commands []command) {
 	for _, end := range ends {
 		f := e.all().byID[end.Flow]
 		if f != nil && f.plan().Schedule != nil && f.state.Load().HasInFlight(end.Run) {
-			var event core.Event = core.Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, Output: end.Output, Ended: end.Ended}
+			var event core.Event = core.Outcome{Run: end.Run, Error: end.Error, As: end.As, Permanent: end.Permanent, ExitCode: end.ExitCode, Output: end.Output, Ended: end.Ended}
 			if end.As == core.RunCancelled {
 				event = core.Cancel{Run: end.Run, Error: end.Error, Ended: end.Ended}
 			}

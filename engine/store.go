@@ -158,7 +158,7 @@ func (j *JoinFailed) outcome(c command) command {
 		c.refused, c.join = j, nil
 		return c
 	}
-	o.Permanent = permanent.Is(j.Err)
+	o.Permanent, o.ExitCode = permanent.Is(j.Err), 0
 	o.Error = core.Clip("committing: "+j.Err.Error(), core.MaxRunError)
 	c.event, c.join = o, nil
 	return c
@@ -198,6 +198,7 @@ type End struct {
 	Error     string         // empty: it succeeded
 	As        core.RunStatus // as of an [core.Outcome], and so are those below; RunCancelled: the stop cut it short
 	Permanent bool
+	ExitCode  int
 	Output    core.JSON
 	Ended     int64 // when its job returned, in milliseconds; 0: not known
 }

@@ -306,10 +306,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	moveRun = `UPDATE pawl_run_log SET key = ?1 WHERE key = ?2`
 
 	// The end of a run that never waited, which the index of those that do is not about.
-	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, error = ?4, output = COALESCE(?5, output) WHERE key = ?1 AND status = 0`
+	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, exit_code = ?4, error = ?5, output = COALESCE(?6, output) WHERE key = ?1 AND status = 0`
 
 	changeRun = `UPDATE pawl_run_log
-SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, recorded = ?12, suspect = ?13, start_order = ?14, error = ?15, output = COALESCE(?16, output)
+SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, recorded = ?12, suspect = ?13, start_order = ?14, exit_code = ?15, error = ?16, output = COALESCE(?17, output)
 WHERE key = ?1 AND status = ?11`
 
 	insertTransition = `INSERT INTO pawl_transition_log (at, flow, run_number, event, from_status, to_status, run_count,
@@ -327,10 +327,10 @@ func (w *writer) writeRun(flow int64, r *core.Run) (err error) {
 		err = w.append(&w.insertRun, w.moveRun, r.Key, []int64{nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
 			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(r.Order)}, string(r.Input))
 	case r.Was == core.RunRunning && r.Status.Over() && !r.Queued:
-		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt)}, r.Error, string(r.Output))
+		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt), nonzero(int64(r.ExitCode))}, r.Error, string(r.Output))
 	default:
 		n, err = w.repeat(&w.changeRun, []int64{r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
-			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was), recorded(r), nonzero(truth(r.Suspect)), nonzero(r.Order)}, r.Error, string(r.Output))
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was), recorded(r), nonzero(truth(r.Suspect)), nonzero(r.Order), nonzero(int64(r.ExitCode))}, r.Error, string(r.Output))
 	}
 	if err == nil && n != 1 {
 		err = errNotOpen

@@ -22,6 +22,7 @@ type end struct {
 	Error     string         `json:"error,omitempty"`
 	As        core.RunStatus `json:"as,omitempty"`
 	Permanent bool           `json:"permanent,omitempty"`
+	ExitCode  int            `json:"exit_code,omitempty"`
 	Output    core.JSON      `json:"output,omitempty"`
 	Ended     int64          `json:"ended,omitempty"`
 }

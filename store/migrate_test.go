@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jmoiron/sqlx"
@@ -51,6 +52,45 @@ func content(t *testing.T, db *sqlx.DB) (rows []string) {
 		require.NoError(t, found.Err())
 	}
 	return rows
+}
+
+// The exit code of a command becomes a column where it is certain that a command of pawl run
+// failed, and not a job in Go whose error reads like that. facts T5.
+func TestMigrationConvertsExitCodes(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("testdata", "before_facts.sqlite"))
+	require.NoError(t, err)
+	open := func(edits ...string) (codes []string) {
+		path := filepath.Join(t.TempDir(), "jobs.db")
+		require.NoError(t, os.WriteFile(path, file, 0o600))
+		db := plainDB(t, path)
+		for _, edit := range edits {
+			_, err := db.Exec(edit)
+			require.NoError(t, err)
+		}
+		require.NoError(t, db.Close())
+		s := openStore(t, path, Options{})
+		defer s.Close()
+		require.NoError(t, s.Reader.db.Select(&codes, `SELECT flow_id || ' ' || number || ' ' || exit_code FROM pawl_runs WHERE exit_code IS NOT NULL
+UNION ALL SELECT flow_id || ' attempt ' || exit_code FROM pawl_attempts WHERE exit_code IS NOT NULL AND flow_id = 'again' ORDER BY 1`))
+		return codes
+	}
+	assert.Equal(t, []string{"again attempt 6", "says 1 3", "seven 1 7", "signal 1 139"}, open())
+	const of = ` WHERE flow = (SELECT key FROM pawl_flow_plan WHERE id = 'seven')`
+	for text, want := range map[string]string{
+		"exit status 7": "7", "exit status 255\nmany lines": "255", "killed by SIGTERM: bye": "143", "killed by SIGKILL": "137",
+		"exit status 7th: what": "", "exit status 0": "", "exit status -1": "", "exit status 07": "", "exit status 99999999999999999999": "",
+		"killed by SIGUSR1": "", "killed by SIGTERMINATOR": "", "timed out after 1s (exit status 7)": "", " exit status 7": "",
+	} {
+		codes := open(`UPDATE pawl_run_log SET error = '` + text + `'` + of)
+		if want == "" {
+			assert.NotContains(t, strings.Join(codes, " "), "seven", text)
+		} else {
+			assert.Contains(t, codes, "seven 1 "+want, text)
+		}
+	}
+	assert.Empty(t, open(`UPDATE pawl_runners SET program = 'app'`), "another program")
+	assert.Empty(t, open(`UPDATE pawl_runners SET program = NULL`), "an older version")
+	assert.Empty(t, open(`UPDATE pawl_runners SET started_at = '2026-11-01T00:00:00.000Z' WHERE id = 2`), "the clock went back")
 }
 
 // Each of the first migrations can be taken back, and made again: schema and rows are then

@@ -18,7 +18,7 @@ import (
 const (
 	queueColumns = `SELECT key, COALESCE(prev, 0), number, trigger, attempt, scheduled_at, COALESCE(started_at, 0), COALESCE(due_at, 0),
     rank, COALESCE(deadline, 0), COALESCE(ending, 0), input IS NOT NULL, CASE WHEN length(input) <= 4096 THEN input END, COALESCE(error, ''),
-    COALESCE(restarts, 0), status, recorded IS NOT NULL, COALESCE(recorded, 0), suspect IS NOT NULL, COALESCE(start_order, 0)
+    COALESCE(restarts, 0), status, recorded IS NOT NULL, COALESCE(recorded, 0), suspect IS NOT NULL, COALESCE(start_order, 0), COALESCE(exit_code, 0)
 FROM pawl_run_log INDEXED BY pawl_run_queue
 `
 	readQueue = queueColumns + `WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND rank >= ?2 AND rank < ?3 ORDER BY rank, key LIMIT ?4`
@@ -92,7 +92,7 @@ func scanWaiting(q *sqlite.Stmt) *core.Run {
 		RunInfo: core.RunInfo{
 			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: status, Attempt: q.ColumnInt(4),
 			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),
-			Deadline: instant(q.ColumnInt64(9)), Input: core.JSON(q.ColumnText(12)), Error: q.ColumnText(13), Restarts: q.ColumnInt(14), Suspect: q.ColumnBool(18),
+			Deadline: instant(q.ColumnInt64(9)), Input: core.JSON(q.ColumnText(12)), Error: q.ColumnText(13), Restarts: q.ColumnInt(14), Suspect: q.ColumnBool(18), ExitCode: q.ColumnInt(20),
 		},
 	}
 }

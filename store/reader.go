@@ -266,6 +266,7 @@ type runRow struct {
 	Status      int64
 	Attempt     int
 	Restarts    int
+	ExitCode    int `db:"exit_code"`
 	Suspect     bool
 	ScheduledAt int64 `db:"scheduled_at"`
 	StartedAt   int64 `db:"started_at"`
@@ -303,12 +304,12 @@ func (r runRow) run() core.Run {
 	return core.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, Timed: r.Ending&8 != 0, Woken: r.Ending&16 != 0, HasInput: r.HasInput, Order: r.StartOrder, RunInfo: core.RunInfo{
 		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: status,
 		Attempt: r.Attempt, Restarts: r.Restarts, Suspect: r.Suspect, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
-		FinishedAt: instant(r.FinishedAt), Error: r.Error, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Repeated: r.Repeated, Input: r.Input, Output: r.Output,
+		FinishedAt: instant(r.FinishedAt), Error: r.Error, ExitCode: r.ExitCode, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Repeated: r.Repeated, Input: r.Input, Output: r.Output,
 	}}
 }
 
 const runColumns = `SELECT r.key, COALESCE(r.prev, 0) AS prev, p.id AS flow_id, r.number, r.trigger, r.status, r.attempt, COALESCE(r.restarts, 0) AS restarts, r.suspect IS NOT NULL AS suspect,
-    r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error, COALESCE(r.due_at, 0) AS due_at, COALESCE(r.deadline, 0) AS deadline, r.rank,
+    r.scheduled_at, COALESCE(r.started_at, 0) AS started_at, COALESCE(r.finished_at, 0) AS finished_at, COALESCE(r.error, '') AS error, COALESCE(r.exit_code, 0) AS exit_code, COALESCE(r.due_at, 0) AS due_at, COALESCE(r.deadline, 0) AS deadline, r.rank,
     COALESCE(r.ending, 0) AS ending, COALESCE(r.repeated, 0) AS repeated, r.input IS NOT NULL AS has_input, COALESCE(r.start_order, 0) AS start_order,
     CASE WHEN octet_length(r.input) <= :room THEN r.input ELSE '' END AS input, CASE WHEN octet_length(r.output) <= :room THEN r.output ELSE '' END AS output,
     CASE WHEN octet_length(r.input) > :room THEN octet_length(r.input) ELSE 0 END AS input_size, CASE WHEN octet_length(r.output) > :room THEN octet_length(r.output) ELSE 0 END AS output_size

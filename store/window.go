@@ -34,7 +34,7 @@ const walkWindow = `WITH RECURSIVE start (place, key) AS (
     WHERE k.key >= :from AND k.n < :limit AND w.prev BETWEEN 1 AND w.key - 1
 )
 SELECT k.place, r.number, r.trigger, r.status, r.attempt, r.scheduled_at, COALESCE(r.started_at, 0), COALESCE(r.finished_at, 0),
-    COALESCE(r.due_at, 0), COALESCE(substr(r.error, 1, 200), '')
+    COALESCE(r.due_at, 0), COALESCE(substr(r.error, 1, 200), ''), COALESCE(r.exit_code, 0)
 FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
 WHERE r.key < :until AND (r.key >= :from OR r.status = 0 OR r.finished_at >= :from_at)`
 
@@ -69,7 +69,7 @@ func (r *Reader) Window(ctx context.Context, q WindowQuery) (map[string][]core.R
 // while somebody waits.
 func scanRun(rows *sql.Rows, flows []string) (run core.RunInfo, err error) {
 	var place, trigger, status, scheduled, started, finished, due int64
-	err = rows.Scan(&place, &run.Number, &trigger, &status, &run.Attempt, &scheduled, &started, &finished, &due, &run.Error)
+	err = rows.Scan(&place, &run.Number, &trigger, &status, &run.Attempt, &scheduled, &started, &finished, &due, &run.Error, &run.ExitCode)
 	if err != nil {
 		return run, err
 	}

@@ -149,6 +149,9 @@ func (c clock) detailsOf(r pawl.RunInfo) []runDetail {
 	if r.Restarts > 0 {
 		list = append(list, runDetail{Name: "Restarts", Text: strconv.Itoa(r.Restarts)})
 	}
+	if r.ExitCode > 0 {
+		list = append(list, runDetail{Name: "Exit code", Text: strconv.Itoa(r.ExitCode)})
+	}
 	at := func(name string, t time.Time) {
 		if !t.IsZero() {
 			list = append(list, runDetail{Name: name, At: c.At(t)})

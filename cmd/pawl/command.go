@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -223,7 +222,7 @@ type exitError struct {
 
 // Error is a line with the exit status, or the signal, and the last line of the
 // output, which is where programs say what is wrong; then the output, if that
-// was more. exitCode reads the first of it back.
+// was more.
 func (e *exitError) Error() string {
 	text := e.how()
 	if e.cause != nil {
@@ -249,21 +248,20 @@ func (e *exitError) how() string {
 // Unwrap is the cause, if the command did not end by itself.
 func (e *exitError) Unwrap() error { return e.cause }
 
-var ended = regexp.MustCompile(`^(?:exit status (\d+)|killed by (SIG[A-Z0-9]+))`)
+// ExitCode is the exit status, or 128 and the number of the signal that ended the command, as
+// shells count it.
+func (e *exitError) ExitCode() int {
+	if e.signal != "" {
+		return 128 + signalNumber(e.signal)
+	}
+	return e.code
+}
 
-// exitCode is the exit status that a run's error tells of, as shells count it:
-// 128 and the signal's number if one ended it, 1 if the run failed otherwise.
-func exitCode(runError string) int {
-	found := ended.FindStringSubmatch(runError)
-	if found == nil {
+// exitCode is what the program exits with for a run that is over: as its command did, or 1 if
+// something else ended the run.
+func exitCode(run pawl.RunInfo) int {
+	if run.Status != pawl.RunFailed || run.ExitCode == 0 {
 		return 1
 	}
-	if found[2] != "" {
-		return 128 + signalNumber(found[2])
-	}
-	code, err := strconv.Atoi(found[1])
-	if err != nil || code == 0 {
-		return 1
-	}
-	return code
+	return run.ExitCode
 }

@@ -262,5 +262,5 @@ func over(run pawl.RunInfo, out format) error {
 	if run.Status == pawl.RunCompleted {
 		return nil
 	}
-	return silent(exitCode(run.Error))
+	return silent(exitCode(run))
 }

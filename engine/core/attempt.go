@@ -11,6 +11,7 @@ type Attempt struct {
 	StartedAt  time.Time `json:"started_at,omitzero"`  // of one that started again after it was cut short: the last time, or the first if it goes on from a checkpoint
 	FinishedAt time.Time `json:"finished_at,omitzero"` // zero while it goes on, and for an interrupted attempt
 	Error      string    `json:"error,omitempty"`      // at most 8 KiB, and 1 KiB after the 100th attempt
+	ExitCode   int       `json:"exit_code,omitempty"`  // as of [RunInfo]
 }
 
 // Tried is an attempt of a run that another one follows, or with RunRunning a further one
@@ -34,7 +35,7 @@ func (c *Change) failedAttempt(run Run, text string, as RunStatus) {
 		room = maxLastError
 	}
 	c.Tried = &Tried{Key: run.Key, Attempt: Attempt{
-		Number: run.Attempt, Status: as, StartedAt: run.StartedAt, FinishedAt: run.FinishedAt, Error: Clip(text, room),
+		Number: run.Attempt, Status: as, StartedAt: run.StartedAt, FinishedAt: run.FinishedAt, Error: Clip(text, room), ExitCode: run.ExitCode,
 	}}
 }
 

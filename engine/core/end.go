@@ -16,7 +16,7 @@ func (c *Change) outcome(e Outcome, now time.Time, p Plan) error {
 	}
 	blocked := c.blocked(now, p)
 	c.cleared(&run, "its run ended")
-	run.FinishedAt, run.Output = run.ended(e.Ended, now), e.Output
+	run.FinishedAt, run.Output, run.ExitCode = run.ended(e.Ended, now), e.Output, e.ExitCode
 	switch {
 	case e.As == RunSkipped:
 		c.spare(run, RunSkipped, e.Error, now, p)
@@ -271,7 +271,8 @@ func (r *Run) goesOnLater(p Plan) bool { return p.Resumes && !r.StartedAt.IsZero
 
 // cancelWaiting closes a run that has not started.
 func (c *Change) cancelWaiting(run Run, why string, now time.Time) {
-	run.Was, run.Status, run.Error, run.FinishedAt, run.DueAt = RunWaiting, RunCancelled, why, now, time.Time{}
+	run.Was, run.Status, run.FinishedAt, run.DueAt = RunWaiting, RunCancelled, now, time.Time{}
+	run.Error, run.ExitCode = why, 0
 	c.record(run)
 }
 

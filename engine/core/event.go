@@ -49,6 +49,7 @@ type (
 		Permanent  bool          // no further attempt
 		Limited    bool          // the limit of the attempt passed, not the deadline of the run
 		RetryAfter time.Duration // before the next attempt; 0: as the policy says
+		ExitCode   int           // of a command that failed; 0: none
 		Output     JSON
 		Ended      int64 // when the job returned, in milliseconds: the commit may be long after that; 0: now
 		Rest       *Rest // of a run that goes aside

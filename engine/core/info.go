@@ -72,6 +72,7 @@ type RunInfo struct {
 	FinishedAt  time.Time `json:"finished_at,omitzero"` // zero while running, and for an interrupted run
 	Repeated    bool      `json:"repeated,omitempty"`   // the clock went back, and the instant had a run before
 	Error       string    `json:"error,omitempty"`      // at most 8 KiB; of a skipped run, why
+	ExitCode    int       `json:"exit_code,omitempty"`  // of the command that failed; 0: there was none, or nobody knows
 	Input       JSON      `json:"input,omitempty"`
 	Output      JSON      `json:"output,omitempty"`
 	Omitted     *Omitted  `json:"omitted,omitempty"` // what a list left out of it; nil: nothing

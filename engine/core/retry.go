@@ -63,7 +63,7 @@ func (c *Change) retry(run Run, text string, e Outcome, now time.Time, p Plan) b
 func (c *Change) expire(run Run, now time.Time, p Plan) {
 	blocked := c.blocked(now, p)
 	c.unqueue(&run)
-	run.Was, run.Status, run.FinishedAt, run.DueAt = RunWaiting, RunTimedOut, now, time.Time{}
+	run.Was, run.Status, run.FinishedAt, run.DueAt, run.ExitCode = RunWaiting, RunTimedOut, now, time.Time{}, 0
 	if run.startsAgain() {
 		run.Error = fmt.Sprintf("timed out: its deadline was %s, before attempt %d could start again", stamp(run.Deadline), run.Attempt)
 	} else {

@@ -208,7 +208,7 @@ func (c *Change) open(run Run, now time.Time, p Plan) {
 	if run.StartedAt.IsZero() || !p.Resumes { // what goes on began when it began
 		run.StartedAt = now
 	}
-	run.Status, run.DueAt = RunRunning, time.Time{}
+	run.Status, run.DueAt, run.ExitCode = RunRunning, time.Time{}, 0
 	c.Status = StatusRunning
 	c.InFlight++
 	c.LastRun = now

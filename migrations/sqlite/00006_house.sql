@@ -47,3 +47,39 @@ WHERE pawl_transition_log.seq = s.seq AND substr(note, max(s.colon - 30, 1), 31)
 -- Which error a command was answered with, for programs: tripped, run_over, flow_not_found;
 -- NULL: none, or one that has no code. Commands that were answered before have none.
 ALTER TABLE pawl_commands ADD COLUMN error_code TEXT;
+
+-- The exit code of a command that failed; NULL: the run or the attempt did not fail as a
+-- command that exits, or an older version did not store it.
+ALTER TABLE pawl_run_log ADD COLUMN exit_code INTEGER;
+ALTER TABLE pawl_attempt_log ADD COLUMN exit_code INTEGER;
+
+-- The error of a command began with its exit code, or with the signal that ended it. The
+-- error of a job in Go may begin like that too, so it is converted only where the program
+-- pawl drove the database when the run or the attempt ended, and the clock never went back
+-- between two starts. Signals are those that have one number everywhere.
+CREATE TEMP TABLE pawl_exits AS
+WITH ended (kind, key, attempt, at, error) AS (
+    SELECT 'run', r.key, 0, r.finished_at, r.error FROM pawl_run_ends e CROSS JOIN pawl_run_log r ON r.key = e.run WHERE e.status = 2
+    UNION ALL
+    SELECT 'attempt', run, attempt, COALESCE(finished_at, next_at), error FROM pawl_attempt_log WHERE status = 2
+), failed AS (
+    SELECT kind, key, attempt, error FROM ended
+    WHERE (error GLOB 'exit status [1-9]*' OR error GLOB 'killed by SIG*')
+      AND 'pawl' = (SELECT program FROM pawl_runners
+        WHERE started_at <= strftime('%Y-%m-%dT%H:%M:%fZ', ended.at / 1000.0, 'unixepoch') ORDER BY id DESC LIMIT 1)
+      AND NOT EXISTS (SELECT 1 FROM (SELECT started_at, lag(started_at) OVER (ORDER BY id) AS before FROM pawl_runners) WHERE started_at < before)
+), coded AS (
+    SELECT kind, key, attempt, error, 'exit status ' || CAST(substr(error, 13) AS INTEGER) AS begins, CAST(substr(error, 13) AS INTEGER) AS code
+    FROM failed WHERE error GLOB 'exit status *'
+    UNION ALL
+    SELECT f.kind, f.key, f.attempt, f.error, 'killed by ' || s.column1, 128 + s.column2
+    FROM failed f CROSS JOIN (VALUES ('SIGHUP', 1), ('SIGINT', 2), ('SIGQUIT', 3), ('SIGILL', 4), ('SIGTRAP', 5), ('SIGABRT', 6),
+        ('SIGFPE', 8), ('SIGKILL', 9), ('SIGSEGV', 11), ('SIGPIPE', 13), ('SIGALRM', 14), ('SIGTERM', 15)) s
+    WHERE f.error GLOB 'killed by ' || s.column1 || '*'
+)
+SELECT kind, key, attempt, code FROM coded
+WHERE code < 1 << 31 AND substr(error, 1, length(begins)) = begins AND substr(error, length(begins) + 1, 1) IN ('', ':', char(10));
+UPDATE pawl_run_log SET exit_code = x.code FROM pawl_exits x WHERE x.kind = 'run' AND pawl_run_log.key = x.key;
+UPDATE pawl_attempt_log SET exit_code = x.code FROM pawl_exits x
+WHERE x.kind = 'attempt' AND pawl_attempt_log.run = x.key AND pawl_attempt_log.attempt = x.attempt;
+DROP TABLE pawl_exits;

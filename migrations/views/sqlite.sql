@@ -45,7 +45,7 @@ SELECT p.id AS flow_id, r.number, t.word AS trigger, w.word AS status, r.attempt
        r.error,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.due_at / 1000.0, 'unixepoch') AS due_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.deadline / 1000.0, 'unixepoch') AS deadline,
-       r.input, r.output, w.over, w.failure, COALESCE(r.restarts, 0) AS restarts, COALESCE(r.repeated, 0) AS repeated, r.suspect IS NOT NULL AS suspect
+       r.input, r.output, w.over, w.failure, COALESCE(r.restarts, 0) AS restarts, COALESCE(r.repeated, 0) AS repeated, r.suspect IS NOT NULL AS suspect, r.exit_code
 FROM pawl_run_log r
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 CROSS JOIN pawl_words t ON t.kind = 'trigger' AND t.code = r.trigger
@@ -88,7 +88,7 @@ CREATE VIEW pawl_history AS
 SELECT p.id AS flow, r.number AS run, t.word AS trigger, w.word AS status,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.started_at / 1000.0, 'unixepoch') AS started_at,
        (r.finished_at - r.started_at) / 1000.0 AS seconds,
-       r.attempt, r.error, r.output, w.failure, COALESCE(r.restarts, 0) AS restarts
+       r.attempt, r.error, r.output, w.failure, COALESCE(r.restarts, 0) AS restarts, r.exit_code
 FROM pawl_run_log r
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 CROSS JOIN pawl_words t ON t.kind = 'trigger' AND t.code = r.trigger
@@ -124,7 +124,7 @@ CREATE VIEW pawl_attempts AS
 SELECT p.id AS flow_id, r.number AS run_number, a.attempt, w.word AS status,
        strftime('%Y-%m-%dT%H:%M:%fZ', a.started_at / 1000.0, 'unixepoch') AS started_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', a.finished_at / 1000.0, 'unixepoch') AS finished_at,
-       a.error
+       a.error, a.exit_code
 FROM pawl_attempt_log a
 CROSS JOIN pawl_run_log r ON r.key = a.run
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
@@ -133,7 +133,7 @@ UNION ALL
 SELECT p.id, r.number, r.attempt, w.word,
        strftime('%Y-%m-%dT%H:%M:%fZ', CASE WHEN b.run IS NULL THEN r.started_at ELSE b.next_at END / 1000.0, 'unixepoch'),
        strftime('%Y-%m-%dT%H:%M:%fZ', r.finished_at / 1000.0, 'unixepoch'),
-       CASE WHEN r.status <> 0 THEN r.error END
+       CASE WHEN r.status <> 0 THEN r.error END, r.exit_code
 FROM pawl_run_log r
 CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 CROSS JOIN pawl_words w ON w.kind = 'run' AND w.code = r.status

@@ -34,12 +34,12 @@ race: ## The tests with the race detector, a fifth of the random histories, with
 
 .PHONY: torture
 torture: ## The fault tests at full size: 10,000 kills, 100,000 power losses; an hour
-	PAWL_TORTURE=1 go test -shuffle=on -count=1 -v -timeout 3h . ./store ./engine
+	PAWL_TORTURE=1 go test -shuffle=on -count=1 -v -timeout 3h . ./internal/torture ./internal/model ./store ./engine/...
 
 PAWL_SOAK ?= 5m
 .PHONY: soak
 soak: ## All of it at once, with faults, for PAWL_SOAK; draws docs/soak.svg
-	PAWL_SOAK=$(PAWL_SOAK) PAWL_SOAK_PLOT=$(CURDIR)/docs/soak.svg go test -run '^TestSoak$$' -count=1 -v -timeout 48h .
+	PAWL_SOAK=$(PAWL_SOAK) PAWL_SOAK_PLOT=$(CURDIR)/docs/soak.svg go test -run '^TestSoak$$' -count=1 -v -timeout 48h ./internal/torture
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, go mod tidy -diff

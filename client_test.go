@@ -17,13 +17,6 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-func openClient(t *testing.T, db string) *pawl.Client {
-	t.Helper()
-	c, err := pawl.Open(db)
-	require.NoError(t, err)
-	return c
-}
-
 // execSQL writes to the file as the sqlite3 program would.
 func execSQL(t *testing.T, db, query string, args ...any) {
 	t.Helper()

@@ -164,8 +164,8 @@ func TestCommittingIsCalledAgainAfterAStoreFailureWithOneEffect(t *testing.T) {
 			bubble(t, func(t *testing.T, db string) {
 				appTable(t, db)
 				calls := 0
-				faulty := &disk{durable: durable}
-				s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.wrap))
+				faulty := &disk{Durable: durable}
+				s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.Wrap))
 				release := make(chan struct{})
 				require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
 					<-release
@@ -177,12 +177,12 @@ func TestCommittingIsCalledAgainAfterAStoreFailureWithOneEffect(t *testing.T) {
 				r := start(t, s)
 				run, err := r.Trigger(t.Context(), "work")
 				require.NoError(t, err)
-				faulty.fail(errors.New("no answer from the disk"))
+				faulty.Fail(errors.New("no answer from the disk"))
 				close(release)
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
 				require.Error(t, r.Degraded())
-				faulty.fail(nil)
+				faulty.Fail(nil)
 				info, err := r.WaitRun(t.Context(), "work", run)
 				require.NoError(t, err)
 				assert.Equal(t, pawl.RunCompleted, info.Status)
@@ -224,7 +224,7 @@ func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
 		appTable(t, db)
 		faulty := &disk{}
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.wrap), pawl.WithStopTimeout(time.Second))
+			s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.Wrap), pawl.WithStopTimeout(time.Second))
 			slow := func(do pawl.Job) pawl.Job {
 				return job(func(ctx context.Context) error { time.Sleep(time.Second); return do.Run(ctx) })
 			}
@@ -241,10 +241,10 @@ func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
 		for _, id := range []string{"joins", "large", "plain", "skips", "permanent"} {
 			trigger(t, r, id)
 		}
-		faulty.fail(errors.New("no answer from the disk"))
+		faulty.Fail(errors.New("no answer from the disk"))
 		time.Sleep(10 * time.Second)
 		require.Error(t, r.Stop(context.Background()))
-		faulty.fail(nil)
+		faulty.Fail(nil)
 
 		r = start(t, build())
 		runs, err := r.Runs(t.Context(), pawl.RunsQuery{})
@@ -273,7 +273,7 @@ func TestLastCommitOfAStopStillCommitsTheEffect(t *testing.T) {
 			return effect(ctx, tx, run.Number)
 		})))
 		r := start(t, s)
-		faulty.fail(errors.New("no answer from the disk"))
+		faulty.Fail(errors.New("no answer from the disk"))
 		faulty.until = "stopped"
 		require.NoError(t, faulty.allow(func() { trigger(t, r, "work") }))
 		time.Sleep(10 * time.Second)
@@ -297,18 +297,18 @@ func (h *heals) wrap(real engine.Store) engine.Store {
 
 // allow lets the disk take what do asks for.
 func (h *heals) allow(do func()) error {
-	h.mu.Lock()
-	err := h.err
-	h.err = nil
-	h.mu.Unlock()
+	h.Mu.Lock()
+	err := h.Err
+	h.Err = nil
+	h.Mu.Unlock()
 	do()
-	h.fail(err)
+	h.Fail(err)
 	return nil
 }
 
 func (h *heals) Commit(ctx context.Context, b engine.Batch) error {
 	if b.Owner != nil && !b.Owner.StoppedAt.IsZero() {
-		h.fail(nil)
+		h.Fail(nil)
 	}
 	return h.disk.Commit(ctx, b)
 }
@@ -509,13 +509,4 @@ func TestLateReturnHasNoEffect(t *testing.T) {
 		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_leaks WHERE returned_at IS NOT NULL AND error IS NULL"))
 		stop(t, r, db)
 	})
-}
-
-// appFile makes a file with the app's own table.
-func appFile(t *testing.T, path string) {
-	db, err := sql.Open("sqlite", path)
-	require.NoError(t, err)
-	_, err = db.ExecContext(t.Context(), "CREATE TABLE effects (flow TEXT NOT NULL, run INTEGER NOT NULL, attempt INTEGER NOT NULL, input TEXT)")
-	require.NoError(t, err)
-	require.NoError(t, db.Close())
 }

@@ -164,16 +164,16 @@ func TestFailingDiskStopsDispatchUntilItIsWell(t *testing.T) {
 	}{{"nothing is written", false}, {"all is written, and an error returned", true}} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, db string) {
-				disk := &disk{durable: test.durable}
+				disk := &disk{Durable: test.durable}
 				w := admit(t, db, pawl.WithStore(func(s engine.Store) engine.Store { disk.Store = s; return disk }))
-				disk.fail(fmt.Errorf("write %s: %w", db, syscall.EIO))
+				disk.Fail(fmt.Errorf("write %s: %w", db, syscall.EIO))
 				if test.durable {
 					w.doubt()
 				} else {
 					w.suffer("input/output error")
 					assert.Contains(t, w.told(), "input/output error")
 				}
-				disk.fail(nil)
+				disk.Fail(nil)
 				w.heal()
 			})
 		})
@@ -241,7 +241,7 @@ func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
 	}
 	for name, break_ := range map[string]func(*ward, *disk) (says string, mend func()){
 		"failing disk": func(_ *ward, d *disk) (string, func()) {
-			d.fail(syscall.EIO)
+			d.Fail(syscall.EIO)
 			return "input/output error", func() {}
 		},
 		"locked": func(w *ward, _ *disk) (string, func()) {
@@ -257,7 +257,7 @@ func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, db string) {
 				d := &disk{}
-				w := admit(t, db, pawl.WithStore(d.wrap))
+				w := admit(t, db, pawl.WithStore(d.Wrap))
 				says, mend := break_(w, d)
 				w.suffer(says)
 				w.leave(mend)
@@ -271,8 +271,8 @@ func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
 func TestRunThatOutlastsTheStopOfADegradedSchedulerIsSpared(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		disk := &disk{}
-		w := admit(t, db, pawl.WithStore(disk.wrap), pawl.WithStopTimeout(time.Second))
-		disk.fail(syscall.EIO)
+		w := admit(t, db, pawl.WithStore(disk.Wrap), pawl.WithStopTimeout(time.Second))
+		disk.Fail(syscall.EIO)
 		require.ErrorIs(t, w.runner.Stop(context.Background()), pawl.ErrStopTimeout)
 		close(w.finish)
 		w.runner = start(t, w.scheduler())
@@ -370,9 +370,9 @@ func TestIdleSchedulerNoticesThatItsDiskIsWell(t *testing.T) {
 		s := quiet(db, pawl.WithLogger(slog.New(log)), pawl.WithStore(func(s engine.Store) engine.Store { disk.Store = s; return disk }))
 		require.NoError(t, s.Manual("a", job(ok)))
 		r := start(t, s)
-		disk.fail(syscall.EIO)
+		disk.Fail(syscall.EIO)
 		require.ErrorIs(t, r.Reset(t.Context(), "a"), syscall.EIO)
-		disk.fail(nil)
+		disk.Fail(nil)
 		time.Sleep(10 * time.Second)
 		require.NoError(t, r.Degraded())
 		assert.Len(t, log.lines("takes writes again"), 1)
@@ -457,9 +457,9 @@ func TestExitCodeOutlivesTheStopOfADegradedScheduler(t *testing.T) {
 			require.NoError(t, s.Manual("command", job(func(context.Context) error { <-finish; return exits(7) })))
 			return s
 		}
-		r := start(t, build(pawl.WithStore(disk.wrap)))
+		r := start(t, build(pawl.WithStore(disk.Wrap)))
 		trigger(t, r, "command")
-		disk.fail(syscall.EIO)
+		disk.Fail(syscall.EIO)
 		close(finish)
 		time.Sleep(time.Minute)
 		require.ErrorContains(t, r.Stop(context.Background()), "no last write")

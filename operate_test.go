@@ -2,7 +2,6 @@ package pawl_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -15,24 +14,6 @@ import (
 
 	"github.com/pawl-go/pawl"
 )
-
-// texts is what a query for texts finds in the file.
-func texts(t *testing.T, db, query string, args ...any) (list []string) {
-	t.Helper()
-	other, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
-	require.NoError(t, err)
-	defer other.Close()
-	rows, err := other.QueryContext(t.Context(), query, args...)
-	require.NoError(t, err)
-	defer rows.Close()
-	for rows.Next() {
-		var text string
-		require.NoError(t, rows.Scan(&text))
-		list = append(list, text)
-	}
-	require.NoError(t, rows.Err())
-	return list
-}
 
 // Why a flow was reset, or a run cancelled, stands in the transition. M3, X2.
 func TestReasonsAreKept(t *testing.T) {

@@ -16,6 +16,23 @@ import (
 // An Option changes a Scheduler. A value that makes no sense is an error of Start.
 type Option func(*options) error
 
+func init() {
+	hook.Option = func(h hook.Hooks) any {
+		return Option(func(o *options) error {
+			if h.Store != nil {
+				o.wrapStore = h.Store
+			}
+			if h.Now != nil {
+				o.now = h.Now
+			}
+			if !h.Built.IsZero() {
+				o.built = h.Built
+			}
+			return nil
+		})
+	}
+}
+
 // WithLogger sets the logger; default: slog.Default(). Starts are logged at
 // info, transitions at debug, trips and clock jumps at warn, a database that
 // cannot be written once per spell at error.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -162,14 +161,6 @@ func (f *deluge) leave(db string) {
 	}
 	assert.Equal(f.t, f.done.Load(), runs)
 	assert.Positive(f.t, f.busy.Load())
-}
-
-// heap is how many bytes are in use.
-func heap() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // slowStore calls before ahead of each commit.

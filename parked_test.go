@@ -3,8 +3,6 @@ package pawl_test
 import (
 	"context"
 	"errors"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,37 +14,6 @@ import (
 	"github.com/pawl-go/pawl/pawltest"
 	"github.com/pawl-go/pawl/workflow"
 )
-
-// doings is what tasks did, in order.
-type doings struct {
-	mu   sync.Mutex
-	list []string
-}
-
-func (d *doings) add(step string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.list = append(d.list, step)
-}
-
-// String is the steps, with spaces between them.
-func (d *doings) String() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return strings.Join(d.list, " ")
-}
-
-// patient is a workflow of a version that does something that can be undone, waits, and is
-// ready then.
-func patient(version int, d time.Duration, done *doings) *workflow.Job[string] {
-	w := workflow.New[string](workflow.Version(version))
-	w.Register("new", func(context.Context, *workflow.Resources) (string, error) { done.add("new"); return "wait", nil },
-		workflow.WithUndo(func(context.Context, *workflow.Resources, any) error { done.add("undo"); return nil }))
-	w.Register("wait", workflow.After("ready", d))
-	w.Register("ready", func(context.Context, *workflow.Resources) (string, error) { done.add("ready"); return "end", nil })
-	w.Exit("end")
-	return w.Job("new")
-}
 
 // found Q7: what only waits does not hold what works. Three workflows wait for two days, and
 // a plain job still starts at once although three runs may be in flight.

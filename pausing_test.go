@@ -167,17 +167,17 @@ func TestPauseOfASuspectEndsOnTime(t *testing.T) {
 func TestEndOfAPauseWaitsForTheStore(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		full := &disk{}
-		s := quiet(db, pawl.WithStore(full.wrap))
+		s := quiet(db, pawl.WithStore(full.Wrap))
 		require.NoError(t, s.Cron("f", "*/5 * * * * *", job(ok)))
 		r := start(t, s)
 		time.Sleep(6 * time.Second)
 		require.NoError(t, r.Pause(t.Context(), "f", "", pawl.PauseFor(6*time.Second)))
-		full.fail(errors.New("disk full"))
+		full.Fail(errors.New("disk full"))
 		time.Sleep(15 * time.Second)
 		synctest.Wait()
 		require.Error(t, r.Degraded())
 		assert.NotZero(t, status(t, r, "f").PausedAt)
-		full.fail(nil)
+		full.Fail(nil)
 		time.Sleep(5 * time.Second)
 		assert.Equal(t, seconds(5, 20, 25), told(t, r, "f"))
 		stop(t, r, db)

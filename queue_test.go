@@ -191,14 +191,14 @@ func TestKeyMakesATriggerInDoubtSafeToRepeat(t *testing.T) {
 		t.Run(fmt.Sprintf("durable %t", durable), func(t *testing.T) {
 			bubble(t, func(t *testing.T, db string) {
 				d := newDiary()
-				faulty := &disk{durable: durable}
-				s := quiet(db, pawl.WithStore(faulty.wrap))
+				faulty := &disk{Durable: durable}
+				s := quiet(db, pawl.WithStore(faulty.Wrap))
 				require.NoError(t, s.Manual("work", d.job(ok)))
 				r := start(t, s)
-				faulty.fail(errors.New("no answer from the disk"))
+				faulty.Fail(errors.New("no answer from the disk"))
 				_, err := r.Trigger(t.Context(), "work", pawl.WithKey("k"))
 				require.Error(t, err)
-				faulty.fail(nil)
+				faulty.Fail(nil)
 				time.Sleep(2 * time.Second)
 				for range 2 {
 					run, err := r.Trigger(t.Context(), "work", pawl.WithKey("k"))

@@ -336,11 +336,11 @@ func TestRunCutShortByAStopWithoutTheDatabaseStartsAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var began roll
 		broken := &disk{}
-		s := quiet(db, pawl.WithStopTimeout(time.Second), pawl.WithStore(broken.wrap))
+		s := quiet(db, pawl.WithStopTimeout(time.Second), pawl.WithStore(broken.Wrap))
 		require.NoError(t, s.Manual("work", job(untilCancelled)))
 		r := start(t, s)
 		trigger(t, r, "work")
-		broken.fail(syscall.EIO)
+		broken.Fail(syscall.EIO)
 		require.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
 		s = quiet(db)
 		require.NoError(t, s.Manual("work", began.note(returns(nil))))

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/engine"
 )
 
 // restored makes a database whose flows ran, goes on for two hours with the
@@ -169,7 +167,7 @@ func TestClaimThatIsNotCommittedClaimsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := &disk{}
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.wrap))
+			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.Wrap))
 			require.NoError(t, s.Every("hourly", time.Hour, job(ok)))
 			return s
 		}
@@ -178,9 +176,9 @@ func TestClaimThatIsNotCommittedClaimsNothing(t *testing.T) {
 		stop(t, r, db)
 		require.NoError(t, os.Remove(db+".lock"))
 		r = start(t, build())
-		d.fail(errors.New("no answer from the disk"))
+		d.Fail(errors.New("no answer from the disk"))
 		require.Error(t, r.Claim(t.Context()))
-		d.fail(nil)
+		d.Fail(nil)
 		time.Sleep(24 * time.Hour)
 		assert.Equal(t, int64(1), status(t, r, "hourly").RunCount)
 		_, err := r.Trigger(t.Context(), "hourly")
@@ -198,17 +196,17 @@ func TestClaimThatIsCommittedAfterAllClaims(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := &disk{}
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.wrap))
+			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.Wrap))
 			require.NoError(t, s.Every("hourly", time.Hour, job(ok)))
 			return s
 		}
 		stop(t, start(t, build()), db)
 		require.NoError(t, os.Remove(db+".lock"))
 		r := start(t, build())
-		d.durable = true
-		d.fail(errors.New("who knows"))
+		d.Durable = true
+		d.Fail(errors.New("who knows"))
 		require.Error(t, r.Claim(t.Context()))
-		d.fail(nil)
+		d.Fail(nil)
 		time.Sleep(24*time.Hour - time.Minute)
 		assert.Equal(t, int64(24), status(t, r, "hourly").RunCount)
 		require.NoError(t, r.Stop(context.Background()))
@@ -301,34 +299,4 @@ func trigger(t *testing.T, r *pawl.Runner, id string) {
 	t.Helper()
 	_, err := r.Trigger(t.Context(), id)
 	require.NoError(t, err)
-}
-
-// disk fails commits, before or after they take effect.
-type disk struct {
-	engine.Store
-	durable bool
-	mu      sync.Mutex
-	err     error
-}
-
-func (d *disk) wrap(real engine.Store) engine.Store {
-	d.Store = real
-	return d
-}
-
-func (d *disk) fail(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.err = err
-}
-
-func (d *disk) Commit(ctx context.Context, b engine.Batch) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.err == nil || d.durable {
-		if err := d.Store.Commit(ctx, b); err != nil {
-			return err
-		}
-	}
-	return d.err
 }

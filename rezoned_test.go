@@ -12,23 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
-
-// testZones is where tests put zones whose rules they change, in folders of their own: package
-// time looks there first, and reads a zone again whenever it is loaded.
-var testZones string
-
-func withTestZones(run func() int) int {
-	var err error
-	if testZones, err = os.MkdirTemp("", "pawl-zones"); err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(testZones)
-	if err = os.Setenv("ZONEINFO", testZones); err != nil {
-		panic(err)
-	}
-	return run()
-}
 
 // A rule is an offset of a zone from an instant on.
 type rule struct {
@@ -53,7 +38,7 @@ func putZone(t *testing.T, name string, rules ...rule) {
 	for _, r := range rules {
 		data = append(binary.BigEndian.AppendUint32(data, uint32(int32(r.offset/time.Second))), 0, 0)
 	}
-	path := filepath.Join(testZones, name)
+	path := filepath.Join(harness.TestZones, name)
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 	require.NoError(t, os.WriteFile(path, append(data, "TST\x00"...), 0o600))
 }

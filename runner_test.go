@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -25,67 +24,12 @@ import (
 	"github.com/pawl-go/pawl/store"
 )
 
-// bubble runs a test under virtual time, which begins at 2000-01-01 00:00 UTC,
-// with the path of a database that does not exist yet.
-func bubble(t *testing.T, test func(t *testing.T, db string)) {
-	t.Helper()
-	db := filepath.Join(t.TempDir(), "jobs.db")
-	synctest.Test(t, func(t *testing.T) { test(t, db) })
-}
-
-// quiet is a scheduler that does not fill the test's output, nor virtual time
-// with looks at the inbox.
-func quiet(db string, opts ...pawl.Option) *pawl.Scheduler {
-	return pawl.NewScheduler(db, append([]pawl.Option{pawl.WithLogger(slog.New(slog.DiscardHandler)), pawl.WithInboxPoll(0)}, opts...)...)
-}
-
-func start(t *testing.T, s *pawl.Scheduler) *pawl.Runner {
-	t.Helper()
-	r, err := s.Start(t.Context())
-	require.NoError(t, err)
-	return r
-}
-
-// stop stops a runner in an orderly way and checks what it leaves behind.
-func stop(t *testing.T, r *pawl.Runner, db string) {
-	t.Helper()
-	require.NoError(t, r.Stop(context.Background()))
-	verify(t, db)
-}
-
-func verify(t *testing.T, db string) {
-	t.Helper()
-	reader, err := store.OpenReader(context.Background(), db)
-	require.NoError(t, err)
-	defer reader.Close()
-	found, err := reader.Verify(context.Background())
-	require.NoError(t, err)
-	assert.Empty(t, found)
-	assert.NoError(t, checkAttempts(db, reader))
-}
-
-// copyDatabase copies a file as a crash would leave it now. It drops the locks that
-// this process has on it.
-func copyDatabase(t *testing.T, from, to string) {
-	for _, suffix := range []string{"", "-wal", "-journal"} {
-		text, err := os.ReadFile(from + suffix)
-		if !errors.Is(err, os.ErrNotExist) {
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(to+suffix, text, 0o600))
-		}
-	}
-}
-
 func status(t *testing.T, r *pawl.Runner, id string) pawl.FlowInfo {
 	t.Helper()
 	info, ok := r.Status(id)
 	require.True(t, ok)
 	return info
 }
-
-func job(f func(context.Context) error) pawl.Job { return pawl.JobFunc(f) }
-
-func ok(context.Context) error { return nil }
 
 func failing(context.Context) error { return errors.New("boom") }
 

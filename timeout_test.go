@@ -29,7 +29,7 @@ type process struct {
 func launch(t *testing.T, db string, register func(*pawl.Scheduler), opts ...pawl.Option) process {
 	t.Helper()
 	dead := new(atomic.Bool)
-	opts = append([]pawl.Option{pawl.WithStopTimeout(0), pawl.WithStore(func(real engine.Store) engine.Store { return &mortal{real, dead} })}, opts...)
+	opts = append([]pawl.Option{pawl.WithStopTimeout(0), pawl.WithStore(func(real engine.Store) engine.Store { return &mortal{Store: real, Dead: dead} })}, opts...)
 	s := quiet(db, opts...)
 	register(s)
 	return process{start(t, s), dead, db}
@@ -175,7 +175,7 @@ func TestStopDoesNotWaitForWhatWasLeftBehind(t *testing.T) {
 func TestTimeoutIsTriedAgainWhenTheStoreFails(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		faulty := &disk{}
-		s := quiet(db, pawl.WithStore(faulty.wrap))
+		s := quiet(db, pawl.WithStore(faulty.Wrap))
 		deaf := job(func(context.Context) error { time.Sleep(time.Hour); return nil })
 		require.NoError(t, s.Manual("deaf", deaf, pawl.WithTimeout(time.Minute)))
 		require.NoError(t, s.Manual("cancelled", deaf))
@@ -184,10 +184,10 @@ func TestTimeoutIsTriedAgainWhenTheStoreFails(t *testing.T) {
 		trigger(t, r, "cancelled")
 		time.Sleep(time.Minute)
 		require.NoError(t, r.Cancel(t.Context(), "cancelled", 1))
-		faulty.fail(errors.New("no answer from the disk"))
+		faulty.Fail(errors.New("no answer from the disk"))
 		time.Sleep(time.Minute)
 		assert.True(t, r.HasRunning())
-		faulty.fail(nil)
+		faulty.Fail(nil)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		assert.False(t, r.HasRunning())
@@ -303,13 +303,13 @@ type doomed struct {
 
 func (d *doomed) Commit(ctx context.Context, b engine.Batch) error {
 	has := func(c core.Change) bool { return c.Event == d.event }
-	strikes := slices.ContainsFunc(b.Changes, has) && !d.dead.Load()
+	strikes := slices.ContainsFunc(b.Changes, has) && !d.Dead.Load()
 	if strikes && !d.after {
-		d.dead.Store(true)
+		d.Dead.Store(true)
 	}
 	err := d.mortal.Commit(ctx, b)
 	if strikes {
-		d.dead.Store(true)
+		d.Dead.Store(true)
 	}
 	return err
 }
@@ -324,7 +324,7 @@ func TestKilledAtTheCommitOfATimeout(t *testing.T) {
 				require.NoError(t, s.Manual("deaf", job(func(context.Context) error { time.Sleep(time.Hour); return nil }),
 					pawl.WithTimeout(time.Minute), pawl.WithBackoff(pawl.TripAfter(5))))
 			}
-			d := &doomed{mortal: mortal{dead: new(atomic.Bool)}, event: "timeout", after: after}
+			d := &doomed{mortal: mortal{Dead: new(atomic.Bool)}, event: "timeout", after: after}
 			s := quiet(db, pawl.WithStopTimeout(0), pawl.WithStore(func(real engine.Store) engine.Store {
 				d.Store = real
 				return d
@@ -333,7 +333,7 @@ func TestKilledAtTheCommitOfATimeout(t *testing.T) {
 			r := start(t, s)
 			trigger(t, r, "deaf")
 			time.Sleep(2 * time.Minute)
-			require.True(t, d.dead.Load())
+			require.True(t, d.Dead.Load())
 			_ = r.Stop(context.Background())
 
 			p := launch(t, db, register)

@@ -90,7 +90,7 @@ func TestFailedUpdateLeavesEverythingAsItWas(t *testing.T) {
 		d := newDiary()
 		faulty := &disk{}
 		boom := errors.New("boom")
-		s := quiet(db, pawl.WithStore(faulty.wrap), pawl.WithGroupLimit("g", 1))
+		s := quiet(db, pawl.WithStore(faulty.Wrap), pawl.WithGroupLimit("g", 1))
 		require.NoError(t, s.Every("tick", time.Minute, d.job(ok), pawl.WithGroup("g")))
 		require.NoError(t, s.Manual("long", job(func(context.Context) error { time.Sleep(30 * time.Second); return nil }), pawl.WithGroup("g")))
 		r := start(t, s)
@@ -109,14 +109,14 @@ func TestFailedUpdateLeavesEverythingAsItWas(t *testing.T) {
 			},
 			"not there": func(s *pawl.Scheduler) error { return s.Remove("nobody") },
 			"commit": func(s *pawl.Scheduler) error {
-				faulty.fail(boom)
+				faulty.Fail(boom)
 				return errors.Join(s.Manual("new", job(ok), pawl.WithResources(part{name: "mine", log: &log})), s.Remove("tick"),
 					s.Every("tick", time.Second, job(ok)))
 			},
 		} {
 			log = nil
 			require.Error(t, r.Update(t.Context(), change), name)
-			faulty.fail(nil)
+			faulty.Fail(nil)
 			assert.Equal(t, before, r.List(), name)
 			if name == "resource" {
 				assert.Equal(t, []string{"+good", "+bad", "-good"}, log)
@@ -145,7 +145,7 @@ func TestFailedUpdateLeavesEverythingAsItWas(t *testing.T) {
 func TestFailedUpdateKeepsThePlacesOfRunsInFlight(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		faulty := &disk{}
-		s := quiet(db, pawl.WithStore(faulty.wrap), pawl.WithGroupLimit("g", 1))
+		s := quiet(db, pawl.WithStore(faulty.Wrap), pawl.WithGroupLimit("g", 1))
 		d := newDiary()
 		nap := func(context.Context) error { time.Sleep(time.Minute); return nil }
 		require.NoError(t, s.Manual("a", d.job(nap), pawl.WithGroup("g")))
@@ -154,10 +154,10 @@ func TestFailedUpdateKeepsThePlacesOfRunsInFlight(t *testing.T) {
 		trigger(t, r, "a")
 		trigger(t, r, "b")
 		require.Error(t, r.Update(t.Context(), func(s *pawl.Scheduler) error {
-			faulty.fail(errors.New("no answer from the disk"))
+			faulty.Fail(errors.New("no answer from the disk"))
 			return errors.Join(s.Remove("a"), s.Remove("b"), s.Manual("a", job(ok)), s.Manual("b", job(ok)))
 		}))
-		faulty.fail(nil)
+		faulty.Fail(nil)
 		time.Sleep(5 * time.Minute)
 		assert.Equal(t, minutes(0, 1), d.entries())
 		stop(t, r, db)
@@ -168,16 +168,16 @@ func TestFailedUpdateKeepsThePlacesOfRunsInFlight(t *testing.T) {
 // goes on from there. M4, D7.
 func TestUpdateInDoubtCanBeRepeated(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
-		faulty := &disk{durable: true}
-		s := quiet(db, pawl.WithStore(faulty.wrap))
+		faulty := &disk{Durable: true}
+		s := quiet(db, pawl.WithStore(faulty.Wrap))
 		require.NoError(t, s.Manual("old", job(ok)))
 		r := start(t, s)
 		add := func(s *pawl.Scheduler) error { return s.Manual("new", job(ok)) }
 		require.Error(t, r.Update(t.Context(), func(s *pawl.Scheduler) error {
-			faulty.fail(errors.New("no answer from the disk"))
+			faulty.Fail(errors.New("no answer from the disk"))
 			return add(s)
 		}))
-		faulty.fail(nil)
+		faulty.Fail(nil)
 		time.Sleep(5 * time.Second)
 		_, err := r.Trigger(t.Context(), "new")
 		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
@@ -318,7 +318,7 @@ func TestUpdateRenamesAFlow(t *testing.T) {
 type lastWish struct{ mortal }
 
 func (l *lastWish) Forget(ctx context.Context, flow int64, answer *engine.Answer) error {
-	defer l.dead.Store(true)
+	defer l.Dead.Store(true)
 	return l.Store.Forget(ctx, flow, answer)
 }
 
@@ -333,7 +333,7 @@ func TestForgettingAFlowAndItsAnswerAreOneTransaction(t *testing.T) {
 		stop(t, r, db)
 		execSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('forget', 'gone')")
 		s = quiet(db, pawl.WithInboxPoll(50*time.Millisecond), pawl.WithStore(func(real engine.Store) engine.Store {
-			return &lastWish{mortal{real, new(atomic.Bool)}}
+			return &lastWish{mortal{Store: real, Dead: new(atomic.Bool)}}
 		}))
 		r = start(t, s)
 		time.Sleep(time.Second)

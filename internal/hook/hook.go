@@ -4,6 +4,7 @@ package hook
 
 import (
 	"context"
+	"time"
 
 	"github.com/pawl-go/pawl/engine"
 )
@@ -12,7 +13,12 @@ import (
 type Hooks struct {
 	Store func(engine.Store) engine.Store
 	Job   func(context.Context, func(context.Context) error) error // calls the job that it is given
+	Now   func() time.Time                                         // the wall clock
+	Built time.Time                                                // when the program was built
 }
+
+// Option makes an option of package pawl of hooks. Package pawl sets it.
+var Option func(Hooks) any
 
 type key struct{}
 

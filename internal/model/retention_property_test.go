@@ -78,9 +78,10 @@ func (p *tape) Farewell(f engine.Farewell) error {
 	return p.Store.Farewell(f)
 }
 
-// keeps says whether a run has to be kept, and whether it may be: for an hour what has
-// become too old, or ended after newer ones; and a failure that is not of the streak but
-// newer than its first. Of the failures that need not be kept, the newest have to be.
+// keeps says whether a run has to be kept, and whether it may be. A run that is too old may
+// stay for an hour more, and until the runs before it are too old as well. A failure that is
+// not of the streak may stay if it is newer than the streak's first. Of the failures that
+// need not be kept, the newest have to be.
 func (p *tape) keeps(id string, keep core.Retention, run core.Run) (must, may bool) {
 	s, streak := p.states[id], p.streaks[id]
 	end := run.FinishedAt
@@ -88,6 +89,12 @@ func (p *tape) keeps(id string, keep core.Retention, run core.Run) (must, may bo
 		end = run.StartedAt
 	}
 	age, hour := time.Since(end), time.Hour+2*time.Minute
+	last := age // of the runs up to this one, which are deleted in their order, the one that ended last
+	for _, other := range p.runs[id] {
+		if other.Number < run.Number && other.Status.Over() && !other.FinishedAt.IsZero() {
+			last = min(last, time.Since(other.FinishedAt))
+		}
+	}
 	stays := func(run core.Run) bool {
 		return !run.Status.Over() || run.Key == s.LastKey || run.Key == s.ErrorKey || slices.Contains(streak, run.Number)
 	}
@@ -114,7 +121,7 @@ func (p *tape) keeps(id string, keep core.Retention, run core.Run) (must, may bo
 	case keep.Runs > 0 && run.Number <= s.LastNumber-int64(keep.Runs):
 		return false, age <= hour || len(streak) > 0 && run.Number > slices.Min(streak) && run.Status != core.RunCompleted
 	case keep.For > 0 && age > keep.For:
-		return false, age <= keep.For+hour
+		return false, last <= keep.For+hour
 	}
 	return true, true
 }

@@ -41,6 +41,9 @@ func TestDatabaseOfSchema5KeepsItsFacts(t *testing.T) {
 		for id, code := range map[string]int{"seven": 7, "signal": 139, "says": 3, "long": 0, "tool": 0, "text": 0} { // facts T5
 			assert.Equal(t, code, runOf(t, r, id, 1).ExitCode, id)
 		}
+		assert.Equal(t, []string{"0"}, texts(t, db, "SELECT count(*) FROM pawl_transitions WHERE event = 'adopt' AND at >= '2026-12-01T05:24'"),
+			"facts T3: the values of the policies are those of the texts, so no flow has changed")
+		assert.Equal(t, int64(400), status(t, r, "often").Policies.Limit)
 		require.NoError(t, r.Pause(t.Context(), "vendor", vendor+" again"))
 		time.Sleep(80 * time.Hour)
 		synctest.Wait()

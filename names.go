@@ -42,6 +42,7 @@ import (
 //	PausedUntil   time.Time // when the pause ends by itself; zero: when somebody resumes it
 //	Anchor        time.Time // of a fixed rate: its instants are whole intervals from it
 //	Policy        string    // overlap, catch-up and the like as text; empty: the defaults
+//	Policies      *Policies // what Policy and Backoff say, as values; nil: the defaults
 //	Group         string    // whose limit on runs in flight it shares
 //	Leaked        int       // jobs that go on although their runs were closed
 //	Retention     string    // how much of its history is kept
@@ -51,6 +52,21 @@ import (
 //	CreatedAt     time.Time
 //	UpdatedAt     time.Time
 type FlowInfo = core.FlowInfo
+
+// Policies are the policies of a flow as values; the zero value is the defaults. In JSON, and in
+// the column policies of pawl_flows, defaults are left out and durations are numbers of seconds.
+//
+//	Overlap        Overlap
+//	CatchUp        CatchUp
+//	Retries        int           // further attempts of a run that failed
+//	RetryDelay     BackoffPolicy // before each of them, with its defaults filled in
+//	Backoff        BackoffPolicy // with its defaults filled in; the zero value: there is none
+//	Timeout        time.Duration
+//	AttemptTimeout time.Duration
+//	Jitter         time.Duration
+//	Limit          int64 // occurrences that are run; 0: all
+//	StopCancels    bool
+type Policies = core.Policies
 
 // RunInfo is one run of a flow. It marshals to JSON with the names of the
 // columns of the view pawl_runs; zero times are omitted.

@@ -12,7 +12,3 @@ func ParseOverlap(text string) (Overlap, error) { return core.ParseOverlap(text)
 // "earliest", "none", or "all 100", and with a bound "latest within 24h0m0s". Errors:
 // [ErrInvalidFlow].
 func ParseCatchUp(text string) (CatchUp, error) { return core.ParseCatchUp(text) }
-
-// ParseBackoff reads a backoff policy as [FlowInfo] shows it:
-// "1s x2 up to 5m0s, jitter 0.1, trips at 5". Errors: [ErrInvalidBackoff].
-func ParseBackoff(text string) (BackoffPolicy, error) { return core.ParseBackoff(text) }

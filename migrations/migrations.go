@@ -17,7 +17,7 @@ var SQLiteViews string
 
 // ViewsVersion rises whenever a view changes. A start replaces the views of a database
 // with a lower number.
-const ViewsVersion = 8
+const ViewsVersion = 9
 
 // SQLite is the migrations for SQLite.
 func SQLite() fs.FS {

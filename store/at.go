@@ -22,7 +22,7 @@ type transitionRow struct {
 const selectTransitionsUntil = `SELECT x.flow AS key, x.at, COALESCE(x.run_number, 0) AS run, x.event, x.to_status AS status, x.run_count, x.in_flight,
     x.failure_streak, COALESCE(x.last_run, 0) AS last_run, COALESCE(x.next_eligible, 0) AS next_eligible,
     COALESCE(x.next_run, 0) AS next_run, COALESCE(x.waiting, 0) AS waiting, COALESCE(x.note, '') AS note, COALESCE(x.paused_until, 0) AS until, x.version,
-    p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.policy, p.run_group, p.retention, COALESCE(p.anchor, 0) AS anchor, p.created_at
+    p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.policy, COALESCE(p.policies, '') AS policies, p.run_group, p.retention, COALESCE(p.anchor, 0) AS anchor, p.created_at
 FROM pawl_transition_log x JOIN pawl_flow_plan p ON p.key = x.flow
 WHERE x.at <= ? ORDER BY x.seq`
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -196,14 +197,14 @@ func (w *writer) writeChange(c *core.Change, generation int64) error {
 const (
 	insertPlan = `INSERT INTO pawl_flow_plan (key, position, streak_limit, registered, anchor, paused_at, created_at, paused_until,
     id, kind, schedule, time_zone, backoff, policy, run_group, retention, pause_note, paused_for, reached, reached_key, jitter, next_offset,
-    last_offset, reached_first)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    last_offset, reached_first, policies)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	updatePlan = `UPDATE pawl_flow_plan
 SET position = ?2, streak_limit = ?3, registered = ?4, anchor = ?5, paused_at = ?6, created_at = ?7,
     paused_until = ?8, id = ?9, kind = ?10, schedule = ?11, time_zone = ?12, backoff = ?13, policy = ?14, run_group = ?15, retention = ?16,
     pause_note = ?17, paused_for = ?18, reached = ?19, reached_key = ?20, jitter = ?21, next_offset = ?22, last_offset = ?23,
-    reached_first = ?24
+    reached_first = ?24, policies = ?25
 WHERE key = ?1`
 
 	// Its parameters are those of updateState; it has no use for ?19.
@@ -283,6 +284,14 @@ func (w *writer) writePlan(stmt *sqlite.Stmt, c *core.Change) error {
 		stmt.BindInt64(19, c.Reached.At.UnixMilli())
 		stmt.BindInt64(20, c.Reached.Key)
 		stmt.BindInt64(24, c.Reached.First)
+	}
+	stmt.BindNull(25)
+	if c.Policies != (core.Policies{}) {
+		text, err := json.Marshal(c.Policies)
+		if err != nil {
+			return err
+		}
+		stmt.BindText(25, string(text))
 	}
 	stmt.BindInt64(21, c.Jitter.Milliseconds())
 	stmt.BindNull(22)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -69,12 +70,34 @@ type flowRow struct {
 	Jitter        int64 // milliseconds
 	Succeeded     int64 `db:"succeeded_order"`
 	FirstFailed   int64 `db:"failed_order"`
+	Policies      string
 }
 
-func (r flowRow) definition() core.Definition {
+func (r flowRow) definition(policies func(text string) core.Policies) core.Definition {
 	return core.Definition{
 		Kind: r.Kind, Schedule: r.Schedule, TimeZone: r.TimeZone, Backoff: r.Backoff, StreakLimit: r.StreakLimit,
 		Policy: r.Policy, Group: r.Group, Retention: r.Retention, Jitter: time.Duration(r.Jitter) * time.Millisecond,
+		Policies: policies(r.Policies),
+	}
+}
+
+// readPolicies reads what core.Policies are as JSON. Of a row that somebody edited they may be
+// the defaults: Verify reports that, and a start that registers the flow repairs it.
+func readPolicies(text string) (p core.Policies) {
+	if text == "" || json.Unmarshal([]byte(text), &p) != nil {
+		return core.Policies{}
+	}
+	return p
+}
+
+// lastPolicies is readPolicies for many rows: it reads a text that is as the last one once.
+func lastPolicies() func(text string) core.Policies {
+	last, known := "", core.Policies{}
+	return func(text string) core.Policies {
+		if text != last {
+			last, known = text, readPolicies(text)
+		}
+		return known
 	}
 }
 
@@ -119,7 +142,7 @@ func (r flowRow) offsets() *core.Offsets {
 }
 
 func (r flowRow) info() core.FlowInfo {
-	d := r.definition()
+	d := r.definition(readPolicies)
 	s := r.state(&d)
 	info := s.Info()
 	info.WaitingSince, info.NextAttempt, info.NextWake, info.BlockedSince = instant(r.WaitingSince), instant(r.NextAttempt), instant(r.NextWake), instant(r.BlockedSince)
@@ -148,7 +171,8 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter,
     COALESCE(p.next_offset, -2147483648) AS next_offset, COALESCE(p.last_offset, -2147483648) AS last_offset, COALESCE(p.reached_first, 0) AS reached_first,
     COALESCE(s.succeeded_order, 0) AS succeeded_order, COALESCE(s.failed_order, 0) AS failed_order,
-    CASE WHEN s.waiting > 0 THEN (SELECT COALESCE(min(due_at), 0) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0) ELSE 0 END AS next_attempt
+    CASE WHEN s.waiting > 0 THEN (SELECT COALESCE(min(due_at), 0) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0) ELSE 0 END AS next_attempt,
+    COALESCE(p.policies, '') AS policies
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key
 LEFT JOIN pawl_run_log e ON e.key = s.error_key
@@ -205,7 +229,7 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 		Parked: s.ColumnInt(45), Blocked: s.ColumnInt(46), NextWake: s.ColumnInt64(47), BlockedSince: s.ColumnInt64(48),
 		Jitter:     s.ColumnInt64(49),
 		NextOffset: s.ColumnInt64(50), LastOffset: s.ColumnInt64(51), ReachedFirst: s.ColumnInt64(52), Succeeded: s.ColumnInt64(53), FirstFailed: s.ColumnInt64(54),
-		NextAttempt: s.ColumnInt64(55),
+		NextAttempt: s.ColumnInt64(55), Policies: w.column(s, 56),
 	}
 }
 

@@ -105,12 +105,12 @@ func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error)
 // states reads flows with their runs in flight, and up to where history was deleted.
 func (s *Store) states(ctx context.Context, where string, key int64) (states []*core.State, pruned map[int64]int64, err error) {
 	pruned = map[int64]int64{}
-	last := &core.Definition{} // most flows are as the one before
+	last, policies := &core.Definition{}, lastPolicies() // most flows are as the one before
 	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
 		if !statuses.has(row.Status) {
 			return fmt.Errorf("flow %q has the unknown status %d: was its row edited? pawl verify names what does not fit", row.ID, row.Status)
 		}
-		if d := row.definition(); d != *last {
+		if d := row.definition(policies); d != *last {
 			other := d
 			last = &other
 		}

@@ -266,6 +266,9 @@ func createViews(ctx context.Context, db *sqlx.DB) error {
 	if version >= migrations.ViewsVersion {
 		return nil
 	}
+	if err := convertPolicies(ctx, tx); err != nil {
+		return err
+	}
 	var names []string
 	const list = `SELECT name FROM sqlite_schema WHERE type = 'view' AND name LIKE 'pawl\_%' ESCAPE '\'`
 	if err := tx.SelectContext(ctx, &names, list); err != nil {

@@ -3,10 +3,10 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/jmoiron/sqlx"
 	"zombiezen.com/go/sqlite"
@@ -89,7 +89,8 @@ func (v *verifier) checkPages(ctx context.Context) error {
 type account struct {
 	*verifier
 	id, kind, backoff string
-	policy, schedule  string
+	schedule          string
+	policies          core.Policies
 	zone              string
 	held              int64
 	parked, blocked   int64 // as the row has it
@@ -168,22 +169,28 @@ func (v *verifier) readFlows(ctx context.Context) error {
     COALESCE(s.failure_streak, 0), COALESCE(s.last_run, 0), COALESCE(s.next_eligible, 0), COALESCE(s.next_run, 0),
     COALESCE(s.version, 0), COALESCE(s.updated_at, 0), COALESCE(s.last_number, 0), COALESCE(s.last_key, 0), COALESCE(s.attempt, 0),
     COALESCE(s.last_scheduled, 0), COALESCE(s.last_end, 0), COALESCE(s.error_key, 0), COALESCE(s.suspect & 1, 0), COALESCE(s.suspect >> 1, 0),
-    COALESCE(s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0), 0), COALESCE(s.parked, 0), COALESCE(s.blocked, 0), COALESCE(s.held, 0), COALESCE(p.policy, ''), COALESCE(p.schedule, ''),
+    COALESCE(s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0), 0), COALESCE(s.parked, 0), COALESCE(s.blocked, 0), COALESCE(s.held, 0), COALESCE(p.policies, ''), COALESCE(p.schedule, ''),
     COALESCE(p.pruned, 0), COALESCE(s.last_seq, 0), COALESCE(p.paused_at, 0), COALESCE(p.paused_until, 0), COALESCE(p.pause_note, ''),
     COALESCE(p.time_zone, ''), COALESCE(s.succeeded_order, 0), COALESCE(s.failed_order, 0)
 FROM pawl_flow_plan p FULL JOIN pawl_flow_state s ON s.key = p.key ORDER BY 1`
 	return v.each(ctx, query, func(scan func(...any) error) error {
 		var key int64
 		var plan, state bool
+		var policies string
 		a := &account{verifier: v}
 		p, n := &a.row, &a.newest
 		if err := scan(&key, &plan, &state, &a.id, &a.kind, &a.backoff, &a.registered,
 			&p.status, &p.runCount, &p.inFlight, &p.streak, &p.lastRun, &p.nextEligible, &p.nextRun, &p.version, &p.at,
 			&n.number, &n.key, &n.attempt, &n.scheduled, &n.end, &n.errorKey, &n.suspect, &a.suspects,
-			&p.waiting, &a.parked, &a.blocked, &a.held, &a.policy, &a.schedule, &a.pruned, &a.lastSeq, &n.paused, &a.pause.until, &a.pause.note, &a.zone, &n.succeeded, &n.failedFirst); err != nil {
+			&p.waiting, &a.parked, &a.blocked, &a.held, &policies, &a.schedule, &a.pruned, &a.lastSeq, &n.paused, &a.pause.until, &a.pause.note, &a.zone, &n.succeeded, &n.failedFirst); err != nil {
 			return err
 		}
 		v.accounts[key] = a
+		if policies != "" {
+			if err := json.Unmarshal([]byte(policies), &a.policies); err != nil {
+				a.report("its policies cannot be read: %s", err)
+			}
+		}
 		switch {
 		case !plan:
 			v.found = append(v.found, fmt.Sprintf("flow key %d has a state but no plan", key))
@@ -367,7 +374,7 @@ func (a *account) compareRuns() {
 		a.report("its newest run is %d, but only %d were reserved", r.number, last)
 	case a.newest.key != r.key:
 		a.report("its row has last_key %d, its newest run has key %d", a.newest.key, r.key)
-	case r.scheduledRun() && r.scheduled == a.newest.scheduled && a.newest.attempt != int64(r.attempt) && !strings.Contains(a.policy, "retry "):
+	case r.scheduledRun() && r.scheduled == a.newest.scheduled && a.newest.attempt != int64(r.attempt) && a.policies.Retries == 0:
 		a.report("its row has attempt %d, its newest run has %d", a.newest.attempt, r.attempt)
 	}
 	a.countRuns()
@@ -436,11 +443,16 @@ func (a *account) checkRest() {
 	if a.backoff == "" && p.streak != 0 && p.status != tripped {
 		a.report("it has a streak of %d, but no backoff policy", p.streak)
 	}
-	ends := strings.Contains(a.policy, "limit ") || strings.Contains(a.schedule, " until ")
-	if a.kind == schedule.KindEvery && a.registered && !ends && p.inFlight == 0 && p.waiting == 0 && p.status != tripped &&
+	if a.kind == schedule.KindEvery && a.registered && !a.ends() && p.inFlight == 0 && p.waiting == 0 && p.status != tripped &&
 		p.nextRun == 0 && a.held == 0 && a.begun {
 		a.report("it is %s, but has no next run", word(p.status))
 	}
+}
+
+// ends says whether the schedule has a last occurrence. One that cannot be read may have.
+func (a *account) ends() bool {
+	s, err := schedule.Parse(a.id, a.kind, a.schedule, a.zone)
+	return err != nil || a.policies.Limit > 0 || !schedule.IdentityOf(s).End.IsZero()
 }
 
 func word(status int64) any { return statuses.word(status) }

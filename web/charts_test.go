@@ -67,7 +67,7 @@ func TestStairsRise(t *testing.T) {
 	for range 500 {
 		p := pawl.BackoffPolicy{Initial: time.Duration(1+rand.Int64N(1e12)) * time.Millisecond / 1000, Multiplier: 1 + rand.Float64()*3, StreakLimit: rand.IntN(15)}
 		p.MaxDelay = p.Initial * time.Duration(1+rand.IntN(100))
-		f := pawl.FlowInfo{Backoff: p.String(), FailureStreak: rand.IntN(20)}
+		f := pawl.FlowInfo{Backoff: p.String(), Policies: &pawl.Policies{Backoff: p}, FailureStreak: rand.IntN(20)}
 		s := stairsOf(f)
 		require.NotNil(t, s, f.Backoff)
 		above := stairsHeight + 0.0

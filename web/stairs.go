@@ -41,10 +41,10 @@ const (
 
 // stairsOf is nil for a flow without a policy.
 func stairsOf(f pawl.FlowInfo) *stairs {
-	p, err := pawl.ParseBackoff(f.Backoff)
-	if err != nil {
+	if f.Policies == nil || f.Policies.Backoff == (pawl.BackoffPolicy{}) {
 		return nil
 	}
+	p := f.Policies.Backoff
 	s := stairs{Height: stairsHeight, Limit: p.StreakLimit, Streak: f.FailureStreak}
 	if p.Jitter > 0 {
 		s.Jitter = fmt.Sprintf("±%g%%", p.Jitter*100)

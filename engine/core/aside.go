@@ -125,10 +125,7 @@ const BlockedFor = time.Hour
 
 // follows says whether the runs of a flow follow one another, so that a parked run is in
 // the way of the next: OverlapAllow counts those in flight alone.
-func (o Overlap) follows() bool { return !strings.HasPrefix(o.String(), allowPrefix) }
-
-// allowPrefix begins the text of a policy that lets several runs of a flow be in flight.
-const allowPrefix = "allow "
+func (o Overlap) follows() bool { return !o.allows() }
 
 // SlotsTaken is how many of the flow's own places are taken.
 func (s *State) SlotsTaken(p Plan) int {

@@ -17,7 +17,7 @@ func TestBackoffIsReadAsItIsWritten(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, p.filled(), got.filled(), p.String())
 	}
-	for _, bad := range []string{"", "1s", "1s x2", "1s x0.5 up to 5m", "x x2 up to 5m", "1s x2 up to 5m, trips at 99999999999999999999", "1s x2 up to 5m, jitter 2"} {
+	for _, bad := range []string{"", "1s", "1s x2", "1s x0.5 up to 5m", "x x2 up to 5m", "1s x2 up to 5m, trips at 99999999999999999999", "1s x2 up to 5m, jitter 2", "1s x2 up to 5m0s, jitter -2"} {
 		_, err := ParseBackoff(bad)
 		assert.ErrorIs(t, err, ErrInvalidBackoff, bad)
 	}

@@ -43,7 +43,7 @@ func CatchUpAll(n int) CatchUp { return CatchUp{Mode: CatchAll, Max: n} }
 
 // String is the policy in a few words.
 func (c CatchUp) String() string {
-	text := [...]string{"latest", "earliest", "all", "none"}[c.Mode]
+	text := c.Mode.String()
 	if c.Mode == CatchAll && c.Max > 0 {
 		text = fmt.Sprintf("all %d", c.Max)
 	}
@@ -51,6 +51,20 @@ func (c CatchUp) String() string {
 		text += fmt.Sprintf(" within %s", c.Within)
 	}
 	return text
+}
+
+var catchUpModes = []string{"latest", "earliest", "all", "none"}
+
+// String is the mode in a word.
+func (m CatchUpMode) String() string { return catchUpModes[m] }
+
+// catchUpMode is the mode that a word stands for.
+func catchUpMode(word string) (CatchUpMode, error) {
+	i := slices.Index(catchUpModes, word)
+	if i < 0 {
+		return 0, fmt.Errorf("unknown mode %q of a catch-up: want one of %s", word, strings.Join(catchUpModes, ", "))
+	}
+	return CatchUpMode(i), nil
 }
 
 // ParseCatchUp reads what String writes: "latest", "earliest", "none", or "all 100",

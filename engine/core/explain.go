@@ -45,12 +45,7 @@ func Upcoming(f FlowInfo, s schedule.Schedule, now time.Time, n int) (list []Ins
 }
 
 // limit is how many instants of the schedule are run, as its policy says; 0: all.
-func (f FlowInfo) limit() (n int64) {
-	if _, rest, ok := strings.Cut(f.Policy, "limit "); ok {
-		_, _ = fmt.Sscanf(rest, "%d", &n) // what the plan wrote
-	}
-	return n
-}
+func (f FlowInfo) limit() int64 { return f.policies().Limit }
 
 // reachedLimit says whether as many instants were run as the policy allows.
 func (f FlowInfo) reachedLimit() bool { return f.limit() > 0 && f.Fired >= f.limit() }

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"strings"
 	"time"
 )
 
@@ -52,6 +51,8 @@ type FlowInfo struct {
 	CreatedAt     time.Time `json:"created_at"`
 	UpdatedAt     time.Time `json:"updated_at"`
 
+	Policies *Policies `json:"policies,omitempty"` // what Policy and Backoff say, as values; nil: the defaults
+
 	Jitter time.Duration `json:"-"` // a scheduled start is delayed by less than this; Policy has it as text
 }
 
@@ -94,8 +95,17 @@ func (s *State) Info() FlowInfo {
 		Parked: s.Parked(), NextWake: first(s.sides().parked), Blocked: s.Blocked(), BlockedSince: first(s.sides().blocked),
 		Fired: s.Fired, Held: s.Held, PausedAt: s.PausedAt, PauseNote: s.PauseNote, PausedUntil: s.PausedUntil, Anchor: s.Anchor, Policy: s.Policy,
 		Group: s.Group, Leaked: s.Leaked, Retention: s.Retention, Suspect: s.HasSuspects(), Registered: s.Registered,
-		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Jitter: s.Jitter,
+		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Jitter: s.Jitter, Policies: s.known(),
 	}
+}
+
+// known is the policies of a flow that are not all the defaults; nil: they are. Nobody changes
+// them.
+func (d *Definition) known() *Policies {
+	if d.Policies == (Policies{}) {
+		return nil
+	}
+	return &d.Policies
 }
 
 // first is when the first of some runs that are aside wakes, or since when it is blocked.
@@ -108,7 +118,7 @@ func first(runs []*Run) time.Time {
 
 // ParkedInTheWay says whether the flow's starts wait for the end of a parked run.
 func (f FlowInfo) ParkedInTheWay() bool {
-	return f.Parked > 0 && f.InFlight == 0 && !strings.Contains(f.Policy, allowPrefix)
+	return f.Parked > 0 && f.InFlight == 0 && f.policies().Overlap.follows()
 }
 
 // state is a state that tells this of its flow.
@@ -121,7 +131,7 @@ func (f FlowInfo) state() *State {
 		Suspect: f.Suspect, Registered: f.Registered, Version: f.Version, CreatedAt: f.CreatedAt, UpdatedAt: f.UpdatedAt,
 		Definition: &Definition{
 			Kind: f.Kind, Schedule: f.Schedule, TimeZone: f.TimeZone, Backoff: f.Backoff, StreakLimit: f.StreakLimit,
-			Policy: f.Policy, Group: f.Group, Retention: f.Retention, Jitter: f.Jitter,
+			Policy: f.Policy, Group: f.Group, Retention: f.Retention, Jitter: f.Jitter, Policies: f.policies(),
 		},
 		Paused: &Paused{PausedAt: f.PausedAt, PauseNote: f.PauseNote, PausedUntil: f.PausedUntil},
 	}

@@ -26,6 +26,8 @@ func TestInfoTellsAllOfAState(t *testing.T) {
 			f.SetInt(int64(i + 1))
 		case time.Time:
 			f.Set(reflect.ValueOf(time.UnixMilli(int64(i + 1)).UTC()))
+		case *Policies:
+			f.Set(reflect.ValueOf(&Policies{Limit: int64(i + 1)}))
 		default:
 			require.Fail(t, "a field of another type", fields.Type().Field(i).Name)
 		}

@@ -34,12 +34,17 @@ func OverlapAllow(n, waiting int) Overlap { return Overlap{Parallel: n, Buffer: 
 // limit is how many runs may be in flight.
 func (o Overlap) limit() int { return max(o.Parallel, 1) }
 
+// allows says whether the policy is one of OverlapAllow.
+func (o Overlap) allows() bool {
+	return !o.Cancel && (o.Parallel > 1 || o.Parallel == 1 && o.Buffer == 0)
+}
+
 // String is the policy in a few words.
 func (o Overlap) String() string {
 	switch {
 	case o.Cancel:
 		return "cancel"
-	case o.Parallel > 1 || o.Parallel == 1 && o.Buffer == 0:
+	case o.allows():
 		return fmt.Sprintf("allow %d, buffer %d", o.Parallel, o.Buffer)
 	case o.Buffer > 0:
 		return fmt.Sprintf("buffer %d", o.Buffer)

@@ -42,7 +42,7 @@ func (p Plan) Describe() *Definition {
 	}
 	d := &Definition{
 		Kind: p.Schedule.Kind(), Schedule: p.Schedule.String(), TimeZone: p.Schedule.Zone(),
-		Policy: p.policy(), Group: p.Group, Retention: p.Keep.String(), Jitter: p.Jitter,
+		Policy: p.policy(), Group: p.Group, Retention: p.Keep.String(), Jitter: p.Jitter, Policies: p.policies(),
 	}
 	if p.Backoff != nil {
 		d.Backoff, d.StreakLimit = p.Backoff.String(), p.Backoff.StreakLimit

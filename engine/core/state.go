@@ -94,7 +94,7 @@ type State struct {
 	aside *aside // nil: no run is parked or blocked
 }
 
-// Definition is what the plan says of a flow, as text, as of [FlowInfo]. Nobody changes
+// Definition is what the plan says of a flow, as of [FlowInfo]. Nobody changes
 // one: flows that are alike share it.
 type Definition struct {
 	Kind        string
@@ -106,6 +106,7 @@ type Definition struct {
 	Group       string
 	Retention   string
 	Jitter      time.Duration
+	Policies    Policies // what Policy and Backoff say, as values
 }
 
 // Paused is a pause, as of [FlowInfo]. Nobody changes one.

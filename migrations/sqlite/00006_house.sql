@@ -83,3 +83,8 @@ UPDATE pawl_run_log SET exit_code = x.code FROM pawl_exits x WHERE x.kind = 'run
 UPDATE pawl_attempt_log SET exit_code = x.code FROM pawl_exits x
 WHERE x.kind = 'attempt' AND pawl_attempt_log.run = x.key AND pawl_attempt_log.attempt = x.attempt;
 DROP TABLE pawl_exits;
+
+-- The policies of a flow as values, in JSON: {"overlap": {"buffer": 10}, "limit": 5}; NULL: the
+-- defaults. policy and backoff say the same to people, in texts. The start that replaces the
+-- views reads the texts of older versions, once.
+ALTER TABLE pawl_flow_plan ADD COLUMN policies TEXT;

@@ -31,7 +31,7 @@ SELECT p.id, p.position, p.kind, p.schedule, p.time_zone, p.policy, p.run_group,
        CASE WHEN p.last_offset IS NOT NULL THEN printf('%s%02d:%02d', CASE WHEN p.last_offset < 0 THEN '-' ELSE '+' END, abs(p.last_offset) / 3600, abs(p.last_offset) % 3600 / 60) END AS last_offset,
        p.retention, p.pruned, s.suspect <> 0 AS suspect, p.registered, s.version,
        strftime('%Y-%m-%dT%H:%M:%fZ', p.created_at / 1000.0, 'unixepoch') AS created_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', s.updated_at / 1000.0, 'unixepoch') AS updated_at
+       strftime('%Y-%m-%dT%H:%M:%fZ', s.updated_at / 1000.0, 'unixepoch') AS updated_at, p.policies
 FROM pawl_flow_plan p
 CROSS JOIN pawl_flow_state s ON s.key = p.key
 CROSS JOIN pawl_words w ON w.kind = 'status' AND w.code = s.status

@@ -66,7 +66,7 @@ func distinct(t *testing.T, r *pawl.Runner, id string, registered bool) {
 
 // A clock that is wrong at the start is not believed: occurrences wait until it is right,
 // none of them runs twice, and none is from before the registration; triggers, retries and
-// timers go on. found C6, A8.
+// timers go on. found C6, found A8.
 func TestClockThatIsBehindAtTheStartIsNotBelieved(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		w, r := startWrong(t, db)
@@ -188,7 +188,7 @@ func TestNothingToCompareTheClockWith(t *testing.T) {
 }
 
 // What a catch-up finds out about the instants that it passes over says nothing about those
-// that come later: of a clock that was ahead for a while, each is marked. found C6, C7.
+// that come later: of a clock that was ahead for a while, each is marked. found C6, found C7.
 func TestInstantsAfterACatchUpAreMarkedAsRepeated(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var wall wallClock

@@ -14,7 +14,7 @@ import (
 )
 
 // A run that waits is cancelled at once, in memory or in the store alone; one that is
-// in flight when its job returns an error; one that is over not at all. X2.
+// in flight when its job returns an error; one that is over not at all. time X2.
 func TestCancelEndsARun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -56,7 +56,7 @@ func TestCancelEndsARun(t *testing.T) {
 }
 
 // A start that is to cancel the others cancels all of them, or is refused: of a long
-// queue only the first are in memory. O1, X2.
+// queue only the first are in memory. time O1, time X2.
 func TestStartThatCancelsOthersCancelsAllOrNone(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -85,7 +85,7 @@ func TestStartThatCancelsOthersCancelsAllOrNone(t *testing.T) {
 }
 
 // Of several who cancel a run at once that waits in the store alone, one does, and the
-// others are told that it is over; a backfill that is dropped meanwhile too. X2, M2.
+// others are told that it is over; a backfill that is dropped meanwhile too. time X2, time M2.
 func TestManyCancelsOfOneRunAreOneCancel(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		time.Sleep(30 * 24 * time.Hour)
@@ -121,7 +121,7 @@ func TestManyCancelsOfOneRunAreOneCancel(t *testing.T) {
 }
 
 // A job that does not return in 10 seconds after it was asked to is left behind: its
-// run is cancelled, and what it returns is kept aside. X1, X2.
+// run is cancelled, and what it returns is kept aside. time X1, time X2.
 func TestCancelledJobThatGoesOnIsLeftBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -149,7 +149,7 @@ func TestCancelledJobThatGoesOnIsLeftBehind(t *testing.T) {
 }
 
 // A run that was to be cancelled when its process died is cancelled by the next start,
-// not interrupted: no failure, no attempt, no run in its place. X2.
+// not interrupted: no failure, no attempt, no run in its place. time X2.
 func TestCancelSurvivesAKill(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -185,7 +185,7 @@ func TestCancelSurvivesAKill(t *testing.T) {
 
 // A flow whose starts cancel what is before them does so whatever way they are asked
 // for: a start at a time of its own when that comes, also while a limit has no room,
-// and one of a queue of inputs. Many of those at once have no room. O1, Q1.
+// and one of a queue of inputs. Many of those at once have no room. time O1, time Q1.
 func TestOverlapCancelHoldsForEveryStart(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -223,7 +223,7 @@ func TestOverlapCancelHoldsForEveryStart(t *testing.T) {
 }
 
 // What waits of a flow that the program does not register any more can be cancelled,
-// also by the inbox, whether an update or a restart took the flow out. X2, M4, M5.
+// also by the inbox, whether an update or a restart took the flow out. time X2, time M4, time M5.
 func TestWaitingRunsOfARetiredFlowCanBeCancelled(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		bubble(t, func(t *testing.T, db string) {

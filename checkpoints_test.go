@@ -48,7 +48,7 @@ func statesOf(list []pawl.Checkpoint) (states []string) {
 }
 
 // A run whose process dies goes on as the same run: neither its streak nor its attempts
-// count that, and its checkpoints are there. F7.
+// count that, and its checkpoints are there. workflow F7.
 func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -105,7 +105,7 @@ func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
 }
 
 // A stop does not wait for a run that waits itself and can go on later, nor does it
-// count as anything: the next process starts it again. F7, F10.
+// count as anything: the next process starts it again. workflow F7, workflow F10.
 func TestStopSuspendsRunsThatWait(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -189,7 +189,7 @@ func TestStopWindowSuspendsRunsAtWork(t *testing.T) {
 
 // A run that may be what kills the process waits longer each time, and is given up when
 // it gets no further: once more it is started, with a context that has ended, so that it
-// can undo what it did. F7, F11.
+// can undo what it did. workflow F7, workflow F11.
 func TestRunThatGetsNoFurtherIsGivenUp(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var starts, lives []time.Time

@@ -191,7 +191,7 @@ func TestClientOpensOnlyWhatIsThere(t *testing.T) {
 	require.ErrorIs(t, err, pawl.ErrForeignDatabase)
 }
 
-// D4
+// scheduler D4
 func TestSecondRunnerIsToldWhoOwnsTheDatabase(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		build := func(opts ...pawl.Option) *pawl.Scheduler {
@@ -210,7 +210,7 @@ func TestSecondRunnerIsToldWhoOwnsTheDatabase(t *testing.T) {
 	})
 }
 
-// D7: a database that another program keeps locked stops dispatch; callers learn
+// scheduler D7: a database that another program keeps locked stops dispatch; callers learn
 // it, and everything goes on by itself when it is free.
 func TestLockedDatabaseStopsDispatchUntilItIsFree(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -280,7 +280,7 @@ func TestRequestWaitsForALockUntilItsDeadline(t *testing.T) {
 	})
 }
 
-// D5: the app's tables and ours in one file, and a file that is not ours.
+// scheduler D5: the app's tables and ours in one file, and a file that is not ours.
 func TestSharedFileMustBeSaidSo(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		require.NoError(t, os.WriteFile(db, nil, 0o600))
@@ -376,7 +376,7 @@ func TestRowThatCannotBeAnsweredStopsNobody(t *testing.T) {
 	})
 }
 
-// T7: the machine went down, so nobody blames the job.
+// scheduler T7: the machine went down, so nobody blames the job.
 func TestMachineThatWentDownIsNotBlamedOnTheJob(t *testing.T) {
 	for _, test := range []struct {
 		boot   string

@@ -74,7 +74,7 @@ func finish(t *testing.T, r *pawl.Runner, id string, opts ...pawl.TriggerOption)
 // What a function does in the transaction of its run's outcome is there when the run
 // is completed, and nothing of it when the function fails: by an error, a panic, a
 // Goexit, too long a run, an attempt to end the transaction, or to write what is
-// Pawl's. X4.
+// Pawl's. time X4.
 func TestCommittingIsAllOrNothing(t *testing.T) {
 	ways := []struct {
 		name, says string // says: of the run's error; empty: it is completed
@@ -121,7 +121,7 @@ func TestCommittingIsAllOrNothing(t *testing.T) {
 }
 
 // The function has a second, or what the option says, and the job's own error keeps
-// it from being called at all. X4.
+// it from being called at all. time X4.
 func TestCommittingHasItsTimeAndNeedsSuccess(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
@@ -157,7 +157,7 @@ func TestCommittingHasItsTimeAndNeedsSuccess(t *testing.T) {
 }
 
 // A store that fails leaves nothing of the function behind; it is called again, and
-// has one effect: whether the failed commit was undone or took effect. X4, D7.
+// has one effect: whether the failed commit was undone or took effect. time X4, scheduler D7.
 func TestCommittingIsCalledAgainAfterAStoreFailureWithOneEffect(t *testing.T) {
 	for _, durable := range []bool{false, true} {
 		t.Run(fmt.Sprintf("durable %t", durable), func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestCommittingIsCalledAgainAfterAStoreFailureWithOneEffect(t *testing.T) {
 }
 
 // An error of SQLite's own in the function is one of the store: it is called again
-// when that is over. X4.
+// when that is over. time X4.
 func TestCommittingThatMeetsAFullDiskIsCalledAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
@@ -218,7 +218,7 @@ func TestCommittingThatMeetsAFullDiskIsCalledAgain(t *testing.T) {
 
 // A stop while the store takes no writes leaves the ends of runs beside the database.
 // That of a run whose effect was to be committed with it is not a success: the next
-// start must not say completed of what has no effect. X4, D7.
+// start must not say completed of what has no effect. time X4, scheduler D7.
 func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
@@ -263,7 +263,7 @@ func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
 }
 
 // A store that takes writes again for the last commit of a stop still gets the
-// function's work. X4, D7.
+// function's work. time X4, scheduler D7.
 func TestLastCommitOfAStopStillCommitsTheEffect(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
@@ -356,7 +356,7 @@ func TestTriggerTxJoinsTheCommitOfItsRun(t *testing.T) {
 }
 
 // Every call of the Runner with the function's context is ErrInCommit, at once, and
-// the run completes all the same, but for TriggerTx on the function's transaction. X4, found Q14.
+// the run completes all the same, but for TriggerTx on the function's transaction. time X4, found Q14.
 func TestRunnerRefusesCallsFromWithinACommit(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
@@ -428,7 +428,7 @@ func TestRunnerRefusesCallsFromWithinACommit(t *testing.T) {
 }
 
 // A function that fails is a failed attempt: with WithRetry the run is tried again, and
-// its output is that of the attempt that succeeded. X4, Q2, Q4.
+// its output is that of the attempt that succeeded. time X4, time Q2, time Q4.
 func TestFailedCommitIsRetried(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
@@ -457,7 +457,7 @@ func TestFailedCommitIsRetried(t *testing.T) {
 }
 
 // A run that was to be cancelled or had timed out when its function failed is not
-// tried again, and an effect that was committed in time stays. X2, X4.
+// tried again, and an effect that was committed in time stays. time X2, time X4.
 func TestCancelledRunWhoseCommitFailsIsCancelled(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)
@@ -487,7 +487,7 @@ func TestCancelledRunWhoseCommitFailsIsCancelled(t *testing.T) {
 	})
 }
 
-// A job that returns after its run was closed without it has no effect. X1, X4.
+// A job that returns after its run was closed without it has no effect. time X1, time X4.
 func TestLateReturnHasNoEffect(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)

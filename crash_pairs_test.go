@@ -110,7 +110,7 @@ func (m mix) String() string {
 // Every feature of a run together with every other, killed before and after each of its
 // commits: each function that was given to Committing runs in exactly one commit, each
 // trigger of it makes one run, what did not succeed leaves nothing.
-// found A1, found Q14; X4, F7.
+// found A1, found Q14; time X4, workflow F7.
 func TestEveryPairOfFeaturesKilledAtEveryCommit(t *testing.T) {
 	plain, machine := cover(runFeatures), cover(slices.Concat(runFeatures, stateFeatures))
 	t.Logf("%d mixes of plain jobs, %d of workflows", len(plain), len(machine))

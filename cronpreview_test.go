@@ -10,7 +10,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// S3, S4: an expression can be looked at before any flow has it.
+// time S3, time S4: an expression can be looked at before any flow has it.
 func TestExpressionCanBeLookedAtBeforeItIsUsed(t *testing.T) {
 	const expr = "CRON_TZ=Europe/Berlin 30 2 * * *"
 	from := time.Date(2027, 3, 26, 12, 0, 0, 0, time.UTC)

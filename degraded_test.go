@@ -77,7 +77,7 @@ func (w *ward) jobs() []string {
 	return slices.Clone(w.began)
 }
 
-// suffer holds the scheduler against D7 while its database takes no writes, and
+// suffer holds the scheduler against scheduler D7 while its database takes no writes, and
 // ends the run that is in flight.
 func (w *ward) suffer(says string) {
 	t := w.t
@@ -99,7 +99,7 @@ func (w *ward) suffer(says string) {
 	assert.Contains(t, w.log.lines("degraded: ")[0], says)
 }
 
-// heal holds the scheduler against D7 when its database takes writes again.
+// heal holds the scheduler against scheduler D7 when its database takes writes again.
 func (w *ward) heal() {
 	t := w.t
 	before := len(w.jobs())
@@ -156,7 +156,7 @@ func (w *ward) told() string {
 	return owner.Degraded
 }
 
-// Matrix, "disk full, EIO": whatever the disk says, D7 holds.
+// Matrix, "disk full, EIO": whatever the disk says, scheduler D7 holds.
 func TestFailingDiskStopsDispatchUntilItIsWell(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -192,7 +192,7 @@ func (w *ward) doubt() {
 	assert.Len(w.t, w.log.lines("degraded: "), 1, "one line per spell")
 }
 
-// Matrix, "database locked by another program": D7, and it says what to do.
+// Matrix, "database locked by another program": scheduler D7, and it says what to do.
 func TestLockedDatabaseIsDegraded(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		w := admit(t, db)
@@ -381,7 +381,7 @@ func TestIdleSchedulerNoticesThatItsDiskIsWell(t *testing.T) {
 }
 
 // An inbox that cannot be read, though the database takes writes, is told once; flows
-// go on, and what waited is carried out when it can be read again. I5, I6.
+// go on, and what waited is carried out when it can be read again. faults I5, faults I6.
 func TestInboxThatCannotBeReadIsToldOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		deaf, log := &deafStore{}, &logbook{}

@@ -87,7 +87,7 @@ func Example_workflow() {
 	// 7 enter shipped
 }
 
-// The README shows the picture of that machine. F12.
+// The README shows the picture of that machine. workflow F12.
 func TestReadmeDrawsTheWorkflow(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 )
 
 // Runs that share a limit start in the order in which they were asked for, also those
-// of one millisecond, of one commit, and of flows that have several in flight. Q5.
+// of one millisecond, of one commit, and of flows that have several in flight. time Q5.
 func TestStartsOfOneMomentAreFair(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {

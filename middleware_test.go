@@ -26,7 +26,7 @@ func noting(name string, log *[]string) func(pawl.Job) pawl.Job {
 	}
 }
 
-// V2: outermost first, the scheduler's around the flow's, for every flow, also one of
+// time V2: outermost first, the scheduler's around the flow's, for every flow, also one of
 // an update.
 func TestMiddlewareIsEnteredInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -49,7 +49,7 @@ func TestMiddlewareIsEnteredInOrder(t *testing.T) {
 	})
 }
 
-// V2: what it returns counts, what it adds to the context arrives, and a panic is the
+// time V2: what it returns counts, what it adds to the context arrives, and a panic is the
 // run's.
 func TestMiddlewareMayChangeContextAndOutcome(t *testing.T) {
 	type key struct{}
@@ -77,7 +77,7 @@ func TestMiddlewareMayChangeContextAndOutcome(t *testing.T) {
 	})
 }
 
-// V2, B3: the job keeps what else it is.
+// time V2, scheduler B3: the job keeps what else it is.
 func TestMiddlewareHidesNeitherResourceNorValidator(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var log, steps []string
@@ -96,7 +96,7 @@ func (p pooled) Validate() error                { return p.note("validate") }
 func (p pooled) Setup(context.Context) error    { return p.note("setup") }
 func (p pooled) Teardown(context.Context) error { return p.note("teardown") }
 
-// V2, B5
+// time V2, scheduler B5
 func TestMiddlewareThatMakesNothingIsRefused(t *testing.T) {
 	none := func(pawl.Job) pawl.Job { return nil }
 	s := quiet("unused.db", pawl.WithMiddleware(none))
@@ -107,7 +107,7 @@ func TestMiddlewareThatMakesNothingIsRefused(t *testing.T) {
 	assert.Zero(t, s.Len())
 }
 
-// V2: it tells each attempt apart.
+// time V2: it tells each attempt apart.
 func TestLoggerOfAJobNamesItsRun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var log bytes.Buffer

@@ -9,7 +9,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// V1: from the newest transition on a tail tells only what is new.
+// time V1: from the newest transition on a tail tells only what is new.
 func TestTailFromTheNewestTellsWhatIsNew(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)

@@ -54,7 +54,7 @@ func TestNightsOfBerlinHaveOneRunEach(t *testing.T) {
 	})
 }
 
-// C1, M1, M2: nights missed while nobody ran are caught up on, one run each; those of a
+// time C1, time M1, time M2: nights missed while nobody ran are caught up on, one run each; those of a
 // pause are not missed, and a backfill runs them when somebody asks, once.
 func TestMissedNightsAreCaughtUpAndPausedOnesBackfilled(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -114,7 +114,7 @@ func TestMissedNightsAreCaughtUpAndPausedOnesBackfilled(t *testing.T) {
 	})
 }
 
-// M2, O3: a backfill survives a restart, goes on in order one after another, lets the
+// time M2, time O3: a backfill survives a restart, goes on in order one after another, lets the
 // schedule and triggers go first, and can be cancelled.
 func TestBackfillGoesOnAfterARestartAndCanBeCancelled(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {

@@ -38,7 +38,7 @@ func logged(t *testing.T, db string) (list []pawl.Transition) {
 	return list
 }
 
-// V1: what the observer is told is the log, row by row, the first commit of the start
+// time V1: what the observer is told is the log, row by row, the first commit of the start
 // and the last of the stop included.
 func TestObserverIsToldEveryTransitionInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -65,7 +65,7 @@ func TestObserverIsToldEveryTransitionInOrder(t *testing.T) {
 	})
 }
 
-// V1: 'never' is never, and 'no longer than' no longer, once per spell; what is dropped
+// time V1: 'never' is never, and 'no longer than' no longer, once per spell; what is dropped
 // is counted and logged.
 func TestSlowObserverHoldsNobodyUpForLongerThanItMay(t *testing.T) {
 	for _, maxWait := range []time.Duration{0, 3 * time.Second} {
@@ -110,7 +110,7 @@ func TestSlowObserverHoldsNobodyUpForLongerThanItMay(t *testing.T) {
 	}
 }
 
-// V1: room that comes in time is waited for, and nothing is dropped.
+// time V1: room that comes in time is waited for, and nothing is dropped.
 func TestPatientSchedulerDropsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		told := 0
@@ -127,7 +127,7 @@ func TestPatientSchedulerDropsNothing(t *testing.T) {
 	})
 }
 
-// V1
+// time V1
 func TestBrokenObserverKillsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var log bytes.Buffer
@@ -150,7 +150,7 @@ func TestBrokenObserverKillsNothing(t *testing.T) {
 	})
 }
 
-// V1: Stop waits for observers, within bounds.
+// time V1: Stop waits for observers, within bounds.
 func TestStopTellsObserversTheRest(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		told := 0
@@ -175,7 +175,7 @@ func TestStopTellsObserversTheRest(t *testing.T) {
 	})
 }
 
-// V1, B8: a start that fails leaves no observer behind, which the bubble would notice.
+// time V1, scheduler B8: a start that fails leaves no observer behind, which the bubble would notice.
 func TestFailedStartEndsItsObservers(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db, pawl.WithObserver(func(pawl.Transition) {}, 0))
@@ -190,7 +190,7 @@ type broken struct{}
 func (broken) Setup(context.Context) error    { return errors.New("no such host") }
 func (broken) Teardown(context.Context) error { return nil }
 
-// V1: each trip once, as the flow was then, and a probe that fails.
+// time V1: each trip once, as the flow was then, and a probe that fails.
 func TestOnTripIsToldTheFlow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var trips []pawl.FlowInfo

@@ -15,7 +15,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// Why a flow was reset, or a run cancelled, stands in the transition. M3, X2.
+// Why a flow was reset, or a run cancelled, stands in the transition. time M3, time X2.
 func TestReasonsAreKept(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
@@ -38,7 +38,7 @@ func TestReasonsAreKept(t *testing.T) {
 
 // A probe is one run of a flow that is tripped: success ends the trip, and failure, a
 // skip, a cancel or a crash leave it tripped. A flow that is not tripped it triggers.
-// M3, X3.
+// time M3, time X3.
 func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		does := "fail"
@@ -117,7 +117,7 @@ func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 
 // A probe does not wait behind the starts that the trip keeps waiting, nor for another
 // attempt; only a limit that the flow shares keeps it, and a kill meanwhile does not lose
-// it. Its success lets those that wait go on. M3, Q4, Q5.
+// it. Its success lets those that wait go on. time M3, time Q4, time Q5.
 func TestProbeGoesBeforeAllThatWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		works := new(atomic.Bool)
@@ -169,7 +169,7 @@ func TestProbeGoesBeforeAllThatWaits(t *testing.T) {
 	})
 }
 
-// An instant that several backfill at once is run once. M2.
+// An instant that several backfill at once is run once. time M2.
 func TestConcurrentBackfillsRunAnInstantOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		time.Sleep(24 * time.Hour)
@@ -196,7 +196,7 @@ func TestConcurrentBackfillsRunAnInstantOnce(t *testing.T) {
 }
 
 // What an operator can ask for is a row that anybody with sqlite3 can insert, and its
-// answer stands on it. M5.
+// answer stands on it. time M5.
 func TestInboxKnowsEveryOperation(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		time.Sleep(24 * time.Hour)
@@ -280,7 +280,7 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 	})
 }
 
-// The Client has the same, with the same errors. M5.
+// The Client has the same, with the same errors. time M5.
 func TestClientHasTheOperatorsVerbs(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		time.Sleep(24 * time.Hour)
@@ -347,7 +347,7 @@ func TestClientHasTheOperatorsVerbs(t *testing.T) {
 	})
 }
 
-// M2: a backfill may reach up to now, of which the engine keeps milliseconds only.
+// time M2: a backfill may reach up to now, of which the engine keeps milliseconds only.
 func TestBackfillReachesUpToNow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)

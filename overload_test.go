@@ -221,7 +221,7 @@ func TestFlowsThatAreDueAtOnceRunOnceEach(t *testing.T) {
 }
 
 // Matrix: a million runs that wait (10,000 without PAWL_TORTURE) fill no memory, and are
-// worked off in order. O3.
+// worked off in order. time O3.
 func TestRunsThatWaitFillNoMemory(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		const chunk = 1000

@@ -14,7 +14,7 @@ import (
 )
 
 // A pause with an end ends by itself, once, as one transition; what is due at its end is
-// held back still, and what comes after it runs. M1.
+// held back still, and what comes after it runs. time M1.
 func TestPauseEndsByItself(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -44,7 +44,7 @@ func TestPauseEndsByItself(t *testing.T) {
 
 // A pause whose end passes while nobody runs ends at the next start: up to its end the
 // ledger says paused, and what came after it was missed, and is caught up on as the
-// policy says; once, also when that start is killed too. M1, C1, C2, C3.
+// policy says; once, also when that start is killed too. time M1, time C1, time C2, time C3.
 func TestPauseThatEndedWhileNobodyRan(t *testing.T) {
 	for name, test := range map[string]struct {
 		policy []pawl.FlowOption
@@ -102,7 +102,7 @@ func TestPauseThatEndedWhileNobodyRan(t *testing.T) {
 }
 
 // Neither a run that waits for a limit, nor a suspect that waits for its turn, nor what
-// is in flight keeps a pause from ending; a trip stays. M1, Q5.
+// is in flight keeps a pause from ending; a trip stays. time M1, time Q5.
 func TestPauseEndsWhateverTheFlowIsAt(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db, pawl.WithMaxRunning(2))
@@ -237,7 +237,7 @@ func TestEndOfAPauseFollowsItsFlow(t *testing.T) {
 }
 
 // What a pause says to whoever asks: the runner, a client, the inbox, the views, At.
-// M1, M5.
+// time M1, time M5.
 func TestEndOfAPauseIsToldEverywhere(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {

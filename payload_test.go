@@ -12,7 +12,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// K2: inputs and outputs over 1 MiB are refused by whoever is asked, and nothing
+// time K2: inputs and outputs over 1 MiB are refused by whoever is asked, and nothing
 // happens; one of exactly that size is taken.
 func TestPayloadsOverTheLimitAreRefused(t *testing.T) {
 	const most = 1<<20 - 2 // as JSON it has quotes
@@ -47,7 +47,7 @@ func TestPayloadsOverTheLimitAreRefused(t *testing.T) {
 	})
 }
 
-// K2: the inbox answers a row with an input over the limit with an error.
+// time K2: the inbox answers a row with an input over the limit with an error.
 func TestPayloadOverTheLimitIsRefusedByTheInbox(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db, pawl.WithInboxPoll(time.Second))
@@ -78,7 +78,7 @@ func startedOnce(t *testing.T) (db string) {
 	return db
 }
 
-// K2: an error is cut at 8 KiB.
+// time K2: an error is cut at 8 KiB.
 func TestLongErrorsAreCut(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)

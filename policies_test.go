@@ -57,7 +57,7 @@ func told(t *testing.T, r *pawl.Runner, id string) (at []time.Duration) {
 	return at
 }
 
-// O1: the default is the seed's. A trigger is refused, an instant is skipped.
+// time O1: the default is the seed's. A trigger is refused, an instant is skipped.
 func TestOverlapSkipRefusesATriggerAndSkipsInstants(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -73,7 +73,7 @@ func TestOverlapSkipRefusesATriggerAndSkipsInstants(t *testing.T) {
 	})
 }
 
-// O1: the first start waits, those after it are refused or skipped.
+// time O1: the first start waits, those after it are refused or skipped.
 func TestOverlapBufferOneKeepsTheFirstStart(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -91,7 +91,7 @@ func TestOverlapBufferOneKeepsTheFirstStart(t *testing.T) {
 	})
 }
 
-// O1: starts wait in the order in which they were asked for, one runs after another,
+// time O1: starts wait in the order in which they were asked for, one runs after another,
 // and what finds no room is told so. Waiting for a run includes the time it waits.
 func TestOverlapBufferRunsStartsInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -121,7 +121,7 @@ func TestOverlapBufferRunsStartsInOrder(t *testing.T) {
 	})
 }
 
-// O3: who waits for one of more runs than are kept in memory gets its end too, and
+// time O3: who waits for one of more runs than are kept in memory gets its end too, and
 // for one that is cancelled while it waits.
 func TestWaitRunWaitsForRunsThatAreInTheDatabaseAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -141,7 +141,7 @@ func TestWaitRunWaitsForRunsThatAreInTheDatabaseAlone(t *testing.T) {
 	})
 }
 
-// O1: a start cancels the run in flight, starts when that has ended, and takes the
+// time O1: a start cancels the run in flight, starts when that has ended, and takes the
 // place of one that waits.
 func TestOverlapCancelEndsTheRunInFlight(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -167,7 +167,7 @@ func TestOverlapCancelEndsTheRunInFlight(t *testing.T) {
 	})
 }
 
-// O1: n run side by side, more wait, and more than that are refused.
+// time O1: n run side by side, more wait, and more than that are refused.
 func TestOverlapAllowRunsSideBySide(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -187,7 +187,7 @@ func TestOverlapAllowRunsSideBySide(t *testing.T) {
 	})
 }
 
-// O1: a single trigger may bring a policy of its own.
+// time O1: a single trigger may bring a policy of its own.
 func TestATriggerMayHaveAnotherOverlapPolicy(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -205,7 +205,7 @@ func TestATriggerMayHaveAnotherOverlapPolicy(t *testing.T) {
 	})
 }
 
-// O2
+// time O2
 func TestContradictoryPoliciesAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -229,7 +229,7 @@ func TestContradictoryPoliciesAreRefused(t *testing.T) {
 	}
 }
 
-// O3: what waits survives a stop and a crash, in its order.
+// time O3: what waits survives a stop and a crash, in its order.
 func TestWaitingStartsSurviveRestarts(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var mu sync.Mutex
@@ -260,7 +260,7 @@ func TestWaitingStartsSurviveRestarts(t *testing.T) {
 	})
 }
 
-// O4, found B7: a streak at its limit starts nothing more, and the last run in flight settles
+// time O4, found B7: a streak at its limit starts nothing more, and the last run in flight settles
 // the flow. A success ends the streak if its run began after the first that failed.
 func TestParallelOutcomesCountAsTheyBegan(t *testing.T) {
 	t.Run("the success began first", func(t *testing.T) { endInOrder(t, []int{3, 2, 1}, 2, pawl.StatusTripped) })
@@ -329,7 +329,7 @@ func nights(t *testing.T, db string, log slog.Handler, opts, then []pawl.FlowOpt
 	return at
 }
 
-// C1, C2: what was missed is made up for as the policy says, but nothing that is too
+// time C1, time C2: what was missed is made up for as the policy says, but nothing that is too
 // old; lateness alone drops nothing.
 func TestMissedInstantsAreCaughtUpOn(t *testing.T) {
 	hours := func(n ...float64) (d []time.Duration) {
@@ -363,7 +363,7 @@ func TestMissedInstantsAreCaughtUpOn(t *testing.T) {
 	}
 }
 
-// C3: instants before a change of the schedule are not reconsidered; another policy
+// time C3: instants before a change of the schedule are not reconsidered; another policy
 // alone is no change of it.
 func TestInstantsBeforeAChangeOfTheScheduleAreNotCaughtUpOn(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -371,7 +371,7 @@ func TestInstantsBeforeAChangeOfTheScheduleAreNotCaughtUpOn(t *testing.T) {
 	})
 }
 
-// C3: time spent paused is not missed, over a restart too; triggers are carried out.
+// time C3: time spent paused is not missed, over a restart too; triggers are carried out.
 func TestTimeSpentPausedIsNotMissed(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Runner {
@@ -422,7 +422,7 @@ func TestEveryRunsAtOnceOnResume(t *testing.T) {
 	})
 }
 
-// C5: a start says how much was missed and how much of it is made up for, and of which
+// time C5: a start says how much was missed and how much of it is made up for, and of which
 // flows when it is asked for more.
 func TestAStartTellsWhatWasMissed(t *testing.T) {
 	for _, test := range []struct {
@@ -459,7 +459,7 @@ func (g *gauge) job(d time.Duration) pawl.Job {
 	})
 }
 
-// C4: a thousand flows that are due at a start run, but not all at once.
+// time C4: a thousand flows that are due at a start run, but not all at once.
 func TestACatchUpKeepsToTheLimit(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		build := func(g *gauge) *pawl.Runner {
@@ -486,7 +486,7 @@ func TestACatchUpKeepsToTheLimit(t *testing.T) {
 	})
 }
 
-// Q5: a group has a limit of its own beside that of the scheduler.
+// time Q5: a group has a limit of its own beside that of the scheduler.
 func TestGroupsShareALimit(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db, pawl.WithMaxRunning(5), pawl.WithGroupLimit("smtp", 2))
@@ -509,7 +509,7 @@ func TestGroupsShareALimit(t *testing.T) {
 	})
 }
 
-// Q5: who asked first is first, whatever the order of registration.
+// time Q5: who asked first is first, whatever the order of registration.
 func TestALimitIsFairByTimeAsked(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db, pawl.WithMaxRunning(1))
@@ -533,7 +533,7 @@ func TestALimitIsFairByTimeAsked(t *testing.T) {
 	})
 }
 
-// O3, L8: what waits is not held up by a clock that was ahead when it was asked for;
+// time O3, scheduler L8: what waits is not held up by a clock that was ahead when it was asked for;
 // what is to start later waits for its time.
 func TestAClockThatGoesBackHoldsNoWaitingStartUp(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -556,7 +556,7 @@ func TestAClockThatGoesBackHoldsNoWaitingStartUp(t *testing.T) {
 	})
 }
 
-// Q5, L8: nor is what waits for a limit.
+// time Q5, scheduler L8: nor is what waits for a limit.
 func TestAClockThatGoesBackHoldsNoFlowUpThatWaitsForALimit(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var shift atomic.Int64

@@ -27,7 +27,7 @@ type order struct {
 	At    time.Time         `json:"at"`
 }
 
-// A job gets its input as the type that it was given as, and leaves an output. Q2.
+// A job gets its input as the type that it was given as, and leaves an output. time Q2.
 func TestInputsAndOutputsKeepTheirTypes(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -64,7 +64,7 @@ func TestInputsAndOutputsKeepTheirTypes(t *testing.T) {
 }
 
 // An input or output has up to 1 MiB; what is larger is refused. Large inputs are read
-// when their jobs ask for them, also after a restart. Q1, Q2, K2.
+// when their jobs ask for them, also after a restart. time Q1, time Q2, time K2.
 func TestLargeInputsAreReadWhenTheyAreAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		const most = core.MaxPayload - 2 // and the quotes
@@ -119,7 +119,7 @@ func TestLargeInputsAreReadWhenTheyAreAskedFor(t *testing.T) {
 }
 
 // A key stands for its run until that is over, and for its window: a day, or what the
-// flow says; over restarts and kills too. Q1.
+// flow says; over restarts and kills too. time Q1.
 func TestKeyStandsForItsRun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -162,7 +162,7 @@ func TestKeyStandsForItsRun(t *testing.T) {
 	})
 }
 
-// Of many that trigger with one key at once, one run comes. Q1.
+// Of many that trigger with one key at once, one run comes. time Q1.
 func TestManyTriggersWithOneKeyAreOneRun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -185,7 +185,7 @@ func TestManyTriggersWithOneKeyAreOneRun(t *testing.T) {
 }
 
 // A key given again after an answer that said nothing never makes a second run,
-// whether the commit had taken effect or not. Q1, D7.
+// whether the commit had taken effect or not. time Q1, scheduler D7.
 func TestKeyMakesATriggerInDoubtSafeToRepeat(t *testing.T) {
 	for _, durable := range []bool{false, true} {
 		t.Run(fmt.Sprintf("durable %t", durable), func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestKeyMakesATriggerInDoubtSafeToRepeat(t *testing.T) {
 }
 
 // A later start is a row: it starts at its time, whatever was stopped or killed
-// meanwhile, or at once when that has passed. It is not in the way of others. Q1.
+// meanwhile, or at once when that has passed. It is not in the way of others. time Q1.
 func TestLaterStartsSurviveRestarts(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -245,7 +245,7 @@ func TestLaterStartsSurviveRestarts(t *testing.T) {
 	})
 }
 
-// TriggerMany accepts all or none, in order. Q1, O1.
+// TriggerMany accepts all or none, in order. time Q1, time O1.
 func TestTriggerManyAcceptsAllOrNone(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var got []int
@@ -282,7 +282,7 @@ func TestTriggerManyAcceptsAllOrNone(t *testing.T) {
 }
 
 // A trigger in the caller's transaction happens if that commits, at once, and not
-// otherwise; its number or its error stands on its row. Q3.
+// otherwise; its number or its error stands on its row. time Q3.
 func TestTriggerTxHappensWithItsTransaction(t *testing.T) {
 	for name, poll := range map[string]time.Duration{"usual": 250 * time.Millisecond, "off": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -343,7 +343,7 @@ func TestTriggerTxHappensWithItsTransaction(t *testing.T) {
 }
 
 // The rows of several transactions are each handled at once, however they overlap in
-// time. Q3.
+// time. time Q3.
 func TestTriggerTxOfSeveralCallersIsPromptForEach(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()

@@ -12,7 +12,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// M5: with no owner everything that an operator asks for waits for the next start, with
+// time M5: with no owner everything that an operator asks for waits for the next start, with
 // its arguments, if he wants that.
 func TestQueueingClientLeavesCommandsForTheNextStart(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -45,7 +45,7 @@ func TestQueueingClientLeavesCommandsForTheNextStart(t *testing.T) {
 	})
 }
 
-// Q1: a run that waits is not over, nor is one between two attempts.
+// time Q1: a run that waits is not over, nor is one between two attempts.
 func TestClientWaitsForARunThatWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))

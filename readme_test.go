@@ -36,7 +36,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// D6: the queries that the README promises are answered by the sqlite3 program
+// scheduler D6: the queries that the README promises are answered by the sqlite3 program
 // while a runner is at work, each with at least one row.
 func TestReadmeQueriesAnswer(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "jobs.db")

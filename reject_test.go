@@ -15,7 +15,7 @@ import (
 )
 
 // A database that rejects all that a command brings, one after the other (its change, its
-// change without what a failed function wanted, its answer), stops nobody else. D6, X4.
+// change without what a failed function wanted, its answer), stops nobody else. scheduler D6, time X4.
 func TestDatabaseThatRejectsEverythingOfACommandStopsNobody(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		appTable(t, db)

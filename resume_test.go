@@ -33,7 +33,7 @@ func verdicts(of map[string][]int) map[time.Duration][]string {
 
 // Instants that a backfill has run in a pause have their run: a resume from before
 // them leaves them out, whatever the catch-up policy, also when the process dies
-// between the resume and the runs. M1, M2: at most one run for each.
+// between the resume and the runs. time M1, time M2: at most one run for each.
 func TestResumeFromLeavesOutWhatABackfillHasRun(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -96,7 +96,7 @@ func TestResumeFromLeavesOutWhatABackfillHasRun(t *testing.T) {
 }
 
 // What a resume reconsiders one by one goes on from where it stopped when there is no
-// room for all of it, and what comes meanwhile has its own turn, or is skipped. M1, C1.
+// room for all of it, and what comes meanwhile has its own turn, or is skipped. time M1, time C1.
 func TestResumeFromGoesOnWhenTheBufferWasFull(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		bubble(t, func(t *testing.T, db string) {
@@ -124,7 +124,7 @@ func TestResumeFromGoesOnWhenTheBufferWasFull(t *testing.T) {
 }
 
 // What was due before a pause and had not started, for its jitter or a limit, is held
-// back too. The ledger says so, and a resume from before it runs it. M1, Q5, S5, W2.
+// back too. The ledger says so, and a resume from before it runs it. time M1, time Q5, time S5, time W2.
 func TestPauseHoldsBackWhatHasNotStarted(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -175,7 +175,7 @@ func TestPauseHoldsBackWhatHasNotStarted(t *testing.T) {
 }
 
 // An instant that is backfilled in its own millisecond, in which the pause ends, has one
-// run too. M1, M2.
+// run too. time M1, time M2.
 func TestResumeInTheMillisecondOfABackfillRunsTheInstantOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		began := time.Now()

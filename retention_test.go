@@ -66,7 +66,7 @@ func open(t *testing.T, db string) *sql.DB {
 	return other
 }
 
-// K1: the newest runs are kept, with the transitions about them; the views say so.
+// time K1: the newest runs are kept, with the transitions about them; the views say so.
 func TestRunsBeyondTheNewestAreDeleted(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -98,7 +98,7 @@ func again(t *testing.T, db string) *pawl.Scheduler {
 	return s
 }
 
-// K1: a busy flow is not waited for; what is too much goes while it runs.
+// time K1: a busy flow is not waited for; what is too much goes while it runs.
 func TestHistoryIsDeletedWhileTheFlowIsBusy(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -110,7 +110,7 @@ func TestHistoryIsDeletedWhileTheFlowIsBusy(t *testing.T) {
 	})
 }
 
-// K1: runs that ended too long ago are deleted, also of a flow that has stopped
+// time K1: runs that ended too long ago are deleted, also of a flow that has stopped
 // running, within the hour and a minute.
 func TestRunsThatEndedLongAgoAreDeleted(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -131,7 +131,7 @@ func TestRunsThatEndedLongAgoAreDeleted(t *testing.T) {
 	})
 }
 
-// K1: the failures in a row, and the evidence of a trip, stay whatever their age;
+// time K1: the failures in a row, and the evidence of a trip, stay whatever their age;
 // what is between them does not. After a reset they go.
 func TestFailuresInARowAreKeptUntilTheirStreakEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -166,7 +166,7 @@ func TestFailuresInARowAreKeptUntilTheirStreakEnds(t *testing.T) {
 	})
 }
 
-// K1: the run that the flow's last error is from stays, also without a policy.
+// time K1: the run that the flow's last error is from stays, also without a policy.
 func TestRunOfTheLastErrorIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		do := failing
@@ -187,7 +187,7 @@ func TestRunOfTheLastErrorIsKept(t *testing.T) {
 	})
 }
 
-// K1: runs that wait or are in flight stay while those around them go, are found
+// time K1: runs that wait or are in flight stay while those around them go, are found
 // after a crash, and go when they are over.
 func TestRunsThatAreNotOverAreKept(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -247,7 +247,7 @@ func TestRunsThatAreNotOverAreKept(t *testing.T) {
 // successes have long gone. Of them the newest are kept, until they are too old; the
 // transitions about them go with those of the runs around them.
 //
-// found Q5 and B10.
+// found Q5 and found B10.
 func TestFailuresAreKeptLongerThanOtherRuns(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
@@ -353,7 +353,7 @@ func TestFailuresDoNotPileUp(t *testing.T) {
 	})
 }
 
-// K1: an idle scheduler that has nothing to delete reads now and then, and writes
+// time K1: an idle scheduler that has nothing to delete reads now and then, and writes
 // nothing.
 func TestIdleSchedulerWritesNothingToDelete(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -386,7 +386,7 @@ func written(t *testing.T, db string) (facts []string) {
 	return facts
 }
 
-// K1: however many runs there were, the file is as large as what is kept.
+// time K1: however many runs there were, the file is as large as what is kept.
 func TestFileStaysAsLargeAsWhatIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)

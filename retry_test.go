@@ -50,7 +50,7 @@ func (a *tries) taken() []string {
 }
 
 // A failed run is tried again as the next attempt of the same run, at an instant that
-// its row has; the flow fails with the last attempt alone. Q4.
+// its row has; the flow fails with the last attempt alone. time Q4.
 func TestFailedRunIsTriedAgainAsTheSameRun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		a := newTries()
@@ -86,7 +86,7 @@ func TestFailedRunIsTriedAgainAsTheSameRun(t *testing.T) {
 }
 
 // A job says that no attempt would help, when the next is to be, or that there was
-// nothing to do. Q4, X3.
+// nothing to do. time Q4, time X3.
 func TestJobChoosesWhatBecomesOfItsFailure(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		a := newTries()
@@ -127,7 +127,7 @@ func TestJobChoosesWhatBecomesOfItsFailure(t *testing.T) {
 }
 
 // Attempts survive restarts and kills. One that a kill interrupted is an attempt, and
-// the last of them is the flow's failure. Q4.
+// the last of them is the flow's failure. time Q4.
 func TestAttemptsSurviveRestartsAndKills(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		a := newTries()
@@ -168,7 +168,7 @@ func TestAttemptsSurviveRestartsAndKills(t *testing.T) {
 }
 
 // Where one run is in flight at a time a further attempt keeps its place before all
-// that waits; where several are, others take the slot meanwhile. Q4, O1.
+// that waits; where several are, others take the slot meanwhile. time Q4, time O1.
 func TestRetriesKeepOrderOrFreeTheSlot(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -206,7 +206,7 @@ func TestRetriesKeepOrderOrFreeTheSlot(t *testing.T) {
 }
 
 // While an attempt is awaited a flow that takes one run at a time takes no other: a
-// trigger is refused, an instant is skipped with that verdict. Q4, O1, W1.
+// trigger is refused, an instant is skipped with that verdict. time Q4, time O1, time W1.
 func TestAwaitedAttemptIsInTheWay(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		a := newTries()

@@ -98,7 +98,7 @@ func minutes(n ...float64) (d []time.Duration) {
 	return d
 }
 
-// B1, B2
+// scheduler B1, scheduler B2
 func TestBuilderKnowsWhatIsRegistered(t *testing.T) {
 	s := quiet("unused.db")
 	assert.Zero(t, s.Len())
@@ -110,7 +110,7 @@ func TestBuilderKnowsWhatIsRegistered(t *testing.T) {
 	assert.False(t, s.Contains("d"))
 }
 
-// B3, B4, B5: errors come at registration, are errors of Start too, and nothing
+// scheduler B3, scheduler B4, scheduler B5: errors come at registration, are errors of Start too, and nothing
 // is registered.
 func TestBadRegistrationsAreRefused(t *testing.T) {
 	var none pawl.JobFunc
@@ -162,7 +162,7 @@ func TestBadOptionsAreErrorsOfStart(t *testing.T) {
 	}
 }
 
-// B6
+// scheduler B6
 func TestBuilderIsSpentByStart(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -190,7 +190,7 @@ func (v validated) Setup(context.Context) error {
 }
 func (v validated) Teardown(context.Context) error { return nil }
 
-// B7
+// scheduler B7
 func TestStartValidatesBeforeAnythingIsSetUp(t *testing.T) {
 	var log []string
 	db := filepath.Join(t.TempDir(), "jobs.db")
@@ -233,7 +233,7 @@ func (p part) Teardown(ctx context.Context) error {
 	return p.remove
 }
 
-// B8: resources are set up in order and torn down in reverse; shared ones first
+// scheduler B8: resources are set up in order and torn down in reverse; shared ones first
 // and last.
 func TestResourcesAreSetUpInOrderAndTornDownInReverse(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -249,7 +249,7 @@ func TestResourcesAreSetUpInOrderAndTornDownInReverse(t *testing.T) {
 	})
 }
 
-// B8: a failing setup leaves nothing behind.
+// scheduler B8: a failing setup leaves nothing behind.
 func TestFailingSetupLeavesNothingBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var log []string
@@ -275,7 +275,7 @@ func TestFailingSetupLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-// L1, L2
+// scheduler L1, scheduler L2
 func TestEveryFiresAtOnceAndThenAnIntervalAfterTheEndOfEachRun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -289,7 +289,7 @@ func TestEveryFiresAtOnceAndThenAnIntervalAfterTheEndOfEachRun(t *testing.T) {
 	})
 }
 
-// L2: max(interval, window).
+// scheduler L2: max(interval, window).
 func TestEveryWaitsForTheLongerOfIntervalAndWindow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -305,7 +305,7 @@ func TestEveryWaitsForTheLongerOfIntervalAndWindow(t *testing.T) {
 	})
 }
 
-// L3: a restart neither re-fires a flow nor loses what was left of its wait.
+// scheduler L3: a restart neither re-fires a flow nor loses what was left of its wait.
 func TestEveryKeepsItsCadenceAcrossRestarts(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -326,7 +326,7 @@ func TestEveryKeepsItsCadenceAcrossRestarts(t *testing.T) {
 	})
 }
 
-// L4: instants that pass while the flow runs, or in a window, are skipped.
+// scheduler L4: instants that pass while the flow runs, or in a window, are skipped.
 func TestCronSkipsWhatPassesDuringARunOrAWindow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		slow, sick := newDiary(), newDiary()
@@ -350,7 +350,7 @@ func TestCronSkipsWhatPassesDuringARunOrAWindow(t *testing.T) {
 	})
 }
 
-// L4: what was missed while nobody ran fires once at start, told its latest
+// scheduler L4: what was missed while nobody ran fires once at start, told its latest
 // instant, and the cadence goes on.
 func TestMissedCronInstantsFireOnceAtStart(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -375,7 +375,7 @@ func TestMissedCronInstantsFireOnceAtStart(t *testing.T) {
 	})
 }
 
-// L4: a flow that has no next instant rests quietly; L5: a manual one runs only
+// scheduler L4: a flow that has no next instant rests quietly; scheduler L5: a manual one runs only
 // when it is triggered.
 func TestManualFlowRunsWhenTriggeredOnly(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -394,7 +394,7 @@ func TestManualFlowRunsWhenTriggeredOnly(t *testing.T) {
 	})
 }
 
-// L5
+// scheduler L5
 func TestManualRunDoesNotMoveTheCadence(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -423,7 +423,7 @@ func TestManualRunDoesNotMoveTheCadence(t *testing.T) {
 	})
 }
 
-// L6, T6
+// scheduler L6, scheduler T6
 func TestTrippedFlowIgnoresItsScheduleUntilReset(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -446,7 +446,7 @@ func TestTrippedFlowIgnoresItsScheduleUntilReset(t *testing.T) {
 	})
 }
 
-// L6: a loop asleep in a backoff window is woken by Reset.
+// scheduler L6: a loop asleep in a backoff window is woken by Reset.
 func TestResetWakesAFlowInItsWindow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -463,7 +463,7 @@ func TestResetWakesAFlowInItsWindow(t *testing.T) {
 	})
 }
 
-// L7
+// scheduler L7
 func TestStopDoesNotWaitForTimers(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -476,7 +476,7 @@ func TestStopDoesNotWaitForTimers(t *testing.T) {
 	})
 }
 
-// D2: streak, trip and window are those of the last commit, the window to the
+// scheduler D2: streak, trip and window are those of the last commit, the window to the
 // millisecond.
 func TestRestartKeepsStreakWindowAndTrip(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -508,7 +508,7 @@ func TestRestartKeepsStreakWindowAndTrip(t *testing.T) {
 	})
 }
 
-// D3, T9
+// scheduler D3, scheduler T9
 func TestFlowThatIsNotRegisteredAnyMoreIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -543,7 +543,7 @@ func TestFlowThatIsNotRegisteredAnyMoreIsKept(t *testing.T) {
 	})
 }
 
-// R1
+// scheduler R1
 func TestTriggerReturnsWhenTheRunIsCommitted(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		finish := make(chan struct{})
@@ -575,7 +575,7 @@ func TestTriggerReturnsWhenTheRunIsCommitted(t *testing.T) {
 	})
 }
 
-// R1: an operator knows what he does.
+// scheduler R1: an operator knows what he does.
 func TestTriggerIgnoresTheBackoffWindow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := newDiary()
@@ -626,7 +626,7 @@ func TestWaitRunWaitsForThatRun(t *testing.T) {
 	})
 }
 
-// R3: after Stop the last committed state stays readable, the rest is refused.
+// scheduler R3: after Stop the last committed state stays readable, the rest is refused.
 func TestStatusAndListOutliveStop(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -648,7 +648,7 @@ func TestStatusAndListOutliveStop(t *testing.T) {
 	})
 }
 
-// R4: jobs get the stop window to finish, and Stop waits for them.
+// scheduler R4: jobs get the stop window to finish, and Stop waits for them.
 func TestStopLetsRunsFinish(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -670,7 +670,7 @@ func TestStopLetsRunsFinish(t *testing.T) {
 	})
 }
 
-// R4, T8, found Q1: what outlasts the window is cancelled with a cause, and named; the
+// scheduler R4, scheduler T8, found Q1: what outlasts the window is cancelled with a cause, and named; the
 // scheduled instant is due again at the next start, a manual run goes back to the queue.
 func TestRunsThatOutlastTheStopWindowGoOnInTheNextProcess(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -718,7 +718,7 @@ func TestRunsThatOutlastTheStopWindowGoOnInTheNextProcess(t *testing.T) {
 	})
 }
 
-// R4: commands queued before Stop are carried out, the result is the same for
+// scheduler R4: commands queued before Stop are carried out, the result is the same for
 // every caller, and a caller's context bounds his wait alone.
 func TestEveryCallerOfStopGetsTheSameResult(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -744,7 +744,7 @@ func TestEveryCallerOfStopGetsTheSameResult(t *testing.T) {
 	})
 }
 
-// R4: Stop returns in bounded time, even if a teardown hangs.
+// scheduler R4: Stop returns in bounded time, even if a teardown hangs.
 func TestStopDoesNotWaitForATeardownThatHangs(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		release := make(chan struct{})
@@ -763,7 +763,7 @@ type stuck struct{ release chan struct{} }
 func (s stuck) Setup(context.Context) error    { return nil }
 func (s stuck) Teardown(context.Context) error { <-s.release; return nil }
 
-// R5
+// scheduler R5
 func TestEndOfTheContextIsAStop(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -810,7 +810,7 @@ func TestJobContextCarriesTheValuesOfStart(t *testing.T) {
 	})
 }
 
-// R6
+// scheduler R6
 func TestManyTriggersLeaveNothingBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -834,7 +834,7 @@ func TestManyTriggersLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-// R7, and the matrix of bad jobs: the run fails with what happened and the
+// scheduler R7, and the matrix of bad jobs: the run fails with what happened and the
 // process lives on.
 func TestJobsThatMisbehaveFail(t *testing.T) {
 	var nothing *int
@@ -920,7 +920,7 @@ func TestWhatIsLogged(t *testing.T) {
 
 var _ engine.Store = (*store.Store)(nil)
 
-// L3, L5: a manual success inside a backoff window ends the window, but neither
+// scheduler L3, scheduler L5: a manual success inside a backoff window ends the window, but neither
 // it nor a restart moves the next run.
 func TestManualSuccessInAWindowDoesNotMoveTheNextRun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -954,7 +954,7 @@ func TestManualSuccessInAWindowDoesNotMoveTheNextRun(t *testing.T) {
 	})
 }
 
-// L8: a clock that is found behind at the start.
+// scheduler L8: a clock that is found behind at the start.
 func TestClockThatWentBackWhileNobodyRanIsHandledAtStart(t *testing.T) {
 	for _, test := range []struct {
 		back time.Duration
@@ -989,7 +989,7 @@ func TestClockThatWentBackWhileNobodyRanIsHandledAtStart(t *testing.T) {
 	}
 }
 
-// T8, L4: the instant of a cancelled run is repeated at the next start, and makes
+// scheduler T8, scheduler L4: the instant of a cancelled run is repeated at the next start, and makes
 // up for those that were missed since.
 func TestCancelledInstantIsRepeatedThoughNewerOnesPassed(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {

@@ -39,7 +39,7 @@ func (s *starts) job(lasts time.Duration) pawl.Job {
 	})
 }
 
-// S1: neither a fixed rate nor an aligned interval drifts with the length of runs or
+// time S1: neither a fixed rate nor an aligned interval drifts with the length of runs or
 // over restarts; another interval counts from the last instant that fired.
 func TestRatesDoNotDriftOverRestarts(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -80,7 +80,7 @@ func TestRatesDoNotDriftOverRestarts(t *testing.T) {
 	})
 }
 
-// S2: a flow that runs once does so once, ever, also when its time passed while nobody
+// time S2: a flow that runs once does so once, ever, also when its time passed while nobody
 // ran, and when restarts follow.
 func TestOnceRunsOnceEver(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -107,7 +107,7 @@ func TestOnceRunsOnceEver(t *testing.T) {
 	})
 }
 
-// S3: an unknown zone is that flow's error, never silently UTC.
+// time S3: an unknown zone is that flow's error, never silently UTC.
 func TestUnknownZoneIsAnErrorOfItsFlow(t *testing.T) {
 	s := quiet("unused.db")
 	for _, zone := range []string{"Mars/Olympus", "", "Local"} {
@@ -119,7 +119,7 @@ func TestUnknownZoneIsAnErrorOfItsFlow(t *testing.T) {
 	assert.Equal(t, 1, s.Len())
 }
 
-// S5: jitter is the same after a restart, and never past the next instant. Runs and the
+// time S5: jitter is the same after a restart, and never past the next instant. Runs and the
 // ledger have the nominal one.
 func TestJitterIsAHashOfTheInstant(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -154,7 +154,7 @@ func TestJitterIsAHashOfTheInstant(t *testing.T) {
 	})
 }
 
-// S6: no instant before the first or after the last, and no more than so many.
+// time S6: no instant before the first or after the last, and no more than so many.
 func TestBetweenAndLimitEndASchedule(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var between, limited starts
@@ -188,7 +188,7 @@ func TestBetweenAndLimitEndASchedule(t *testing.T) {
 	})
 }
 
-// O1, Q1: a start with a time of its own is in nobody's way before that, whatever the
+// time O1, time Q1: a start with a time of its own is in nobody's way before that, whatever the
 // overlap policy; then it is a start like others, and not dropped.
 func TestLaterStartIsInNobodysWay(t *testing.T) {
 	for name, overlap := range map[string]pawl.Overlap{"skip": pawl.OverlapSkip, "buffer one": pawl.OverlapBufferOne, "cancel": pawl.OverlapCancel} {

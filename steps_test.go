@@ -26,7 +26,7 @@ func (s slow) Commit(ctx context.Context, b engine.Batch) error {
 	return s.Store.Commit(ctx, b)
 }
 
-// V1, Observability: steps are the transitions that others are told, with the runs as
+// time V1, Observability: steps are the transitions that others are told, with the runs as
 // each left them, and how large its commit was and how long it took.
 func TestStepsTellOfRunsAndCommits(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -72,7 +72,7 @@ func TestStepsTellOfRunsAndCommits(t *testing.T) {
 	})
 }
 
-// V1, Observability: what the start makes of the runs of a process that died is
+// time V1, Observability: what the start makes of the runs of a process that died is
 // recovered; what a stop cut short is not.
 func TestRecoveredRunsAreThoseOfAProcessThatDied(t *testing.T) {
 	var recovered atomic.Int64
@@ -104,7 +104,7 @@ func TestRecoveredRunsAreThoseOfAProcessThatDied(t *testing.T) {
 	})
 }
 
-// V1: a commit costs no reading of the clock while nobody asks.
+// time V1: a commit costs no reading of the clock while nobody asks.
 func TestCommitsAreTimedOnlyForWhoAsks(t *testing.T) {
 	var store engine.Store = slow{}
 	assert.Equal(t, store, pawl.Timed(quiet("unused.db", pawl.WithObserver(func(pawl.Transition) {}, 0)), store))

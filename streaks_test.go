@@ -38,7 +38,7 @@ func feedAll(t *testing.T, r *pawl.Runner, n int) {
 	}
 }
 
-// found B7, queue U13: a queue of which every fifth input fails is healthy, although the runs
+// found B7: a queue of which every fifth input fails is healthy, although the runs
 // that are retried end last and in a row.
 func TestHealthyQueueDoesNotTrip(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -59,7 +59,7 @@ func TestHealthyQueueDoesNotTrip(t *testing.T) {
 	})
 }
 
-// found B7, queue U13: one of which all fail trips.
+// found B7: one of which all fail trips.
 func TestQueueThatFailsTrips(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -75,7 +75,7 @@ func TestQueueThatFailsTrips(t *testing.T) {
 	})
 }
 
-// found B7, queue U13: one that was healthy and then fails trips. One that is well again is
+// found B7: one that was healthy and then fails trips. One that is well again is
 // not held up by the failures of runs that began before.
 func TestQueueIsJudgedByWhatBeganLast(t *testing.T) {
 	for last, want := range map[int]pawl.Status{30: pawl.StatusCompleted, 40: pawl.StatusTripped} {
@@ -91,7 +91,7 @@ func TestQueueIsJudgedByWhatBeganLast(t *testing.T) {
 	}
 }
 
-// found B7, queue U13: what the streak is judged by outlives the process.
+// found B7: what the streak is judged by outlives the process.
 func TestOrderOfStartsOutlivesTheProcess(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {

@@ -52,7 +52,7 @@ func runOf(t *testing.T, r *pawl.Runner, id string, number int64) pawl.RunInfo {
 
 // Past its deadline a job's context ends with a cause, and what it returns then closes
 // the run as timed out, a failure without a further attempt. A job that succeeds all
-// the same has. X1, X3.
+// the same has. time X1, time X3.
 func TestDeadlineEndsTheContextWithItsCause(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -90,7 +90,7 @@ func TestDeadlineEndsTheContextWithItsCause(t *testing.T) {
 
 // A job that does not return in 10 seconds after its deadline is left behind: its run
 // is closed as timed out, its slot is free, it is shown as leaked, and what it returns
-// at last is kept aside. X1.
+// at last is kept aside. time X1.
 func TestJobThatIgnoresItsDeadlineIsLeftBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -140,7 +140,7 @@ func TestJobThatIgnoresItsDeadlineIsLeftBehind(t *testing.T) {
 }
 
 // Stop does not wait for a job whose run was closed, and the next start knows that it
-// is gone. X1.
+// is gone. time X1.
 func TestStopDoesNotWaitForWhatWasLeftBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -171,7 +171,7 @@ func TestStopDoesNotWaitForWhatWasLeftBehind(t *testing.T) {
 	})
 }
 
-// A grace that ends while the database takes no writes is not forgotten. X1, D7.
+// A grace that ends while the database takes no writes is not forgotten. time X1, scheduler D7.
 func TestTimeoutIsTriedAgainWhenTheStoreFails(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		faulty := &disk{}
@@ -199,7 +199,7 @@ func TestTimeoutIsTriedAgainWhenTheStoreFails(t *testing.T) {
 }
 
 // The deadline is that of the run: further attempts do not move it, nor does a
-// restart, and no attempt is planned for after it. X1, Q4.
+// restart, and no attempt is planned for after it. time X1, time Q4.
 func TestDeadlineSpansAttemptsAndRestarts(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		deadlines := make(chan time.Time, 9) // one for each attempt
@@ -240,7 +240,7 @@ func TestDeadlineSpansAttemptsAndRestarts(t *testing.T) {
 }
 
 // Only failed, timed out and interrupted runs add to the streak, completed ones clear
-// it, cancelled and skipped ones leave it. X3.
+// it, cancelled and skipped ones leave it. time X3.
 func TestWhatARunDoesToTheStreak(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -316,7 +316,7 @@ func (d *doomed) Commit(ctx context.Context, b engine.Batch) error {
 
 // A process that dies around the commit of a timeout has either left its run to be
 // interrupted or timed it out: one failure. The job that went on is shown as such until
-// the next start alone. X1, harness 3.
+// the next start alone. time X1, harness 3.
 func TestKilledAtTheCommitOfATimeout(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		bubble(t, func(t *testing.T, db string) {
@@ -353,7 +353,7 @@ func TestKilledAtTheCommitOfATimeout(t *testing.T) {
 }
 
 // A run whose deadline passed before its next attempt could start, for nobody ran or a
-// limit had no room, is closed as timed out and is not tried again. X1, Q4.
+// limit had no room, is closed as timed out and is not tried again. time X1, time Q4.
 func TestADeadlineThatPassedBetweenAttemptsEndsTheRun(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		bubble(t, func(t *testing.T, db string) {

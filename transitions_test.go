@@ -51,7 +51,7 @@ func (f *follower) ended() error {
 	return f.end
 }
 
-// V1: the tail begins where it is told, has every transition once and in order, old
+// time V1: the tail begins where it is told, has every transition once and in order, old
 // ones and new, and ends with its context.
 func TestTailMissesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -84,7 +84,7 @@ func TestTailMissesNothing(t *testing.T) {
 	})
 }
 
-// V1: new ones are there at once, without a look now and then.
+// time V1: new ones are there at once, without a look now and then.
 func TestTailIsWokenByTheCommit(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -107,7 +107,7 @@ func TestTailIsWokenByTheCommit(t *testing.T) {
 	})
 }
 
-// V1: the end of the runner ends its tails; whoever goes on where he was misses nothing
+// time V1: the end of the runner ends its tails; whoever goes on where he was misses nothing
 // over a restart, and who breaks off is not called again.
 func TestTailGoesOnOverARestart(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -139,7 +139,7 @@ func TestTailGoesOnOverARestart(t *testing.T) {
 	})
 }
 
-// V1: a Client needs no owner to read, and sees the next one's transitions.
+// time V1: a Client needs no owner to read, and sees the next one's transitions.
 func TestClientTailOutlivesTheOwner(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
@@ -170,7 +170,7 @@ func TestClientTailOutlivesTheOwner(t *testing.T) {
 	})
 }
 
-// V1, D6: its JSON names are the columns of the view.
+// time V1, scheduler D6: its JSON names are the columns of the view.
 func TestTransitionReadsLikeTheView(t *testing.T) {
 	now := time.Now()
 	data, err := json.Marshal(pawl.Transition{RunNumber: 1, LastRun: now, NextEligible: now, NextRun: now, Note: "note", PausedUntil: now})

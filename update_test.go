@@ -25,7 +25,7 @@ func ids(r *pawl.Runner) (list []string) {
 }
 
 // Flows are added, changed and removed while others go on; runs in flight finish, and
-// a flow that comes back has its history. M4.
+// a flow that comes back has its history. time M4.
 func TestUpdateChangesTheFlowsOfARunningScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d, added, changed := newDiary(), newDiary(), newDiary()
@@ -65,7 +65,7 @@ func TestUpdateChangesTheFlowsOfARunningScheduler(t *testing.T) {
 }
 
 // A run in flight of a flow that is removed ends with this attempt: nobody would make
-// another. M4, Q4.
+// another. time M4, time Q4.
 func TestRunOfARemovedFlowIsNotTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -83,7 +83,7 @@ func TestRunOfARemovedFlowIsNotTriedAgain(t *testing.T) {
 }
 
 // An error of the change, of a registration, of a resource or of the commit leaves
-// everything as it was. M4.
+// everything as it was. time M4.
 func TestFailedUpdateLeavesEverythingAsItWas(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var log []string
@@ -141,7 +141,7 @@ func TestFailedUpdateLeavesEverythingAsItWas(t *testing.T) {
 	})
 }
 
-// After an update that failed, runs in flight hold the places that they held. M4, Q5.
+// After an update that failed, runs in flight hold the places that they held. time M4, time Q5.
 func TestFailedUpdateKeepsThePlacesOfRunsInFlight(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		faulty := &disk{}
@@ -165,7 +165,7 @@ func TestFailedUpdateKeepsThePlacesOfRunsInFlight(t *testing.T) {
 }
 
 // An update whose commit takes effect although it fails is in the file; another one
-// goes on from there. M4, D7.
+// goes on from there. time M4, scheduler D7.
 func TestUpdateInDoubtCanBeRepeated(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		faulty := &disk{Durable: true}
@@ -188,7 +188,7 @@ func TestUpdateInDoubtCanBeRepeated(t *testing.T) {
 }
 
 // Resources of flows that are added are set up before they run; all are torn down at
-// the stop, in reverse. M4.
+// the stop, in reverse. time M4.
 func TestResourcesOfAddedFlowsAreSetUpAndTornDown(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var log []string
@@ -208,7 +208,7 @@ func TestResourcesOfAddedFlowsAreSetUpAndTornDown(t *testing.T) {
 }
 
 // Forget deletes a flow that is not registered any more with all its history, and
-// nothing else; under its id a new one begins. M4.
+// nothing else; under its id a new one begins. time M4.
 func TestForgetDeletesAnUnregisteredFlow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -227,7 +227,7 @@ func TestForgetDeletesAnUnregisteredFlow(t *testing.T) {
 		}
 		verify(t, db)
 		newest := numbers(t, db, "SELECT last_seq FROM pawl_database")
-		stop(t, r, db) // a start knows which keys were given away: I4
+		stop(t, r, db) // a start knows which keys were given away: faults I4
 		s = quiet(db)
 		require.NoError(t, s.Manual("stays", job(ok)))
 		r = start(t, s)
@@ -241,7 +241,7 @@ func TestForgetDeletesAnUnregisteredFlow(t *testing.T) {
 }
 
 // A rename carries state and history over, once: with the option left in, later starts
-// go on as they are, also when a flow with the old id comes back. M4.
+// go on as they are, also when a flow with the old id comes back. time M4.
 func TestFormerIDCarriesStateOver(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		trips := pawl.WithBackoff(pawl.TripAfter(2))
@@ -292,7 +292,7 @@ func TestFormerIDCarriesStateOver(t *testing.T) {
 }
 
 // A flow that is renamed while the scheduler runs keeps its state too, once its runs
-// under the old id are over. M4.
+// under the old id are over. time M4.
 func TestUpdateRenamesAFlow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -323,7 +323,7 @@ func (l *lastWish) Forget(ctx context.Context, flow int64, answer *engine.Answer
 }
 
 // A flow that the inbox asked to forget is gone in the transaction that says so: a crash
-// leaves none of both, or both. M4, M5.
+// leaves none of both, or both. time M4, time M5.
 func TestForgettingAFlowAndItsAnswerAreOneTransaction(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)

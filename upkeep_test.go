@@ -14,7 +14,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// K1: history can be deleted while nobody runs, and the database is as sound as before;
+// time K1: history can be deleted while nobody runs, and the database is as sound as before;
 // what a state rests on stays.
 func TestHistoryIsPrunedWhileNobodyRuns(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {

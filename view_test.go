@@ -96,7 +96,7 @@ func TestWindowHasTheRunsOfEachFlowWithinIt(t *testing.T) {
 	})
 }
 
-// W1, as a dashboard reads it: what was not run, and why.
+// time W1, as a dashboard reads it: what was not run, and why.
 func TestOccurrencesTellOfInstantsThatWereNotRun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)

@@ -14,7 +14,7 @@ import (
 )
 
 // WaitRun waits for a run that waits itself, in memory or in the store alone, until it
-// is over, however it ends. Q1, O3.
+// is over, however it ends. time Q1, time O3.
 func TestWaitRunWaitsForARunThatWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
@@ -54,7 +54,7 @@ func TestWaitRunWaitsForARunThatWaits(t *testing.T) {
 	})
 }
 
-// Between two attempts a run is not over. Q4.
+// Between two attempts a run is not over. time Q4.
 func TestWaitRunOutlastsFailedAttempts(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -72,7 +72,7 @@ func TestWaitRunOutlastsFailedAttempts(t *testing.T) {
 	})
 }
 
-// A backfill that is dropped ends the wait for its runs. M2.
+// A backfill that is dropped ends the wait for its runs. time M2.
 func TestWaitRunEndsWithADroppedBackfill(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		time.Sleep(24 * time.Hour)

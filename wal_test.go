@@ -40,7 +40,7 @@ func logSize(t *testing.T, db string) int64 {
 // whether the scheduler is idle or commits now and then; meanwhile the log of the
 // scheduler, a metric and the doctor name it.
 //
-// found Q4 and A7.
+// found Q4 and found A7.
 func TestLogIsTruncatedAfterALongReader(t *testing.T) {
 	for _, busy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("busy=%t", busy), func(t *testing.T) {

@@ -43,7 +43,7 @@ FROM pawl_occurrences WHERE verdict <> 'fired'`))
 	return rows
 }
 
-// W1: ticks that cannot run are not events. A tripped flow costs one row when it is
+// time W1: ticks that cannot run are not events. A tripped flow costs one row when it is
 // reset, and an idle scheduler writes nothing.
 func TestTrippedFlowOfEverySecondCostsOneRow(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -69,7 +69,7 @@ func TestTrippedFlowOfEverySecondCostsOneRow(t *testing.T) {
 	})
 }
 
-// W1, W2: each reason why an instant is not run has a verdict and a sentence, also
+// time W1, time W2: each reason why an instant is not run has a verdict and a sentence, also
 // while what causes it goes on.
 func TestWhyTellsWhatBecameOfEachInstant(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
@@ -166,7 +166,7 @@ func TestWhyTellsWhatBecameOfEachInstant(t *testing.T) {
 	})
 }
 
-// W1: what is not made up for was missed, and says so.
+// time W1: what is not made up for was missed, and says so.
 func TestInstantsThatAreNotMadeUpForWereMissed(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
@@ -197,7 +197,7 @@ func TestInstantsThatAreNotMadeUpForWereMissed(t *testing.T) {
 	})
 }
 
-// S7: what is known to stand in the way of the next instants is told with them.
+// time S7: what is known to stand in the way of the next instants is told with them.
 func TestNextInstantsSayWhatStandsInTheirWay(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -249,7 +249,7 @@ func TestNextInstantsSayWhatStandsInTheirWay(t *testing.T) {
 }
 
 // A pause and then a trip each have the range that they held back, and so have a trip
-// and then a pause. W1, M1.
+// and then a pause. time W1, time M1.
 func TestAPauseAndATripHaveTheirOwnVerdicts(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -282,7 +282,7 @@ func TestAPauseAndATripHaveTheirOwnVerdicts(t *testing.T) {
 	})
 }
 
-// An instant after the last one of a limited schedule is told why it does not run. S6, W2.
+// An instant after the last one of a limited schedule is told why it does not run. time S6, time W2.
 func TestWhySaysThatALimitWasReached(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		s := quiet(db)
@@ -303,7 +303,7 @@ func TestWhySaysThatALimitWasReached(t *testing.T) {
 	})
 }
 
-// W2: a time without fractions is meant as the run within its second, where only runs
+// time W2: a time without fractions is meant as the run within its second, where only runs
 // tell what was due.
 func TestWhyFindsTheRunWithinASecond(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {

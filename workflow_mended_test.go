@@ -31,8 +31,8 @@ func waiting(d time.Duration) *workflow.Workflow[string] {
 	return w
 }
 
-// A run of a backfill that a stop suspended goes on before the rest of the backfill. F7,
-// M2.
+// A run of a backfill that a stop suspended goes on before the rest of the backfill. workflow F7,
+// time M2.
 func TestBackfilledWorkflowGoesOnAfterAStop(t *testing.T) {
 	for _, opt := range []pawl.FlowOption{pawl.WithOverlap(pawl.OverlapSkip), pawl.WithOverlap(pawl.OverlapAllow(2, 0))} {
 		bubble(t, func(t *testing.T, db string) {
@@ -61,7 +61,7 @@ func TestBackfilledWorkflowGoesOnAfterAStop(t *testing.T) {
 }
 
 // Runs that wait for a timer are no suspects: however many there were, none waits for
-// another after a crash, which is the failure of the job that was at work. F10, I1.
+// another after a crash, which is the failure of the job that was at work. workflow F10, faults I1.
 func TestCrashProlongsNoTimerOfMany(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -91,7 +91,7 @@ func TestCrashProlongsNoTimerOfMany(t *testing.T) {
 	})
 }
 
-// A run that waits is never given up, however often its process dies. F10.
+// A run that waits is never given up, however often its process dies. workflow F10.
 func TestRunThatWaitsIsNotGivenUp(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -113,7 +113,7 @@ func TestRunThatWaitsIsNotGivenUp(t *testing.T) {
 }
 
 // A workflow whose process dies too often at the same point has what it did undone, and
-// is recorded as interrupted. F11.
+// is recorded as interrupted. workflow F11.
 func TestWorkflowThatIsGivenUpUndoesWhatItDid(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := &travelogue{}
@@ -147,7 +147,7 @@ func TestWorkflowThatIsGivenUpUndoesWhatItDid(t *testing.T) {
 }
 
 // A start that cancels what is before it lets a run that was suspended undo what it did,
-// and waits for that. O1, F11.
+// and waits for that. time O1, workflow F11.
 func TestOverlapCancelUndoesASuspendedRun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		d := &travelogue{}
@@ -178,7 +178,7 @@ func TestOverlapCancelUndoesASuspendedRun(t *testing.T) {
 }
 
 // A run whose flow is taken out, or becomes another job, while it waits is suspended by a
-// stop all the same, and goes on when the flow is back. M4, F7.
+// stop all the same, and goes on when the flow is back. time M4, workflow F7.
 func TestUpdateKeepsASuspendedRun(t *testing.T) {
 	for name, change := range map[string]func(*pawl.Scheduler) error{
 		"out":   func(s *pawl.Scheduler) error { return s.Remove("slow") },
@@ -209,7 +209,7 @@ func TestUpdateKeepsASuspendedRun(t *testing.T) {
 }
 
 // A run that is under way when its flow trips finishes, over a stop too, and can be
-// cancelled. O4, F7.
+// cancelled. time O4, workflow F7.
 func TestSuspendedRunOfATrippedFlowFinishes(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -242,7 +242,7 @@ func TestSuspendedRunOfATrippedFlowFinishes(t *testing.T) {
 	})
 }
 
-// What a state has set as the run's output is there although the process died since. Q2.
+// What a state has set as the run's output is there although the process died since. time Q2.
 func TestOutputOfAStateThatWasLeftIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
@@ -268,7 +268,7 @@ func TestOutputOfAStateThatWasLeftIsKept(t *testing.T) {
 }
 
 // What a state commits itself is committed with its end: once, though the process dies
-// before and after each commit, and not at all if it fails. X4, F7.
+// before and after each commit, and not at all if it fails. time X4, workflow F7.
 func TestCommittingJoinsTheEndOfItsState(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "app.db")
 	appFile(t, file)
@@ -417,7 +417,7 @@ func TestCommittingIsForTasksAlone(t *testing.T) {
 	})
 }
 
-// The limits of a workflow are within those of the engine. F7.
+// The limits of a workflow are within those of the engine. workflow F7.
 func TestLimitsOfWorkflowsAreThoseOfTheEngine(t *testing.T) {
 	assert.LessOrEqual(t, workflow.MaxPayload, core.MaxPayload)
 	most := core.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("x", workflow.MaxState), Payload: core.JSON(make([]byte, workflow.MaxPayload))}

@@ -62,7 +62,7 @@ func booking(d *travelogue, dead <-chan struct{}) *workflow.Workflow[string] {
 }
 
 // A run that is cancelled has what it did undone, however long that takes, and over a
-// stop or a crash: then it is cancelled. F11, X2.
+// stop or a crash: then it is cancelled. workflow F11, time X2.
 func TestCancelledWorkflowUndoesWhatItDid(t *testing.T) {
 	all := []string{"flight", "hotel", "undo hotel", "undone hotel", "undo flight", "undone flight"}
 	again := []string{"flight", "hotel", "undo hotel", "undo hotel", "undone hotel", "undo flight", "undone flight"}
@@ -129,7 +129,7 @@ func TestCancelledWorkflowUndoesWhatItDid(t *testing.T) {
 }
 
 // A misconfigured workflow, or one that is to begin in a state that it does not have, is
-// refused by Start before any resource is set up. F2.
+// refused by Start before any resource is set up. workflow F2.
 func TestMisconfiguredWorkflowIsRefusedByStart(t *testing.T) {
 	good := func() *workflow.Workflow[int] {
 		w := workflow.New[int]()
@@ -167,7 +167,7 @@ func (c *counted) Teardown(context.Context) error { c.teardowns++; return nil }
 
 // Workflows of different states and plain jobs run in one scheduler; all of them are
 // killed, and each goes on where it was. Their resources are set up once per process and
-// torn down in the end. F1, F6, F7.
+// torn down in the end. workflow F1, workflow F6, workflow F7.
 func TestWorkflowsOfDifferentStatesShareAScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		type color int
@@ -226,7 +226,7 @@ func TestWorkflowsOfDifferentStatesShareAScheduler(t *testing.T) {
 	})
 }
 
-// A crash at minute 29 of a wait of 30 waits for one minute, not for 30. F10.
+// A crash at minute 29 of a wait of 30 waits for one minute, not for 30. workflow F10.
 func TestTimerIsNotProlongedByACrash(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		began := time.Now()
@@ -250,7 +250,7 @@ func TestTimerIsNotProlongedByACrash(t *testing.T) {
 }
 
 // A run that was recorded under another version is blocked and names both; it uses up no
-// attempt. F8 as found Q6 has it.
+// attempt. workflow F8 as found Q6 has it.
 func TestRunOfAnotherVersionIsBlocked(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		register := func(version int) func(*pawl.Scheduler) {
@@ -279,7 +279,7 @@ func TestRunOfAnotherVersionIsBlocked(t *testing.T) {
 }
 
 // A further attempt of a run goes on in the state that failed; one of a run that was
-// undone begins anew. F7, F11, Q4.
+// undone begins anew. workflow F7, workflow F11, time Q4.
 func TestFurtherAttemptGoesOnOrBeginsAnew(t *testing.T) {
 	for undone, want := range map[bool][]string{
 		false: {"first", "second", "second"},
@@ -324,7 +324,7 @@ func TestFurtherAttemptGoesOnOrBeginsAnew(t *testing.T) {
 }
 
 // An error that is permanent to the scheduler is so to a workflow within, and the other
-// way round. F4, Q4.
+// way round. workflow F4, time Q4.
 func TestPermanentIsPermanentOnBothSides(t *testing.T) {
 	for _, permanent := range []func(error) error{pawl.Permanent, workflow.Permanent} {
 		bubble(t, func(t *testing.T, db string) {
@@ -350,7 +350,7 @@ func TestPermanentIsPermanentOnBothSides(t *testing.T) {
 }
 
 // The cursors of a long import do not pile up: one takes the place of the one before,
-// but for those whose steps have put something. F10.
+// but for those whose steps have put something. workflow F10.
 func TestCursorsOfStepsDoNotPileUp(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		w := workflow.New[string]()
@@ -374,7 +374,7 @@ func TestCursorsOfStepsDoNotPileUp(t *testing.T) {
 	})
 }
 
-// The machine of a flow can be drawn, with the path of a run in it. F12.
+// The machine of a flow can be drawn, with the path of a run in it. workflow F12.
 func TestDiagramShowsThePathOfARun(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
@@ -407,7 +407,7 @@ func TestDiagramShowsThePathOfARun(t *testing.T) {
 }
 
 // A run whose deadline passed while nobody ran undoes what it did, and has timed out; so
-// does one whose deadline passes while it waits. X1, F11.
+// does one whose deadline passes while it waits. time X1, workflow F11.
 func TestDeadlineOfAWorkflowUndoesWhatItDid(t *testing.T) {
 	for _, down := range []bool{false, true} {
 		bubble(t, func(t *testing.T, db string) {

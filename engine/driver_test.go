@@ -385,7 +385,7 @@ func TestRareColumnsAreClearedByABatch(t *testing.T) {
 	})
 }
 
-// Trap 3, D7: while the store fails callers get the error at once, no job starts
+// Trap 3, scheduler D7: while the store fails callers get the error at once, no job starts
 // whose reserve is not committed, the spell is logged once, and what ended
 // meanwhile is committed when the store is back.
 func TestFailingStoreStopsDispatchAndLosesNothing(t *testing.T) {
@@ -455,7 +455,7 @@ func TestTickThatMeetsATriggerIsNotDelayed(t *testing.T) {
 	})
 }
 
-// Trap 4, R4: Stop returns even if the disk is dead, and says so.
+// Trap 4, scheduler R4: Stop returns even if the disk is dead, and says so.
 func TestStopReturnsWhenTheDiskIsDead(t *testing.T) {
 	t.Run("it fails", func(t *testing.T) {
 		bubble(t, func(t *testing.T, path string) {
@@ -606,7 +606,7 @@ func TestFlowChangedBehindTheDriverIsReadAgain(t *testing.T) {
 	})
 }
 
-// Trap 6, R8: if the driver dies of a bug, whoever waits learns it, and Wait and
+// Trap 6, scheduler R8: if the driver dies of a bug, whoever waits learns it, and Wait and
 // Stop return an error.
 func TestDeathOfTheDriverIsAnError(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
@@ -636,7 +636,7 @@ func TestDeathOfTheDriverIsAnError(t *testing.T) {
 	})
 }
 
-// R8: nor does the inbox keep a dead driver from saying so, when the queue is full.
+// scheduler R8: nor does the inbox keep a dead driver from saying so, when the queue is full.
 func TestDeathOfTheDriverEndsTheInbox(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		real, err := store.Open(t.Context(), path, store.Options{Owner: store.Self(time.Now())})
@@ -661,7 +661,7 @@ func TestDeathOfTheDriverEndsTheInbox(t *testing.T) {
 	})
 }
 
-// R1, R2: the queue is bounded for triggers; resets have a lane of their own.
+// scheduler R1, scheduler R2: the queue is bounded for triggers; resets have a lane of their own.
 func TestFullQueueRefusesTriggersAndNobodyElse(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var flows []engine.Flow
@@ -693,7 +693,7 @@ func TestFullQueueRefusesTriggersAndNobodyElse(t *testing.T) {
 	})
 }
 
-// L8: the wall clock jumps; each jump is logged, and no flow waits for ever or
+// scheduler L8: the wall clock jumps; each jump is logged, and no flow waits for ever or
 // fires twice.
 func TestWallClockJumps(t *testing.T) {
 	cron, err := schedule.Cron("0 0 * * * *")
@@ -755,7 +755,7 @@ func TestWallClockJumps(t *testing.T) {
 	}
 }
 
-// R4, L7: from Stop on nothing is dispatched, commands are refused, and those
+// scheduler R4, scheduler L7: from Stop on nothing is dispatched, commands are refused, and those
 // that were queued before are carried out.
 func TestStopDrawsALineBetweenCommands(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
@@ -794,7 +794,7 @@ func TestStopDrawsALineBetweenCommands(t *testing.T) {
 	})
 }
 
-// D7: each spell of a failing store is logged once, also if nobody asks for
+// scheduler D7: each spell of a failing store is logged once, also if nobody asks for
 // anything when it ends.
 func TestEverySpellIsLogged(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
@@ -813,7 +813,7 @@ func TestEverySpellIsLogged(t *testing.T) {
 	})
 }
 
-// D7: while the store fails callers do not queue up behind it.
+// scheduler D7: while the store fails callers do not queue up behind it.
 func TestCallersOfAFailingStoreAreAnsweredAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		r := startRig(t, path, manual("a", ok))

@@ -11,7 +11,7 @@ import (
 	"github.com/pawl-go/pawl/engine/core"
 )
 
-// P2. A slot is not empty from one commit to the next: what ends in a commit makes
+// speed P2. A slot is not empty from one commit to the next: what ends in a commit makes
 // room for as many that wait, in the same commit.
 func TestRunsThatWaitStartInTheCommitThatMakesRoom(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
@@ -51,7 +51,7 @@ func TestRunsThatWaitStartInTheCommitThatMakesRoom(t *testing.T) {
 	})
 }
 
-// Q5. Room under a limit that others have waited for longer is theirs.
+// time Q5. Room under a limit that others have waited for longer is theirs.
 func TestRunsThatWaitLeaveALimitToThoseBefore(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		step := make(chan struct{})

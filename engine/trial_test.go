@@ -122,7 +122,7 @@ func TestFirstCrashIsolatesNothing(t *testing.T) {
 // A second crash with suspects in flight isolates: at most half of the suspects run at a
 // time. One whose run ends, or goes on for a minute, is cleared, and makes room for the next.
 // Who is no suspect does not wait. A trigger of a suspect is accepted and waits.
-// found Q3, A12.
+// found Q3, found A12.
 func TestSecondCrashRunsHalfOfTheSuspects(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		ids := []string{"a", "b", "c", "d"}
@@ -150,7 +150,7 @@ func TestSecondCrashRunsHalfOfTheSuspects(t *testing.T) {
 }
 
 // Each further crash clears the suspects that were not in flight, until one is left in
-// flight, and that one has failed. Those beside it never fail. found Q3, A12.
+// flight, and that one has failed. Those beside it never fail. found Q3, found A12.
 func TestSuspectsHalveUntilOneHasFailed(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		ids := []string{"a", "b", "c", "d", "e", "f", "g", "h"}

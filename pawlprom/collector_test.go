@@ -191,7 +191,7 @@ func (s sick) Commit(ctx context.Context, b engine.Batch) error {
 	return s.Store.Commit(ctx, b)
 }
 
-// Observability, D7: batch size, commit time, and that the database takes no writes.
+// Observability, scheduler D7: batch size, commit time, and that the database takes no writes.
 func TestMetricsTellOfCommitsAndOfADatabaseThatTakesNone(t *testing.T) {
 	bubble(t, func(t *testing.T, db string) {
 		var full atomic.Bool

@@ -88,7 +88,7 @@ func (b *bank) check(t testing.TB, database string) {
 	require.Empty(t, found)
 }
 
-// V3, X4: what joins the outcome happens once, wherever the process dies.
+// time V3, time X4: what joins the outcome happens once, wherever the process dies.
 func TestCrashEverywherePassesWhatIsRight(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := &bank{transfer: right}
@@ -99,7 +99,7 @@ func TestCrashEverywherePassesWhatIsRight(t *testing.T) {
 	})
 }
 
-// V3: what does not, happens twice if the process dies between it and its outcome. The
+// time V3: what does not, happens twice if the process dies between it and its outcome. The
 // failure names the kill.
 func TestCrashEverywhereFindsWhatIsWrong(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestCrashEverywhereFindsWhatIsWrong(t *testing.T) {
 	})
 }
 
-// V3: in real time too, with a job at work when the process dies, which is waited for.
+// time V3: in real time too, with a job at work when the process dies, which is waited for.
 func TestCrashEverywhereNeedsNoBubble(t *testing.T) {
 	atWork, checks := 0, 0
 	pawltest.CrashEverywhere(t, func(database string) *pawl.Scheduler {
@@ -147,7 +147,7 @@ func TestCrashEverywhereNeedsNoBubble(t *testing.T) {
 	assert.GreaterOrEqual(t, checks, 2*5+1)
 }
 
-// V3: a job that does not heed its context cannot be killed, and one is told so.
+// time V3: a job that does not heed its context cannot be killed, and one is told so.
 func TestCrashEverywhereNamesJobsThatDoNotEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -185,7 +185,7 @@ func TestCrashEverywhereNamesJobsThatDoNotEnd(t *testing.T) {
 	})
 }
 
-// V3: errors of the program under test are the test's, but for those of a kill.
+// time V3: errors of the program under test are the test's, but for those of a kill.
 func TestCrashEverywhereReportsErrors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		none := func(testing.TB, string) {}

@@ -83,7 +83,7 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 
 var midnight = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// V3
+// time V3
 func TestRunNowReturnsTheRunThatIsOver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := pawltest.NewScheduler(t)
@@ -107,14 +107,14 @@ func TestRunNowReturnsTheRunThatIsOver(t *testing.T) {
 	})
 }
 
-// V3: in real time too.
+// time V3: in real time too.
 func TestRunNowNeedsNoBubble(t *testing.T) {
 	s := pawltest.NewScheduler(t)
 	require.NoError(t, s.Manual("a", job(ok)))
 	assert.Equal(t, pawl.RunCompleted, pawltest.RunNow(t, pawltest.Start(t, s), "a").Status)
 }
 
-// V3: when Advance returns, what was due has happened.
+// time V3: when Advance returns, what was due has happened.
 func TestAdvanceLetsAllHappenThatIsDue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := pawltest.NewScheduler(t)
@@ -135,7 +135,7 @@ func TestAdvanceLetsAllHappenThatIsDue(t *testing.T) {
 	})
 }
 
-// V3: a start that fails ends the test; a stop that leaves runs behind fails it.
+// time V3: a start that fails ends the test; a stop that leaves runs behind fails it.
 func TestStartFailsTheTestWithTheScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		log, failed := try(t, func(t testing.TB) {
@@ -170,7 +170,7 @@ type cleaner struct {
 
 func (c cleaner) Cleanup(f func()) { *c.cleanup = f }
 
-// V3: every difference shows, and nothing else fails.
+// time V3: every difference shows, and nothing else fails.
 func TestRanComparesInstantsAndStatuses(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := pawltest.NewScheduler(t)
@@ -216,7 +216,7 @@ func TestRanComparesInstantsAndStatuses(t *testing.T) {
 	})
 }
 
-// V3: a flow that ran more often than a page has rows.
+// time V3: a flow that ran more often than a page has rows.
 func TestRanKnowsEveryRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const n = 2100

@@ -14,7 +14,7 @@ import (
 	"github.com/pawl-go/pawl/workflow"
 )
 
-// V3, F7: a workflow that is killed at every commit goes through all of its states, and
+// time V3, workflow F7: a workflow that is killed at every commit goes through all of its states, and
 // through none again that it has left.
 func TestCrashEverywhereTriesWorkflows(t *testing.T) {
 	bubble(t, func(t *testing.T) {

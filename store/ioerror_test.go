@@ -20,7 +20,7 @@ import (
 // all goes on when it is over. PAWL_TORTURE=1 fails each operation in every way,
 // PAWL_SEED repeats the ways of a failure.
 //
-// "disk full, EIO, short write, failing fsync": I1, I2, I4, I7.
+// "disk full, EIO, short write, failing fsync": faults I1, faults I2, faults I4, faults I7.
 func TestFailingDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, "PAWL_SEED", time.Now().UnixNano())

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 // The first start that is killed is made up for by the next. PAWL_SEED repeats the
 // workload of a failure.
 //
-// "kill -9 anywhere, at every storage operation": I1, I2, I4, I7.
+// "kill -9 anywhere, at every storage operation": faults I1, faults I2, faults I4, faults I7.
 func TestKilledBeforeAnyOperationOnTheDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, "PAWL_SEED", time.Now().UnixNano())

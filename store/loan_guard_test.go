@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// X4: what would end the transaction, reach beyond it or write what is ours is
+// time X4: what would end the transaction, reach beyond it or write what is ours is
 // refused, says why, and changes nothing else.
 func TestEscapesAreRefused(t *testing.T) {
 	l := newLender(t, twoTables+`CREATE VIEW mine AS SELECT * FROM effects;

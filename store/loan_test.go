@@ -87,7 +87,7 @@ func add(ctx context.Context, tx *sql.Tx, what string) error {
 	return err
 }
 
-// X4.
+// time X4.
 func TestLentTransactionCommitsWithOurs(t *testing.T) {
 	l := newLender(t, twoTables)
 	require.NoError(t, l.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
@@ -97,7 +97,7 @@ func TestLentTransactionCommitsWithOurs(t *testing.T) {
 	assert.Equal(t, []string{"paid"}, l.effects())
 }
 
-// X4: an error, a panic or whatever else ends the function leaves nothing behind,
+// time X4: an error, a panic or whatever else ends the function leaves nothing behind,
 // and our own statements are what they were.
 func TestFailedFunctionLeavesNothing(t *testing.T) {
 	boom := errors.New("boom")
@@ -146,7 +146,7 @@ func TestCommitAndRollbackAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, errNotYours)
 }
 
-// X4: the function has its time, also if it is not in SQLite when that ends. It
+// time X4: the function has its time, also if it is not in SQLite when that ends. It
 // keeps nothing that reaches the connection.
 func TestHangingFunctionIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -221,7 +221,7 @@ func interrupting(t *testing.T, conn *sqlite.Conn) (context.Context, error) {
 
 const endless = `WITH RECURSIVE c (i) AS (SELECT stop() UNION ALL SELECT i + 1 FROM c) SELECT `
 
-// X4: the end of the time interrupts what SQLite does.
+// time X4: the end of the time interrupts what SQLite does.
 func TestEndOfTimeInterruptsAQuery(t *testing.T) {
 	l := newLender(t, twoTables)
 	ctx, cause := interrupting(t, l.conn)

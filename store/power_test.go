@@ -23,7 +23,7 @@ import (
 // takes 100,000 states in place of 3,000, PAWL_SEED repeats those of a failure.
 //
 // "kill -9 anywhere, at every storage operation" and "machine restart, power cut":
-// I1, I2, I4, I7.
+// faults I1, faults I2, faults I4, faults I7.
 func TestPowerCutLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	p := newPower(t)

@@ -25,7 +25,7 @@ func tidied(t *testing.T, s *Store, before time.Time) {
 	}
 }
 
-// K1: handled commands and the starts of owners go when they are old, but for what
+// time K1: handled commands and the starts of owners go when they are old, but for what
 // waits and the newest hundred.
 func TestOldCommandsAndStartsAreDeleted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
@@ -47,7 +47,7 @@ INSERT INTO pawl_runners (id, host, pid, boot_id, version, generation, started_a
 	require.NoError(t, s.Close())
 }
 
-// K1: pages that are free are given back, but for a share that the next runs need.
+// time K1: pages that are free are given back, but for a share that the next runs need.
 func TestFreePagesAreGivenBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	s := openStore(t, path, Options{})
@@ -91,7 +91,7 @@ func manual(t *testing.T, s *Store, runs int) (state core.State, now time.Time) 
 	return state, now
 }
 
-// K1: with the runs go their transitions, the verdicts on instants before the oldest
+// time K1: with the runs go their transitions, the verdicts on instants before the oldest
 // that is kept, keys that stand for nothing any more, and leaks.
 func TestWhatBelongsToARunGoesWithIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
@@ -129,7 +129,7 @@ func TestWhatBelongsToARunGoesWithIt(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// K1: a key stands for its run as long as that is not over, however old it is.
+// time K1: a key stands for its run as long as that is not over, however old it is.
 func TestKeyOfARunThatIsNotOverIsKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	s := openStore(t, path, Options{})
@@ -146,7 +146,7 @@ func TestKeyOfARunThatIsNotOverIsKept(t *testing.T) {
 }
 
 // Who does not know that a deletion took effect, since its commit was in doubt, does not
-// take back which run was deleted when the next one deletes one before it. K1, I2.
+// take back which run was deleted when the next one deletes one before it. time K1, faults I2.
 func TestDeletionInDoubtIsNotTakenBack(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
 	b, err := newBooks(rand.New(rand.NewPCG(1, 1)))

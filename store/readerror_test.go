@@ -58,7 +58,7 @@ func requireTold(t *testing.T, err error) {
 // nothing; nothing is lost, and all goes on when it is over. PAWL_TORTURE=1 fails each
 // read, PAWL_SEED repeats those of a failure.
 //
-// "EIO": I1, I2, I4, I6, I7.
+// "EIO": faults I1, faults I2, faults I4, faults I6, faults I7.
 func TestDiskThatCannotBeReadLosesNothing(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, "PAWL_SEED", time.Now().UnixNano())
@@ -125,7 +125,7 @@ func (w *workload) persist(t *testing.T, disk *strain, s *Store, n int) {
 // A start that meets such a read is refused with what is wrong, which is not that the
 // database is damaged; the next one finds all that there was.
 //
-// "EIO": I1, I2, I6, I7.
+// "EIO": faults I1, faults I2, faults I6, faults I7.
 func TestStartOnADiskThatCannotBeReadIsRefused(t *testing.T) {
 	t.Parallel()
 	original := killedOwner(t)
@@ -169,7 +169,7 @@ func loadOnce(t *testing.T, path string) error {
 // A reader that meets such a read says so or tells the truth, changes nothing though
 // the owner was killed, and tells the truth again when it is over.
 //
-// "EIO": I6, I7.
+// "EIO": faults I6, faults I7.
 func TestReaderOfADiskThatCannotBeReadSaysSo(t *testing.T) {
 	t.Parallel()
 	path := killedOwner(t)

@@ -56,7 +56,7 @@ func one[T any](t *testing.T, db *sql.DB, query string) (v T) {
 	return v
 }
 
-// D5 and the list of bad files: each is refused with an error that says
+// scheduler D5 and the list of bad files: each is refused with an error that says
 // what is wrong, and is untouched.
 func TestBadFilesAreRefusedUntouched(t *testing.T) {
 	sqlite := func(queries ...string) func(*testing.T, string) {
@@ -149,7 +149,7 @@ func TestPathsMayHoldAnyCharacter(t *testing.T) {
 	assert.Len(t, entries, 12)
 }
 
-// D4: the error names the owner; the lock is one for all names of a file and
+// scheduler D4: the error names the owner; the lock is one for all names of a file and
 // ends with its holder.
 func TestDatabaseHasOneOwner(t *testing.T) {
 	folder := t.TempDir()
@@ -525,7 +525,7 @@ func TestRowsHaveTheKeysOfTheChange(t *testing.T) {
 	assert.Equal(t, rows, one[int64](t, db, "SELECT count(*) FROM pawl_transition_log"))
 }
 
-// D7: a connection that met an I/O error is given up, and the next commit begins
+// scheduler D7: a connection that met an I/O error is given up, and the next commit begins
 // on a new one.
 func TestWriterBeginsAnewAfterAnIOError(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
@@ -540,7 +540,7 @@ func TestWriterBeginsAnewAfterAnIOError(t *testing.T) {
 	assert.Same(t, before, s.writer.conn, "a rejection is no fault of it")
 }
 
-// P6: old runs are found from the mark above them, each and every one.
+// speed P6: old runs are found from the mark above them, each and every one.
 func TestOldRunsAreFoundByMarks(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
 	const n = 200
@@ -594,7 +594,7 @@ func TestCheckpointKeepsTheLogShort(t *testing.T) {
 	assert.Zero(t, waiting())
 }
 
-// D6: the words and times that people see are those of Go, to the millisecond.
+// scheduler D6: the words and times that people see are those of Go, to the millisecond.
 func TestViewsSpeakPlainly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	s := openStore(t, path, Options{})

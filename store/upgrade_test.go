@@ -14,7 +14,7 @@ import (
 
 // A process that is killed while it brings a file of an older version up to date, or whose
 // power fails, leaves one that the next start brings up to date, with all rows. PAWL_SEED
-// repeats a failure. "migrate" of harness 3; I1, I7.
+// repeats a failure. "migrate" of harness 3; faults I1, faults I7.
 func TestUpgradeThatIsCutShortIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, "PAWL_SEED", time.Now().UnixNano())

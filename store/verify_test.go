@@ -182,7 +182,7 @@ func TestHealthyFileHasNoViolations(t *testing.T) {
 }
 
 // A manual run between two attempts of an instant does not start their count
-// anew. I3, T8.
+// anew. faults I3, scheduler T8.
 func TestAttemptsOfAnInstantAreCountedAcrossManualRuns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	b := newBook(t, path)
@@ -261,7 +261,7 @@ func TestSuspectsInTheStoreAloneAreCleared(t *testing.T) {
 	require.NoError(t, b.store.Close())
 }
 
-// found B7, queue U13: the streak follows the order of first starts, and the marks that it is
+// found B7: the streak follows the order of first starts, and the marks that it is
 // judged by are replayed.
 func TestOrderOfStartsIsReplayed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
@@ -306,7 +306,7 @@ func TestOrderOfStartsIsReplayed(t *testing.T) {
 }
 
 // Old transitions may go at any seq, if each flow keeps its newest, and the runs
-// that began before with them, but its newest. K1.
+// that began before with them, but its newest. time K1.
 func TestPrunedFileHasNoViolations(t *testing.T) {
 	const (
 		runs = ` FROM pawl_run_log
@@ -376,7 +376,7 @@ func BenchmarkVerify(b *testing.B) {
 }
 
 // Whoever edits a file by hand, or whatever bug writes it, is told what does not
-// fit: I2, I3, I4, I7 of the invariants, T4, T6.
+// fit: faults I2, faults I3, faults I4, faults I7 of the invariants, scheduler T4, scheduler T6.
 func TestEveryViolationIsNamed(t *testing.T) {
 	const (
 		run   = `UPDATE pawl_run_log SET `

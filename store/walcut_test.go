@@ -18,7 +18,7 @@ const walFile = "jobs.db-wal"
 // it holds whole. PAWL_TORTURE=1 cuts it at each of its bytes in place of 500,
 // PAWL_SEED repeats the cuts of a failure.
 //
-// "kill -9 anywhere" and "short write": I1, I2, I7; WAL cut at every byte.
+// "kill -9 anywhere" and "short write": faults I1, faults I2, faults I7; WAL cut at every byte.
 func TestLogThatIsCutLosesNothingBeforeTheCut(t *testing.T) {
 	t.Parallel()
 	seed := setting(t, "PAWL_SEED", time.Now().UnixNano())

@@ -104,8 +104,8 @@ func (w *workload) glance(ctx context.Context, folder string, acknowledged int) 
 }
 
 // judge says what must not be. The file holds what it held after the steps that
-// were acknowledged or after later ones, never a part of a step: that is I1, I2 and
-// I4 at once. Verify adds I2 from the outside, and I7.
+// were acknowledged or after later ones, never a part of a step: that is faults I1, faults I2 and
+// faults I4 at once. Verify adds faults I2 from the outside, and faults I7.
 func (w *workload) judge(ctx context.Context, r *Reader, acknowledged int) error {
 	text, err := dump(ctx, r)
 	if err != nil {

@@ -94,7 +94,7 @@ func written(m machine) string {
 	return b.String()
 }
 
-// F12: what package workflow writes is read in full, whatever its states are called.
+// workflow F12: what package workflow writes is read in full, whatever its states are called.
 func TestMachineIsReadFromItsMermaidText(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text := anyWorkflow(rt, 12).Mermaid()
@@ -110,7 +110,7 @@ func TestMachineIsReadFromItsMermaidText(t *testing.T) {
 	}
 }
 
-// F12: with the path of a run the machine is the same, and has the edges that it took.
+// workflow F12: with the path of a run the machine is the same, and has the edges that it took.
 func TestMachineIsReadWithAPathInIt(t *testing.T) {
 	w := workflow.New[string]()
 	w.Register("a", stays, workflow.To("b"))
@@ -126,7 +126,7 @@ func TestMachineIsReadWithAPathInIt(t *testing.T) {
 	assert.Equal(t, "d", plain.Places[3].Text, "a state that is not registered any more")
 }
 
-// F12: of any machine each state lies in its place, no two in the same, edges lead down
+// workflow F12: of any machine each state lies in its place, no two in the same, edges lead down
 // but for those that lead back, and the same machine is drawn in the same way.
 func TestAnyMachineIsLaidOut(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -172,7 +172,7 @@ func TestKindsAreThoseOfWorkflows(t *testing.T) {
 		[]workflow.OutcomeStatus{branchSucceeded, branchFailed, branchCancelled})
 }
 
-// F12: a chain is straight, and what is alternative stands side by side.
+// workflow F12: a chain is straight, and what is alternative stands side by side.
 func TestSimpleMachinesLookSimple(t *testing.T) {
 	m := machine{Places: make([]place, 5), Edges: []edge{{0, 1}, {0, 2}, {1, 3}, {2, 3}, {3, 4}, {3, 0}}}
 	shapes := make([]shape, 5)

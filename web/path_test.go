@@ -83,7 +83,7 @@ func words(text, from, to string) string {
 
 func pathIn(text string) string { return words(text, `<ol class="path">`, "</ol>") }
 
-// F12: a run's path through it can be seen, while it runs and afterwards.
+// workflow F12: a run's path through it can be seen, while it runs and afterwards.
 func TestPathOfARunIsSeenAsItGoes(t *testing.T) {
 	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
 		_, h := ship(t, s, 1)
@@ -103,7 +103,7 @@ func TestPathOfARunIsSeenAsItGoes(t *testing.T) {
 	})
 }
 
-// F12: where it failed, and what was undone.
+// workflow F12: where it failed, and what was undone.
 func TestPathShowsFailuresAndUndos(t *testing.T) {
 	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
 		r, h := ship(t, s, 2)
@@ -126,7 +126,7 @@ func TestPathShowsFailuresAndUndos(t *testing.T) {
 	})
 }
 
-// F12: the flow page draws the machine, and both give its Mermaid text.
+// workflow F12: the flow page draws the machine, and both give its Mermaid text.
 func TestMachineIsDrawn(t *testing.T) {
 	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
 		r, h := ship(t, s, 1)
@@ -148,7 +148,7 @@ func TestMachineIsDrawn(t *testing.T) {
 	})
 }
 
-// F12: a client does not know the machine, and shows the states that a run went through.
+// workflow F12: a client does not know the machine, and shows the states that a run went through.
 func TestClientShowsThePathAlone(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "jobs.db")
 	synctest.Test(t, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestClientShowsThePathAlone(t *testing.T) {
 	})
 }
 
-// F12: a machine of more states than can be drawn is told of, and so is the part of it
+// workflow F12: a machine of more states than can be drawn is told of, and so is the part of it
 // that a run went through.
 func TestLargeMachinesAreNotDrawnWhole(t *testing.T) {
 	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
@@ -192,7 +192,7 @@ func TestLargeMachinesAreNotDrawnWhole(t *testing.T) {
 	})
 }
 
-// F12: a run is shown with its path also when its flow is not there any more.
+// workflow F12: a run is shown with its path also when its flow is not there any more.
 func TestPathOfAFlowThatIsGone(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "jobs.db")
 	synctest.Test(t, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestPathOfAFlowThatIsGone(t *testing.T) {
 	})
 }
 
-// F12: the same objects as those of the public package.
+// workflow F12: the same objects as those of the public package.
 func TestAPIAnswersWithCheckpoints(t *testing.T) {
 	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
 		r, h := ship(t, s, 1)

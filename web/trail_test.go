@@ -31,7 +31,7 @@ func lines(rows []pathRow) (list []string) {
 	return list
 }
 
-// F12: a run that was undone and began anew shows both attempts in its path, and the last
+// workflow F12: a run that was undone and began anew shows both attempts in its path, and the last
 // in its machine.
 func TestPathOverSeveralAttempts(t *testing.T) {
 	done := past("enter a", `{"begin":{"attempt":1}}`, "enter b", `{"undo":1}`, "interrupt b", "", "failed b", `{"error":"no","attempts":3}`,
@@ -51,7 +51,7 @@ func TestPathOverSeveralAttempts(t *testing.T) {
 	assert.True(t, first.Taken[[2]string{"a", "b"}])
 }
 
-// F12: a run that waits for the next process is where it was, and so is one that undoes.
+// workflow F12: a run that waits for the next process is where it was, and so is one that undoes.
 func TestPathShowsWhereARunIs(t *testing.T) {
 	c := utc(noon)
 	done := past("enter a", "", "enter b", "", "step b", `{"cursor":[1]}`, "step b", `{"cursor":[2]}`)
@@ -61,7 +61,7 @@ func TestPathShowsWhereARunIs(t *testing.T) {
 	assert.Equal(t, []string{"completed a ", "dot b ", "skipped  steps so far to cursor [2]", "failed  failed undoing since", "undone  a undone"}, lines(rows))
 }
 
-// F12: how a run ended is seen also when it recorded nothing of that.
+// workflow F12: how a run ended is seen also when it recorded nothing of that.
 func TestPathShowsEndsThatWereNotRecorded(t *testing.T) {
 	for status, want := range map[pawl.RunStatus]string{
 		pawl.RunCompleted: "passed", pawl.RunFailed: "failed", pawl.RunTimedOut: "failed", pawl.RunInterrupted: "failed", pawl.RunCancelled: "cancelled",
@@ -78,7 +78,7 @@ func TestPathShowsEndsThatWereNotRecorded(t *testing.T) {
 	}
 }
 
-// F12: a long path is cut at its beginning.
+// workflow F12: a long path is cut at its beginning.
 func TestLongPathsAreCut(t *testing.T) {
 	var text []string
 	for i := range 300 {
@@ -95,13 +95,13 @@ func TestLongPathsAreCut(t *testing.T) {
 	assert.Contains(t, words, "s299. It is in s299.")
 }
 
-// F12: what another kind of job records is shown as it is.
+// workflow F12: what another kind of job records is shown as it is.
 func TestPathOfAnotherKindOfJob(t *testing.T) {
 	rows, _ := utc(noon).pathRows(pawl.RunInfo{Status: pawl.RunRunning}, past("saved x", `[1]`, "enter y", `"text"`))
 	assert.Equal(t, []string{"dot  saved", "running y  here since"}, lines(rows))
 }
 
-// F12: texts of states are cut to what fits, and shown in one line.
+// workflow F12: texts of states are cut to what fits, and shown in one line.
 func TestOddTextsFitTheirBoxes(t *testing.T) {
 	assert.Equal(t, "(empty)", oneLine(" \n"))
 	assert.Equal(t, "a b \ufffdc", oneLine("a\n\tb \u202ec"))

@@ -141,7 +141,7 @@ func (s *saga) expect(err error) {
 	require.NoError(s.t, err)
 }
 
-// F7, F9, F10, F11: a process that dies at any two checkpoints, before or after they are
+// workflow F7, workflow F9, workflow F10, workflow F11: a process that dies at any two checkpoints, before or after they are
 // durable: in the end the journal is the same, to the letter, as without a crash. That no
 // state that was left runs again, that values are there and undos in turn, is claimed by
 // the tasks themselves.
@@ -167,7 +167,7 @@ func TestCrashAtAnyTwoCheckpointsChangesNothing(t *testing.T) {
 	}
 }
 
-// F10: the instant is stored, so whatever happens the state after the timer is entered
+// workflow F10: the instant is stored, so whatever happens the state after the timer is entered
 // 30 minutes after the timer was, and at once if that is past.
 func TestTimerIsNotProlongedByCrashes(t *testing.T) {
 	for _, down := range []time.Duration{time.Second, 10 * time.Minute, time.Hour} {
@@ -187,7 +187,7 @@ func TestTimerIsNotProlongedByCrashes(t *testing.T) {
 	}
 }
 
-// F7: of a run that reached its exit nothing runs again, should its outcome be lost.
+// workflow F7: of a run that reached its exit nothing runs again, should its outcome be lost.
 func TestRunThatReachedItsExitIsOver(t *testing.T) {
 	j := newJournal()
 	calls := 0
@@ -201,7 +201,7 @@ func TestRunThatReachedItsExitIsOver(t *testing.T) {
 	assert.Equal(t, []string{"enter start", "enter end"}, j.path())
 }
 
-// F7: what a run failed at is where its next attempt begins.
+// workflow F7: what a run failed at is where its next attempt begins.
 func TestRunThatFailedWithNothingToUndoResumesWhereItFailed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		j := newJournal()
@@ -225,7 +225,7 @@ func TestRunThatFailedWithNothingToUndoResumesWhereItFailed(t *testing.T) {
 	})
 }
 
-// F7
+// workflow F7
 func TestWithoutJournalRecordsNothing(t *testing.T) {
 	j := newJournal()
 	w := workflow.New[state](workflow.WithoutJournal())
@@ -249,7 +249,7 @@ func (k *keeper) Blocked(version int, err error) error {
 	return err
 }
 
-// F8 as found Q6 has it: a journal that can keeps the run for its version.
+// workflow F8 as found Q6 has it: a journal that can keeps the run for its version.
 func TestRunOfAnotherVersionIsKept(t *testing.T) {
 	j := &keeper{journal: newJournal()}
 	j.cuts = map[int]string{2: "before"}
@@ -271,7 +271,7 @@ func TestRunOfAnotherVersionIsKept(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// F8: a journal that cannot keep it is given a permanent error.
+// workflow F8: a journal that cannot keep it is given a permanent error.
 func TestRunOfAnotherVersionIsNotResumed(t *testing.T) {
 	j := newJournal()
 	j.cuts = map[int]string{2: "before"}
@@ -292,7 +292,7 @@ func TestRunOfAnotherVersionIsNotResumed(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// F8: a state that is gone is another version, said or not.
+// workflow F8: a state that is gone is another version, said or not.
 func TestRunInAStateThatIsGoneIsNotResumed(t *testing.T) {
 	j := newJournal()
 	j.cuts = map[int]string{2: "before"}
@@ -308,7 +308,7 @@ func TestRunInAStateThatIsGoneIsNotResumed(t *testing.T) {
 	require.ErrorAs(t, err, new(permanent))
 }
 
-// F5, F7: the timeout of a workflow counts from its first state, not from the restart.
+// workflow F5, workflow F7: the timeout of a workflow counts from its first state, not from the restart.
 func TestTimeoutOfTheWorkflowCountsOverCrashes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		j := newJournal()
@@ -327,7 +327,7 @@ func TestTimeoutOfTheWorkflowCountsOverCrashes(t *testing.T) {
 	})
 }
 
-// F7: what a task did is recorded also when its context ends meanwhile.
+// workflow F7: what a task did is recorded also when its context ends meanwhile.
 func TestStateThatWasLeftInACancelledRunIsRecorded(t *testing.T) {
 	j := newJournal()
 	ctx, cancel := context.WithCancel(j.in(t.Context()))
@@ -340,7 +340,7 @@ func TestStateThatWasLeftInACancelledRunIsRecorded(t *testing.T) {
 	assert.Equal(t, []string{"enter start", "enter more"}, j.path())
 }
 
-// F8: also one that the run has left.
+// workflow F8: also one that the run has left.
 func TestRunThatLeftAStateThatIsGoneIsNotResumed(t *testing.T) {
 	j := newJournal()
 	j.cs = []workflow.Checkpoint{
@@ -357,7 +357,7 @@ type mute struct{ *journal }
 
 func (mute) Checkpoints(context.Context) ([]workflow.Checkpoint, error) { return nil, errBoom }
 
-// F7: without its past a run does not begin.
+// workflow F7: without its past a run does not begin.
 func TestRunDoesNotBeginWithoutItsJournal(t *testing.T) {
 	_, err := of(fails(errors.New("not to be called"))).Run(workflow.WithJournal(t.Context(), mute{newJournal()}), "start")
 	require.EqualError(t, err, "read the checkpoints of the run: boom")
@@ -373,7 +373,7 @@ func (torn) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 	return nil
 }
 
-// F5: what panics outside of tasks is for the caller to recover from.
+// workflow F5: what panics outside of tasks is for the caller to recover from.
 func TestPanicOfTheJournalIsTheCallers(t *testing.T) {
 	defer func() {
 		err, _ := recover().(error)
@@ -383,7 +383,7 @@ func TestPanicOfTheJournalIsTheCallers(t *testing.T) {
 	_, _ = of(goes("end")).Run(workflow.WithJournal(t.Context(), torn{newJournal()}), "start")
 }
 
-// F7: what is no journal of a workflow is told, and not run.
+// workflow F7: what is no journal of a workflow is told, and not run.
 func TestJournalThatCannotBeReadIsAnError(t *testing.T) {
 	for _, c := range []workflow.Checkpoint{
 		{Seq: 1, Kind: workflow.KindEnter, State: "start", Payload: []byte("{")},
@@ -397,7 +397,7 @@ func TestJournalThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-// F7: a workflow inside of a task leaves the journal of the outer one alone.
+// workflow F7: a workflow inside of a task leaves the journal of the outer one alone.
 func TestWorkflowInsideATaskHasNoPartInTheJournal(t *testing.T) {
 	j, own := newJournal(), newJournal()
 	inner := workflow.New[state]()

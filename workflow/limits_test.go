@@ -29,7 +29,7 @@ func undone(t *testing.T, j workflow.Journal, do task) (undos int, err error) {
 	return undos, err
 }
 
-// F7: what a run records is what the scheduler's journal takes.
+// workflow F7: what a run records is what the scheduler's journal takes.
 func TestLimitsAreThoseOfTheEngine(t *testing.T) {
 	assert.Equal(t, core.MaxPayload, workflow.MaxPayload)
 	c := core.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("s", workflow.MaxState), Kind: workflow.KindEnter}
@@ -40,7 +40,7 @@ func TestLimitsAreThoseOfTheEngine(t *testing.T) {
 	require.Error(t, c.Validate())
 }
 
-// F11: however long the error of a task is, what was done is undone.
+// workflow F11: however long the error of a task is, what was done is undone.
 func TestErrorOfAMegabyteIsClippedInTheJournalAlone(t *testing.T) {
 	for name, do := range map[string]task{
 		"error":   fails(errors.New(megabyte)),
@@ -60,7 +60,7 @@ func TestErrorOfAMegabyteIsClippedInTheJournalAlone(t *testing.T) {
 	}
 }
 
-// F11: that of an undo, too.
+// workflow F11: that of an undo, too.
 func TestErrorOfAnUndoOfAMegabyteIsClippedInTheJournalAlone(t *testing.T) {
 	j := newJournal()
 	w := workflow.New[state]()
@@ -74,7 +74,7 @@ func TestErrorOfAnUndoOfAMegabyteIsClippedInTheJournalAlone(t *testing.T) {
 	assert.Equal(t, 1, j.count(workflow.KindUndo))
 }
 
-// F9: values that no checkpoint would hold are refused when they are put, with a journal
+// workflow F9: values that no checkpoint would hold are refused when they are put, with a journal
 // and without; what was put before stays.
 func TestValuesThatDoNotFitAreRefusedAtOnce(t *testing.T) {
 	half := strings.Repeat("v", workflow.MaxValues/2)
@@ -101,7 +101,7 @@ func TestValuesThatDoNotFitAreRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// F10, F11: a cursor that does not fit is the failure of its state.
+// workflow F10, workflow F11: a cursor that does not fit is the failure of its state.
 func TestCursorThatDoesNotFitFailsTheState(t *testing.T) {
 	undos, err := undone(t, newJournal(), workflow.Steps[state]("end", func(ctx context.Context, _ *resources, _ string) (string, bool, error) {
 		return strings.Repeat("c", workflow.MaxValues-10), false, workflow.Put(ctx, "key", "value")
@@ -111,7 +111,7 @@ func TestCursorThatDoesNotFitFailsTheState(t *testing.T) {
 	assert.Equal(t, 1, undos)
 }
 
-// F9, F11: nor do values of branches that each fit, but not together.
+// workflow F9, workflow F11: nor do values of branches that each fit, but not together.
 func TestValuesOfBranchesThatDoNotFitTogetherFailTheSplit(t *testing.T) {
 	branches := make([]workflow.Branch, 3)
 	for i := range branches {
@@ -134,7 +134,7 @@ func TestValuesOfBranchesThatDoNotFitTogetherFailTheSplit(t *testing.T) {
 	}
 }
 
-// F3, F7: outcomes fit into a checkpoint, whatever the branches say, and are valid.
+// workflow F3, workflow F7: outcomes fit into a checkpoint, whatever the branches say, and are valid.
 func TestOutcomesOfManyBranchesFitIntoACheckpoint(t *testing.T) {
 	for _, n := range []int{1000, workflow.MaxBranches} {
 		bad := func(context.Context, *resources) error { panic(strings.Repeat("<é", 300)) }
@@ -159,7 +159,7 @@ func TestOutcomesOfManyBranchesFitIntoACheckpoint(t *testing.T) {
 	}
 }
 
-// F7, F11: a machine that loops for ever fails while there is room for its undos; the next
+// workflow F7, workflow F11: a machine that loops for ever fails while there is room for its undos; the next
 // attempts do not begin, or fail in the same way.
 func TestRunThatIsTooLongIsUndone(t *testing.T) {
 	for name, opts := range map[string][]workflow.StateOption{"one undo": nil, "many": {workflow.WithUndo(nothing)}} {
@@ -185,7 +185,7 @@ func TestRunThatIsTooLongIsUndone(t *testing.T) {
 	}
 }
 
-// F10, F11: steps that put nothing replace one another, so there may be any number of
+// workflow F10, workflow F11: steps that put nothing replace one another, so there may be any number of
 // them; of those that put something only so many fit, and the rest is a failure.
 func TestStepsThatPutNothingHaveNoLimit(t *testing.T) {
 	for _, puts := range []bool{false, true} {
@@ -221,7 +221,7 @@ func (s small) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 	return s.journal.Record(ctx, cs...)
 }
 
-// F11: what the journal refuses for good is a failure, and keeps nobody from undoing.
+// workflow F11: what the journal refuses for good is a failure, and keeps nobody from undoing.
 func TestRefusalForGoodIsUndone(t *testing.T) {
 	for kind, do := range map[string]task{
 		workflow.KindTimer:  workflow.After[state]("end", 1),

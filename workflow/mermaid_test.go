@@ -21,7 +21,7 @@ func drawn() *machine {
 	return w
 }
 
-// F12
+// workflow F12
 func TestMermaidDrawsTheMachine(t *testing.T) {
 	want := `stateDiagram-v2
     state "start" as s0
@@ -50,7 +50,7 @@ func TestMermaidDrawsTheMachine(t *testing.T) {
 	assert.Equal(t, want, w.Mermaid())
 }
 
-// F12: with what nobody declared.
+// workflow F12: with what nobody declared.
 func TestMermaidDrawsThePathOfARun(t *testing.T) {
 	got, more := strings.CutPrefix(drawn().Job("start").Mermaid("start", "fan", "free", "start", "fan", "unknown"), drawn().Job("start").Mermaid())
 	assert.True(t, more)
@@ -63,7 +63,7 @@ func TestMermaidDrawsThePathOfARun(t *testing.T) {
 `, got)
 }
 
-// F12
+// workflow F12
 func TestMermaidDrawsManyBranchesAsOne(t *testing.T) {
 	w := workflow.New[state]()
 	w.RegisterSplit("start", make([]workflow.Branch, 9), workflow.All[state]("end"))
@@ -71,7 +71,7 @@ func TestMermaidDrawsManyBranchesAsOne(t *testing.T) {
 	assert.NotContains(t, w.Mermaid(), "branch1")
 }
 
-// F12
+// workflow F12
 func TestMermaidJoinsNoTwoAttempts(t *testing.T) {
 	w := workflow.New[string]()
 	w.Exit("a", "b", "c")
@@ -81,7 +81,7 @@ func TestMermaidJoinsNoTwoAttempts(t *testing.T) {
 	assert.NotContains(t, text, "s1 --> s0")
 }
 
-// F12: whatever the states are called, each line is one that Mermaid knows.
+// workflow F12: whatever the states are called, each line is one that Mermaid knows.
 func TestMermaidIsLegalForAnyText(t *testing.T) {
 	line := regexp.MustCompile(`^(stateDiagram-v2|    state "([^"#;<>&\\%{}:\x00-\x1f` + "`" + `]|#\d+;)*" as s\d+|    (\[\*\]|s\d+) --> (\[\*\]|s\d+)|    class(Def)? [a-z0-9 :#,;-]+)$`)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -268,7 +268,7 @@ func (w *world) play(t *testing.T) (err error) {
 	return errors.New("100 processes did not finish the run")
 }
 
-// F7, F9, F10, F11: random machines with cycles, failures, crashes and orderly ends of the
+// workflow F7, workflow F9, workflow F10, workflow F11: random machines with cycles, failures, crashes and orderly ends of the
 // process leave the journal of a model that knows of none.
 func TestRandomMachinesSurviveRandomCrashes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

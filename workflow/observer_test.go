@@ -26,7 +26,7 @@ func watch(l *ledger) workflow.Option {
 	})
 }
 
-// F13: state entered, task retried, task failed, checkpoint, resume.
+// workflow F13: state entered, task retried, task failed, checkpoint, resume.
 func TestObserverIsToldWhatHappens(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var l ledger
@@ -51,7 +51,7 @@ func TestObserverIsToldWhatHappens(t *testing.T) {
 	})
 }
 
-// F13: branches, too, with their index.
+// workflow F13: branches, too, with their index.
 func TestObserverIsToldOfBranches(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var l ledger
@@ -65,7 +65,7 @@ func TestObserverIsToldOfBranches(t *testing.T) {
 	})
 }
 
-// F13
+// workflow F13
 func TestPanicOfAnObserverEndsThatCallAlone(t *testing.T) {
 	before := slog.Default()
 	defer slog.SetDefault(before)

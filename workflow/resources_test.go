@@ -28,7 +28,7 @@ func (p *pool) Teardown(ctx context.Context) error {
 }
 func (p *pool) Health(context.Context) error { return p.healthErr }
 
-// F6
+// workflow F6
 func TestResourcesAreLookedUpByKeyAndType(t *testing.T) {
 	res := workflow.NewResources()
 	require.NoError(t, res.Provide("answer", 42))
@@ -47,7 +47,7 @@ func TestResourcesAreLookedUpByKeyAndType(t *testing.T) {
 	require.EqualError(t, res.Provide("answer", 43), `resource "answer" is provided twice`)
 }
 
-// F6: in order, and in reverse.
+// workflow F6: in order, and in reverse.
 func TestRunSetsUpAndTearsDownItsResources(t *testing.T) {
 	var l ledger
 	w := of(func(_ context.Context, res *resources) (state, error) {
@@ -69,7 +69,7 @@ func TestRunSetsUpAndTearsDownItsResources(t *testing.T) {
 		"setup a", "setup b", "run with b", "teardown b", "teardown a"}, l.lines)
 }
 
-// F6
+// workflow F6
 func TestSetupThatFailsTearsDownWhatWasSetUp(t *testing.T) {
 	var l ledger
 	w := of(goes("end"))
@@ -101,7 +101,7 @@ func (s stuck) Teardown(ctx context.Context) error {
 	return s.pool.Teardown(ctx)
 }
 
-// F6: what was set up is torn down also when the context has just ended, and that is what
+// workflow F6: what was set up is torn down also when the context has just ended, and that is what
 // the setup failed of: but no longer than for half a minute.
 func TestTeardownOutlivesTheContextForHalfAMinute(t *testing.T) {
 	for name, last := range map[string]any{"setup": slow{}, "run": nil} {
@@ -127,7 +127,7 @@ type panics struct{}
 
 func (panics) Setup(context.Context) error { panic("at setup") }
 
-// F6
+// workflow F6
 func TestPanicInSetupIsItsError(t *testing.T) {
 	w := of(goes("end"))
 	w.Provide("panics", panics{})
@@ -135,7 +135,7 @@ func TestPanicInSetupIsItsError(t *testing.T) {
 	require.ErrorContains(t, err, `set up resource "panics": panic: at setup`)
 }
 
-// F6: of jobs that share a workflow the first sets up, and the last tears down.
+// workflow F6: of jobs that share a workflow the first sets up, and the last tears down.
 func TestJobsOfAWorkflowShareItsResources(t *testing.T) {
 	var l ledger
 	w := of(goes("end"))
@@ -152,7 +152,7 @@ func TestJobsOfAWorkflowShareItsResources(t *testing.T) {
 	assert.Equal(t, []string{"setup a", "teardown a"}, l.lines)
 }
 
-// F6
+// workflow F6
 func TestTeardownThatFailsIsToldAndTheOthersGoOn(t *testing.T) {
 	var l ledger
 	w := of(goes("end"))
@@ -165,7 +165,7 @@ func TestTeardownThatFailsIsToldAndTheOthersGoOn(t *testing.T) {
 		"tear down resource \"b\": context canceled\ntear down resource \"a\": context canceled")
 }
 
-// F6
+// workflow F6
 func TestCheckHealthAsksThoseThatCanSay(t *testing.T) {
 	w := of(goes("end"))
 	w.Provide("number", 7)
@@ -180,7 +180,7 @@ type sticky struct{}
 
 func (sticky) Teardown(context.Context) error { return errBoom }
 
-// F6
+// workflow F6
 func TestTeardownThatFailsIsPartOfTheRunsError(t *testing.T) {
 	w := of(goes("end"))
 	w.Provide("sticky", sticky{})

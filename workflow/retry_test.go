@@ -26,7 +26,7 @@ func attempts(t *testing.T, err error, opts ...workflow.StateOption) (calls []ti
 	return calls, got
 }
 
-// F4: exponential, 3 retries, 100 ms, 2.0, 30 s, 0.1.
+// workflow F4: exponential, 3 retries, 100 ms, 2.0, 30 s, 0.1.
 func TestDefaultIsThreeRetriesWithExponentialWaits(t *testing.T) {
 	assert.Equal(t, workflow.Backoff{Initial: 100 * time.Millisecond, Multiplier: 2, MaxDelay: 30 * time.Second, Jitter: 0.1},
 		workflow.Exponential())
@@ -41,7 +41,7 @@ func TestDefaultIsThreeRetriesWithExponentialWaits(t *testing.T) {
 	})
 }
 
-// F4
+// workflow F4
 func TestRetriesWithFixedWaitsAndNone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls, _ := attempts(t, errBoom, workflow.WithRetry(2, steady(time.Minute)))
@@ -52,7 +52,7 @@ func TestRetriesWithFixedWaitsAndNone(t *testing.T) {
 	})
 }
 
-// F4
+// workflow F4
 func TestPermanentErrorIsNotTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls, _ := attempts(t, workflow.Permanent(errBoom))
@@ -61,7 +61,7 @@ func TestPermanentErrorIsNotTriedAgain(t *testing.T) {
 	})
 }
 
-// F4
+// workflow F4
 func TestBackoffDelay(t *testing.T) {
 	b := workflow.Backoff{Initial: time.Second, MaxDelay: 10 * time.Second, Jitter: 0.5}
 	for n, want := range []time.Duration{1, 1, 2, 4, 8, 10, 10} {
@@ -73,7 +73,7 @@ func TestBackoffDelay(t *testing.T) {
 	assert.Equal(t, time.Hour, workflow.Backoff{Initial: time.Hour}.Delay(9, 0))
 }
 
-// F4: no random source, and yet two runs do not go in step.
+// workflow F4: no random source, and yet two runs do not go in step.
 func TestJitterDiffersBetweenRuns(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		seen := make(map[time.Duration]bool)
@@ -85,7 +85,7 @@ func TestJitterDiffersBetweenRuns(t *testing.T) {
 	})
 }
 
-// F4
+// workflow F4
 func TestAttemptTimeoutEndsAnAttemptAndNotTheRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls := 0
@@ -106,7 +106,7 @@ func TestAttemptTimeoutEndsAnAttemptAndNotTheRun(t *testing.T) {
 	})
 }
 
-// F4: closed, open, half-open, closed; a refusal calls nothing and spends no attempt.
+// workflow F4: closed, open, half-open, closed; a refusal calls nothing and spends no attempt.
 func TestBreakerOpensAndClosesAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := workflow.NewBreaker(3, time.Minute)
@@ -145,7 +145,7 @@ func TestBreakerOpensAndClosesAgain(t *testing.T) {
 	})
 }
 
-// F4: a refusal tells of what the attempts before it failed, in a branch, too.
+// workflow F4: a refusal tells of what the attempts before it failed, in a branch, too.
 func TestRefusalOfABreakerTellsTheLastError(t *testing.T) {
 	for name, do := range map[string]func() error{
 		"boom":                  func() error { return errBoom },
@@ -168,7 +168,7 @@ func TestRefusalOfABreakerTellsTheLastError(t *testing.T) {
 	}
 }
 
-// F4: of calls at once only one is let through while it is half-open.
+// workflow F4: of calls at once only one is let through while it is half-open.
 func TestHalfOpenBreakerLetsOneCallThrough(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := workflow.NewBreaker(1, time.Minute)
@@ -191,7 +191,7 @@ func TestHalfOpenBreakerLetsOneCallThrough(t *testing.T) {
 	})
 }
 
-// F4: shared between states and workflows; what is permanent or cancelled says nothing of the thing that is called.
+// workflow F4: shared between states and workflows; what is permanent or cancelled says nothing of the thing that is called.
 func TestBreakerIsSharedAndCountsFailuresAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := workflow.NewBreaker(2, time.Minute)
@@ -213,7 +213,7 @@ func TestBreakerIsSharedAndCountsFailuresAlone(t *testing.T) {
 	})
 }
 
-// F4: failures in a row are what counts, before and after it was open.
+// workflow F4: failures in a row are what counts, before and after it was open.
 func TestBreakerCountsFailuresInARow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := workflow.NewBreaker(2, time.Minute)
@@ -233,7 +233,7 @@ func TestBreakerCountsFailuresInARow(t *testing.T) {
 	})
 }
 
-// F4: what began before a breaker opened says nothing of what is there now.
+// workflow F4: what began before a breaker opened says nothing of what is there now.
 func TestCallFromBeforeABreakerOpenedDoesNotCount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := workflow.NewBreaker(1, time.Minute)

@@ -19,7 +19,7 @@ type skip bool
 func (s skip) Error() string { return "nothing to do" }
 func (s skip) Skipped() bool { return bool(s) }
 
-// F4, F11: a task that has nothing to do ends the run at once, with its error as it is:
+// workflow F4, workflow F11: a task that has nothing to do ends the run at once, with its error as it is:
 // nothing failed, so nothing is tried again, undone or told.
 func TestTaskThatSkipsEndsTheRunAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestTaskThatSkipsEndsTheRunAtOnce(t *testing.T) {
 	})
 }
 
-// F4: an error that could say so, and does not, is one like any other.
+// workflow F4: an error that could say so, and does not, is one like any other.
 func TestErrorThatDoesNotSkipIsTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls, err := attempts(t, skip(false))
@@ -54,7 +54,7 @@ func TestErrorThatDoesNotSkipIsTriedAgain(t *testing.T) {
 	})
 }
 
-// F3, F11: one branch does not speak for the run: when the split fails, that is a failure,
+// workflow F3, workflow F11: one branch does not speak for the run: when the split fails, that is a failure,
 // and no error says that it was skipped.
 func TestBranchThatSkipsFailsWithoutFurtherAttempts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestBranchThatSkipsFailsWithoutFurtherAttempts(t *testing.T) {
 	})
 }
 
-// F11: an undo that has nothing to do is done.
+// workflow F11: an undo that has nothing to do is done.
 func TestUndoThatSkipsIsDone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		j, calls := newJournal(), 0

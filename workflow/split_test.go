@@ -42,7 +42,7 @@ func sleepers(n int, failing ...int) []workflow.Branch {
 	return branches
 }
 
-// F3: when each join is decided, with five branches that end after 1 to 5 minutes, and
+// workflow F3: when each join is decided, with five branches that end after 1 to 5 minutes, and
 // what became of them: + succeeded, - failed, . cancelled.
 func TestJoins(t *testing.T) {
 	for _, c := range []struct {
@@ -96,7 +96,7 @@ func signs(outcomes []workflow.Outcome) (s string) {
 	return s
 }
 
-// F3
+// workflow F3
 func TestErrorsOfBranchesAreSummarisedWithTheirIndex(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, err := run(t, splits(sleepers(5, 1, 2, 3), workflow.Quorum[state](3, "joined"), nil, workflow.WithoutRetry()))
@@ -112,7 +112,7 @@ func TestErrorsOfBranchesAreSummarisedWithTheirIndex(t *testing.T) {
 	})
 }
 
-// F3: the rest is cancelled, and waited for: when the next state begins none is at work.
+// workflow F3: the rest is cancelled, and waited for: when the next state begins none is at work.
 func TestLosersAreCancelledAndWaitedFor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var atWork, cancelled atomic.Int32
@@ -134,7 +134,7 @@ func TestLosersAreCancelledAndWaitedFor(t *testing.T) {
 	})
 }
 
-// F3: also those that wait for a further attempt.
+// workflow F3: also those that wait for a further attempt.
 func TestLoserThatWaitsForItsNextAttemptIsCancelled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		loser := func(context.Context, *resources) error { return errBoom }
@@ -145,7 +145,7 @@ func TestLoserThatWaitsForItsNextAttemptIsCancelled(t *testing.T) {
 	})
 }
 
-// F3
+// workflow F3
 func TestJoinTimeoutFailsTheSplit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, err := run(t, splits(sleepers(5), workflow.Quorum[state](3, "joined"), nil, workflow.WithJoinTimeout(150*time.Second)))
@@ -155,7 +155,7 @@ func TestJoinTimeoutFailsTheSplit(t *testing.T) {
 	})
 }
 
-// F3: at most n at once, in the order of the branches.
+// workflow F3: at most n at once, in the order of the branches.
 func TestBulkheadLimitsBranchesAtWork(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var atWork, most atomic.Int32
@@ -177,7 +177,7 @@ func TestBulkheadLimitsBranchesAtWork(t *testing.T) {
 	})
 }
 
-// F3: a branch behind the bulkhead does not begin when the join is satisfied.
+// workflow F3: a branch behind the bulkhead does not begin when the join is satisfied.
 func TestBranchesThatDidNotBeginAreCancelled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, err := run(t, splits(sleepers(5), workflow.Any[state]("joined"), func(ctx context.Context) {
@@ -188,7 +188,7 @@ func TestBranchesThatDidNotBeginAreCancelled(t *testing.T) {
 	})
 }
 
-// F3, F4: each branch has its own attempts.
+// workflow F3, workflow F4: each branch has its own attempts.
 func TestEachBranchHasItsAttempts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var calls [3]int
@@ -207,7 +207,7 @@ func TestEachBranchHasItsAttempts(t *testing.T) {
 	})
 }
 
-// F5: in a branch, too.
+// workflow F5: in a branch, too.
 func TestPanicAndGoexitAreTheErrorOfTheBranch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var exits atomic.Int32
@@ -227,7 +227,7 @@ func TestPanicAndGoexitAreTheErrorOfTheBranch(t *testing.T) {
 	})
 }
 
-// F5
+// workflow F5
 func TestCancelEndsASplit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -240,7 +240,7 @@ func TestCancelEndsASplit(t *testing.T) {
 	})
 }
 
-// F9: each branch sees what was before and its own; of those that succeeded the values
+// workflow F9: each branch sees what was before and its own; of those that succeeded the values
 // are kept in the order of the branches.
 func TestValuesOfBranchesAreMergedInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -277,7 +277,7 @@ func TestValuesOfBranchesAreMergedInOrder(t *testing.T) {
 	})
 }
 
-// F10: steps, timers and polls are no branches.
+// workflow F10: steps, timers and polls are no branches.
 func TestStepsInABranchAreRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		steps := workflow.Steps("end", func(_ context.Context, _ *resources, n int) (int, bool, error) { return n, false, nil })
@@ -287,7 +287,7 @@ func TestStepsInABranchAreRefused(t *testing.T) {
 	})
 }
 
-// F3, F7: what became of the branches is recorded.
+// workflow F3, workflow F7: what became of the branches is recorded.
 func TestOutcomesAreThereAfterACrash(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		j := newJournal()
@@ -308,7 +308,7 @@ func TestOutcomesAreThereAfterACrash(t *testing.T) {
 	})
 }
 
-// F3: 64.4 percent of 250 are 161, whatever floating point makes of it.
+// workflow F3: 64.4 percent of 250 are 161, whatever floating point makes of it.
 func TestPercentageIsNotRoundedUpForNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, err := run(t, splits(sleepers(250), workflow.Percentage[state](64.4, "joined"), func(context.Context) {

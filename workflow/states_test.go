@@ -28,7 +28,7 @@ type blunt struct{}
 
 func (blunt) MarshalText() ([]byte, error) { panic("no text") }
 
-// F2, F7: what the next process would not find, or this one not compare, is refused.
+// workflow F2, workflow F7: what the next process would not find, or this one not compare, is refused.
 func TestStatesThatCannotBeReadBackAreRefused(t *testing.T) {
 	const address, uncomparable, unequal = "it holds an address", "it holds what cannot be compared", "not equal to itself"
 	n := 1
@@ -59,7 +59,7 @@ func TestStatesThatCannotBeReadBackAreRefused(t *testing.T) {
 	}
 }
 
-// F2: nor does a path lead there.
+// workflow F2: nor does a path lead there.
 func TestPathToWhatIsNoStateIsAnError(t *testing.T) {
 	w := workflow.New[any]()
 	w.Register("start", func(context.Context, *resources) (any, error) { return "end", nil }, workflow.To[any]([]int{1}, math.NaN(), "end"))
@@ -72,7 +72,7 @@ func TestPathToWhatIsNoStateIsAnError(t *testing.T) {
 	require.ErrorContains(t, w.Job(func() {}).Validate(), "is not registered")
 }
 
-// F2, F11: a task that returns such a value fails its state, and what was done is undone.
+// workflow F2, workflow F11: a task that returns such a value fails its state, and what was done is undone.
 func TestTaskThatReturnsWhatIsNoStateIsUndone(t *testing.T) {
 	for _, next := range []any{[]int{1}, math.NaN(), pair{"a", []int{1}}} {
 		undos := 0

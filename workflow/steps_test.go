@@ -12,7 +12,7 @@ import (
 	"github.com/pawl-go/pawl/workflow"
 )
 
-// F10, F4: a step that fails is tried again from its cursor, with attempts of its own.
+// workflow F10, workflow F4: a step that fails is tried again from its cursor, with attempts of its own.
 func TestStepsGoOnFromTheCursorAfterAFailure(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var l ledger
@@ -34,7 +34,7 @@ func TestStepsGoOnFromTheCursorAfterAFailure(t *testing.T) {
 	})
 }
 
-// F10, F4: the timeout of an attempt is that of a step.
+// workflow F10, workflow F4: the timeout of an attempt is that of a step.
 func TestEachStepHasItsTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, err := run(t, of(workflow.Steps[state]("end", func(ctx context.Context, _ *resources, n int) (int, bool, error) {
@@ -45,7 +45,7 @@ func TestEachStepHasItsTimeout(t *testing.T) {
 	})
 }
 
-// F10
+// workflow F10
 func TestCursorThatIsNoJSONFailsTheState(t *testing.T) {
 	_, err := run(t, of(workflow.Steps[state]("end", func(context.Context, *resources, func()) (func(), bool, error) {
 		return func() {}, false, nil
@@ -65,7 +65,7 @@ func TestCursorThatIsNoJSONFailsTheState(t *testing.T) {
 	require.ErrorContains(t, err, "read the cursor")
 }
 
-// F10: the wait is outside of attempts, and asked for once.
+// workflow F10: the wait is outside of attempts, and asked for once.
 func TestTimerWaitsOnceUntilItsInstant(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		asked := 0
@@ -83,7 +83,7 @@ func TestTimerWaitsOnceUntilItsInstant(t *testing.T) {
 	})
 }
 
-// F10: an instant that is past is no wait, and asked for once: the zero time, too.
+// workflow F10: an instant that is past is no wait, and asked for once: the zero time, too.
 func TestTimerOfThePastIsNoWait(t *testing.T) {
 	for _, until := range []time.Time{{}, time.Unix(0, 0), midnight} {
 		bubble(t, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestTimerOfThePastIsNoWait(t *testing.T) {
 	}
 }
 
-// F10, F11: what the function of a timer hands over for the undo is there after the wait
+// workflow F10, workflow F11: what the function of a timer hands over for the undo is there after the wait
 // and after a crash; what the task hands over after the wait takes its place.
 func TestTimerKeepsWhatItsUndoNeeds(t *testing.T) {
 	for cut := range 6 {
@@ -147,7 +147,7 @@ func TestTimerKeepsWhatItsUndoNeeds(t *testing.T) {
 	}
 }
 
-// F10, F11: an instant that cannot be recorded is the failure of the state.
+// workflow F10, workflow F11: an instant that cannot be recorded is the failure of the state.
 func TestTimerThatCannotBeRecordedIsUndone(t *testing.T) {
 	undos, err := undone(t, newJournal(), workflow.Timer[state]("end", func(context.Context, *resources) (time.Time, error) {
 		return time.Date(20_000, 1, 1, 0, 0, 0, 0, time.UTC), nil
@@ -156,7 +156,7 @@ func TestTimerThatCannotBeRecordedIsUndone(t *testing.T) {
 	assert.Equal(t, 1, undos)
 }
 
-// F10: each time a state is entered its timer begins anew.
+// workflow F10: each time a state is entered its timer begins anew.
 func TestTimerInACycleWaitsEachTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		j := newJournal()
@@ -177,7 +177,7 @@ func TestTimerInACycleWaitsEachTime(t *testing.T) {
 	})
 }
 
-// F10: the first wait is first again.
+// workflow F10: the first wait is first again.
 func TestPollInACycleBeginsAnewEachTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		asked := 0
@@ -197,7 +197,7 @@ func TestPollInACycleBeginsAnewEachTime(t *testing.T) {
 	})
 }
 
-// F10, F5
+// workflow F10, workflow F5
 func TestCancelEndsATimerAndAPoll(t *testing.T) {
 	for _, do := range []task{
 		workflow.After[state]("end", time.Hour),
@@ -213,7 +213,7 @@ func TestCancelEndsATimerAndAPoll(t *testing.T) {
 	}
 }
 
-// F10: asks until the answer is true, with growing waits; errors are failed attempts.
+// workflow F10: asks until the answer is true, with growing waits; errors are failed attempts.
 func TestPollAsksUntilTheAnswerIsTrue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var asked []time.Duration
@@ -234,7 +234,7 @@ func TestPollAsksUntilTheAnswerIsTrue(t *testing.T) {
 	})
 }
 
-// F10
+// workflow F10
 func TestPollAndTimerTellTheirErrors(t *testing.T) {
 	_, err := run(t, of(workflow.Timer[state]("end", func(context.Context, *resources) (time.Time, error) {
 		return time.Time{}, workflow.Permanent(errBoom)

@@ -26,7 +26,7 @@ func suspended(t *testing.T, w *machine, j *journal, d time.Duration) time.Durat
 	return stopped
 }
 
-// F7: what only waits stops at once, and goes on in the next process.
+// workflow F7: what only waits stops at once, and goes on in the next process.
 func TestRunThatWaitsIsSuspendedAtOnce(t *testing.T) {
 	tries := 0
 	for name, do := range map[string]task{
@@ -52,7 +52,7 @@ func TestRunThatWaitsIsSuspendedAtOnce(t *testing.T) {
 	}
 }
 
-// F7, F10: a task at work is finished, and recorded.
+// workflow F7, workflow F10: a task at work is finished, and recorded.
 func TestTaskAtWorkIsFinishedBeforeTheRunIsSuspended(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls := 0
@@ -68,7 +68,7 @@ func TestTaskAtWorkIsFinishedBeforeTheRunIsSuspended(t *testing.T) {
 	})
 }
 
-// F10: between two steps.
+// workflow F10: between two steps.
 func TestRunIsSuspendedBetweenSteps(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var cursors []int
@@ -81,7 +81,7 @@ func TestRunIsSuspendedBetweenSteps(t *testing.T) {
 	})
 }
 
-// F3, F7: branches at work are finished. If they do, the run is suspended behind the
+// workflow F3, workflow F7: branches at work are finished. If they do, the run is suspended behind the
 // split; if one waits for its next attempt, the split begins again in the next process.
 func TestBranchesAtWorkAreFinishedBeforeTheRunIsSuspended(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestBranchesAtWorkAreFinishedBeforeTheRunIsSuspended(t *testing.T) {
 	})
 }
 
-// F11: the end of the process, also when it does not wait for the task, undoes nothing.
+// workflow F11: the end of the process, also when it does not wait for the task, undoes nothing.
 func TestEndOfTheProcessUndoesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var l ledger
@@ -125,7 +125,7 @@ func TestEndOfTheProcessUndoesNothing(t *testing.T) {
 	})
 }
 
-// F11: undos, too, go on in the next process.
+// workflow F11: undos, too, go on in the next process.
 func TestUndosAreSuspendedAndGoOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var l ledger
@@ -163,7 +163,7 @@ func TestUndosAreSuspendedAndGoOn(t *testing.T) {
 	})
 }
 
-// F3, F11: a split that the end of the process cuts short is no failure either.
+// workflow F3, workflow F11: a split that the end of the process cuts short is no failure either.
 func TestEndOfTheProcessDoesNotFailASplit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		j := newJournal()

@@ -32,7 +32,7 @@ func trip(l *ledger, states int, do task, opts ...workflow.Option) *machine {
 	return w
 }
 
-// F11
+// workflow F11
 func TestUndosRunInReverseWhenAStateFailsForGood(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var l ledger
@@ -44,7 +44,7 @@ func TestUndosRunInReverseWhenAStateFailsForGood(t *testing.T) {
 	})
 }
 
-// F11: the undo of a state whose task handed over nothing gets the zero value.
+// workflow F11: the undo of a state whose task handed over nothing gets the zero value.
 func TestUndoWithoutAnOutputGetsTheZeroValue(t *testing.T) {
 	var got []string
 	undo := workflow.WithUndo(func(_ context.Context, _ *resources, v struct{ ID string }) error {
@@ -60,7 +60,7 @@ func TestUndoWithoutAnOutputGetsTheZeroValue(t *testing.T) {
 	assert.Equal(t, []string{"undone "}, got, "and the state that failed is not undone")
 }
 
-// F11, F5: whoever ends a run: what it did is undone, with a context that lives.
+// workflow F11, workflow F5: whoever ends a run: what it did is undone, with a context that lives.
 func TestCancelAndTimeoutUndoWhatWasDone(t *testing.T) {
 	hangs := func(ctx context.Context, _ *resources) (state, error) { return "end", works(ctx, time.Hour) }
 	for name, opts := range map[string][]workflow.Option{"cancel": nil, "timeout": {workflow.WithTimeout(time.Minute)}} {
@@ -81,7 +81,7 @@ func TestCancelAndTimeoutUndoWhatWasDone(t *testing.T) {
 	}
 }
 
-// F11: an undo is tried like a task; one that fails for good is part of the error, and the others go on.
+// workflow F11: an undo is tried like a task; one that fails for good is part of the error, and the others go on.
 func TestUndoIsTriedAgainAndOneThatFailsDoesNotStopTheOthers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		j := newJournal()
@@ -113,7 +113,7 @@ func TestUndoIsTriedAgainAndOneThatFailsDoesNotStopTheOthers(t *testing.T) {
 	})
 }
 
-// F11: an undo has a limit of its own.
+// workflow F11: an undo has a limit of its own.
 func TestUndoTimeoutEndsAnUndo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := workflow.New[state](workflow.WithUndoTimeout(time.Minute))
@@ -129,7 +129,7 @@ func TestUndoTimeoutEndsAnUndo(t *testing.T) {
 	})
 }
 
-// F11: an open breaker keeps nobody from undoing.
+// workflow F11: an open breaker keeps nobody from undoing.
 func TestBreakerDoesNotRefuseAnUndo(t *testing.T) {
 	b := workflow.NewBreaker(1, time.Hour)
 	undone := 0
@@ -146,7 +146,7 @@ func TestBreakerDoesNotRefuseAnUndo(t *testing.T) {
 	assert.Equal(t, 1, undone)
 }
 
-// F11: the next attempt of a run that was undone is a new beginning; the same attempt,
+// workflow F11: the next attempt of a run that was undone is a new beginning; the same attempt,
 // whose outcome was lost, has failed.
 func TestRunThatWasUndoneBeginsAnewInTheNextAttempt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestRunThatWasUndoneBeginsAnewInTheNextAttempt(t *testing.T) {
 	})
 }
 
-// F11: what fails for good and for ever is told to the journal, after a crash, too.
+// workflow F11: what fails for good and for ever is told to the journal, after a crash, too.
 func TestPermanentErrorIsToldToTheJournal(t *testing.T) {
 	for _, cut := range []int{0, 3, 4} {
 		var l ledger
@@ -195,7 +195,7 @@ func TestPermanentErrorIsToldToTheJournal(t *testing.T) {
 	}
 }
 
-// F9, F11: an undo finds the values of the run, and may put some for those after it.
+// workflow F9, workflow F11: an undo finds the values of the run, and may put some for those after it.
 func TestUndoFindsTheValuesOfTheRun(t *testing.T) {
 	for cut := range 7 {
 		j := newJournal()
@@ -222,7 +222,7 @@ func TestUndoFindsTheValuesOfTheRun(t *testing.T) {
 	}
 }
 
-// F11
+// workflow F11
 func TestUndoThatCannotReadWhatItNeedsIsAnError(t *testing.T) {
 	calls := 0
 	w := workflow.New[state]()
@@ -235,7 +235,7 @@ func TestUndoThatCannotReadWhatItNeedsIsAnError(t *testing.T) {
 	assert.Zero(t, calls)
 }
 
-// F11: what an attempt that failed handed over does not count.
+// workflow F11: what an attempt that failed handed over does not count.
 func TestUndoGetsTheOutputOfTheAttemptThatSucceeded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls := 0
@@ -255,7 +255,7 @@ func TestUndoGetsTheOutputOfTheAttemptThatSucceeded(t *testing.T) {
 	})
 }
 
-// F9, F11
+// workflow F9, workflow F11
 func TestUndoFindsWhatTheUndoBeforeItPut(t *testing.T) {
 	w := workflow.New[state]()
 	w.Register("start", goes("more"), workflow.WithUndo(func(ctx context.Context, _ *resources, _ int) error {
@@ -271,7 +271,7 @@ func TestUndoFindsWhatTheUndoBeforeItPut(t *testing.T) {
 	require.EqualError(t, err, "state bad: boom")
 }
 
-// F11: the same error, whether the process died behind the undo that failed or not.
+// workflow F11: the same error, whether the process died behind the undo that failed or not.
 func TestErrorOfAnUndoIsToldAfterACrash(t *testing.T) {
 	for _, cut := range []int{0, 5, 6} {
 		j := newJournal()
@@ -292,7 +292,7 @@ func TestErrorOfAnUndoIsToldAfterACrash(t *testing.T) {
 	}
 }
 
-// F5, F11: a run that was late and undone begins anew in its next attempt, with its whole
+// workflow F5, workflow F11: a run that was late and undone begins anew in its next attempt, with its whole
 // time: its error is not for ever.
 func TestTimeoutOfARunThatWasUndoneIsNotPermanent(t *testing.T) {
 	for _, cut := range []int{0, 3, 4} {

@@ -29,7 +29,7 @@ func (l level) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "level %d", int(l)), nil
 }
 
-// F2: each mistake is told, and names the state.
+// workflow F2: each mistake is told, and names the state.
 func TestValidateTellsWhatIsWrong(t *testing.T) {
 	all := workflow.All[state]("end")
 	ok := []workflow.Branch{sleeper(0, nil), sleeper(0, nil)}
@@ -112,7 +112,7 @@ func TestValidateTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// F2: not one at a time.
+// workflow F2: not one at a time.
 func TestValidateTellsAllMistakesAtOnce(t *testing.T) {
 	w := workflow.New[state](workflow.WithTimeout(0), workflow.WithUndoTimeout(-time.Second))
 	w.Register("a", nil, workflow.To[state]("nowhere"))
@@ -128,7 +128,7 @@ func TestValidateTellsAllMistakesAtOnce(t *testing.T) {
 	assert.NotContains(t, w.Validate().Error(), "neither registered", "it is looked at again")
 }
 
-// F2
+// workflow F2
 func TestInitialStateIsRegistered(t *testing.T) {
 	w := of(goes("end"))
 	require.NoError(t, w.Validate())
@@ -140,7 +140,7 @@ func TestInitialStateIsRegistered(t *testing.T) {
 	require.ErrorContains(t, w.Validate(), "other is not registered")
 }
 
-// F2: known only if all states declare where they lead.
+// workflow F2: known only if all states declare where they lead.
 func TestStateThatNoPathDeclaresIsAnError(t *testing.T) {
 	w := workflow.New[state]()
 	w.Register("start", goes("fan"), workflow.To[state]("fan", "end"))
@@ -156,7 +156,7 @@ func TestStateThatNoPathDeclaresIsAnError(t *testing.T) {
 	require.NoError(t, w.Validate(), "it may lead anywhere")
 }
 
-// F7: states are recorded by their text.
+// workflow F7: states are recorded by their text.
 func TestTextsOfStatesAreDistinct(t *testing.T) {
 	w := workflow.New[level]()
 	for _, l := range []level{1, 2, 101, 102} {
@@ -177,7 +177,7 @@ func TestTextsOfStatesAreDistinct(t *testing.T) {
 	assert.Equal(t, []string{"enter level 1", "enter level 0"}, j.path())
 }
 
-// F1, F2: what is nil or was not made is told, with a hint.
+// workflow F1, workflow F2: what is nil or was not made is told, with a hint.
 func TestWhatIsNilIsAnErrorAndNoPanic(t *testing.T) {
 	w := workflow.New[state](nil, workflow.Version(1), nil)
 	w.Register("start", goes("end"), workflow.WithoutRetry(), nil)
@@ -199,7 +199,7 @@ func TestWhatIsNilIsAnErrorAndNoPanic(t *testing.T) {
 	require.EqualError(t, err, `no resource "key": the resources are nil`)
 }
 
-// F1, F6: zero values are of use.
+// workflow F1, workflow F6: zero values are of use.
 func TestZeroWorkflowAndResourcesAreEmpty(t *testing.T) {
 	var w machine
 	require.EqualError(t, w.Validate(), "invalid workflow: no state is registered\ninvalid workflow: there is no exit")
@@ -228,7 +228,7 @@ func TestZeroWorkflowAndResourcesAreEmpty(t *testing.T) {
 	assert.Equal(t, 1, n)
 }
 
-// F1: what a scheduler looks for.
+// workflow F1: what a scheduler looks for.
 func TestJobIsAJobAResourceAndAValidator(t *testing.T) {
 	var job any = of(goes("end")).Job("start")
 	_, runs := job.(interface{ Run(context.Context) error })

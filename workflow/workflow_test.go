@@ -21,7 +21,7 @@ func (o *order) Run(context.Context, *resources) (int, error) {
 	return min(len(o.seen), 3), nil
 }
 
-// F1: any comparable state, methods as tasks, a run until an exit.
+// workflow F1: any comparable state, methods as tasks, a run until an exit.
 func TestRunGoesFromStateToStateUntilAnExit(t *testing.T) {
 	o := &order{}
 	w := workflow.New[int]()
@@ -37,7 +37,7 @@ func TestRunGoesFromStateToStateUntilAnExit(t *testing.T) {
 	require.NoError(t, w.Job(0).Run(t.Context()), "a job is a run")
 }
 
-// F1
+// workflow F1
 func TestTaskThatReturnsAnUnknownStateFailsTheRun(t *testing.T) {
 	calls := 0
 	w := of(func(context.Context, *resources) (state, error) { calls++; return "nowhere", nil })
@@ -47,14 +47,14 @@ func TestTaskThatReturnsAnUnknownStateFailsTheRun(t *testing.T) {
 	assert.Equal(t, 1, calls, "to call it again would not help")
 }
 
-// F2
+// workflow F2
 func TestTaskThatReturnsAnUndeclaredStateFailsTheRun(t *testing.T) {
 	w := of(goes("end"), workflow.To[state]("start"))
 	_, err := run(t, w)
 	require.ErrorContains(t, err, "state start: its task returned the state end, which it does not declare")
 }
 
-// F5: a panic is an error with the stack, and is tried again like any other.
+// workflow F5: a panic is an error with the stack, and is tried again like any other.
 func TestPanicIsTheErrorOfTheTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls := 0
@@ -67,7 +67,7 @@ func TestPanicIsTheErrorOfTheTask(t *testing.T) {
 	})
 }
 
-// F5: the goroutine that the task ended is replaced, and the run goes on.
+// workflow F5: the goroutine that the task ended is replaced, and the run goes on.
 func TestGoexitIsTheErrorOfTheTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls := 0
@@ -93,7 +93,7 @@ func TestGoexitIsTheErrorOfTheTask(t *testing.T) {
 	})
 }
 
-// F5: inside a task.
+// workflow F5: inside a task.
 func TestCancelEndsATask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -106,7 +106,7 @@ func TestCancelEndsATask(t *testing.T) {
 	})
 }
 
-// F5: between tasks, and in the wait before a retry.
+// workflow F5: between tasks, and in the wait before a retry.
 func TestCancelEndsARunBetweenTasksAndAttempts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -128,7 +128,7 @@ func TestCancelEndsARunBetweenTasksAndAttempts(t *testing.T) {
 	})
 }
 
-// F5
+// workflow F5
 func TestExitThatIsReachedCountsAlthoughTheContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	final, err := of(func(context.Context, *resources) (state, error) { cancel(); return "end", nil }).Run(ctx, "start")
@@ -136,7 +136,7 @@ func TestExitThatIsReachedCountsAlthoughTheContextEnded(t *testing.T) {
 	assert.Equal(t, state("end"), final)
 }
 
-// F5
+// workflow F5
 func TestTimeoutOfTheWorkflowEndsIt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := workflow.New[state](workflow.WithTimeout(90 * time.Second))
@@ -151,7 +151,7 @@ func TestTimeoutOfTheWorkflowEndsIt(t *testing.T) {
 	})
 }
 
-// F9: also alone.
+// workflow F9: also alone.
 func TestValuesGoFromStateToState(t *testing.T) {
 	type point struct{ X, Y int }
 	w := workflow.New[state]()
@@ -173,7 +173,7 @@ func TestValuesGoFromStateToState(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// F9
+// workflow F9
 func TestAttemptThatFailedLeavesNoValues(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls := 0
@@ -189,7 +189,7 @@ func TestAttemptThatFailedLeavesNoValues(t *testing.T) {
 	})
 }
 
-// F9
+// workflow F9
 func TestValuesNeedTheContextOfATask(t *testing.T) {
 	require.ErrorContains(t, workflow.Put(t.Context(), "x", 1), "not that of a workflow's task")
 	_, _, err := workflow.Value[int](t.Context(), "x")
@@ -205,7 +205,7 @@ func TestValuesNeedTheContextOfATask(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// F1: what a workflow costs alone does not grow with its states.
+// workflow F1: what a workflow costs alone does not grow with its states.
 func TestStatesAllocateNothing(t *testing.T) {
 	allocs := func(states int) float64 {
 		w := workflow.New[int]()

@@ -36,7 +36,7 @@ func TestParseTimeRefusesWhatIsNotThereOnce(t *testing.T) {
 	}
 }
 
-// W2: a time that clocks leave out is meant as the instant at which they do, of one that
+// time W2: a time that clocks leave out is meant as the instant at which they do, of one that
 // they show twice the first is meant, with a date and without one, and it is told.
 func TestATimeThatClocksMakeOddIsMeantAsTheScheduleTakesIt(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")

@@ -12,7 +12,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// S1-S6, C1, C2, O1, Q4, Q5, X1, K1: what a config says reaches the scheduler.
+// time S1 to time S6, time C1, time C2, time O1, time Q4, time Q5, time X1, time K1: what a config says reaches the scheduler.
 func TestConfigKeysOfPoliciesAreTheFlowsOwn(t *testing.T) {
 	t.Parallel()
 	flows := registered(t, `

@@ -10,7 +10,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// W2: pawl why nightly 09:00 is about nine o'clock where the flow is.
+// time W2: pawl why nightly 09:00 is about nine o'clock where the flow is.
 func TestATimeOfDayIsTheLastOneInTheZoneOfTheFlow(t *testing.T) {
 	zone, _ := zoneOf(pawl.FlowInfo{TimeZone: "America/New_York"})
 	now := time.Date(2026, 11, 23, 9, 30, 0, 0, zone)

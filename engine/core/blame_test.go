@@ -8,7 +8,7 @@ import (
 )
 
 // Whose failure a crash is, and who is a suspect after it, by what was in flight.
-// found Q3, A12.
+// found Q3, found A12.
 func TestCrashIsBlamedOnTheOneThatCanBeNamed(t *testing.T) {
 	for _, test := range []struct {
 		name             string
@@ -43,7 +43,7 @@ func TestCrashIsBlamedOnTheOneThatCanBeNamed(t *testing.T) {
 }
 
 // A crash that is not the failure of the flow changes no streak and uses up no attempt. Of a
-// run that goes on the run is the suspect, else the flow. found Q1, Q3.
+// run that goes on the run is the suspect, else the flow. found Q1, found Q3.
 func TestCrashLeavesASuspect(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy, Database: "db"}
 	s := stateIn(StatusRunning, p)

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// T9: a lower limit acts at the next failure, not at the end of a run that is none.
+// scheduler T9: a lower limit acts at the next failure, not at the end of a run that is none.
 func TestALowerLimitDoesNotTripWithoutAFailure(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: &BackoffPolicy{StreakLimit: 3}}
 	s := NewState("f", 1)

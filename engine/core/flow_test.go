@@ -90,7 +90,7 @@ func stateIn(status Status, p Plan) State {
 
 var allStatuses = []Status{StatusIdle, StatusRunning, StatusCompleted, StatusFailed, StatusBackoff, StatusTripped}
 
-// TestEveryStatusMeetsEveryEvent is the whole transition table (T1-T10): what
+// TestEveryStatusMeetsEveryEvent is the whole transition table (scheduler T1 to scheduler T10): what
 // each event makes of a flow in each status, with and without a policy. A want
 // of "-" is a refusal that changes nothing.
 func TestEveryStatusMeetsEveryEvent(t *testing.T) {
@@ -254,7 +254,7 @@ func apply(t *testing.T, s State, e Event, now time.Time, p Plan) Change {
 	return c
 }
 
-// T1
+// scheduler T1
 func TestReserveStampsTheRunAndKeepsWindowAndError(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy}
 	s := stateIn(StatusBackoff, p)
@@ -273,7 +273,7 @@ func TestReserveStampsTheRunAndKeepsWindowAndError(t *testing.T) {
 	assert.Equal(t, c.Runs[0], *c.Open[0])
 }
 
-// T1: the two refusals are told apart.
+// scheduler T1: the two refusals are told apart.
 func TestRunningAndTrippedAreRefusedApart(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy}
 	_, err := Apply(stateIn(StatusRunning, p), Reserve{Trigger: TriggerManual}, at(10), p)
@@ -284,7 +284,7 @@ func TestRunningAndTrippedAreRefusedApart(t *testing.T) {
 	require.NotErrorIs(t, err, ErrAlreadyRunning)
 }
 
-// L4, L6: the schedule asks only when the flow is due.
+// scheduler L4, scheduler L6: the schedule asks only when the flow is due.
 func TestScheduleReservesNotBeforeTheFlowIsDue(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy}
 	s := stateIn(StatusCompleted, p) // due at 65
@@ -297,7 +297,7 @@ func TestScheduleReservesNotBeforeTheFlowIsDue(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotDue)
 }
 
-// T2
+// scheduler T2
 func TestSuccessClearsStreakWindowAndError(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy}
 	c := apply(t, stateIn(StatusRunning, p), Outcome{Run: 4}, at(8), p)
@@ -312,7 +312,7 @@ func TestSuccessClearsStreakWindowAndError(t *testing.T) {
 	assert.Empty(t, c.Open)
 }
 
-// T3
+// scheduler T3
 func TestFailureWithoutAPolicyHasNoStreak(t *testing.T) {
 	p := Plan{Schedule: minute}
 	c := apply(t, stateIn(StatusRunning, p), Outcome{Run: 4, Error: "boom"}, at(8), p)
@@ -323,7 +323,7 @@ func TestFailureWithoutAPolicyHasNoStreak(t *testing.T) {
 	assert.Equal(t, at(68), c.NextRun)
 }
 
-// T4
+// scheduler T4
 func TestFailuresBackOffAndTripAtTheLimit(t *testing.T) {
 	p := Plan{Schedule: mustEvery(time.Second), Backoff: policy, Database: "db"}
 	s := stateIn(StatusRunning, p)
@@ -349,7 +349,7 @@ func TestFailuresBackOffAndTripAtTheLimit(t *testing.T) {
 	assert.Equal(t, int64(42), c.ErrorKey)
 }
 
-// T4: the streak saturates.
+// scheduler T4: the streak saturates.
 func TestStreakDoesNotOverflow(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: &BackoffPolicy{}}
 	s := stateIn(StatusRunning, p)
@@ -359,7 +359,7 @@ func TestStreakDoesNotOverflow(t *testing.T) {
 	assert.Equal(t, at(5).Add(5*time.Minute), c.NextEligible)
 }
 
-// T5: jitter is a hash, within bounds, spread over flows, runs and databases.
+// scheduler T5: jitter is a hash, within bounds, spread over flows, runs and databases.
 func TestJitterIsAHashThatSpreads(t *testing.T) {
 	seen := map[float64]bool{}
 	var sum float64
@@ -376,7 +376,7 @@ func TestJitterIsAHashThatSpreads(t *testing.T) {
 	assert.NotEqual(t, jitter("db", "flow", 1), jitter("db", "flow2", 1))
 }
 
-// T6, L6
+// scheduler T6, scheduler L6
 func TestResetClearsStreakAndTripAndPlansAnew(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -405,7 +405,7 @@ func TestResetClearsStreakAndTripAndPlansAnew(t *testing.T) {
 	}
 }
 
-// T6: a reset while the flow runs keeps it running; if that run fails the streak is 1.
+// scheduler T6: a reset while the flow runs keeps it running; if that run fails the streak is 1.
 func TestResetDuringARunStartsTheStreakOver(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy, Database: "db"}
 	s := stateIn(StatusRunning, p)
@@ -419,7 +419,7 @@ func TestResetDuringARunStartsTheStreakOver(t *testing.T) {
 	assert.Equal(t, StatusBackoff, c.Status)
 }
 
-// T7
+// scheduler T7
 func TestInterruptIsAFailureUnlessTheJobIsSpared(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy, Database: "db"}
 	s := stateIn(StatusRunning, p)
@@ -447,7 +447,7 @@ func TestInterruptIsAFailureUnlessTheJobIsSpared(t *testing.T) {
 	assert.Equal(t, 2, c.FailureStreak, "the streak of a flow that is not registered is kept")
 }
 
-// L3, L4: what was missed while the process was down stays due.
+// scheduler L3, scheduler L4: what was missed while the process was down stays due.
 func TestInterruptKeepsAMissedInstantDue(t *testing.T) {
 	p := Plan{Schedule: hourly, Database: "db"}
 	s := stateIn(StatusRunning, p) // run of 09:00, next 10:00
@@ -458,7 +458,7 @@ func TestInterruptKeepsAMissedInstantDue(t *testing.T) {
 	assert.Equal(t, at(4*3600), c.NextRun)
 }
 
-// T8
+// scheduler T8
 func TestCancelSparesTheStreakAndRepeatsTheInstant(t *testing.T) {
 	p := Plan{Schedule: hourly, Backoff: policy}
 	s := stateIn(StatusRunning, p)
@@ -483,7 +483,7 @@ func TestCancelSparesTheStreakAndRepeatsTheInstant(t *testing.T) {
 	assert.Equal(t, StatusBackoff, c.Status)
 }
 
-// T9
+// scheduler T9
 func TestAdoptReplansOnlyWhenTheScheduleChanged(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy}
 	s := stateIn(StatusCompleted, p) // ended at 5, due at 65
@@ -516,7 +516,7 @@ func TestAdoptReplansOnlyWhenTheScheduleChanged(t *testing.T) {
 	assert.True(t, c.NextRun.IsZero())
 }
 
-// T9: a lower limit acts at the next failure.
+// scheduler T9: a lower limit acts at the next failure.
 func TestLowerLimitActsAtTheNextFailure(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: &BackoffPolicy{StreakLimit: 1}}
 	s := stateIn(StatusBackoff, Plan{Schedule: minute, Backoff: policy})
@@ -545,7 +545,7 @@ func TestNewFlowIsAdoptedAtVersionOne(t *testing.T) {
 	}
 }
 
-// L1, L4, L5: instants that pass while the flow runs are skipped, and said so.
+// scheduler L1, scheduler L4, scheduler L5: instants that pass while the flow runs are skipped, and said so.
 func TestInstantsThatPassDuringARunAreSkipped(t *testing.T) {
 	p := Plan{Schedule: mustCron("*/10 * * * * *"), Database: "db"}
 	s := stateIn(StatusRunning, p) // next 10
@@ -568,7 +568,7 @@ func TestInstantsThatPassDuringARunAreSkipped(t *testing.T) {
 	assert.Equal(t, at(85), c.NextRun, "one that passed is end + interval")
 }
 
-// L4, L5: the backoff window moves the next run, of cron to its next instant.
+// scheduler L4, scheduler L5: the backoff window moves the next run, of cron to its next instant.
 func TestNoInstantIsDueInsideTheWindow(t *testing.T) {
 	p := Plan{Schedule: mustCron("*/4 * * * * *"), Backoff: policy, Database: "db"}
 	s := stateIn(StatusRunning, p)
@@ -589,7 +589,7 @@ func TestNoInstantIsDueInsideTheWindow(t *testing.T) {
 	assert.Equal(t, at(60), c.NextRun)
 }
 
-// L8
+// scheduler L8
 func TestClockThatWentBackIsHandled(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy}
 	s := stateIn(StatusBackoff, p)
@@ -666,7 +666,7 @@ func TestClockThatWentBackIsHandled(t *testing.T) {
 	})
 }
 
-// D3
+// scheduler D3
 func TestRetiredFlowIsNeverReserved(t *testing.T) {
 	p := Plan{Schedule: minute, Backoff: policy}
 	c := apply(t, stateIn(StatusCompleted, p), Retire{}, at(30), Plan{})

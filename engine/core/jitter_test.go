@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// S5: whole milliseconds in [0, d), the same for the same instant of the same flow.
+// time S5: whole milliseconds in [0, d), the same for the same instant of the same flow.
 func TestSpreadStaysBelowItsBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := time.Duration(rapid.Int64Range(-1e9, 1e15).Draw(t, "bound"))
@@ -22,7 +22,7 @@ func TestSpreadStaysBelowItsBound(t *testing.T) {
 	})
 }
 
-// S5: flows, instants and databases are spread apart, over all of the range.
+// time S5: flows, instants and databases are spread apart, over all of the range.
 func TestSpreadFillsItsRange(t *testing.T) {
 	seen := map[time.Duration]int{}
 	for i := range 1000 {
@@ -36,7 +36,7 @@ func TestSpreadFillsItsRange(t *testing.T) {
 	assert.NotEqual(t, spread("db", "flow", epoch, time.Hour), spread("db 2", "flow", epoch, time.Hour))
 }
 
-// S5, O1: a run is in the way of an instant when it is in flight at the start that the
+// time S5, time O1: a run is in the way of an instant when it is in flight at the start that the
 // jitter gives it, not before: at the end of a run, or by a pause, an instant that has
 // come and is yet to start stays.
 func TestOverlapIsJudgedAtTheJitteredStart(t *testing.T) {

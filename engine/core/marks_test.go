@@ -9,7 +9,7 @@ import (
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
-// found B7, queue U13: which ends say how a flow is.
+// found B7: which ends say how a flow is.
 func TestStreakFollowsTheOrderOfFirstStarts(t *testing.T) {
 	p := Plan{Schedule: schedule.Manual(), Overlap: OverlapAllow(9, 0), Backoff: &BackoffPolicy{Initial: 1e9, StreakLimit: 3}}
 	for name, test := range map[string]struct {
@@ -44,7 +44,7 @@ func TestStreakFollowsTheOrderOfFirstStarts(t *testing.T) {
 	}
 }
 
-// found B7, queue U13: a reset forgets what came before, and runs one at a time have no order.
+// found B7: a reset forgets what came before, and runs one at a time have no order.
 func TestResetForgetsTheOrderOfStarts(t *testing.T) {
 	p := Plan{Schedule: schedule.Manual(), Overlap: OverlapAllow(2, 0), Backoff: &BackoffPolicy{Initial: 1e9, StreakLimit: 3}}
 	s := stateIn(StatusIdle, p)

@@ -11,7 +11,7 @@ import (
 )
 
 // What the end of a pause leads to is what a resume at that instant leads to, whether
-// somebody sees it then or three hours later: what passed since stays due. M1, C3.
+// somebody sees it then or three hours later: what passed since stays due. time M1, time C3.
 func TestPauseEndsAsIfItWasResumedThen(t *testing.T) {
 	afternoon, err := schedule.Once(at(2 * 3600))
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func TestPauseEndsAsIfItWasResumedThen(t *testing.T) {
 }
 
 // A pause of a paused flow replaces its note and its end; what says the same is no
-// change, and an end that is not ahead is refused. M1.
+// change, and an end that is not ahead is refused. time M1.
 func TestPauseReplacesNoteAndEnd(t *testing.T) {
 	plan := Plan{Schedule: hourly}
 	s := *apply(t, stateIn(StatusCompleted, plan), Pause{Note: "why", Until: at(9000.0001)}, at(70), plan).State
@@ -96,7 +96,7 @@ func TestNoteOfAPauseIsTheOperators(t *testing.T) {
 }
 
 // A trip and the end of a pause do not touch each other: the flow stays tripped, what
-// was held up to the trip or the end is the pause's doing, and the rest the trip's. M1.
+// was held up to the trip or the end is the pause's doing, and the rest the trip's. time M1.
 func TestPauseThatEndsLeavesATrip(t *testing.T) {
 	plan := Plan{Schedule: hourly, Backoff: &BackoffPolicy{StreakLimit: 1}}
 	pause := Pause{Note: "why", Until: at(9000)} // 11:30
@@ -149,7 +149,7 @@ func TestPauseAfterTheEndOfAnotherBeginsAnew(t *testing.T) {
 }
 
 // What was due before the schedule was changed is not run under the new one because a
-// pause had ended by then. C3.
+// pause had ended by then. time C3.
 func TestEndOfAPauseReconsidersNoOtherSchedule(t *testing.T) {
 	s := *apply(t, stateIn(StatusCompleted, Plan{Schedule: hourly}), Pause{Until: at(9000)}, at(70), Plan{Schedule: hourly}).State
 	plan := Plan{Schedule: mustCron("0 */10 * * * *"), Since: at(15100)}

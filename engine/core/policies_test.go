@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// O1: a policy is a text in the inbox, in a config and in pawl_flows.
+// time O1: a policy is a text in the inbox, in a config and in pawl_flows.
 func TestOverlapIsReadAsItIsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := rapid.OneOf(rapid.Just(OverlapSkip), rapid.Just(OverlapCancel), rapid.Just(OverlapBufferOne),
@@ -23,7 +23,7 @@ func TestOverlapIsReadAsItIsWritten(t *testing.T) {
 	})
 }
 
-// O1.
+// time O1.
 func TestOverlapThatIsNoneIsRefused(t *testing.T) {
 	for _, text := range []string{"", "skipp", "buffer", "buffer ten", "buffer 10 or so", "buffer -1", "allow 5, buffer x", "allow 5,",
 		"allow 10001", "allow 99999999999999999999", "cancel 3"} {
@@ -32,7 +32,7 @@ func TestOverlapThatIsNoneIsRefused(t *testing.T) {
 	}
 }
 
-// C1, C2.
+// time C1, time C2.
 func TestCatchUpIsReadAsItIsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := rapid.OneOf(rapid.Just(CatchUpLatest), rapid.Just(CatchUpEarliest), rapid.Just(CatchUpNone),
@@ -44,7 +44,7 @@ func TestCatchUpIsReadAsItIsWritten(t *testing.T) {
 	})
 }
 
-// C1, C2.
+// time C1, time C2.
 func TestCatchUpThatIsNoneIsRefused(t *testing.T) {
 	for _, text := range []string{"", "last", "all", "all 0", "all -1", "all many", "latest within", "latest within soon", "none within -1s"} {
 		c, err := ParseCatchUp(text)

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// T5
+// scheduler T5
 func TestDelayGrowsToItsCap(t *testing.T) {
 	p := BackoffPolicy{Initial: time.Second, Multiplier: 2, MaxDelay: 10 * time.Second, Jitter: 0.5}
 	for _, test := range []struct {
@@ -28,7 +28,7 @@ func TestDelayGrowsToItsCap(t *testing.T) {
 	assert.Equal(t, time.Duration(math.MaxInt64), BackoffPolicy{Initial: math.MaxInt64}.Delay(9, 1))
 }
 
-// T5: no overflow and nothing negative, whatever the policy.
+// scheduler T5: no overflow and nothing negative, whatever the policy.
 func TestDelayStaysWithinItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := BackoffPolicy{
@@ -45,7 +45,7 @@ func TestDelayStaysWithinItsBounds(t *testing.T) {
 	})
 }
 
-// B5
+// scheduler B5
 func TestPolicyThatMakesNoSenseNamesItsField(t *testing.T) {
 	for _, test := range []struct {
 		policy BackoffPolicy

@@ -25,9 +25,9 @@ type story struct {
 
 // TestEveryInstantHasOneVerdictUnderAnyPolicy applies random events at random
 // instants under plans whose policies change. After each, every instant before the
-// first undecided one was run or is counted in one range of the ledger (W1, W3), and
-// what must always hold of runs in flight and those that wait does (O1, O3, O4, Q4,
-// X2, M1, M2), and of those that are parked or blocked (found Q6, Q7).
+// first undecided one was run or is counted in one range of the ledger (time W1, time W3), and
+// what must always hold of runs in flight and those that wait does (time O1, time O3, time O4, time Q4,
+// time X2, time M1, time M2), and of those that are parked or blocked (found Q6, found Q7).
 func TestEveryInstantHasOneVerdictUnderAnyPolicy(t *testing.T) {
 	schedules := []schedule.Schedule{mustCron("* * * * *"), mustCron("*/7 * * * * *"), mustCron("CRON_TZ=Europe/Berlin 30 2 * * *"), fixedRate(90 * time.Second)}
 	rapid.Check(t, func(t *rapid.T) {

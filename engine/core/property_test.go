@@ -12,8 +12,8 @@ import (
 )
 
 // TestInvariantsHoldUnderAnyHistory applies random events at random instants,
-// under plans that change, and checks after each what must always hold (T1-T10,
-// L6, L8).
+// under plans that change, and checks after each what must always hold (scheduler T1 to scheduler T10,
+// scheduler L6, scheduler L8).
 func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 	schedules := []schedule.Schedule{mustEvery(time.Millisecond), minute, mustEvery(24 * time.Hour), schedule.Manual(),
 		mustCron("* * * * * *"), hourly, mustCron("CRON_TZ=Europe/Berlin 30 2 * * *")}

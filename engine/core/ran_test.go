@@ -10,7 +10,7 @@ import (
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
-// M1, M2: a schedule without what a backfill has run has the other instants, and a
+// time M1, time M2: a schedule without what a backfill has run has the other instants, and a
 // verdict on a range of it is on each of those.
 func TestScheduleWithoutWhatHasRunHasTheRest(t *testing.T) {
 	every := mustCron("* * * * *")

@@ -46,7 +46,7 @@ func (f *modelFlow) tick(after time.Time) time.Time {
 	return after.Truncate(f.interval).Add(f.interval)
 }
 
-// due is when its schedule starts it; zero: not before something else happens. L6.
+// due is when its schedule starts it; zero: not before something else happens. scheduler L6.
 func (f *modelFlow) due() time.Time {
 	if !f.again.IsZero() && !f.running {
 		return f.again
@@ -61,7 +61,7 @@ func (f *modelFlow) due() time.Time {
 	return due
 }
 
-// reserve is T1, with L2, L4, T8 for what the schedule does.
+// reserve is scheduler T1, with scheduler L2, scheduler L4, scheduler T8 for what the schedule does.
 func (f *modelFlow) reserve(scheduled bool, now time.Time) {
 	scheduled = scheduled && f.again.IsZero() && f.asked.IsZero()
 	f.status, f.running, f.scheduled, f.since = pawl.StatusRunning, true, scheduled, now
@@ -86,7 +86,7 @@ func (f *modelFlow) reserve(scheduled bool, now time.Time) {
 	f.owed = false
 }
 
-// outcome is T2 to T4.
+// outcome is scheduler T2 to scheduler T4.
 func (f *modelFlow) outcome(failed bool, now time.Time) {
 	f.running, f.suspect, f.end = false, false, now
 	f.settle(failed, now)
@@ -111,7 +111,7 @@ func (f *modelFlow) settle(failed bool, now time.Time) {
 	}
 }
 
-// plan is L2, L4, L5: what passed during the run is skipped.
+// plan is scheduler L2, scheduler L4, scheduler L5: what passed during the run is skipped.
 func (f *modelFlow) plan(now time.Time) {
 	if f.status == pawl.StatusTripped || f.kind == "manual" {
 		return
@@ -132,7 +132,7 @@ func (f *modelFlow) leaveWindow() {
 	}
 }
 
-// rest is where a run leaves the flow that was nobody's failure. T7, T8.
+// rest is where a run leaves the flow that was nobody's failure. scheduler T7, scheduler T8.
 func (f *modelFlow) rest(status pawl.Status, now time.Time) {
 	f.running, f.end, f.status = false, now, status
 	if f.eligible.After(now) {
@@ -140,7 +140,7 @@ func (f *modelFlow) rest(status pawl.Status, now time.Time) {
 	}
 }
 
-// cancel is T8, found Q1.
+// cancel is scheduler T8, found Q1.
 func (f *modelFlow) cancel(now time.Time) {
 	f.rest(pawl.StatusIdle, now)
 	if f.scheduled {
@@ -151,7 +151,7 @@ func (f *modelFlow) cancel(now time.Time) {
 	}
 }
 
-// interrupt is T7, with L3 and L4: what was missed while down stays due.
+// interrupt is scheduler T7, with scheduler L3 and scheduler L4: what was missed while down stays due.
 func (f *modelFlow) interrupt(guilty bool, now time.Time) {
 	f.rest(pawl.StatusFailed, now)
 	if guilty {
@@ -162,7 +162,7 @@ func (f *modelFlow) interrupt(guilty bool, now time.Time) {
 	}
 }
 
-// reset is T6 and L6.
+// reset is scheduler T6 and scheduler L6.
 func (f *modelFlow) reset(now time.Time) {
 	waited := f.status == pawl.StatusTripped || f.eligible.After(now)
 	f.streak, f.eligible = 0, time.Time{}
@@ -186,7 +186,7 @@ type model struct {
 	isolating bool // at most half of the suspects run at a time
 }
 
-// full says whether further suspects have to wait. A12.
+// full says whether further suspects have to wait. found A12.
 func (m *model) full() bool {
 	suspects, trials := 0, 0
 	for _, f := range m.list {
@@ -201,7 +201,7 @@ func (m *model) full() bool {
 	return m.isolating && trials >= max(1, suspects/2)
 }
 
-// crash is what becomes of runs in flight. A12, Q3: one has failed if it is alone, or the
+// crash is what becomes of runs in flight. found A12, found Q3: one has failed if it is alone, or the
 // only suspect; else all become suspects, or those that were before stay it.
 func (m *model) crash(now time.Time) {
 	var running, suspects []*modelFlow
@@ -307,7 +307,7 @@ func modelFlows() []*modelFlow {
 // The engine over a real file does what the model says, through any history of
 // schedules, outcomes, triggers and resets, with stops and crashes anywhere.
 // PAWL_TORTURE=1 tries 10,000 histories in place of 100.
-// Harness 4; L2 to L6, T1 to T8, D2; found Q1, Q3, A12.
+// Harness 4; scheduler L2 to scheduler L6, scheduler T1 to scheduler T8, scheduler D2; found Q1, found Q3, found A12.
 func TestEngineDoesWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	rounds := 1

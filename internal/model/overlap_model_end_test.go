@@ -7,7 +7,7 @@ import (
 	"github.com/pawl-go/pawl"
 )
 
-// finish is the end of a run whose job returned. X2, X3.
+// finish is the end of a run whose job returned. time X2, time X3.
 func (f *policyFlow) finish(r *policyRun, failed bool, now time.Duration) {
 	closed := f.blocked(now)
 	switch {
@@ -46,7 +46,7 @@ func (f *policyFlow) close(r *policyRun, status pawl.RunStatus, now time.Duratio
 	f.open = slices.DeleteFunc(f.open, func(o *policyRun) bool { return o == r })
 }
 
-// settle is what the flow becomes when no other run is in flight. O4.
+// settle is what the flow becomes when no other run is in flight. time O4.
 func (f *policyFlow) settle(status pawl.Status) {
 	f.status = pawl.StatusRunning
 	if len(f.open) == 0 {
@@ -54,7 +54,7 @@ func (f *policyFlow) settle(status pawl.Status) {
 	}
 }
 
-// fail is a failure. Found B7, queue U13.
+// fail is a failure. found B7.
 func (f *policyFlow) fail(r *policyRun, now time.Duration) {
 	switch {
 	case f.limit == 0:
@@ -188,7 +188,7 @@ func (f *policyFlow) restart(r *policyRun, now time.Duration) {
 	}
 }
 
-// outlast is the end of a run that was cut short by a stop. T8, found Q1.
+// outlast is the end of a run that was cut short by a stop. scheduler T8, found Q1.
 func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
 	if r.trigger != "schedule" && !r.asked {
 		f.restart(r, now)
@@ -218,7 +218,7 @@ func (f *policyFlow) outlast(r *policyRun, now time.Duration) {
 	f.plan(closed, now)
 }
 
-// crash interrupts what is in flight: one failure, however many runs. T7, M2.
+// crash interrupts what is in flight: one failure, however many runs. scheduler T7, time M2.
 func (f *policyFlow) crash(now time.Duration) {
 	counted := false
 	for _, r := range slices.SortedFunc(slices.Values(f.open), func(a, b *policyRun) int { return b.start - a.start }) {
@@ -243,7 +243,7 @@ func (f *policyFlow) crash(now time.Duration) {
 	}
 }
 
-// cancel is somebody's wish. X2.
+// cancel is somebody's wish. time X2.
 func (f *policyFlow) cancel(number int, now time.Duration) error {
 	if number > len(f.runs) {
 		return pawl.ErrRunNotFound
@@ -308,7 +308,7 @@ func (f *policyFlow) reason() string {
 	return "suppressed_backoff"
 }
 
-// reset is T6.
+// reset is scheduler T6.
 func (f *policyFlow) reset(now time.Duration) {
 	held, reason := f.held, f.reason()
 	probed := held != never && reason == "suppressed_tripped"
@@ -333,7 +333,7 @@ func (f *policyFlow) reset(now time.Duration) {
 	}
 }
 
-// pause is M1; until is never if it does not end by itself.
+// pause is time M1; until is never if it does not end by itself.
 func (f *policyFlow) pause(now, until time.Duration) {
 	f.until = until
 	if f.paused != never {
@@ -350,7 +350,7 @@ func (f *policyFlow) pause(now, until time.Duration) {
 	f.hold(now)
 }
 
-// unpause is M1, C3; from is never if nothing is reconsidered.
+// unpause is time M1, time C3; from is never if nothing is reconsidered.
 func (f *policyFlow) unpause(from, now time.Duration) {
 	if f.paused == never {
 		return

@@ -8,7 +8,7 @@ import (
 )
 
 // backfill accepts runs for instants of the past that have none, which start in order
-// when nothing else of the flow is ready. M2.
+// when nothing else of the flow is ready. time M2.
 func (f *policyFlow) backfill(from, to, now time.Duration) (n int64, err error) {
 	var instants []time.Duration
 	for t := f.after(from - 1); t <= to; t = f.after(t) {

@@ -83,7 +83,7 @@ func (f *policyFlow) resume(now time.Duration) time.Duration {
 	return max(now, f.end+f.every)
 }
 
-// decide notes the verdict on the instants in from..to. W1.
+// decide notes the verdict on the instants in from..to. time W1.
 func (f *policyFlow) decide(from, to time.Duration, verdict string) {
 	if from == never || !f.grid {
 		return
@@ -96,7 +96,7 @@ func (f *policyFlow) decide(from, to time.Duration, verdict string) {
 // owed says whether a run waits before all others.
 func (f *policyFlow) owed() bool { return len(f.waits) > 0 && f.waits[0].again }
 
-// closed says whether the flow takes no start of its schedule. O1.
+// closed says whether the flow takes no start of its schedule. time O1.
 func (f *policyFlow) closed(now time.Duration) bool {
 	return (len(f.open) >= f.slots() || f.owed()) && f.ready(now) >= f.overlap.Buffer
 }
@@ -111,7 +111,7 @@ func (f *policyFlow) ready(now time.Duration) (n int) {
 	return n
 }
 
-// stuck says whether a streak at its limit lets nothing start. O4.
+// stuck says whether a streak at its limit lets nothing start. time O4.
 func (f *policyFlow) stuck() bool {
 	return f.status == pawl.StatusTripped || len(f.open) > 0 && f.limit > 0 && f.streak >= f.limit
 }
@@ -133,7 +133,7 @@ func (f *policyFlow) due(now time.Duration) time.Duration {
 }
 
 // overtaker is where the newest of those waits whose own time has come, of which each
-// cancels what is before it; or else the first whose time is ahead. O1, Q1.
+// cancels what is before it; or else the first whose time is ahead. time O1, time Q1.
 func (f *policyFlow) overtaker(now time.Duration) (place int, at time.Duration) {
 	at = never
 	if !f.overlap.Cancel || f.stuck() {
@@ -248,7 +248,7 @@ func (f *policyFlow) ending() (first *policyRun) {
 	return first
 }
 
-// tick decides on the instants that have come. C1, C2.
+// tick decides on the instants that have come. time C1, time C2.
 func (f *policyFlow) tick(now time.Duration) {
 	at, attempt, next, since := f.next, 1, f.during(now), f.held
 	f.held = never

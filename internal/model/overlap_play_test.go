@@ -66,7 +66,7 @@ var spell = rapid.Custom(func(t *rapid.T) (acts []policyAct) {
 })
 
 // policyFlows are all overlap policies with all catch-up modes, but for those that
-// contradict each other. O2.
+// contradict each other. time O2.
 var policyFlows = rapid.Custom(func(t *rapid.T) policyPlan {
 	p := policyPlan{
 		kind:    rapid.SampledFrom([]string{"cron", "cron", "rate", "delay", "manual"}).Draw(t, "kind"),
@@ -136,7 +136,7 @@ func (p policyPlan) register(s *pawl.Scheduler, job pawl.Job) error {
 // through any history of outcomes, triggers, cancels, pauses, backfills and resets, with stops
 // and crashes anywhere; and each instant of the schedule has one verdict.
 // PAWL_TORTURE=1 tries 20,000 histories in place of 200.
-// O1, O3, O4; C1, C2, C3; M1, M2; W1, W3; X2, X3; Q1; found B7.
+// time O1, time O3, time O4; time C1, time C2, time C3; time M1, time M2; time W1, time W3; time X2, time X3; time Q1; found B7.
 func TestPoliciesDoWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	rounds := 2
@@ -159,7 +159,7 @@ func TestPoliciesDoWhatTheModelSays(t *testing.T) {
 	}
 }
 
-// What the property found, kept. O1, O4; C1, C3; M1, M3; W1.
+// What the property found, kept. time O1, time O4; time C1, time C3; time M1, time M3; time W1.
 func TestHistoriesThatWentWrongDoNotAgain(t *testing.T) {
 	wait := func(what string, seconds float64) policyAct {
 		return policyAct{what: what, wait: time.Duration(seconds*1000) * time.Millisecond}
@@ -431,7 +431,7 @@ func (s *policyStage) backfill(from, now time.Duration) error {
 	return wanted(err, refusal)
 }
 
-// probe is a trigger that may start a tripped flow; of any other it is a trigger. M3.
+// probe is a trigger that may start a tripped flow; of any other it is a trigger. time M3.
 func (s *policyStage) probe(now time.Duration) error {
 	f, tripped := s.model, s.model.status == pawl.StatusTripped && s.model.waitingProbe() == nil
 	if status, waits := f.status, f.waits; tripped { // it goes before what waits

@@ -278,7 +278,7 @@ func (h *history) play(deeds []deed) (err error) {
 	return errors.Join(err, sound(h.db))
 }
 
-// K1: after any history what is kept is what has to be, and the file is sound.
+// time K1: after any history what is kept is what has to be, and the file is sound.
 // PAWL_TORTURE=1 tries 2,000 histories in place of 100.
 func TestWhatIsKeptIsWhatHasToBe(t *testing.T) {
 	t.Parallel()

@@ -216,8 +216,8 @@ func (m *machineModel) start(at time.Duration) {
 }
 
 // A workflow in a scheduler does what a model of a few lines says, to the millisecond,
-// whatever its states and whenever its process crashes or stops, or it is cancelled. F5,
-// F7, F11, X2. A timer goes on whatever happens, and a stop does not wait for it: found Q7.
+// whatever its states and whenever its process crashes or stops, or it is cancelled. workflow F5,
+// workflow F7, workflow F11, time X2. A timer goes on whatever happens, and a stop does not wait for it: found Q7.
 func TestWorkflowsDoWhatTheModelSays(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {

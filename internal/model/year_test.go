@@ -72,7 +72,7 @@ func yearFlows() []*yearFlow {
 // wall clock jumps, flows are reset and triggered: nothing is missed, nothing runs
 // twice. PAWL_SEED repeats it; PAWL_TORTURE=1 lives through 200 years,
 // -short through three months.
-// Harness 5; I3, I5; L2 to L6, L8, T4 to T8, D2; S1, S4; C1, C2; O1, O3; Q1, Q4; X1; M1; matrix:
+// Harness 5; faults I3, faults I5; scheduler L2 to scheduler L6, scheduler L8, scheduler T4 to scheduler T8, scheduler D2; time S1, time S4; time C1, time C2; time O1, time O3; time Q1, time Q4; time X1; time M1; matrix:
 // suspend, clock forward and back.
 func TestAYearHasNoMissAndNoExtra(t *testing.T) {
 	t.Parallel()

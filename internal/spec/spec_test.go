@@ -40,6 +40,28 @@ func TestEveryCitationResolves(t *testing.T) {
 	t.Logf("%d of %d lines are cited by no test: %s", len(uncited), len(all), strings.Join(uncited, ", "))
 }
 
+// Letters repeat between the documents, so a citation without its document says nothing.
+func TestEveryCitationNamesItsDocument(t *testing.T) {
+	names := documents(lines(t))
+	for path, text := range sources(t) {
+		if !strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "internal/spec/") {
+			continue
+		}
+		for i, line := range strings.Split(text, "\n") {
+			for _, id := range bare(names, line) {
+				t.Errorf("%s:%d cites %s without the name of its document, such as %q", path, i+1, id, names[0]+" "+id)
+			}
+		}
+	}
+}
+
+func TestBareCitationsAreFound(t *testing.T) {
+	names := []string{"alpha", "beta"}
+	assert.Empty(t, bare(names, "x := A1 // alpha A1, beta B2: at UTF8 and ABC1, a1, A123"))
+	assert.Equal(t, []string{"C3", "C4"}, bare(names, "// alpha A1, C3 and gamma C4"))
+	assert.Equal(t, []string{"D2"}, bare(names, "f() // what D2 says"))
+}
+
 func TestFaultsOfDocumentsAreFound(t *testing.T) {
 	text := "- **A1** One.\n- **A2** Two.\n- **A2** Again.\n| **A5** | a row |\n- **B2** No first.\nSee **C1**.\n"
 	ids := read("alpha", text)
@@ -141,6 +163,19 @@ func sources(t *testing.T) map[string]string {
 	})
 	require.NoError(t, err)
 	return files
+}
+
+var lone = regexp.MustCompile(`(?:(\w+) )?\b([A-Z]\d{1,2})\b`)
+
+// bare returns what the comment of a line cites without one of the documents.
+func bare(documents []string, line string) (ids []string) {
+	_, comment, _ := strings.Cut(line, "//")
+	for _, m := range lone.FindAllStringSubmatch(comment, -1) {
+		if !slices.Contains(documents, m[1]) {
+			ids = append(ids, m[2])
+		}
+	}
+	return ids
 }
 
 type citation struct {

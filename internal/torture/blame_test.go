@@ -16,7 +16,7 @@ import (
 // A job that kills its process at every start, with innocents in flight each time: the
 // first kill makes suspects of all, those that follow halve them until it is the only one
 // in flight, and then each is its failure, and it trips. What the innocents failed before is
-// neither forgotten nor added to. found Q3, A12; I2.
+// neither forgotten nor added to. found Q3, found A12; faults I2.
 func TestFlowThatKillsItsProcessIsFoundAmongInnocents(t *testing.T) {
 	t.Parallel()
 	const limit, innocents = 3, 4

@@ -44,7 +44,7 @@ func (d *dying) Commit(ctx context.Context, b engine.Batch) error {
 	return errDied
 }
 
-// found Q6, Q7: a deploy that is undone, with a kill at each commit of each of its three
+// found Q6, found Q7: a deploy that is undone, with a kill at each commit of each of its three
 // processes, before it and after it. The run parks, is blocked, and is finished by its version,
 // once; a failure of the last state undoes what the first has done.
 func TestDeployThatIsUndoneIsKilledAtEveryCommit(t *testing.T) {

@@ -136,7 +136,7 @@ func listen(stdout io.Reader, ready chan<- struct{}) (lines []line) {
 	}
 }
 
-// requireUnlocked is D4: the ownership died with the process.
+// requireUnlocked is scheduler D4: the ownership died with the process.
 func (c *campaign) requireUnlocked() {
 	syscall.ForkLock.RLock() // a process that another test forks right now would hold what this one has open
 	defer syscall.ForkLock.RUnlock()
@@ -331,7 +331,7 @@ func (c *campaign) log() {
 		c.starts, c.file.owners, len(c.file.steps), ends, len(c.file.commands))
 }
 
-// checkRecovery is D2, T7: the start settled what was in flight and answered what
+// checkRecovery is scheduler D2, scheduler T7: the start settled what was in flight and answered what
 // waited, all of it in one transaction.
 func (c *campaign) checkRecovery(before file) {
 	for id, s := range before.states {
@@ -368,7 +368,7 @@ func (c *campaign) checkSettled(due core.Run) {
 }
 
 // settling is what is due to a flow at a start: its runs whose process died are interrupted,
-// and suspects are cleared if others were in flight. found Q1, Q3, A12.
+// and suspects are cleared if others were in flight. found Q1, found Q3, found A12.
 func (c *campaign) settling(before file, id string) (events []core.Event) {
 	s, counted := before.states[id], false // one crash is one failure of a flow
 	drained := !before.Previous.StoppingAt.IsZero()
@@ -518,7 +518,7 @@ func (c *campaign) reset(flow, at string) bool {
 	return false
 }
 
-// checkLine is D1, I1: what was said is in the file.
+// checkLine is scheduler D1, faults I1: what was said is in the file.
 func (c *campaign) checkLine(l line, before file, resets map[string]int) {
 	run, exists := c.file.runs[harness.RunName(l.Flow, l.Run)]
 	switch l.What {
@@ -591,7 +591,7 @@ func (c *campaign) written(s core.State) (told core.State) {
 }
 
 // checkStart compares the states right after the first commit of a start with
-// what the core makes of those before, and by hand with what T7 says of them.
+// what the core makes of those before, and by hand with what scheduler T7 says of them.
 func (c *campaign) checkStart(l line, before file) {
 	want := c.settled(before, l.At)
 	require.Len(c.t, l.States, len(want))

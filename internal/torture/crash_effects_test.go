@@ -69,7 +69,7 @@ func newEffects(t *testing.T) *campaign {
 	return c
 }
 
-// checkEffects is X4: one effect for each run that is completed, and no other.
+// checkEffects is time X4: one effect for each run that is completed, and no other.
 func (c *campaign) checkEffects() (completed int) {
 	c.t.Helper()
 	const runs = "SELECT flow_id || ' ' || number || ' ' || attempt FROM pawl_runs WHERE status = 'completed'"
@@ -83,7 +83,7 @@ func (c *campaign) checkEffects() (completed int) {
 
 // Killed before and after each commit, and between a job's own insert and the commit
 // that it belongs to: every completed run has its effect, once, and nothing else has.
-// X4.
+// time X4.
 func TestKilledAtAnyCommitHasOneEffectPerCompletedRun(t *testing.T) {
 	t.Parallel()
 	c := newEffects(t)
@@ -98,7 +98,7 @@ func TestKilledAtAnyCommitHasOneEffectPerCompletedRun(t *testing.T) {
 	c.log()
 }
 
-// The same at random moments. X4.
+// The same at random moments. time X4.
 func TestKilledAtAnyMomentHasOneEffectPerCompletedRun(t *testing.T) {
 	t.Parallel()
 	kills, seed := howMany(t)/10, setting(t, "PAWL_SEED", time.Now().UnixNano())

@@ -17,7 +17,7 @@ import (
 
 // The life of one run, and of one reset, killed at each place where something begins
 // or ends, for all that can ask for it. The next start settles what was left, and the
-// one after that does it all. Harness 3; I1 to I5, I7.
+// one after that does it all. Harness 3; faults I1 to faults I5, faults I7.
 func TestKilledAtEveryFailpoint(t *testing.T) {
 	t.Parallel()
 	run := []string{"before migrate", "after migrate", "before start", "after start", "before reserve", "after reserve",

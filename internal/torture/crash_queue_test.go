@@ -117,7 +117,7 @@ func (w *world) oneByOne(first, step int) error {
 // A queue of inputs, given in chunks and one by one, is worked off across three kills at
 // moments spread over it, with each effect present exactly once: an input that a dead
 // process had given without an answer is given again under its key. PAWL_TORTURE=1 gives
-// 100,000 in place of 3,000. Q1, X4.
+// 100,000 in place of 3,000. time Q1, time X4.
 func TestQueueIsWorkedOffAcrossKillsWithEachEffectOnce(t *testing.T) {
 	t.Parallel()
 	inputs := 3000

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 // PAWL_KILLS is how many there are (500, with the race detector 50, with
 // PAWL_TORTURE=1 10,000), PAWL_SEED repeats the moments.
 //
-// D1, D2, D4, T7; I1 to I4 and I7.
+// scheduler D1, scheduler D2, scheduler D4, scheduler T7; faults I1 to faults I4 and faults I7.
 func TestKilledAtAnyMomentLosesNothingThatWasReported(t *testing.T) {
 	t.Parallel()
 	const perFile = 25
@@ -72,7 +72,7 @@ func TestKilledAtAnyMomentLosesNothingThatWasReported(t *testing.T) {
 }
 
 // A start that is killed while it makes the file is made up for by the next one.
-// D2, D4, D5.
+// scheduler D2, scheduler D4, scheduler D5.
 func TestKilledWhileTheFileIsMadeStartsAgain(t *testing.T) {
 	t.Parallel()
 	kills, seed := howMany(t)/5, setting(t, "PAWL_SEED", time.Now().UnixNano())
@@ -109,7 +109,7 @@ func TestHalfMadeFileIsMadeAnew(t *testing.T) {
 }
 
 // A tour through all that is ever committed, killed right before and right after
-// each of its commits: D1, D2 and "none may be split over two".
+// each of its commits: scheduler D1, scheduler D2 and "none may be split over two".
 func TestKilledAtAnyCommitLeavesAllOfItOrNothing(t *testing.T) {
 	t.Parallel()
 	c := newCampaign(t, tourFlows)
@@ -142,7 +142,7 @@ func TestKilledAtACommitOfAnyKindLeavesAllOfItOrNothing(t *testing.T) {
 }
 
 // A job that kills its process at every start is one failure each time, until it
-// trips; then the process stays up: within limit+1 starts. T7.
+// trips; then the process stays up: within limit+1 starts. scheduler T7.
 func TestFlowThatKillsItsProcessTripsAtItsLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 3
@@ -181,7 +181,7 @@ func TestFlowThatKillsItsProcessTripsAtItsLimit(t *testing.T) {
 }
 
 // A kill is the job's failure until the process began to drain, and spares the
-// streak from then on. T7.
+// streak from then on. scheduler T7.
 func TestKilledWhileDrainingSparesTheStreak(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -250,7 +250,7 @@ func TestCommandsOfAKilledProcessAreCarriedOutAtTheNextStart(t *testing.T) {
 }
 
 // A flow that the next program does not register is settled, kept, and goes on at
-// its interval when a later one registers it again. D3, T7.
+// its interval when a later one registers it again. scheduler D3, scheduler T7.
 func TestFlowInterruptedWhileUnregisteredGoesOnWhenItIsBack(t *testing.T) {
 	t.Parallel()
 	long := crashFlow{ID: "long", Every: time.Millisecond, Job: "hangs"}
@@ -269,7 +269,7 @@ func TestFlowInterruptedWhileUnregisteredGoesOnWhenItIsBack(t *testing.T) {
 
 // A commit that failed is tried again. That must not carry a command out twice,
 // nor overwrite the answer that it has: neither if the inbox is read again
-// meanwhile, nor if the commit had taken effect all the same. D1, D7.
+// meanwhile, nor if the commit had taken effect all the same. scheduler D1, scheduler D7.
 func TestCommandIsAnsweredOnceThoughTheStoreFails(t *testing.T) {
 	t.Parallel()
 	for _, durable := range []bool{false, true} {

@@ -22,7 +22,7 @@ import (
 // commit is one or the other. The minute passes in virtual time, the kills are real.
 // PAWL_SEED repeats the moments.
 //
-// found A12; I1, I2.
+// found A12; faults I1, faults I2.
 func TestKilledAroundTheEndOfATrial(t *testing.T) {
 	if spec, ok := os.LookupEnv(virtualEnv); ok {
 		virtualChild(t, spec)

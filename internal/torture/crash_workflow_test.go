@@ -126,7 +126,7 @@ func newMachine(t *testing.T) *campaign {
 }
 
 // life is one start of the machine: what its jobs did is held against what was recorded
-// before. F7, F9, F10, F11.
+// before. workflow F7, workflow F9, workflow F10, workflow F11.
 func (c *campaign) life(kill string) (killed bool) {
 	c.t.Helper()
 	before := c.paths()
@@ -218,7 +218,7 @@ func (c *campaign) paths() map[int64][]string {
 // A workflow of ten states with splits, steps, a timer and compensation, killed before
 // and after each of its commits: no state whose successor was recorded runs again, what
 // was put is there, undos are recorded once each and in order, and a timer that was
-// recorded is not asked for again. F7, F9, F10, F11; I1 to I5.
+// recorded is not asked for again. workflow F7, workflow F9, workflow F10, workflow F11; faults I1 to faults I5.
 func TestWorkflowKilledAtEveryCommit(t *testing.T) {
 	t.Parallel()
 	c := newMachine(t)

@@ -25,7 +25,7 @@ import (
 // those that ran are kept and written later, and all goes on by itself. PAWL_SEED
 // repeats a failure; PAWL_TORTURE=1 fails 5,000 lives in place of 62.
 //
-// "disk full, EIO, short write, failing fsync": I1 to I5.
+// "disk full, EIO, short write, failing fsync": faults I1 to faults I5.
 func TestSchedulerOutlivesAFailingDisk(t *testing.T) {
 	t.Parallel()
 	lives, seed := int(howMany(t)/8), setting(t, "PAWL_SEED", time.Now().UnixNano())
@@ -61,7 +61,7 @@ func TestSchedulerOutlivesAFailingDisk(t *testing.T) {
 // shared: all reads from one on, or those of one of the files. PAWL_TORTURE=1 takes 5,000
 // lives in place of 31.
 //
-// "EIO": I1 to I6.
+// "EIO": faults I1 to faults I6.
 func TestSchedulerOutlivesADiskThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	lives, seed := int(howMany(t)/16), setting(t, "PAWL_SEED", time.Now().UnixNano())

@@ -21,7 +21,7 @@ import (
 // from there. PAWL_TORTURE=1 looks at 20,000 states in place of 300, PAWL_SEED
 // repeats those of a failure. The store's own test looks closer, and at more.
 //
-// "machine restart, power cut": I1, I2, I4, I7.
+// "machine restart, power cut": faults I1, faults I2, faults I4, faults I7.
 func TestPowerCutLosesNothingThatASchedulerShowed(t *testing.T) {
 	t.Parallel()
 	states, seed := int(howMany(t))*3/5, setting(t, "PAWL_SEED", time.Now().UnixNano())

@@ -79,7 +79,7 @@ func (a *axe) strike(where string) {
 	time.AfterFunc(delay, die)
 }
 
-// K1: a process that is killed while it deletes leaves a file that is sound, with all
+// time K1: a process that is killed while it deletes leaves a file that is sound, with all
 // that has to be kept, and the next one goes on.
 func TestKilledWhileItDeletesLeavesASoundFile(t *testing.T) {
 	t.Parallel()

@@ -57,7 +57,7 @@ const remembered = 200
 
 // begin notes a job that begins: no attempt begins twice, but one that was cut short, no instant has two runs, and
 // no more are in flight than the policy lets. What it returns is called when the job
-// ends. I3.
+// ends. faults I3.
 func (b *books) begin(run pawl.RunInfo) (end func()) {
 	id := run.FlowID
 	b.mu.Lock()
@@ -144,7 +144,7 @@ func (b *books) check(f pawl.FlowInfo, lives int64) {
 	assert.LessOrEqual(b.t, f.RunCount-b.began[f.ID], lives*int64(parallel(f.ID)), "runs of %q without a job", f.ID)
 }
 
-// checkEffects is X4, between two lives: one effect for each run that was completed since
+// checkEffects is time X4, between two lives: one effect for each run that was completed since
 // the last look, and no other. Then there is none.
 func (s *soak) checkEffects() {
 	const runs = `SELECT flow_id || ' ' || number || ' ' || attempt FROM pawl_runs
@@ -159,7 +159,7 @@ WHERE status = 'completed' AND flow_id IN ('effect', 'queue') AND finished_at > 
 	s.exec("DELETE FROM effects")
 }
 
-// contradictions are what no file may hold, and Verify does not look for: W1, W3, K1, F7.
+// contradictions are what no file may hold, and Verify does not look for: time W1, time W3, time K1, faults F7.
 var contradictions = map[string]string{
 	"instants with two runs": `SELECT count(*) FROM (SELECT 1 FROM pawl_run_log WHERE trigger = 0 GROUP BY flow, scheduled_at, attempt HAVING count(*) > 1)`,
 	"instants with a run and a verdict": `SELECT count(*) FROM pawl_run_log r JOIN pawl_verdict_log v
@@ -208,7 +208,7 @@ func (w *watch) observe(t *testing.T) func(pawl.Transition) {
 }
 
 // tail follows the file as another process would, until the end of the life, from where it
-// was in the last one. V1.
+// was in the last one. time V1.
 func (s *soak) tail(stop <-chan struct{}) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -46,7 +46,7 @@ func (s *soak) fault(end time.Time) {
 func (s *soak) rest(d time.Duration) { <-time.After(d) }
 
 // recover waits until the scheduler has noticed that the fault is over: flows run again.
-// I5.
+// faults I5.
 func (s *soak) recover() {
 	often := func() int64 {
 		info, _ := s.runner.Status("often")

@@ -12,7 +12,7 @@ import (
 	"github.com/pawl-go/pawl/workflow"
 )
 
-// F12: who looks at a run sees it go on through its machine, at any width, and what was
+// workflow F12: who looks at a run sees it go on through its machine, at any width, and what was
 // folded out stays so.
 func TestPathGoesOnWhileOneLooks(t *testing.T) {
 	gate := make(chan struct{}) // the test sends, a task receives

@@ -1,1 +1,0 @@
-package pawl_test

@@ -133,7 +133,8 @@ func (r *Runner) Update(ctx context.Context, change func(*Scheduler) error) erro
 }
 
 // Forget deletes a flow that the program does not register any more, with all its
-// history. It reads the whole history of the database, and nothing else is committed
+// history. While runs of it are parked or blocked it is refused: see [Runner.CancelWithoutUndo].
+// It reads the whole history of the database, and nothing else is committed
 // meanwhile. Errors: [ErrRegistered], [ErrAlreadyRunning], as of Reset.
 func (r *Runner) Forget(ctx context.Context, id string) error {
 	return operate(ctx, "forget", func() error { return r.engine.Forget(ctx, id) })

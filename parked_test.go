@@ -199,6 +199,33 @@ func TestParkedRunEnds(t *testing.T) {
 	})
 }
 
+// found Q6, found Q7: a flow is not forgotten while runs of it are parked or blocked: nobody
+// would finish or undo what they did.
+func TestFlowWithRunsAsideIsNotForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T, db string) {
+		var done doings
+		allow := pawl.WithOverlap(pawl.OverlapAllow(2, 2))
+		r := start(t, deploys(t, db, 1, &done, allow))
+		trigger(t, r, "a")
+		synctest.Wait()
+		stop(t, r, db)
+		r = start(t, deploys(t, db, 2, &done, allow))
+		time.Sleep(2 * time.Hour)
+		trigger(t, r, "a")
+		synctest.Wait()
+		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("a") }))
+		err := r.Forget(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrAlreadyRunning)
+		require.ErrorContains(t, err, "1 parked, 1 blocked")
+		require.ErrorContains(t, err, "(pawl cancel \"a\" RUN --force)")
+		for _, run := range []int64{1, 2} {
+			require.NoError(t, r.CancelWithoutUndo(t.Context(), "a", run))
+		}
+		require.NoError(t, r.Forget(t.Context(), "a"))
+		stop(t, r, db)
+	})
+}
+
 // found Q7: a crash neither interrupts nor suspects a parked run, wherever it comes.
 func TestCrashLeavesAParkedRunAsItIs(t *testing.T) {
 	bubble(t, func(t *testing.T, _ string) {

@@ -176,6 +176,9 @@ func (e *Engine) forget(id string, answer *Answer) error {
 		return fmt.Errorf("%w: flow %q; take it out of the program first", core.ErrRegistered, id)
 	case f.state.Load().InFlight > 0:
 		return fmt.Errorf("%w: flow %q; wait for its end", core.ErrAlreadyRunning, id)
+	case f.state.Load().Parked()+f.state.Load().Blocked() > 0:
+		return fmt.Errorf("%w: flow %q has runs that have begun (%d parked, %d blocked), and what they did would never be undone; cancel them first, without undo (pawl cancel %[2]q RUN --force)",
+			core.ErrAlreadyRunning, id, f.state.Load().Parked(), f.state.Load().Blocked())
 	}
 	if err := e.Store.Forget(context.Background(), f.state.Load().Key, answer); err != nil {
 		return fmt.Errorf("forget flow %q: %w", id, err)

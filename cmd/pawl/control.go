@@ -159,7 +159,8 @@ func forgetVerb(database *string) *cobra.Command {
 		Use:   "forget FLOW",
 		Short: "Delete a flow that the config has no more, with its history",
 		Long: `Delete a flow that the config has no more, with all its history. Nothing else is
-committed meanwhile. There is no way back but a backup.`,
+committed meanwhile. There is no way back but a backup. A flow with parked or blocked
+runs is not forgotten before these are cancelled with --force.`,
 		Args: cobra.ExactArgs(1),
 	}
 	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {

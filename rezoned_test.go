@@ -101,6 +101,44 @@ func TestNextRunFollowsTheRulesOfItsZone(t *testing.T) {
 	}
 }
 
+// found C2: a change of the rules that takes a DST gap away, or makes one, loses no local time.
+func TestLocalTimeOfAGapFollowsTheRulesOfItsZone(t *testing.T) {
+	const h = time.Hour
+	day := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	summer, winter := []rule{{offset: h}, {day.Add(25 * h), 2 * h}}, []rule{{offset: h}}
+	for name, test := range map[string]struct {
+		before, after []rule
+		stop, start   time.Duration
+		runs          []string
+	}{
+		"gap goes, ahead":         {summer, winter, 10 * h, 11 * h, []string{"01 01:30", "02 01:30", "03 01:30"}},
+		"gap goes, overdue":       {summer, winter, 20 * h, 27 * h, []string{"01 01:30", "02 01:30", "03 01:30"}},
+		"gap goes, after the run": {summer, winter, 25*h + 10*time.Minute, 25*h + 20*time.Minute, []string{"01 01:30", "02 01:00", "03 01:30"}},
+		"gap comes":               {winter, summer, 10 * h, 11 * h, []string{"01 01:30", "02 01:00", "03 00:30"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			zone := "Test/" + filepath.Base(t.Name())
+			bubble(t, func(t *testing.T, db string) {
+				begin := func(rules []rule) *pawl.Runner {
+					putZone(t, zone, rules...)
+					s := quiet(db)
+					require.NoError(t, s.Cron("f", "30 2 * * *", job(ok), pawl.WithLocation(zone)))
+					return start(t, s)
+				}
+				r := begin(test.before)
+				time.Sleep(test.stop)
+				stop(t, r, db)
+				time.Sleep(test.start - test.stop)
+				r = begin(test.after)
+				time.Sleep(time.Until(day.Add(50 * h)))
+				synctest.Wait()
+				assert.Equal(t, test.runs, texts(t, db, `SELECT substr(scheduled_at, 9, 2) || ' ' || substr(scheduled_at, 12, 5) FROM pawl_runs ORDER BY number`))
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
 // found C2: a pause or a trip that outlasts the change of the rules makes no local time run
 // twice either.
 func TestResumedFlowRunsNoLocalTimeTwice(t *testing.T) {

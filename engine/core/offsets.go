@@ -58,10 +58,7 @@ func (s *State) rezoned(p Plan) bool {
 func (c *Change) rezone(now time.Time, p Plan) {
 	z, _ := schedule.ZoneOf(p.Schedule)
 	s, was := c.schedule(p), c.NextRun
-	shown := was
-	if schedule.HasFixedTimes(p.Schedule) {
-		shown = z.SameLocalTime(was, c.Offsets.Next)
-	}
+	shown := schedule.Again(p.Schedule, was, c.Offsets.Next)
 	o := Offsets{z.Offset(was), c.Offsets.Last}
 	if !c.owed() { // an instant that a stop cancelled has had its local time
 		next := s.After(shown.Add(-time.Millisecond))

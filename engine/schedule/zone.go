@@ -38,6 +38,39 @@ func (z Zone) SameLocalTime(t time.Time, offset int64) time.Time {
 	return at
 }
 
+// first returns the first instant at which the clocks of z show a local time, or, where they
+// skip it, the first one after it.
+func (z Zone) first(local int64) int64 {
+	at := local - daySeconds // before it in each zone
+	for {
+		start, end := z.stretch(at)
+		if shown := local - z.offset(at); shown < end || end == lastSecond {
+			return max(shown, start)
+		}
+		at = end
+	}
+}
+
+// Again returns from when on occurrences of s stand for the local time that t stood for when
+// the clocks of its zone were offset seconds ahead of UTC. The rules of the zone have changed
+// since: what was in a DST gap may not be now, or the other way round.
+func Again(s Schedule, t time.Time, offset int64) time.Time {
+	if b, ok := s.(between); ok {
+		s = b.Schedule
+	}
+	c, ok := s.(*cronSchedule)
+	if !ok || !c.fixed {
+		return t
+	}
+	local := t.Unix() + offset
+	if _, matches := c.calendar.next(local, local+1); !matches { // t came after a gap
+		if skipped, ok := c.calendar.prev(local-int64(CorrectionJump/time.Second), local); ok {
+			local = skipped
+		}
+	}
+	return time.Unix(c.zone.first(local), 0).UTC()
+}
+
 // isUTC reports whether z is UTC itself. Other zones may have the same rules.
 func (z Zone) isUTC() bool { return z.location == time.UTC }
 

@@ -46,6 +46,15 @@ func TestLocalTimeMovesWithTheRulesOfItsZone(t *testing.T) {
 	assert.Equal(t, utc("2027-01-10 08:00:00"), zone.SameLocalTime(planned, 3*3600))
 	assert.Equal(t, utc("2027-03-28 01:30:00"), zone.SameLocalTime(utc("2027-03-28 00:30:00"), 3*3600), "by the offset after the change")
 
+	again := func(expr, t string, offset int64) time.Time {
+		return Again(cronIn(expr, "Europe/Berlin"), utc(t), offset)
+	}
+	assert.Equal(t, utc("2027-01-10 08:00:00"), again("0 9 * * *", "2027-01-10 06:00:00", 3*3600))
+	assert.Equal(t, utc("2027-01-10 01:30:00"), again("30 2 * * *", "2027-01-10 01:00:00", 2*3600), "a gap that is gone")
+	assert.Equal(t, utc("2027-03-28 01:00:00"), again("30 2 * * *", "2027-03-28 01:30:00", 3600), "a new gap")
+	assert.Equal(t, utc("2027-10-31 00:30:00"), again("30 2 * * *", "2027-10-31 02:30:00", 0), "the first copy in a fold")
+	assert.Equal(t, planned, again("*/5 * * * *", "2027-01-10 06:00:00", 3*3600), "where time elapses, local times mean nothing")
+
 	for _, s := range []Schedule{must(Cron("0 9 * * *")), must(Every(time.Hour)), Manual()} {
 		_, ok := ZoneOf(s)
 		assert.False(t, ok, s)

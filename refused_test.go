@@ -171,6 +171,44 @@ func TestRefusedCommittedRequestIsSeen(t *testing.T) {
 	})
 }
 
+// found Q2: a committed trigger of a tripped flow that cancels what is before it leaves a probe
+// alone, in flight or queued: it waits for the end of the trip, which the probe decides on.
+func TestCommittedTriggerDoesNotCancelTheProbe(t *testing.T) {
+	for name, busy := range map[string]bool{"in flight": false, "queued": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, db string) {
+				broken := true
+				s := quiet(db, pawl.WithSharedFile(), pawl.WithMaxRunning(1), pawl.WithInboxPoll(50*time.Millisecond))
+				require.NoError(t, s.Manual("a", job(func(context.Context) error {
+					if broken {
+						return assert.AnError
+					}
+					time.Sleep(time.Minute)
+					return nil
+				}), pawl.WithOverlap(pawl.OverlapCancel), pawl.WithBackoff(pawl.TripAfter(1))))
+				require.NoError(t, s.Manual("busy", job(func(context.Context) error { time.Sleep(time.Minute); return nil })))
+				r := start(t, s)
+				trigger(t, r, "a")
+				synctest.Wait()
+				require.Equal(t, pawl.StatusTripped, status(t, r, "a").Status)
+				broken = false
+				if busy {
+					trigger(t, r, "busy")
+				}
+				_, err := r.Probe(t.Context(), "a")
+				require.NoError(t, err)
+				commitTriggers(t, r, db, "a", []int{1, 2})
+				time.Sleep(10 * time.Minute)
+				for run, want := range map[int64]pawl.RunStatus{2: pawl.RunCompleted, 3: pawl.RunCancelled, 4: pawl.RunCompleted} {
+					assert.Equal(t, want, runOf(t, r, "a", run).Status, run)
+				}
+				assert.Equal(t, pawl.StatusCompleted, status(t, r, "a").Status)
+				stop(t, r, db)
+			})
+		})
+	}
+}
+
 // found Q2: a request that was committed while no process ran is carried out for a flow that
 // the next start registers for the first time, or again.
 func TestRequestsForAFlowThatIsRegisteredByTheStart(t *testing.T) {

@@ -44,11 +44,14 @@ func (c *Change) overtake(place int, now time.Time, p Plan) {
 }
 
 // cancelOthers makes room for a run: what waits before it is cancelled at once, what is
-// in flight is asked to end.
+// in flight is asked to end. A probe of a trip stays: it decides whether the trip ends, which
+// the run waits for.
 func (c *Change) cancelOthers(run Run, before []*Run, now time.Time, p Plan) {
 	why := fmt.Sprintf("cancelled: run %d takes its place", run.Number)
+	probes := func(r *Run) bool { return r.isProbe() && c.tripping(p) }
 	for _, other := range slices.Clone(before) {
 		switch {
+		case probes(other):
 		case other.goesOnLater(p) && !other.Ending:
 			c.askToEnd(*other, now, p)
 		case other.goesOnLater(p):
@@ -60,7 +63,7 @@ func (c *Change) cancelOthers(run Run, before []*Run, now time.Time, p Plan) {
 	c.rouseParked(now, p)
 	c.Open = slices.Clone(c.Open)
 	for i, r := range c.Open {
-		if !r.Ending {
+		if !r.Ending && !probes(r) {
 			asked := *r
 			asked.Ending, asked.Was = true, RunRunning
 			c.Open[i] = &asked

@@ -434,7 +434,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 		{"from status", []string{log + `from_status = 0 WHERE seq = 24`},
 			[]string{`flow "sync": transition 24 comes from idle, but it was completed`}},
 		{"trip without reset", []string{`INSERT INTO pawl_transition_log SELECT 99, at, flow, NULL, 7, 5, 0, run_count, in_flight, failure_streak,
-    last_run, next_eligible, 7, version + 1, NULL, NULL, 36 FROM pawl_transition_log WHERE seq = 36`, state + `last_seq = 99, status = 0, version = version + 1, next_run = 7 WHERE key = 1`},
+    last_run, next_eligible, 7, version + 1, NULL, NULL, 36, NULL FROM pawl_transition_log WHERE seq = 36`, state + `last_seq = 99, status = 0, version = version + 1, next_run = 7 WHERE key = 1`},
 			[]string{`flow "sync": transition 99 (adjust) leads out of a trip; only a reset may`}},
 		{"counted twice", []string{log + `run_count = 3 WHERE seq = 30`, state + `run_count = 3 WHERE key = 3`},
 			[]string{`flow "import": transition 30 (reserve) leads to run_count 3, after 1`, `flow "import": its run_count is 3, but it has 2 runs`}},
@@ -453,7 +453,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 				`flow "import": it has a streak of 1, but no backoff policy`}},
 		{"next run of a trip", []string{log + `next_run = 7 WHERE seq = 36`, state + `next_run = 7 WHERE key = 1`},
 			[]string{`flow "sync": transition 36 leaves it tripped, but with a next run at 1970-01-01T00:00:00.007Z`}},
-		{"no next run", []string{`UPDATE pawl_flow_plan SET kind = 'every', registered = 1 WHERE key = 4`},
+		{"no next run", []string{`UPDATE pawl_flow_plan SET kind = 'every', schedule = '5m0s', registered = 1 WHERE key = 4`},
 			[]string{`flow "spare": it is idle, but has no next run`}},
 		{"event", []string{log + `event = 77 WHERE seq = 37`},
 			[]string{`flow "spare": transition 37 is of an unknown kind: unknown(77)`}},
@@ -501,7 +501,7 @@ func TestEveryViolationIsNamed(t *testing.T) {
 			[]string{`flow "report": run 1 comes after run 4`, `flow "report": run 5 is missing`}},
 		{"run of nobody", []string{run + `flow = 9 WHERE key = 17`},
 			[]string{`run key 17 is of flow key 9, which does not exist`, `flow "report": run 5 is missing`}},
-		{"transition of nobody", []string{`INSERT INTO pawl_transition_log SELECT 99, at, 9, NULL, 6, 0, 0, 0, 0, 0, NULL, NULL, NULL, 9, NULL, NULL, NULL
+		{"transition of nobody", []string{`INSERT INTO pawl_transition_log SELECT 99, at, 9, NULL, 6, 0, 0, 0, 0, 0, NULL, NULL, NULL, 9, NULL, NULL, NULL, NULL
     FROM pawl_transition_log WHERE seq = 1`}, []string{`transition 99 is of flow key 9, which does not exist`}},
 		{"reserve of another run", []string{log + `run_number = 1 WHERE seq = 30`},
 			[]string{`flow "import": transition 30 reserves run 1, after run 1`,

@@ -49,6 +49,7 @@ func TestPauseIsAsItsTransitionsSay(t *testing.T) {
 	for edit, want := range map[string]string{
 		`UPDATE pawl_flow_plan SET paused_until = paused_until + 1`: `its row is paused "until 2026-11-22T10:39:00.001Z: again", its transition "until 2026-11-22T10:39:00.000Z: again"`,
 		`UPDATE pawl_flow_plan SET pause_note = 'no'`:               `its row is paused "until 2026-11-22T10:39:00.000Z: no", its transition "until 2026-11-22T10:39:00.000Z: again"`,
+		`UPDATE pawl_transition_log SET paused_until = NULL`:        `its row is paused "until 2026-11-22T10:39:00.000Z: again", its transition "again"`,
 		`UPDATE pawl_flow_plan SET paused_at = NULL`:                `its row is not paused, but has an end or a note of a pause: "until 2026-11-22T10:39:00.000Z: again"`,
 		`UPDATE pawl_flow_plan SET paused_at = paused_at + 60000`:   `its row has paused_at 2026-11-22T09:21:00.000Z, the replay of its transitions gives 2026-11-22T09:20:00.000Z`,
 	} {

@@ -449,10 +449,10 @@ func (a *account) checkRest() {
 	}
 }
 
-// ends says whether the schedule has a last occurrence. One that cannot be read may have.
+// ends says whether the schedule has a last occurrence.
 func (a *account) ends() bool {
 	s, err := schedule.Parse(a.id, a.kind, a.schedule, a.zone)
-	return err != nil || a.policies.Limit > 0 || !schedule.IdentityOf(s).End.IsZero()
+	return a.policies.Limit > 0 || err == nil && !schedule.IdentityOf(s).End.IsZero()
 }
 
 func word(status int64) any { return statuses.word(status) }

@@ -433,8 +433,9 @@ func TestEveryViolationIsNamed(t *testing.T) {
 			[]string{`flow "sync": transition 31 has version 18, after 16`, `flow "sync": transition 99 has version 17, after 23`}},
 		{"from status", []string{log + `from_status = 0 WHERE seq = 24`},
 			[]string{`flow "sync": transition 24 comes from idle, but it was completed`}},
-		{"trip without reset", []string{`INSERT INTO pawl_transition_log SELECT 99, at, flow, NULL, 7, 5, 0, run_count, in_flight, failure_streak,
-    last_run, next_eligible, 7, version + 1, NULL, NULL, 36, NULL FROM pawl_transition_log WHERE seq = 36`, state + `last_seq = 99, status = 0, version = version + 1, next_run = 7 WHERE key = 1`},
+		{"trip without reset", []string{`INSERT INTO pawl_transition_log (seq, at, flow, run_number, event, from_status, to_status, run_count, in_flight, failure_streak,
+    last_run, next_eligible, next_run, version, note, waiting, prev) SELECT 99, at, flow, NULL, 7, 5, 0, run_count, in_flight, failure_streak,
+    last_run, next_eligible, 7, version + 1, NULL, NULL, 36 FROM pawl_transition_log WHERE seq = 36`, state + `last_seq = 99, status = 0, version = version + 1, next_run = 7 WHERE key = 1`},
 			[]string{`flow "sync": transition 99 (adjust) leads out of a trip; only a reset may`}},
 		{"counted twice", []string{log + `run_count = 3 WHERE seq = 30`, state + `run_count = 3 WHERE key = 3`},
 			[]string{`flow "import": transition 30 (reserve) leads to run_count 3, after 1`, `flow "import": its run_count is 3, but it has 2 runs`}},
@@ -501,7 +502,8 @@ func TestEveryViolationIsNamed(t *testing.T) {
 			[]string{`flow "report": run 1 comes after run 4`, `flow "report": run 5 is missing`}},
 		{"run of nobody", []string{run + `flow = 9 WHERE key = 17`},
 			[]string{`run key 17 is of flow key 9, which does not exist`, `flow "report": run 5 is missing`}},
-		{"transition of nobody", []string{`INSERT INTO pawl_transition_log SELECT 99, at, 9, NULL, 6, 0, 0, 0, 0, 0, NULL, NULL, NULL, 9, NULL, NULL, NULL, NULL
+		{"transition of nobody", []string{`INSERT INTO pawl_transition_log (seq, at, flow, run_number, event, from_status, to_status, run_count, in_flight, failure_streak,
+    last_run, next_eligible, next_run, version, note, waiting, prev) SELECT 99, at, 9, NULL, 6, 0, 0, 0, 0, 0, NULL, NULL, NULL, 9, NULL, NULL, NULL
     FROM pawl_transition_log WHERE seq = 1`}, []string{`transition 99 is of flow key 9, which does not exist`}},
 		{"reserve of another run", []string{log + `run_number = 1 WHERE seq = 30`},
 			[]string{`flow "import": transition 30 reserves run 1, after run 1`,

@@ -626,7 +626,7 @@ func TestViewsSpeakPlainly(t *testing.T) {
 	assert.Equal(t, []string{"flow=a", "status=failed", "schedule=manual", "next_run=NULL",
 		"last_run=2026-11-22T09:02:00.000Z", "streak=0", "runs=3", "waiting=0", "parked=0", "blocked=0", "keeps=all", "error=boom"}, row("SELECT * FROM pawl_status"))
 	assert.Equal(t, []string{"flow=a", "run=3", "trigger=manual", "status=failed", "started_at=2026-11-22T09:02:00.000Z",
-		"seconds=1.234", "attempt=1", "error=boom\nand more", "output=NULL", "failure=1", "restarts=0"}, row("SELECT * FROM pawl_history"))
+		"seconds=1.234", "attempt=1", "error=boom\nand more", "output=NULL", "failure=1", "restarts=0", "exit_code=NULL"}, row("SELECT * FROM pawl_history"))
 	assert.Equal(t, []string{"seq=2", "at=2026-11-22T09:00:00.000Z", "flow_id=a", "run_number=1", "event=reserve",
 		"from_status=idle", "to_status=running", "run_count=1", "in_flight=1", "failure_streak=0",
 		"last_run=2026-11-22T09:00:00.000Z", "next_eligible=NULL", "next_run=NULL", "version=2", "note=NULL", "waiting=0", "paused_until=NULL"},
@@ -634,7 +634,7 @@ func TestViewsSpeakPlainly(t *testing.T) {
 	assert.Equal(t, []string{"flow_id=a", "number=1", "trigger=manual", "status=completed", "attempt=1",
 		"scheduled_at=2026-11-22T09:00:00.000Z", "started_at=2026-11-22T09:00:00.000Z",
 		"finished_at=2026-11-22T09:00:01.234Z", "error=NULL",
-		"due_at=NULL", "deadline=NULL", "input=NULL", "output=NULL", "over=1", "failure=0", "restarts=0", "repeated=0", "suspect=0"}, row("SELECT * FROM pawl_runs WHERE number = 1"))
+		"due_at=NULL", "deadline=NULL", "input=NULL", "output=NULL", "over=1", "failure=0", "restarts=0", "repeated=0", "suspect=0", "exit_code=NULL"}, row("SELECT * FROM pawl_runs WHERE number = 1"))
 
 	for ms := int64(0); ms < 4102444800000; ms += 1234567891 {
 		var text string

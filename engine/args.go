@@ -41,7 +41,7 @@ func (l *Length) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s; write a duration as in 2h30m, of less than 292 years", core.Clip(strings.TrimPrefix(err.Error(), "time: "), 100))
+		return fmt.Errorf("invalid duration %q; write a duration as in 2h30m, of less than 292 years", core.Clip(string(text), 40))
 	case d <= 0:
 		return fmt.Errorf("%q is not above 0; write a duration as in 2h30m", core.Clip(string(text), 40))
 	}

@@ -93,6 +93,24 @@ UNION ALL SELECT flow_id || ' attempt ' || exit_code FROM pawl_attempts WHERE ex
 	assert.Empty(t, open(`UPDATE pawl_runners SET started_at = '2026-11-01T00:00:00.000Z' WHERE id = 2`), "the clock went back")
 }
 
+// The reason of an occurrence that nobody ran does not begin with its verdict any more.
+func TestMigrationShortensReasonsOfMissedOccurrences(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("testdata", "before_facts.sqlite"))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	require.NoError(t, os.WriteFile(path, file, 0o600))
+	db := plainDB(t, path)
+	_, err = db.Exec(`INSERT INTO pawl_verdict_log (flow, first_at, last_at, count, verdict, reason, seq)
+VALUES (1, 1, 1, 1, 6, 'not made up for: catch-up none', 1), (1, 2, 2, 1, 6, 'catch-up none', 1), (1, 3, 3, 1, 5, 'not made up for: says the operator', 1)`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	s := openStore(t, path, Options{})
+	defer s.Close()
+	var reasons []string
+	require.NoError(t, s.Reader.db.Select(&reasons, `SELECT reason FROM pawl_occurrences WHERE flow_id = 'seven' ORDER BY first_at`))
+	assert.Equal(t, []string{"catch-up none", "catch-up none", "not made up for: says the operator"}, reasons)
+}
+
 // Each of the first migrations can be taken back, and made again: schema and rows are then
 // as they were.
 func TestMigrationsKeepTheRows(t *testing.T) {

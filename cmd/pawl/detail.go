@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -38,7 +37,7 @@ func (s *statusReport) queue(ctx context.Context, c *pawl.Client) error {
 func (s statusReport) held(f pawl.FlowInfo) []string {
 	var parts []string
 	if !f.PausedAt.IsZero() {
-		parts = append(parts, s.paused(f))
+		parts = append(parts, "paused "+s.paused(f))
 	}
 	if f.Leaked > 0 {
 		parts = append(parts, s.leaked(f))
@@ -46,10 +45,11 @@ func (s statusReport) held(f pawl.FlowInfo) []string {
 	return parts
 }
 
+// paused is since when or until when a flow is paused, and why.
 func (s statusReport) paused(f pawl.FlowInfo) string {
-	text := "paused " + s.ago(f.PausedAt)
+	text := s.ago(f.PausedAt)
 	if !f.PausedUntil.IsZero() {
-		text = "paused " + untilWords(f.PausedUntil, s.now)
+		text = untilWords(f.PausedUntil, s.now)
 	}
 	if f.PauseNote != "" {
 		text += ": " + firstLine(f.PauseNote)
@@ -197,7 +197,7 @@ func (s statusReport) lines(f pawl.FlowInfo, open []pawl.RunInfo) []line {
 		add("fired", instants(f.Fired))
 	}
 	if !f.PausedAt.IsZero() {
-		add("paused", strings.TrimPrefix(s.paused(f), "paused "))
+		add("paused", s.paused(f))
 	}
 	for _, r := range open {
 		add("running", s.running(r))

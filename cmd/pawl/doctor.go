@@ -99,7 +99,13 @@ func checkOrphans(ctx context.Context, c *pawl.Client, database string) (pawl.Ch
 func checkConfig(path string) pawl.Check {
 	check := pawl.Check{Name: "config", Detail: path + " is valid, and only you can write it"}
 	if _, err := loadConfig(path); err != nil {
-		check.Detail, check.Found = path+" is refused", strings.Split(err.Error(), "\n")
+		check.Detail = path + " is refused"
+		for _, f := range faultsOf(err) {
+			check.Found = append(check.Found, f.Error())
+		}
+		if check.Found == nil {
+			check.Found = []string{err.Error()}
+		}
 		check.Help = "fix it; pawl validate says when all is well"
 	}
 	return check

@@ -69,11 +69,10 @@ func (s statusReport) ago(t time.Time) string {
 
 // length is a length of time, where there is little room in its largest unit alone.
 func (s statusReport) length(d time.Duration) string {
-	text := lengths.Coarse(d)
 	if s.narrow {
-		text, _, _ = strings.Cut(text, " ")
+		return lengths.Largest(d)
 	}
-	return text
+	return lengths.Coarse(d)
 }
 
 // why is what keeps a flow from running, what it is at, or what went wrong with it last.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/internal/clip"
@@ -288,10 +287,10 @@ func (c *Change) passParked(now time.Time, p Plan) {
 // abortAside cancels a run that is aside. Its job ends it, and undoes what it did: a
 // parked one is started for that now, a blocked one by a program that knows its version.
 // With force it is closed as it is.
-func (c *Change) abortAside(run Run, e Abort, why string, now time.Time, p Plan) error {
+func (c *Change) abortAside(run Run, e Abort, now time.Time, p Plan) error {
 	switch {
 	case e.Force:
-		return c.closeAside(run, why, now, p)
+		return c.closeAside(run, e.Reason, now, p)
 	case run.Ending:
 		return fmt.Errorf("%w: run %d of flow %q is being cancelled", ErrUnchanged, run.Number, c.ID)
 	case run.Status == RunParked:
@@ -308,7 +307,7 @@ func (c *Change) abortAside(run Run, e Abort, why string, now time.Time, p Plan)
 }
 
 // closeAside closes a run that has begun and does not run, without its job.
-func (c *Change) closeAside(run Run, why string, now time.Time, p Plan) error {
+func (c *Change) closeAside(run Run, reason string, now time.Time, p Plan) error {
 	hindered := p.Schedule != nil && c.blocked(now, p)
 	if run.Status == RunWaiting {
 		c.unqueue(&run)
@@ -316,7 +315,10 @@ func (c *Change) closeAside(run Run, why string, now time.Time, p Plan) error {
 		c.takeAside(&run)
 	}
 	run.Was, run.Status, run.FinishedAt, run.DueAt = run.Status, RunCancelled, now, time.Time{}
-	run.Error = Clip(strings.Replace(why, "cancelled", "cancelled without undo: what the run did was left as it is", 1), MaxRunError)
+	run.Error = "cancelled without undo: what the run did was left as it is"
+	if reason != "" {
+		run.Error = Clip(run.Error+": "+reason, MaxRunError)
+	}
 	c.note("closed without undo")
 	c.record(run)
 	if p.Schedule != nil {

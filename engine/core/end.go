@@ -204,14 +204,14 @@ func (c *Change) abort(e Abort, now time.Time, p Plan) error {
 		c.note(e.Reason)
 	}
 	if r := c.AsideRun(e.Run); r != nil {
-		return c.abortAside(*r, e, why, now, p)
+		return c.abortAside(*r, e, now, p)
 	}
 	waiting := c.QueuedRun(e.Run)
 	if waiting == nil {
 		waiting = e.Found
 	}
 	if waiting != nil && e.Force && !waiting.StartedAt.IsZero() {
-		return c.closeAside(*waiting, why, now, p)
+		return c.closeAside(*waiting, e.Reason, now, p)
 	}
 	if waiting != nil && waiting.goesOnLater(p) {
 		return c.endLater(*waiting, now, p)

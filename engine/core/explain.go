@@ -273,7 +273,6 @@ func (v Verdict) why() string {
 	case VerdictPaused:
 		return because("the flow was paused")
 	case VerdictMissed:
-		v.Reason = strings.TrimPrefix(v.Reason, "not made up for: ") // as older versions wrote it
 		return because("nobody ran then, and it was not caught up on")
 	}
 	return v.Reason

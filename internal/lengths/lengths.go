@@ -26,17 +26,26 @@ var units = []struct {
 
 // Coarse is a length of time in its largest unit and the one below: 3m 40s.
 func Coarse(d time.Duration) string {
-	i := 0
-	for i < len(units)-1 && d < units[i].length {
-		i++
-	}
-	text := fmt.Sprintf("%d%s", d/units[i].length, units[i].name)
+	text, i := Largest(d), largest(d)
 	if i+1 < len(units) {
 		if n := d % units[i].length / units[i+1].length; n > 0 {
 			text += fmt.Sprintf(" %d%s", n, units[i+1].name)
 		}
 	}
 	return text
+}
+
+// Largest is a length of time in its largest unit alone: 3m.
+func Largest(d time.Duration) string {
+	u := units[largest(d)]
+	return fmt.Sprintf("%d%s", d/u.length, u.name)
+}
+
+func largest(d time.Duration) (i int) {
+	for i < len(units)-1 && d < units[i].length {
+		i++
+	}
+	return i
 }
 
 // Exact is a duration without the zeros that Go adds: 5m, not 5m0s.

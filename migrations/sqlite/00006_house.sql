@@ -88,3 +88,6 @@ DROP TABLE pawl_exits;
 -- defaults. policy and backoff say the same to people, in texts. The start that replaces the
 -- views reads the texts of older versions, once.
 ALTER TABLE pawl_flow_plan ADD COLUMN policies TEXT;
+
+-- The reason of an occurrence that nobody ran began with what its verdict says already.
+UPDATE pawl_verdict_log SET reason = nullif(substr(reason, 18), '') WHERE verdict = 6 AND reason GLOB 'not made up for: *';

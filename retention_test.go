@@ -305,7 +305,7 @@ func TestInputsInTheInboxGoWithTheirRuns(t *testing.T) {
 		s := quiet(db)
 		require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0), pawl.WithOverlap(pawl.OverlapBuffer(1000))))
 		r := start(t, s)
-		app := open(t, db)
+		app := open(t, db+"?_pragma=busy_timeout(5000)&_txlock=immediate")
 		large := pawl.JSON(`"` + strings.Repeat("x", 2000) + `"`)
 		for range 300 {
 			tx, err := app.Begin()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 	"github.com/pawl-go/pawl/store"
 	"github.com/pawl-go/pawl/workflow"
 )
@@ -23,9 +24,9 @@ func later(d time.Duration) time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0,
 // The error of an attempt is kept also if a later one succeeds: an error, a panic with its
 // stack, a time limit. A run that succeeds at once has no row. found B2.
 func TestErrorOfEachAttemptIsKept(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("work", harness.Job(func(ctx context.Context) error {
 			run, _ := pawl.RunFrom(ctx)
 			time.Sleep(time.Second)
 			switch run.Attempt {
@@ -38,11 +39,11 @@ func TestErrorOfEachAttemptIsKept(t *testing.T) {
 				return context.Cause(ctx)
 			}
 			return nil
-		}), pawl.WithRetry(4, everyMinute), pawl.WithAttemptTimeout(10*time.Second)))
-		require.NoError(t, s.Manual("plain", job(ok)))
-		r := start(t, s)
-		trigger(t, r, "plain")
-		trigger(t, r, "work")
+		}), pawl.WithRetry(4, harness.EveryMinute), pawl.WithAttemptTimeout(10*time.Second)))
+		require.NoError(t, s.Manual("plain", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		harness.Trigger(t, r, "plain")
+		harness.Trigger(t, r, "work")
 		began := later(0)
 		list, err := r.Attempts(t.Context(), "work", 1)
 		require.NoError(t, err)
@@ -72,8 +73,8 @@ func TestErrorOfEachAttemptIsKept(t *testing.T) {
 		assert.Equal(t, 10*time.Second, list[2].FinishedAt.Sub(list[2].StartedAt))
 		assert.Equal(t, pawl.Attempt{Number: 4, Status: pawl.RunCompleted, StartedAt: info.StartedAt, FinishedAt: info.FinishedAt}, list[3])
 		assert.Equal(t, []string{"plain 1 completed", "work 1 failed", "work 2 failed", "work 3 timed_out", "work 4 completed"},
-			texts(t, db, "SELECT flow_id || ' ' || attempt || ' ' || status FROM pawl_attempts ORDER BY 1"))
-		assert.Equal(t, []int64{3}, numbers(t, db, "SELECT count(*) FROM pawl_attempt_log"), "only failed attempts cost a row")
+			harness.Texts(t, db, "SELECT flow_id || ' ' || attempt || ' ' || status FROM pawl_attempts ORDER BY 1"))
+		assert.Equal(t, []int64{3}, harness.Numbers(t, db, "SELECT count(*) FROM pawl_attempt_log"), "only failed attempts cost a row")
 
 		_, err = r.Attempts(t.Context(), "work", 2)
 		assert.ErrorIs(t, err, pawl.ErrRunNotFound)
@@ -82,10 +83,10 @@ func TestErrorOfEachAttemptIsKept(t *testing.T) {
 		same, err := r.View().Attempts(t.Context(), "work", 1)
 		require.NoError(t, err)
 		assert.Equal(t, list, same)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		_, err = r.Attempts(t.Context(), "work", 1)
 		assert.ErrorIs(t, err, pawl.ErrStopped)
-		c := openClient(t, db)
+		c := harness.OpenClient(t, db)
 		same, err = c.Attempts(t.Context(), "work", 1)
 		require.NoError(t, err)
 		assert.Equal(t, list, same)
@@ -96,23 +97,23 @@ func TestErrorOfEachAttemptIsKept(t *testing.T) {
 // An attempt that is cut short and starts again is one attempt, also if it is a further one,
 // and costs no row. found B2, found Q1.
 func TestAttemptThatIsCutShortIsOneAttempt(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(work func(ctx context.Context, run pawl.RunInfo) error) *pawl.Scheduler {
-			s := quiet(db, pawl.WithStopTimeout(0))
-			require.NoError(t, s.Manual("work", newTries().job(work), pawl.WithRetry(5, everyMinute)))
+			s := harness.Quiet(db, pawl.WithStopTimeout(0))
+			require.NoError(t, s.Manual("work", newTries().job(work), pawl.WithRetry(5, harness.EveryMinute)))
 			return s
 		}
-		r := start(t, register(func(ctx context.Context, run pawl.RunInfo) error {
+		r := harness.Start(t, register(func(ctx context.Context, run pawl.RunInfo) error {
 			if run.Attempt == 1 {
 				return errors.New("boom")
 			}
-			return untilCancelled(ctx)
+			return harness.UntilCancelled(ctx)
 		}))
-		trigger(t, r, "work")
+		harness.Trigger(t, r, "work")
 		time.Sleep(61 * time.Second)
 		require.ErrorIs(t, r.Stop(context.Background()), pawl.ErrStopTimeout)
-		verify(t, db)
-		c := openClient(t, db)
+		harness.Verify(t, db)
+		c := harness.OpenClient(t, db)
 		list, err := c.Attempts(t.Context(), "work", 1)
 		require.NoError(t, err)
 		require.Len(t, list, 2)
@@ -121,7 +122,7 @@ func TestAttemptThatIsCutShortIsOneAttempt(t *testing.T) {
 		require.NoError(t, c.Close())
 
 		time.Sleep(time.Hour)
-		r = start(t, register(func(context.Context, pawl.RunInfo) error { return nil }))
+		r = harness.Start(t, register(func(context.Context, pawl.RunInfo) error { return nil }))
 		info, err := r.WaitRun(t.Context(), "work", 1)
 		require.NoError(t, err)
 		assert.Equal(t, 1, info.Restarts)
@@ -129,22 +130,22 @@ func TestAttemptThatIsCutShortIsOneAttempt(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, list, 2)
 		assert.Equal(t, pawl.Attempt{Number: 2, Status: pawl.RunCompleted, StartedAt: info.StartedAt, FinishedAt: info.FinishedAt}, list[1])
-		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_attempt_log"))
-		stop(t, r, db)
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, "SELECT count(*) FROM pawl_attempt_log"))
+		harness.Stop(t, r, db)
 	})
 }
 
 // A run that is over before its next attempt could start has no more attempts than those
 // that started: its end is no attempt. found B2.
 func TestRunThatEndsBetweenAttemptsHasNoFurtherOne(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("late", job(failing), pawl.WithRetry(5, everyMinute), pawl.WithTimeout(90*time.Second)))
-		require.NoError(t, s.Manual("cancelled", job(failing), pawl.WithRetry(5, everyMinute)))
-		require.NoError(t, s.Manual("never", job(ok), pawl.WithOverlap(pawl.OverlapBuffer(1))))
-		r := start(t, s)
-		trigger(t, r, "late")
-		trigger(t, r, "cancelled")
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("late", harness.Job(harness.Failing), pawl.WithRetry(5, harness.EveryMinute), pawl.WithTimeout(90*time.Second)))
+		require.NoError(t, s.Manual("cancelled", harness.Job(harness.Failing), pawl.WithRetry(5, harness.EveryMinute)))
+		require.NoError(t, s.Manual("never", harness.Job(harness.OK), pawl.WithOverlap(pawl.OverlapBuffer(1))))
+		r := harness.Start(t, s)
+		harness.Trigger(t, r, "late")
+		harness.Trigger(t, r, "cancelled")
 		_, err := r.Trigger(t.Context(), "never", pawl.WithStartAt(time.Now().Add(time.Hour)))
 		require.NoError(t, err)
 		time.Sleep(30 * time.Second)
@@ -162,14 +163,14 @@ func TestRunThatEndsBetweenAttemptsHasNoFurtherOne(t *testing.T) {
 		require.Len(t, list, 2)
 		assert.Equal(t, info.Status, list[1].Status)
 		assert.Equal(t, []string{"boom", "boom"}, []string{list[0].Error, list[1].Error})
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // The attempts of a workflow that parks, and goes on in the next process, began when each of
 // them first started. found B2.
 func TestAttemptOfAWorkflowBeganWhenItFirstStarted(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func() *pawl.Scheduler {
 			w := workflow.New[string]()
 			w.Register("wait", workflow.After[string]("work", 10*time.Second))
@@ -180,15 +181,15 @@ func TestAttemptOfAWorkflowBeganWhenItFirstStarted(t *testing.T) {
 				return "done", nil
 			}, workflow.WithRetry(0, workflow.Exponential()))
 			w.Exit("done")
-			s := quiet(db)
-			require.NoError(t, s.Manual("order", w.Job("wait"), pawl.WithRetry(5, everyMinute)))
+			s := harness.Quiet(db)
+			require.NoError(t, s.Manual("order", w.Job("wait"), pawl.WithRetry(5, harness.EveryMinute)))
 			return s
 		}
-		r := start(t, register())
-		trigger(t, r, "order")
+		r := harness.Start(t, register())
+		harness.Trigger(t, r, "order")
 		time.Sleep(30 * time.Second)
-		stop(t, r, db)
-		r = start(t, register())
+		harness.Stop(t, r, db)
+		r = harness.Start(t, register())
 		info, err := r.WaitRun(t.Context(), "order", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
@@ -200,32 +201,32 @@ func TestAttemptOfAWorkflowBeganWhenItFirstStarted(t *testing.T) {
 			assert.Equal(t, list[i].FinishedAt.Add(time.Minute), a.StartedAt)
 		}
 		assert.Equal(t, info.FinishedAt, list[2].FinishedAt)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // A process that dies of a run's own doing ends an attempt, whose end nobody knows. A stop
 // that cancels ends one too, if there is another. found B2.
 func TestCrashAndCancellingStopEndAttempts(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		lives := 0
 		register := func(s *pawl.Scheduler) {
 			lives++
-			work := untilCancelled
+			work := harness.UntilCancelled
 			if lives > 2 {
-				work = ok
+				work = harness.OK
 			}
-			require.NoError(t, s.Manual("work", job(work), pawl.WithRetry(5, everyMinute), pawl.WithStopCancels()))
+			require.NoError(t, s.Manual("work", harness.Job(work), pawl.WithRetry(5, harness.EveryMinute), pawl.WithStopCancels()))
 		}
-		p := launch(t, db, register)
-		trigger(t, p.Runner, "work")
+		p := harness.Launch(t, db, register)
+		harness.Trigger(t, p.Runner, "work")
 		time.Sleep(time.Second)
-		p.kill()
-		p = launch(t, db, register)
+		p.Kill()
+		p = harness.Launch(t, db, register)
 		time.Sleep(61 * time.Second)
 		require.ErrorIs(t, p.Stop(context.Background()), pawl.ErrStopTimeout)
-		verify(t, db)
-		p = launch(t, db, register)
+		harness.Verify(t, db)
+		p = harness.Launch(t, db, register)
 		info, err := p.WaitRun(t.Context(), "work", 1)
 		require.NoError(t, err)
 		list, err := p.Attempts(t.Context(), "work", 1)
@@ -237,16 +238,16 @@ func TestCrashAndCancellingStopEndAttempts(t *testing.T) {
 		assert.Contains(t, list[1].Error, "cancelled: ")
 		assert.False(t, list[1].FinishedAt.IsZero())
 		assert.Equal(t, pawl.Attempt{Number: 3, Status: pawl.RunCompleted, StartedAt: info.StartedAt, FinishedAt: info.FinishedAt}, list[2])
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 	})
 }
 
 // The attempts of a run are deleted with it, and kept with it. Verify names those that do not
 // fit a run. found B2.
 func TestAttemptsGoWithTheirRuns(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
-			require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+			require.NoError(t, s.Manual("work", harness.Job(func(ctx context.Context) error {
 				run, _ := pawl.RunFrom(ctx)
 				if fails, _ := pawl.InputOf[bool](ctx); fails || run.Attempt == 1 {
 					return errors.New("boom")
@@ -254,20 +255,20 @@ func TestAttemptsGoWithTheirRuns(t *testing.T) {
 				return nil
 			}), pawl.WithRetry(2, pawl.BackoffPolicy{Initial: time.Millisecond}), pawl.WithRetention(100, 0)))
 		}
-		r := start(t, schedulerWith(db, register))
-		failed := finish(t, r, "work", pawl.WithInput(true))
+		r := harness.Start(t, harness.SchedulerWith(db, register))
+		failed := harness.Finish(t, r, "work", pawl.WithInput(true))
 		assert.Equal(t, pawl.RunFailed, failed.Status)
 		for range 300 {
-			finish(t, r, "work", pawl.WithInput(false))
+			harness.Finish(t, r, "work", pawl.WithInput(false))
 		}
 		time.Sleep(time.Hour)
-		kept := query[int64](t, db, `SELECT count(*) FROM pawl_runs`)
+		kept := harness.Query[int64](t, db, `SELECT count(*) FROM pawl_runs`)
 		assert.Less(t, kept, int64(200))
-		assert.Equal(t, kept+1, query[int64](t, db, `SELECT count(*) FROM pawl_attempt_log`), "one of each run, and two of the failure, which is kept")
+		assert.Equal(t, kept+1, harness.Query[int64](t, db, `SELECT count(*) FROM pawl_attempt_log`), "one of each run, and two of the failure, which is kept")
 		list, err := r.Attempts(t.Context(), "work", failed.Number)
 		require.NoError(t, err)
 		assert.Len(t, list, 3)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 
 		for edit, want := range map[string]string{
 			`INSERT INTO pawl_attempt_log (run, attempt, status) VALUES (4711, 1, 2)`:            "1 failed attempts are of a run that is not there (key 4711)",
@@ -277,8 +278,8 @@ func TestAttemptsGoWithTheirRuns(t *testing.T) {
 			`UPDATE pawl_attempt_log SET attempt = -1 WHERE run = 1 AND attempt = 1`:             `flow "work": 2 failed attempts of run 1 are kept, from -1 to 2`,
 		} {
 			copyTo := db + ".copy"
-			copyDatabase(t, db, copyTo)
-			execSQL(t, copyTo, edit)
+			harness.CopyDatabase(t, db, copyTo)
+			harness.ExecSQL(t, copyTo, edit)
 			reader, err := store.OpenReader(t.Context(), copyTo)
 			require.NoError(t, err)
 			found, err := reader.Verify(t.Context())
@@ -290,16 +291,16 @@ func TestAttemptsGoWithTheirRuns(t *testing.T) {
 			}
 		}
 
-		r = start(t, schedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("other", job(ok))) }))
+		r = harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("other", harness.Job(harness.OK))) }))
 		require.NoError(t, r.Forget(t.Context(), "work"))
-		stop(t, r, db)
-		assert.Zero(t, query[int64](t, db, `SELECT count(*) FROM pawl_attempt_log`))
+		harness.Stop(t, r, db)
+		assert.Zero(t, harness.Query[int64](t, db, `SELECT count(*) FROM pawl_attempt_log`))
 	})
 }
 
 // Of a run of an older version, which kept no attempts, what is known is shown. found B2.
 func TestAttemptsOfARunOfAnOlderVersion(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var old bool
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("work", newTries().job(func(ctx context.Context, run pawl.RunInfo) error {
@@ -307,20 +308,20 @@ func TestAttemptsOfARunOfAnOlderVersion(t *testing.T) {
 				case run.Attempt < 3:
 					return errors.New("boom")
 				case old:
-					return untilCancelled(ctx)
+					return harness.UntilCancelled(ctx)
 				case run.Attempt == 3:
 					return errors.New("again")
 				}
 				return nil
-			}), pawl.WithRetry(5, everyMinute)))
+			}), pawl.WithRetry(5, harness.EveryMinute)))
 		}
 		old = true
-		p := launch(t, db, register)
-		trigger(t, p.Runner, "work")
+		p := harness.Launch(t, db, register)
+		harness.Trigger(t, p.Runner, "work")
 		time.Sleep(150 * time.Second)
-		p.kill()
-		execSQL(t, db, `DELETE FROM pawl_attempt_log`) // as the migration leaves a run that is in flight
-		c := openClient(t, db)
+		p.Kill()
+		harness.ExecSQL(t, db, `DELETE FROM pawl_attempt_log`) // as the migration leaves a run that is in flight
+		c := harness.OpenClient(t, db)
 		list, err := c.Attempts(t.Context(), "work", 1)
 		require.NoError(t, err)
 		third := pawl.Attempt{Number: 3, Status: pawl.RunRunning, StartedAt: later(2 * time.Minute)}
@@ -328,7 +329,7 @@ func TestAttemptsOfARunOfAnOlderVersion(t *testing.T) {
 		require.NoError(t, c.Close())
 
 		old = false
-		p = launch(t, db, register)
+		p = harness.Launch(t, db, register)
 		info, err := p.WaitRun(t.Context(), "work", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
@@ -347,64 +348,57 @@ func TestAttemptsOfARunOfAnOlderVersion(t *testing.T) {
 	})
 }
 
-// exits is the error of a command that exits with a code, as exec.ExitError is.
-type exits int
-
-func (e exits) Error() string { return "exit status 99: its text is for people" }
-
-func (e exits) ExitCode() int { return int(e) }
-
 // The exit code of a command is a fact of the run and of the attempt that failed with it, and
 // no text is one: neither of an error without a code, nor of a run that ended in another way.
 // facts T5.
 func TestExitCodeIsAFactOfTheRun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
 		returns := func(errs ...error) pawl.Job {
-			return job(func(ctx context.Context) error {
+			return harness.Job(func(ctx context.Context) error {
 				run, _ := pawl.RunFrom(ctx)
 				time.Sleep(time.Second)
 				return errs[run.Attempt-1]
 			})
 		}
-		wrapped := fmt.Errorf("backup: %w", pawl.Permanent(exits(3)))
+		wrapped := fmt.Errorf("backup: %w", pawl.Permanent(harness.Exits(3)))
 		require.NoError(t, errors.Join(
-			s.Manual("code", returns(exits(7))),
+			s.Manual("code", returns(harness.Exits(7))),
 			s.Manual("wrapped", returns(wrapped)),
 			s.Manual("text", returns(errors.New("exit status 5"))),
-			s.Manual("signal", returns(exits(-1))),
+			s.Manual("signal", returns(harness.Exits(-1))),
 			s.Manual("skipped", returns(pawl.Skipped("exit status 6"))),
-			s.Manual("recovers", returns(exits(8), exits(9), nil), pawl.WithRetry(5, everyMinute)),
-			s.Manual("gives-up", returns(exits(8), errors.New("no answer")), pawl.WithRetry(1, everyMinute)),
-			s.Manual("cancelled", returns(exits(8)), pawl.WithRetry(1, everyMinute)),
+			s.Manual("recovers", returns(harness.Exits(8), harness.Exits(9), nil), pawl.WithRetry(5, harness.EveryMinute)),
+			s.Manual("gives-up", returns(harness.Exits(8), errors.New("no answer")), pawl.WithRetry(1, harness.EveryMinute)),
+			s.Manual("cancelled", returns(harness.Exits(8)), pawl.WithRetry(1, harness.EveryMinute)),
 			s.Manual("fine", returns(nil)),
 		))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		for id, want := range map[string]int{"code": 7, "wrapped": 3, "text": 0, "signal": 0, "skipped": 0, "recovers": 0, "gives-up": 0, "fine": 0} {
-			trigger(t, r, id)
+			harness.Trigger(t, r, id)
 			if id == "recovers" {
 				time.Sleep(2 * time.Second)
-				info := runOf(t, r, id, 1)
+				info := harness.RunOf(t, r, id, 1)
 				assert.Equal(t, 8, info.ExitCode, "it waits for its next attempt, and %s", info.Error)
 			}
 			info, err := r.WaitRun(t.Context(), id, 1)
 			require.NoError(t, err)
 			assert.Equal(t, want, info.ExitCode, id)
-			assert.Equal(t, want, runOf(t, r, id, 1).ExitCode, id)
+			assert.Equal(t, want, harness.RunOf(t, r, id, 1).ExitCode, id)
 		}
 		list, err := r.Attempts(t.Context(), "recovers", 1)
 		require.NoError(t, err)
 		assert.Equal(t, []int{8, 9, 0}, []int{list[0].ExitCode, list[1].ExitCode, list[2].ExitCode})
-		trigger(t, r, "cancelled")
+		harness.Trigger(t, r, "cancelled")
 		time.Sleep(2 * time.Second)
-		assert.Equal(t, 8, runOf(t, r, "cancelled", 1).ExitCode)
+		assert.Equal(t, 8, harness.RunOf(t, r, "cancelled", 1).ExitCode)
 		require.NoError(t, r.Cancel(t.Context(), "cancelled", 1))
-		assert.Zero(t, runOf(t, r, "cancelled", 1).ExitCode, "the run was cancelled, no command failed")
+		assert.Zero(t, harness.RunOf(t, r, "cancelled", 1).ExitCode, "the run was cancelled, no command failed")
 
-		assert.Equal(t, []string{"code 7", "wrapped 3"}, texts(t, db, "SELECT flow_id || ' ' || exit_code FROM pawl_runs WHERE exit_code IS NOT NULL ORDER BY 1"))
-		assert.Equal(t, []string{"code 7", "wrapped 3"}, texts(t, db, "SELECT flow || ' ' || exit_code FROM pawl_history WHERE exit_code IS NOT NULL ORDER BY 1"))
+		assert.Equal(t, []string{"code 7", "wrapped 3"}, harness.Texts(t, db, "SELECT flow_id || ' ' || exit_code FROM pawl_runs WHERE exit_code IS NOT NULL ORDER BY 1"))
+		assert.Equal(t, []string{"code 7", "wrapped 3"}, harness.Texts(t, db, "SELECT flow || ' ' || exit_code FROM pawl_history WHERE exit_code IS NOT NULL ORDER BY 1"))
 		assert.Equal(t, []string{"cancelled 1 8", "code 1 7", "gives-up 1 8", "recovers 1 8", "recovers 2 9", "wrapped 1 3"},
-			texts(t, db, "SELECT flow_id || ' ' || attempt || ' ' || exit_code FROM pawl_attempts WHERE exit_code IS NOT NULL ORDER BY 1"))
-		stop(t, r, db)
+			harness.Texts(t, db, "SELECT flow_id || ' ' || attempt || ' ' || exit_code FROM pawl_attempts WHERE exit_code IS NOT NULL ORDER BY 1"))
+		harness.Stop(t, r, db)
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/internal/harness"
 	"github.com/pawl-go/pawl/store"
 )
 
@@ -40,17 +41,10 @@ func reach(ctx context.Context, done []pawl.Checkpoint, states ...string) error 
 	return engine.Record(ctx, steps, nil)
 }
 
-func statesOf(list []pawl.Checkpoint) (states []string) {
-	for _, c := range list {
-		states = append(states, c.Kind+" "+c.State)
-	}
-	return states
-}
-
 // A run whose process dies goes on as the same run: neither its streak nor its attempts
 // count that, and its checkpoints are there. workflow F7.
 func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				if len(done) == 0 {
@@ -63,25 +57,25 @@ func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
 				return reach(ctx, done, "sent")
 			}), pawl.WithBackoff(pawl.TripAfter(2))))
 		}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		began := time.Now().UTC()
 		run, err := p.Trigger(t.Context(), "order")
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
-		p.kill()
+		p.Kill()
 
-		p = launch(t, db, register)
+		p = harness.Launch(t, db, register)
 		info, err := p.WaitRun(t.Context(), "order", run)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
 		assert.Equal(t, 1, info.Attempt)
 		assert.Equal(t, began, info.StartedAt, "it is the same run")
-		flow := status(t, p.Runner, "order")
+		flow := harness.Status(t, p.Runner, "order")
 		assert.Equal(t, int64(1), flow.RunCount)
 		assert.Zero(t, flow.FailureStreak)
 		list, err := p.Checkpoints(t.Context(), "order", run)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"enter paid", "enter packed", "interrupt packed", "enter sent"}, statesOf(list))
+		assert.Equal(t, []string{"enter paid", "enter packed", "interrupt packed", "enter sent"}, harness.StatesOf(list))
 		assert.JSONEq(t, `{"n":1}`, string(list[0].Payload))
 		assert.Equal(t, time.Now().UTC(), list[3].At)
 		var events []string
@@ -94,9 +88,9 @@ func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
 		assert.Equal(t, []string{"adopt", "reserve", "checkpoint", "interrupt", "reserve", "checkpoint", "outcome"}, events)
 		_, err = p.Checkpoints(t.Context(), "order", 2)
 		assert.ErrorIs(t, err, pawl.ErrRunNotFound)
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 
-		c := openClient(t, db)
+		c := harness.OpenClient(t, db)
 		same, err := c.Checkpoints(t.Context(), "order", run)
 		require.NoError(t, err)
 		assert.Equal(t, list, same)
@@ -107,7 +101,7 @@ func TestRunGoesOnFromItsCheckpoints(t *testing.T) {
 // A stop does not wait for a run that waits itself and can go on later, nor does it
 // count as anything: the next process starts it again. workflow F7, workflow F10.
 func TestStopSuspendsRunsThatWait(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Every("approval", time.Minute, lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				if len(done) == 0 {
@@ -124,7 +118,7 @@ func TestStopSuspendsRunsThatWait(t *testing.T) {
 			})))
 		}
 		began := time.Now()
-		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+		r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) {
 			require.NoError(t, s.Every("approval", time.Minute, lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				if err := reach(ctx, done, "asked"); err != nil {
 					return err
@@ -135,9 +129,9 @@ func TestStopSuspendsRunsThatWait(t *testing.T) {
 		}))
 		time.Sleep(time.Minute)
 		before := time.Now()
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		assert.Equal(t, before, time.Now(), "it did not wait")
-		c := openClient(t, db)
+		c := harness.OpenClient(t, db)
 		info, _, err := c.Status(t.Context(), "approval")
 		require.NoError(t, err)
 		assert.Equal(t, 1, info.Waiting)
@@ -145,45 +139,39 @@ func TestStopSuspendsRunsThatWait(t *testing.T) {
 		require.NoError(t, c.Close())
 
 		time.Sleep(10 * time.Minute)
-		r = start(t, schedulerWith(db, register))
+		r = harness.Start(t, harness.SchedulerWith(db, register))
 		run, err := r.WaitRun(t.Context(), "approval", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, run.Status)
 		assert.Equal(t, began.Add(time.Hour).UTC(), run.FinishedAt)
-		assert.Equal(t, int64(1), status(t, r, "approval").RunCount)
-		stop(t, r, db)
+		assert.Equal(t, int64(1), harness.Status(t, r, "approval").RunCount)
+		harness.Stop(t, r, db)
 	})
-}
-
-func schedulerWith(db string, register func(*pawl.Scheduler), opts ...pawl.Option) *pawl.Scheduler {
-	s := quiet(db, opts...)
-	register(s)
-	return s
 }
 
 // A job that does not heed that is cut off by the end of the stop window, and goes on
 // all the same.
 func TestStopWindowSuspendsRunsAtWork(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		times := 0
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				if times++; times == 1 {
-					return untilCancelled(ctx)
+					return harness.UntilCancelled(ctx)
 				}
 				return nil
 			})))
 		}
-		r := start(t, schedulerWith(db, register))
+		r := harness.Start(t, harness.SchedulerWith(db, register))
 		run, err := r.Trigger(t.Context(), "order")
 		require.NoError(t, err)
 		assert.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
-		r = start(t, schedulerWith(db, register))
+		r = harness.Start(t, harness.SchedulerWith(db, register))
 		info, err := r.WaitRun(t.Context(), "order", run)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
 		assert.Equal(t, 1, info.Attempt)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -191,7 +179,7 @@ func TestStopWindowSuspendsRunsAtWork(t *testing.T) {
 // it gets no further: once more it is started, with a context that has ended, so that it
 // can undo what it did. workflow F7, workflow F11.
 func TestRunThatGetsNoFurtherIsGivenUp(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var starts, lives []time.Time
 		var ended error
 		register := func(s *pawl.Scheduler) {
@@ -202,39 +190,39 @@ func TestRunThatGetsNoFurtherIsGivenUp(t *testing.T) {
 						return err
 					}
 				}
-				ended = untilCancelled(ctx)
+				ended = harness.UntilCancelled(ctx)
 				return ended
 			}), pawl.WithBackoff(pawl.TripAfter(9))))
 		}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		_, err := p.Trigger(t.Context(), "poison")
 		require.NoError(t, err)
 		for range 7 {
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			p.kill()
+			p.Kill()
 			lives = append(lives, time.Now())
-			p = launch(t, db, register)
+			p = harness.Launch(t, db, register)
 		}
 		info, err := p.WaitRun(t.Context(), "poison", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunInterrupted, info.Status)
 		assert.Contains(t, info.Error, "too often at the same point")
 		assert.ErrorContains(t, ended, "died too often")
-		assert.Equal(t, 1, status(t, p.Runner, "poison").FailureStreak)
+		assert.Equal(t, 1, harness.Status(t, p.Runner, "poison").FailureStreak)
 		require.Len(t, starts, 8)
 		for i, wait := range []float64{0, 0, 1, 2, 4, 8, 16} { // in seconds, after each death
 			assert.InDelta(t, wait, starts[i+1].Sub(lives[i]).Seconds(), wait/10, "start %d", i+2)
 		}
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 	})
 }
 
 // What a run does that was closed without it is not kept: its job learns that.
 func TestCheckpointsOfARunThatIsOverAreRefused(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		late := make(chan error, 1)
-		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+		r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("deaf", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				time.Sleep(time.Hour)
 				late <- reach(context.WithoutCancel(ctx), done, "late")
@@ -247,16 +235,16 @@ func TestCheckpointsOfARunThatIsOverAreRefused(t *testing.T) {
 		list, err := r.Checkpoints(t.Context(), "deaf", run)
 		require.NoError(t, err)
 		assert.Empty(t, list)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // What makes no checkpoint is refused and says why; a job that is none of a scheduler
 // is told so.
 func TestCheckpointsThatMakeNoSenseAreRefused(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var errs []error
-		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+		r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				for _, c := range []pawl.Checkpoint{
 					{Seq: 1, State: string(make([]byte, 300))}, {Seq: 1, State: "\xff"},
@@ -278,22 +266,22 @@ func TestCheckpointsThatMakeNoSenseAreRefused(t *testing.T) {
 		for _, err := range errs[2:] {
 			assert.ErrorIs(t, err, pawl.ErrTooLarge)
 		}
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 	assert.ErrorContains(t, engine.Record(t.Context(), []pawl.Checkpoint{{Seq: 1}}, nil), "not that of a job")
 }
 
 // While the store takes no writes, a run waits for it with what it has done.
 func TestCheckpointWaitsForTheStore(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		full := &disk{}
+	harness.Bubble(t, func(t *testing.T, db string) {
+		full := &harness.Disk{}
 		gate := make(chan struct{})
-		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+		r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				<-gate
 				return reach(ctx, done, "paid")
 			})))
-		}, pawl.WithStore(full.Wrap)))
+		}, harness.WithStore(full.Wrap)))
 		run, err := r.Trigger(t.Context(), "order")
 		require.NoError(t, err)
 		full.Fail(errors.New("disk full"))
@@ -307,8 +295,8 @@ func TestCheckpointWaitsForTheStore(t *testing.T) {
 		assert.Equal(t, pawl.RunCompleted, info.Status)
 		list, err := r.Checkpoints(t.Context(), "order", run)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"enter paid"}, statesOf(list))
-		stop(t, r, db)
+		assert.Equal(t, []string{"enter paid"}, harness.StatesOf(list))
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -316,16 +304,16 @@ func TestCheckpointWaitsForTheStore(t *testing.T) {
 func TestDatabaseBeforeWorkflowsCarriesOn(t *testing.T) {
 	file, err := os.ReadFile("store/testdata/before_workflow.sqlite")
 	require.NoError(t, err)
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		require.NoError(t, os.WriteFile(db, file, 0o600))
 		time.Sleep(time.Until(time.Date(2026, 11, 27, 20, 41, 0, 0, time.UTC)))
 		inputs := map[int]bool{}
-		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+		r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) {
 			require.NoError(t, errors.Join(
-				s.Every("ticks", time.Hour, job(ok)),
-				s.Manual("broken", job(failing), pawl.WithBackoff(pawl.TripAfter(3))),
-				s.Cron("nightly", "0 30 2 * * *", job(ok), pawl.WithLocation("Europe/Berlin")),
-				s.Manual("queue", job(func(ctx context.Context) error {
+				s.Every("ticks", time.Hour, harness.Job(harness.OK)),
+				s.Manual("broken", harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(3))),
+				s.Cron("nightly", "0 30 2 * * *", harness.Job(harness.OK), pawl.WithLocation("Europe/Berlin")),
+				s.Manual("queue", harness.Job(func(ctx context.Context) error {
 					n, err := pawl.InputOf[int](ctx)
 					inputs[n] = true
 					return err
@@ -339,22 +327,22 @@ func TestDatabaseBeforeWorkflowsCarriesOn(t *testing.T) {
 		info, err := r.WaitRun(t.Context(), "hang", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
-		assert.Equal(t, pawl.StatusTripped, status(t, r, "broken").Status)
-		assert.Equal(t, "a holiday", status(t, r, "nightly").PauseNote)
-		stop(t, r, db)
+		assert.Equal(t, pawl.StatusTripped, harness.Status(t, r, "broken").Status)
+		assert.Equal(t, "a holiday", harness.Status(t, r, "nightly").PauseNote)
+		harness.Stop(t, r, db)
 	})
 }
 
 // Checkpoints go with the runs that they are of, pruned or forgotten, and Verify finds
 // any that are of none.
 func TestCheckpointsGoWithTheirRuns(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				return reach(ctx, done, "paid", "sent")
 			}), pawl.WithRetention(2, 0)))
 		}
-		r := start(t, schedulerWith(db, register))
+		r := harness.Start(t, harness.SchedulerWith(db, register))
 		for range 200 {
 			run, err := r.Trigger(t.Context(), "order")
 			require.NoError(t, err)
@@ -362,19 +350,19 @@ func TestCheckpointsGoWithTheirRuns(t *testing.T) {
 			require.NoError(t, err)
 		}
 		time.Sleep(time.Hour)
-		stop(t, r, db)
-		kept := query[int64](t, db, `SELECT count(*) FROM pawl_runs`)
+		harness.Stop(t, r, db)
+		kept := harness.Query[int64](t, db, `SELECT count(*) FROM pawl_runs`)
 		assert.Less(t, kept, int64(150))
-		assert.Equal(t, 2*kept, query[int64](t, db, `SELECT count(*) FROM pawl_checkpoints`))
-		assert.Equal(t, 2*kept, query[int64](t, db, `SELECT count(*) FROM pawl_checkpoint_log`))
-		execSQL(t, db, `INSERT INTO pawl_checkpoint_log (run, seq, at, state, kind) VALUES (4711, 1, 1, 'paid', 'enter')`)
+		assert.Equal(t, 2*kept, harness.Query[int64](t, db, `SELECT count(*) FROM pawl_checkpoints`))
+		assert.Equal(t, 2*kept, harness.Query[int64](t, db, `SELECT count(*) FROM pawl_checkpoint_log`))
+		harness.ExecSQL(t, db, `INSERT INTO pawl_checkpoint_log (run, seq, at, state, kind) VALUES (4711, 1, 1, 'paid', 'enter')`)
 		reader, err := store.OpenReader(t.Context(), db)
 		require.NoError(t, err)
 		found, err := reader.Verify(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, []string{"1 checkpoints are of a run that is not there (key 4711)"}, found)
-		execSQL(t, db, `DELETE FROM pawl_checkpoint_log WHERE run = 4711 OR run = 200 AND seq = 1`)
-		execSQL(t, db, `UPDATE pawl_checkpoint_log SET payload = '{' WHERE run = 199`)
+		harness.ExecSQL(t, db, `DELETE FROM pawl_checkpoint_log WHERE run = 4711 OR run = 200 AND seq = 1`)
+		harness.ExecSQL(t, db, `UPDATE pawl_checkpoint_log SET payload = '{' WHERE run = 199`)
 		found, err = reader.Verify(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, []string{
@@ -382,17 +370,17 @@ func TestCheckpointsGoWithTheirRuns(t *testing.T) {
 		}, found)
 		require.NoError(t, reader.Close())
 
-		r = start(t, schedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("other", job(ok))) }))
+		r = harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("other", harness.Job(harness.OK))) }))
 		require.NoError(t, r.Forget(t.Context(), "order"))
-		stop(t, r, db)
-		assert.Zero(t, query[int64](t, db, `SELECT count(*) FROM pawl_checkpoint_log`))
+		harness.Stop(t, r, db)
+		assert.Zero(t, harness.Query[int64](t, db, `SELECT count(*) FROM pawl_checkpoint_log`))
 	})
 }
 
 // Of several runs of a flow that are interrupted together those that get no further are
 // found, one after another, and given up; one that gets further never is. found Q3.
 func TestRunThatGetsNoFurtherIsFoundAmongOthers(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("order", lasting(func(ctx context.Context, done []pawl.Checkpoint) error {
 				run, _ := pawl.RunFrom(ctx)
@@ -401,26 +389,26 @@ func TestRunThatGetsNoFurtherIsFoundAmongOthers(t *testing.T) {
 						return err
 					}
 				}
-				return untilCancelled(ctx)
+				return harness.UntilCancelled(ctx)
 			}), pawl.WithOverlap(pawl.OverlapAllow(3, 0))))
 		}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		for range 3 {
 			_, err := p.Trigger(t.Context(), "order")
 			require.NoError(t, err)
 		}
-		over := func(run int64) bool { return runOf(t, p.Runner, "order", run).Status.Over() }
+		over := func(run int64) bool { return harness.RunOf(t, p.Runner, "order", run).Status.Over() }
 		for lives := 0; !over(1) || !over(2) || !over(3); lives++ {
 			require.Less(t, lives, 60)
 			time.Sleep(50 * time.Second) // a minute would clear each of them
-			p.kill()
-			p = launch(t, db, register)
+			p.Kill()
+			p = harness.Launch(t, db, register)
 		}
-		assert.Equal(t, pawl.RunInterrupted, runOf(t, p.Runner, "order", 2).Status)
-		assert.Equal(t, pawl.RunInterrupted, runOf(t, p.Runner, "order", 3).Status)
+		assert.Equal(t, pawl.RunInterrupted, harness.RunOf(t, p.Runner, "order", 2).Status)
+		assert.Equal(t, pawl.RunInterrupted, harness.RunOf(t, p.Runner, "order", 3).Status)
 		info, err := p.WaitRun(t.Context(), "order", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 	})
 }

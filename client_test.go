@@ -15,56 +15,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
-
-// execSQL writes to the file as the sqlite3 program would.
-func execSQL(t *testing.T, db, query string, args ...any) {
-	t.Helper()
-	other, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
-	require.NoError(t, err)
-	defer other.Close()
-	_, err = other.ExecContext(t.Context(), query, args...)
-	require.NoError(t, err)
-}
-
-// answered is a row of the inbox with its answer.
-type answered struct{ Verb, Flow, Result, Error string }
-
-func inbox(t *testing.T, db string) (rows []answered) {
-	t.Helper()
-	other, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
-	require.NoError(t, err)
-	defer other.Close()
-	found, err := other.QueryContext(t.Context(), `SELECT COALESCE(command, '-'), COALESCE(flow_id, '-'), COALESCE(result, '-'),
-		COALESCE(error, '-') FROM pawl_commands WHERE handled_at IS NOT NULL ORDER BY id`)
-	require.NoError(t, err)
-	defer found.Close()
-	for found.Next() {
-		var a answered
-		require.NoError(t, found.Scan(&a.Verb, &a.Flow, &a.Result, &a.Error))
-		rows = append(rows, a)
-	}
-	require.NoError(t, found.Err())
-	return rows
-}
 
 // The issue's inbox: plain inserts are carried out and answered on the row; bad
 // ones are answered with an error and stop nobody.
 func TestInboxAnswersEveryRow(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db, pawl.WithInboxPoll(250*time.Millisecond))
-		require.NoError(t, s.Manual("nightly", job(failing), pawl.WithBackoff(pawl.TripAfter(1))))
-		require.NoError(t, s.Manual("long", job(untilCancelled)))
-		r := start(t, s)
-		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithInboxPoll(250*time.Millisecond))
+		require.NoError(t, s.Manual("nightly", harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(1))))
+		require.NoError(t, s.Manual("long", harness.Job(harness.UntilCancelled)))
+		r := harness.Start(t, s)
+		harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES
 			('trigger', 'nightly'), ('trigger', 'long'), ('trigger', 'long'), ('reset', 'long'), ('trigger', 'nobody'),
 			('reset', 'no' || char(7)), ('dance', 'nightly'), (NULL, NULL), ('trigger', NULL), ('', '')`)
 		time.Sleep(time.Second)
-		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, requested_by, reason) VALUES
+		harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, requested_by, reason) VALUES
 			('trigger', 'nightly', 'anna', 'why not'), ('reset', 'nightly', 'anna', 'mended')`)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		assert.Equal(t, []answered{
+		assert.Equal(t, []harness.Answered{
 			{"trigger", "nightly", "1", "-"},
 			{"trigger", "long", "1", "-"},
 			{"trigger", "long", "-", `flow is running already: flow "long", run 1`},
@@ -77,24 +47,24 @@ func TestInboxAnswersEveryRow(t *testing.T) {
 			{"", "", "-", `unknown command "": want trigger, probe, reset, cancel, pause, resume, backfill, forget, claim or accept_clock`},
 			{"trigger", "nightly", "2", "-"},
 			{"reset", "nightly", "done", "-"},
-		}, inbox(t, db))
-		assert.Equal(t, int64(2), status(t, r, "nightly").RunCount, "found Q2: it waited for the reset, and failed again")
-		assert.Equal(t, pawl.StatusTripped, status(t, r, "nightly").Status)
+		}, harness.Inbox(t, db))
+		assert.Equal(t, int64(2), harness.Status(t, r, "nightly").RunCount, "found Q2: it waited for the reset, and failed again")
+		assert.Equal(t, pawl.StatusTripped, harness.Status(t, r, "nightly").Status)
 		require.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
 	})
 }
 
 // With no owner a command waits for the next start.
 func TestCommandsWaitForTheNextStart(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
 		build := func() *pawl.Scheduler {
-			s := quiet(db)
-			require.NoError(t, s.Manual("a", d.job(ok)))
+			s := harness.Quiet(db)
+			require.NoError(t, s.Manual("a", d.Job(harness.OK)))
 			return s
 		}
-		stop(t, start(t, build()), db)
-		c := openClient(t, db)
+		harness.Stop(t, harness.Start(t, build()), db)
+		c := harness.OpenClient(t, db)
 		_, err := c.Trigger(t.Context(), "a")
 		require.ErrorIs(t, err, pawl.ErrNoOwner)
 		require.ErrorIs(t, c.Reset(t.Context(), "a"), pawl.ErrNoOwner)
@@ -102,22 +72,22 @@ func TestCommandsWaitForTheNextStart(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, int64(1), id, "what was refused was not posted")
 		require.NoError(t, c.Close())
-		r := start(t, build())
-		assert.Equal(t, []answered{{"trigger", "a", "1", "-"}}, inbox(t, db), "when Start returns")
+		r := harness.Start(t, build())
+		assert.Equal(t, []harness.Answered{{"trigger", "a", "1", "-"}}, harness.Inbox(t, db), "when Start returns")
 		synctest.Wait()
-		assert.Len(t, d.entries(), 1)
-		stop(t, r, db)
+		assert.Len(t, d.Entries(), 1)
+		harness.Stop(t, r, db)
 	})
 }
 
 // A Client has the Runner's verbs and errors.
 func TestClientControlsTheOwner(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
-		require.NoError(t, s.Manual("a", job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }), pawl.WithBackoff(pawl.TripAfter(1))))
-		require.NoError(t, s.Cron("b", "0 9 * * *", job(ok)))
-		r := start(t, s)
-		c := openClient(t, db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("a", harness.Job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") }), pawl.WithBackoff(pawl.TripAfter(1))))
+		require.NoError(t, s.Cron("b", "0 9 * * *", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		c := harness.OpenClient(t, db)
 		owner, owned, err := c.Owner(t.Context())
 		require.NoError(t, err)
 		assert.True(t, owned)
@@ -150,22 +120,22 @@ func TestClientControlsTheOwner(t *testing.T) {
 		flow, found, err := c.Status(t.Context(), "b")
 		require.NoError(t, err)
 		assert.True(t, found)
-		assert.Equal(t, status(t, r, "b"), flow)
+		assert.Equal(t, harness.Status(t, r, "b"), flow)
 		runs, err := c.Runs(t.Context(), pawl.RunsQuery{Flow: "a"})
 		require.NoError(t, err)
 		assert.Equal(t, []pawl.RunInfo{info}, runs)
 		require.NoError(t, c.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // A Client does not wait for an owner that is gone.
 func TestClientDoesNotWaitForAnOwnerThatIsGone(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db) // never looks at its inbox
-		require.NoError(t, s.Manual("a", job(untilCancelled)))
-		r := start(t, s)
-		c := openClient(t, db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db) // never looks at its inbox
+		require.NoError(t, s.Manual("a", harness.Job(harness.UntilCancelled)))
+		r := harness.Start(t, s)
+		c := harness.OpenClient(t, db)
 		asked := make(chan error, 1)
 		go func() {
 			_, err := c.Trigger(t.Context(), "a")
@@ -175,7 +145,7 @@ func TestClientDoesNotWaitForAnOwnerThatIsGone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, c.Reset(ctx, "a"), context.DeadlineExceeded)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		require.ErrorIs(t, <-asked, pawl.ErrNoOwner)
 		require.NoError(t, c.Close())
 	})
@@ -193,32 +163,32 @@ func TestClientOpensOnlyWhatIsThere(t *testing.T) {
 
 // scheduler D4
 func TestSecondRunnerIsToldWhoOwnsTheDatabase(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func(opts ...pawl.Option) *pawl.Scheduler {
-			s := quiet(db, opts...)
-			require.NoError(t, s.Manual("a", job(ok)))
+			s := harness.Quiet(db, opts...)
+			require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		_, err := build().Start(t.Context())
 		require.ErrorIs(t, err, pawl.ErrDatabaseOwned)
 		assert.ErrorContains(t, err, "since 2000-01-01T00:00:00Z")
 		time.AfterFunc(time.Minute, func() { _ = r.Stop(context.Background()) })
-		second := start(t, build(pawl.WithWaitForOwner(time.Hour)))
+		second := harness.Start(t, build(pawl.WithWaitForOwner(time.Hour)))
 		assert.Less(t, time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)), 61*time.Second)
-		stop(t, second, db)
+		harness.Stop(t, second, db)
 	})
 }
 
 // scheduler D7: a database that another program keeps locked stops dispatch; callers learn
 // it, and everything goes on by itself when it is free.
 func TestLockedDatabaseStopsDispatchUntilItIsFree(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db)
-		require.NoError(t, s.Every("a", time.Minute, d.job(ok)))
-		require.NoError(t, s.Manual("b", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("a", time.Minute, d.Job(harness.OK)))
+		require.NoError(t, s.Manual("b", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		synctest.Wait()
 		other, err := sql.Open("sqlite", db)
 		require.NoError(t, err)
@@ -228,25 +198,25 @@ func TestLockedDatabaseStopsDispatchUntilItIsFree(t *testing.T) {
 		_, err = r.Trigger(t.Context(), "b")
 		require.ErrorContains(t, err, "locked")
 		time.Sleep(10 * time.Minute)
-		assert.Len(t, d.entries(), 1, "no job starts whose reserve is not committed")
+		assert.Len(t, d.Entries(), 1, "no job starts whose reserve is not committed")
 		_, err = other.ExecContext(t.Context(), "ROLLBACK")
 		require.NoError(t, err)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		assert.Len(t, d.entries(), 2)
+		assert.Len(t, d.Entries(), 2)
 		require.NoError(t, other.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // found A9: a request waits for the end of another program's transaction until the deadline
 // of its context, or for 5 s if it has none.
 func TestRequestWaitsForALockUntilItsDeadline(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
-		require.NoError(t, s.Manual("a", job(ok)))
-		r := start(t, s)
-		client := openClient(t, db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		client := harness.OpenClient(t, db)
 		other, err := sql.Open("sqlite", db)
 		require.NoError(t, err)
 		other.SetMaxOpenConns(1)
@@ -276,44 +246,44 @@ func TestRequestWaitsForALockUntilItsDeadline(t *testing.T) {
 		assert.Equal(t, int64(1), run)
 		require.NoError(t, other.Close())
 		require.NoError(t, client.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler D5: the app's tables and ours in one file, and a file that is not ours.
 func TestSharedFileMustBeSaidSo(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		require.NoError(t, os.WriteFile(db, nil, 0o600))
-		execSQL(t, db, "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+		harness.ExecSQL(t, db, "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
 		build := func(opts ...pawl.Option) *pawl.Scheduler {
-			s := quiet(db, opts...)
-			require.NoError(t, s.Manual("a", job(func(ctx context.Context) error {
-				execSQL(t, db, "INSERT INTO orders DEFAULT VALUES")
+			s := harness.Quiet(db, opts...)
+			require.NoError(t, s.Manual("a", harness.Job(func(ctx context.Context) error {
+				harness.ExecSQL(t, db, "INSERT INTO orders DEFAULT VALUES")
 				return nil
 			})))
 			return s
 		}
 		_, err := build().Start(t.Context())
 		require.ErrorIs(t, err, pawl.ErrForeignDatabase)
-		r := start(t, build(pawl.WithSharedFile()))
+		r := harness.Start(t, build(pawl.WithSharedFile()))
 		run, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		info, err := r.WaitRun(t.Context(), "a", run)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // A Client is safe for any number of callers.
 func TestManyCallersShareAClient(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
 		for i := range 20 {
-			require.NoError(t, s.Manual(fmt.Sprint(i), job(ok)))
+			require.NoError(t, s.Manual(fmt.Sprint(i), harness.Job(harness.OK)))
 		}
-		r := start(t, s)
-		c := openClient(t, db)
+		r := harness.Start(t, s)
+		c := harness.OpenClient(t, db)
 		errs := make(chan error, 20)
 		for i := range 20 {
 			go func() {
@@ -327,52 +297,52 @@ func TestManyCallersShareAClient(t *testing.T) {
 			require.NoError(t, <-errs)
 		}
 		require.NoError(t, c.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // The inbox is emptied whatever its size and whatever ids its rows have, and no
 // row is carried out twice.
 func TestInboxIsEmptiedWhateverItHolds(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func(opts ...pawl.Option) *pawl.Scheduler {
-			s := quiet(db, opts...)
-			require.NoError(t, s.Manual("a", job(ok)))
+			s := harness.Quiet(db, opts...)
+			require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
 			return s
 		}
-		stop(t, start(t, build()), db)
+		harness.Stop(t, harness.Start(t, build()), db)
 		const fill = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
 			INSERT INTO pawl_commands (command, flow_id) SELECT 'reset', 'a' FROM n`
-		execSQL(t, db, fill)
-		r := start(t, build())
-		assert.Len(t, inbox(t, db), 1500, "at the start")
-		stop(t, r, db)
-		r = start(t, build(pawl.WithInboxPoll(50*time.Millisecond)))
-		execSQL(t, db, fill)
-		execSQL(t, db, "INSERT INTO pawl_commands (id, command, flow_id) VALUES (0, 'trigger', 'a'), (-7, 'trigger', 'a')")
+		harness.ExecSQL(t, db, fill)
+		r := harness.Start(t, build())
+		assert.Len(t, harness.Inbox(t, db), 1500, "at the start")
+		harness.Stop(t, r, db)
+		r = harness.Start(t, build(pawl.WithInboxPoll(50*time.Millisecond)))
+		harness.ExecSQL(t, db, fill)
+		harness.ExecSQL(t, db, "INSERT INTO pawl_commands (id, command, flow_id) VALUES (0, 'trigger', 'a'), (-7, 'trigger', 'a')")
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		assert.Len(t, inbox(t, db), 3002, "while it runs")
-		assert.LessOrEqual(t, status(t, r, "a").RunCount, int64(2))
-		stop(t, r, db)
+		assert.Len(t, harness.Inbox(t, db), 3002, "while it runs")
+		assert.LessOrEqual(t, harness.Status(t, r, "a").RunCount, int64(2))
+		harness.Stop(t, r, db)
 	})
 }
 
 // A row whose answer the database rejects is not carried out, and stops nobody.
 func TestRowThatCannotBeAnsweredStopsNobody(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db, pawl.WithInboxPoll(time.Second))
-		require.NoError(t, s.Every("tick", time.Minute, d.job(ok)))
-		require.NoError(t, s.Manual("a", job(ok)))
-		r := start(t, s)
-		execSQL(t, db, `CREATE TRIGGER pawl_no BEFORE UPDATE ON pawl_commands BEGIN SELECT RAISE(ABORT, 'no'); END`)
-		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'a')`)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db, pawl.WithInboxPoll(time.Second))
+		require.NoError(t, s.Every("tick", time.Minute, d.Job(harness.OK)))
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		harness.ExecSQL(t, db, `CREATE TRIGGER pawl_no BEFORE UPDATE ON pawl_commands BEGIN SELECT RAISE(ABORT, 'no'); END`)
+		harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'a')`)
 		time.Sleep(10*time.Minute + time.Second)
 		synctest.Wait()
-		assert.Len(t, d.entries(), 11)
-		assert.Zero(t, status(t, r, "a").RunCount)
-		stop(t, r, db)
+		assert.Len(t, d.Entries(), 11)
+		assert.Zero(t, harness.Status(t, r, "a").RunCount)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -386,28 +356,28 @@ func TestMachineThatWentDownIsNotBlamedOnTheJob(t *testing.T) {
 		{"another", 0, "interrupted: the machine went down"},
 		{"", 1, "interrupted: the process died"},
 	} {
-		bubble(t, func(t *testing.T, db string) {
+		harness.Bubble(t, func(t *testing.T, db string) {
 			build := func(db string) *pawl.Scheduler {
-				s := quiet(db)
-				require.NoError(t, s.Manual("a", job(untilCancelled), pawl.WithBackoff(pawl.TripAfter(5))))
+				s := harness.Quiet(db)
+				require.NoError(t, s.Manual("a", harness.Job(harness.UntilCancelled), pawl.WithBackoff(pawl.TripAfter(5))))
 				return s
 			}
-			r := start(t, build(db))
+			r := harness.Start(t, build(db))
 			_, err := r.Trigger(t.Context(), "a")
 			require.NoError(t, err)
 			asKilled := db + ".copy"
-			execSQL(t, db, "VACUUM INTO ?", asKilled)
+			harness.ExecSQL(t, db, "VACUUM INTO ?", asKilled)
 			mark, err := os.ReadFile(db + ".lock") // or it would be taken for a copy
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(asKilled+".lock", mark, 0o600))
 			if test.boot != "" {
-				execSQL(t, asKilled, "UPDATE pawl_runners SET boot_id = ?", test.boot)
+				harness.ExecSQL(t, asKilled, "UPDATE pawl_runners SET boot_id = ?", test.boot)
 			}
-			second := start(t, build(asKilled))
-			info := status(t, second, "a")
+			second := harness.Start(t, build(asKilled))
+			info := harness.Status(t, second, "a")
 			assert.Equal(t, test.streak, info.FailureStreak)
 			assert.Contains(t, info.LastError, test.says)
-			stop(t, second, asKilled)
+			harness.Stop(t, second, asKilled)
 			require.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
 		})
 	}
@@ -421,14 +391,14 @@ func TestNonsenseInARowIsRefusedAtStart(t *testing.T) {
 		"UPDATE pawl_flow_state SET in_flight = 1, last_key = 77",
 		"PRAGMA foreign_keys = off; DELETE FROM pawl_flow_state",
 	} {
-		bubble(t, func(t *testing.T, db string) {
+		harness.Bubble(t, func(t *testing.T, db string) {
 			build := func() *pawl.Scheduler {
-				s := quiet(db)
-				require.NoError(t, s.Manual("a", job(ok)))
+				s := harness.Quiet(db)
+				require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
 				return s
 			}
-			stop(t, start(t, build()), db)
-			execSQL(t, db, edit)
+			harness.Stop(t, harness.Start(t, build()), db)
+			harness.ExecSQL(t, db, edit)
 			_, err := build().Start(t.Context())
 			require.ErrorContains(t, err, `flow "a"`, edit)
 		})
@@ -444,14 +414,14 @@ func TestEditedRowsAreReadOrRefusedWithWhatHelps(t *testing.T) {
 		{"no row of the database", "DELETE FROM pawl_database", "restore a backup", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
+			harness.Bubble(t, func(t *testing.T, db string) {
 				build := func() *pawl.Scheduler {
-					s := quiet(db)
-					require.NoError(t, s.Manual("m", job(func(context.Context) error { return nil })))
+					s := harness.Quiet(db)
+					require.NoError(t, s.Manual("m", harness.Job(func(context.Context) error { return nil })))
 					return s
 				}
-				require.NoError(t, start(t, build()).Stop(t.Context()))
-				execSQL(t, db, test.edit)
+				require.NoError(t, harness.Start(t, build()).Stop(t.Context()))
+				harness.ExecSQL(t, db, test.edit)
 
 				c, err := pawl.Open(db)
 				if test.client == "" {
@@ -473,4 +443,93 @@ func TestEditedRowsAreReadOrRefusedWithWhatHelps(t *testing.T) {
 			})
 		})
 	}
+}
+
+// time M5: with no owner everything that an operator asks for waits for the next start, with
+// its arguments, if he wants that.
+func TestQueueingClientLeavesCommandsForTheNextStart(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		build := func() *pawl.Scheduler {
+			s := harness.Quiet(db)
+			require.NoError(t, s.Cron("a", "0 9 * * *", harness.Job(harness.OK), pawl.WithOverlap(pawl.OverlapBuffer(10))))
+			return s
+		}
+		harness.Stop(t, harness.Start(t, build()), db)
+		c := harness.OpenClient(t, db)
+		q := c.Queueing()
+		time.Sleep(72 * time.Hour)
+		require.ErrorIs(t, q.Pause(t.Context(), "a", "the disk is full"), pawl.ErrQueued)
+		now := time.Now()
+		_, err := q.Backfill(t.Context(), "a", pawl.Backfill{From: now.Add(-48 * time.Hour), To: now})
+		require.ErrorIs(t, err, pawl.ErrQueued)
+		_, err = q.Trigger(t.Context(), "a", pawl.WithInput(7), pawl.WithStartAt(now.Add(time.Hour)))
+		require.ErrorIs(t, err, pawl.ErrQueued)
+		require.ErrorIs(t, c.Pause(t.Context(), "a", "not that"), pawl.ErrNoOwner, "the client it was made of is as it was")
+		require.NoError(t, c.Close())
+
+		r := harness.Start(t, build())
+		assert.Equal(t, []harness.Answered{{"pause", "a", "done", "-"}, {"backfill", "a", "2", "-"}, {"trigger", "a", "3", "-"}}, harness.Inbox(t, db))
+		assert.Equal(t, "the disk is full", harness.Status(t, r, "a").PauseNote)
+		synctest.Wait()
+		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: "a", Status: pawl.RunCompleted})
+		require.NoError(t, err)
+		assert.Len(t, runs, 2)
+		harness.Stop(t, r, db)
+	})
+}
+
+// time Q1: a run that waits is not over, nor is one between two attempts.
+func TestClientWaitsForARunThatWaits(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		attempts := 0
+		flaky := harness.Job(func(context.Context) error {
+			if attempts++; attempts < 3 {
+				return assert.AnError
+			}
+			return nil
+		})
+		require.NoError(t, s.Manual("a", flaky, pawl.WithRetry(3, pawl.BackoffPolicy{Initial: time.Minute, Jitter: pawl.NoJitter})))
+		r := harness.Start(t, s)
+		c := harness.OpenClient(t, db)
+		began := time.Now()
+		run, err := c.Trigger(t.Context(), "a", pawl.WithStartAt(began.Add(time.Hour)))
+		require.NoError(t, err)
+		synctest.Wait()
+		info, err := c.WaitRun(t.Context(), "a", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		assert.Equal(t, 3, info.Attempt)
+		assert.WithinDuration(t, began.Add(time.Hour+3*time.Minute), time.Now(), time.Second)
+		require.NoError(t, c.Close())
+		harness.Stop(t, r, db)
+	})
+}
+
+// Keys of a flow that was forgotten are not given again: a search by time has to look past
+// the last run that there is.
+func TestRunsSinceAnInstantAreFoundAfterAFlowWasForgotten(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("stays", harness.Job(harness.OK)))
+		require.NoError(t, s.Manual("goes", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		for _, id := range []string{"stays", "goes", "goes", "goes"} {
+			run, err := r.Trigger(t.Context(), id)
+			require.NoError(t, err)
+			_, err = r.WaitRun(t.Context(), id, run)
+			require.NoError(t, err)
+		}
+		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("goes") }))
+		require.NoError(t, r.Forget(t.Context(), "goes"))
+		for _, since := range []time.Time{harness.At("00:00:00"), harness.At("00:00:01"), harness.At("23:00:00")} {
+			runs, err := r.Runs(t.Context(), pawl.RunsQuery{Since: since})
+			require.NoError(t, err)
+			assert.Equal(t, since.Equal(harness.At("00:00:00")), len(runs) == 1)
+			window, err := r.View().Window(t.Context(), pawl.WindowQuery{Flows: []string{"stays"}, From: since})
+			require.NoError(t, err)
+			assert.Equal(t, since.Equal(harness.At("00:00:00")), len(window["stays"]) == 1)
+		}
+		harness.Stop(t, r, db)
+	})
 }

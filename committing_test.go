@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -18,58 +17,18 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/harness"
 )
-
-// appTable makes the app's own table in the file of a scheduler to come.
-func appTable(t *testing.T, db string) {
-	t.Helper()
-	require.NoError(t, os.WriteFile(db, nil, 0o600))
-	execSQL(t, db, "CREATE TABLE effects (run INTEGER NOT NULL, what TEXT)")
-}
-
-// effect is what a job does in the app's table.
-func effect(ctx context.Context, tx *sql.Tx, run int64) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO effects (run, what) VALUES (?, 'done')", run)
-	return err
-}
 
 // commits is a job that joins work to the commit of its run.
 func commits(do func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error) pawl.Job {
-	return job(func(ctx context.Context) error {
+	return harness.Job(func(ctx context.Context) error {
 		run, _ := pawl.RunFrom(ctx)
 		return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return do(ctx, tx, run) })
 	})
 }
 
-// numbers is what a query for numbers finds in the file.
-func numbers(t *testing.T, db, query string, args ...any) (list []int64) {
-	t.Helper()
-	other, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
-	require.NoError(t, err)
-	defer other.Close()
-	rows, err := other.QueryContext(t.Context(), query, args...)
-	require.NoError(t, err)
-	defer rows.Close()
-	for rows.Next() {
-		var n int64
-		require.NoError(t, rows.Scan(&n))
-		list = append(list, n)
-	}
-	require.NoError(t, rows.Err())
-	return list
-}
-
 const effects = "SELECT run FROM effects ORDER BY run"
-
-// finish triggers a flow and waits for the end of the run.
-func finish(t *testing.T, r *pawl.Runner, id string, opts ...pawl.TriggerOption) pawl.RunInfo {
-	t.Helper()
-	run, err := r.Trigger(t.Context(), id, opts...)
-	require.NoError(t, err)
-	info, err := r.WaitRun(t.Context(), id, run)
-	require.NoError(t, err)
-	return info
-}
 
 // What a function does in the transaction of its run's outcome is there when the run
 // is completed, and nothing of it when the function fails: by an error, a panic, a
@@ -96,25 +55,25 @@ func TestCommittingIsAllOrNothing(t *testing.T) {
 	}
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
-				appTable(t, db)
-				s := quiet(db, pawl.WithSharedFile())
+			harness.Bubble(t, func(t *testing.T, db string) {
+				harness.AppTable(t, db)
+				s := harness.Quiet(db, pawl.WithSharedFile())
 				require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
-					return errors.Join(effect(ctx, tx, run.Number), way.then(ctx, tx))
+					return errors.Join(harness.Effect(ctx, tx, run.Number), way.then(ctx, tx))
 				}), pawl.WithBackoff(pawl.TripAfter(3))))
-				r := start(t, s)
-				info := finish(t, r, "work")
+				r := harness.Start(t, s)
+				info := harness.Finish(t, r, "work")
 				if way.says == "" {
 					assert.Equal(t, pawl.RunCompleted, info.Status)
-					assert.Equal(t, []int64{1}, numbers(t, db, effects))
+					assert.Equal(t, []int64{1}, harness.Numbers(t, db, effects))
 				} else {
 					assert.Equal(t, pawl.RunFailed, info.Status)
 					assert.Contains(t, info.Error, way.says)
-					assert.Equal(t, 1, status(t, r, "work").FailureStreak)
-					assert.Empty(t, numbers(t, db, effects))
+					assert.Equal(t, 1, harness.Status(t, r, "work").FailureStreak)
+					assert.Empty(t, harness.Numbers(t, db, effects))
 				}
 				time.Sleep(time.Hour) // the deaf one comes to an end
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
@@ -123,36 +82,36 @@ func TestCommittingIsAllOrNothing(t *testing.T) {
 // The function has a second, or what the option says, and the job's own error keeps
 // it from being called at all. time X4.
 func TestCommittingHasItsTimeAndNeedsSuccess(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
-		s := quiet(db, pawl.WithSharedFile(), pawl.WithCommitTimeout(time.Minute))
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
+		s := harness.Quiet(db, pawl.WithSharedFile(), pawl.WithCommitTimeout(time.Minute))
 		require.NoError(t, s.Manual("slow", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
 			time.Sleep(59 * time.Second)
-			return effect(ctx, tx, run.Number)
+			return harness.Effect(ctx, tx, run.Number)
 		})))
-		require.NoError(t, s.Manual("fails", job(func(ctx context.Context) error {
-			return errors.Join(errors.New("boom"), pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 99) }))
+		require.NoError(t, s.Manual("fails", harness.Job(func(ctx context.Context) error {
+			return errors.Join(errors.New("boom"), pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return harness.Effect(ctx, tx, 99) }))
 		})))
-		require.NoError(t, s.Manual("skips", job(func(ctx context.Context) error {
-			_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 99) })
+		require.NoError(t, s.Manual("skips", harness.Job(func(ctx context.Context) error {
+			_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return harness.Effect(ctx, tx, 99) })
 			return pawl.Skipped("nothing new")
 		})))
-		require.NoError(t, s.Manual("twice", job(func(ctx context.Context) error {
-			_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 99) })
-			return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 2) })
+		require.NoError(t, s.Manual("twice", harness.Job(func(ctx context.Context) error {
+			_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return harness.Effect(ctx, tx, 99) })
+			return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return harness.Effect(ctx, tx, 2) })
 		})))
-		require.NoError(t, s.Manual("nothing", job(func(ctx context.Context) error { return pawl.Committing(ctx, nil) })))
-		r := start(t, s)
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "slow").Status)
-		assert.Equal(t, pawl.RunFailed, finish(t, r, "fails").Status)
-		skipped := finish(t, r, "skips")
+		require.NoError(t, s.Manual("nothing", harness.Job(func(ctx context.Context) error { return pawl.Committing(ctx, nil) })))
+		r := harness.Start(t, s)
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "slow").Status)
+		assert.Equal(t, pawl.RunFailed, harness.Finish(t, r, "fails").Status)
+		skipped := harness.Finish(t, r, "skips")
 		assert.Equal(t, pawl.RunSkipped, skipped.Status)
 		assert.Equal(t, "nothing new", skipped.Error)
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "twice").Status)
-		assert.Contains(t, finish(t, r, "nothing").Error, "Committing(nil)")
-		assert.Equal(t, []int64{1, 2}, numbers(t, db, effects), "of several calls the last counts")
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "twice").Status)
+		assert.Contains(t, harness.Finish(t, r, "nothing").Error, "Committing(nil)")
+		assert.Equal(t, []int64{1, 2}, harness.Numbers(t, db, effects), "of several calls the last counts")
 		assert.Error(t, pawl.Committing(t.Context(), func(context.Context, *sql.Tx) error { return nil }), "no job's context")
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -161,20 +120,20 @@ func TestCommittingHasItsTimeAndNeedsSuccess(t *testing.T) {
 func TestCommittingIsCalledAgainAfterAStoreFailureWithOneEffect(t *testing.T) {
 	for _, durable := range []bool{false, true} {
 		t.Run(fmt.Sprintf("durable %t", durable), func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
-				appTable(t, db)
+			harness.Bubble(t, func(t *testing.T, db string) {
+				harness.AppTable(t, db)
 				calls := 0
-				faulty := &disk{Durable: durable}
-				s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.Wrap))
+				faulty := &harness.Disk{Durable: durable}
+				s := harness.Quiet(db, pawl.WithSharedFile(), harness.WithStore(faulty.Wrap))
 				release := make(chan struct{})
-				require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+				require.NoError(t, s.Manual("work", harness.Job(func(ctx context.Context) error {
 					<-release
 					return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error {
 						calls++
-						return effect(ctx, tx, 1)
+						return harness.Effect(ctx, tx, 1)
 					})
 				})))
-				r := start(t, s)
+				r := harness.Start(t, s)
 				run, err := r.Trigger(t.Context(), "work")
 				require.NoError(t, err)
 				faulty.Fail(errors.New("no answer from the disk"))
@@ -186,9 +145,9 @@ func TestCommittingIsCalledAgainAfterAStoreFailureWithOneEffect(t *testing.T) {
 				info, err := r.WaitRun(t.Context(), "work", run)
 				require.NoError(t, err)
 				assert.Equal(t, pawl.RunCompleted, info.Status)
-				assert.Equal(t, []int64{1}, numbers(t, db, effects))
+				assert.Equal(t, []int64{1}, harness.Numbers(t, db, effects))
 				assert.Equal(t, 1, calls, "a commit that took effect is not done again")
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
@@ -197,22 +156,22 @@ func TestCommittingIsCalledAgainAfterAStoreFailureWithOneEffect(t *testing.T) {
 // An error of SQLite's own in the function is one of the store: it is called again
 // when that is over. time X4.
 func TestCommittingThatMeetsAFullDiskIsCalledAgain(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
 		calls := 0
-		s := quiet(db, pawl.WithSharedFile())
+		s := harness.Quiet(db, pawl.WithSharedFile())
 		require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
 			calls++
-			if err := effect(ctx, tx, run.Number); err != nil || calls > 2 {
+			if err := harness.Effect(ctx, tx, run.Number); err != nil || calls > 2 {
 				return err
 			}
 			return fmt.Errorf("my insert: %w", sqlite.ResultFull.ToError())
 		})))
-		r := start(t, s)
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "work").Status)
+		r := harness.Start(t, s)
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "work").Status)
 		assert.Equal(t, 3, calls)
-		assert.Equal(t, []int64{1}, numbers(t, db, effects))
-		stop(t, r, db)
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, effects))
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -220,33 +179,33 @@ func TestCommittingThatMeetsAFullDiskIsCalledAgain(t *testing.T) {
 // That of a run whose effect was to be committed with it is not a success: the next
 // start must not say completed of what has no effect. time X4, scheduler D7.
 func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
-		faulty := &disk{}
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
+		faulty := &harness.Disk{}
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.Wrap), pawl.WithStopTimeout(time.Second))
+			s := harness.Quiet(db, pawl.WithSharedFile(), harness.WithStore(faulty.Wrap), pawl.WithStopTimeout(time.Second))
 			slow := func(do pawl.Job) pawl.Job {
-				return job(func(ctx context.Context) error { time.Sleep(time.Second); return do.Run(ctx) })
+				return harness.Job(func(ctx context.Context) error { time.Sleep(time.Second); return do.Run(ctx) })
 			}
 			require.NoError(t, s.Manual("joins", slow(commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
-				return effect(ctx, tx, run.Number)
+				return harness.Effect(ctx, tx, run.Number)
 			})), pawl.WithBackoff(pawl.TripAfter(1))))
-			require.NoError(t, s.Manual("plain", slow(job(func(ctx context.Context) error { return pawl.SetOutput(ctx, 42) }))))
-			require.NoError(t, s.Manual("large", slow(job(func(ctx context.Context) error { return pawl.SetOutput(ctx, strings.Repeat("x", 4000)) }))))
-			require.NoError(t, s.Manual("permanent", slow(job(func(context.Context) error { return pawl.Permanent(errors.New("boom")) })), pawl.WithRetry(3, everyMinute)))
-			require.NoError(t, s.Manual("skips", slow(job(func(context.Context) error { return pawl.Skipped("no news") })), pawl.WithBackoff(pawl.TripAfter(1))))
+			require.NoError(t, s.Manual("plain", slow(harness.Job(func(ctx context.Context) error { return pawl.SetOutput(ctx, 42) }))))
+			require.NoError(t, s.Manual("large", slow(harness.Job(func(ctx context.Context) error { return pawl.SetOutput(ctx, strings.Repeat("x", 4000)) }))))
+			require.NoError(t, s.Manual("permanent", slow(harness.Job(func(context.Context) error { return pawl.Permanent(errors.New("boom")) })), pawl.WithRetry(3, harness.EveryMinute)))
+			require.NoError(t, s.Manual("skips", slow(harness.Job(func(context.Context) error { return pawl.Skipped("no news") })), pawl.WithBackoff(pawl.TripAfter(1))))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		for _, id := range []string{"joins", "large", "plain", "skips", "permanent"} {
-			trigger(t, r, id)
+			harness.Trigger(t, r, id)
 		}
 		faulty.Fail(errors.New("no answer from the disk"))
 		time.Sleep(10 * time.Second)
 		require.Error(t, r.Stop(context.Background()))
 		faulty.Fail(nil)
 
-		r = start(t, build())
+		r = harness.Start(t, build())
 		runs, err := r.Runs(t.Context(), pawl.RunsQuery{})
 		require.NoError(t, err)
 		ends := map[string]pawl.RunStatus{}
@@ -255,38 +214,38 @@ func TestStopOnASickStoreDoesNotCompleteARunWithoutItsEffect(t *testing.T) {
 		}
 		assert.Equal(t, map[string]pawl.RunStatus{"joins": pawl.RunInterrupted, "large": pawl.RunInterrupted,
 			"plain": pawl.RunCompleted, "skips": pawl.RunSkipped, "permanent": pawl.RunFailed}, ends, "there is no room for the large one")
-		assert.Equal(t, pawl.JSON("42"), runOf(t, r, "plain", 1).Output)
-		assert.Zero(t, status(t, r, "joins").FailureStreak, "the process was stopping")
-		assert.Empty(t, numbers(t, db, effects))
-		stop(t, r, db)
+		assert.Equal(t, pawl.JSON("42"), harness.RunOf(t, r, "plain", 1).Output)
+		assert.Zero(t, harness.Status(t, r, "joins").FailureStreak, "the process was stopping")
+		assert.Empty(t, harness.Numbers(t, db, effects))
+		harness.Stop(t, r, db)
 	})
 }
 
 // A store that takes writes again for the last commit of a stop still gets the
 // function's work. time X4, scheduler D7.
 func TestLastCommitOfAStopStillCommitsTheEffect(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
 		faulty := &heals{}
-		s := quiet(db, pawl.WithSharedFile(), pawl.WithStore(faulty.wrap), pawl.WithStopTimeout(0))
+		s := harness.Quiet(db, pawl.WithSharedFile(), harness.WithStore(faulty.wrap), pawl.WithStopTimeout(0))
 		require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
-			return effect(ctx, tx, run.Number)
+			return harness.Effect(ctx, tx, run.Number)
 		})))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		faulty.Fail(errors.New("no answer from the disk"))
 		faulty.until = "stopped"
-		require.NoError(t, faulty.allow(func() { trigger(t, r, "work") }))
+		require.NoError(t, faulty.allow(func() { harness.Trigger(t, r, "work") }))
 		time.Sleep(10 * time.Second)
 		_ = r.Stop(context.Background())
-		assert.Equal(t, []int64{1}, numbers(t, db, effects))
-		verify(t, db)
-		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_runs WHERE status = 'completed'"))
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, effects))
+		harness.Verify(t, db)
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, "SELECT count(*) FROM pawl_runs WHERE status = 'completed'"))
 	})
 }
 
 // heals is a disk that takes the commit of an owner who has stopped.
 type heals struct {
-	disk
+	harness.Disk
 	until string
 }
 
@@ -310,7 +269,7 @@ func (h *heals) Commit(ctx context.Context, b engine.Batch) error {
 	if b.Owner != nil && !b.Owner.StoppedAt.IsZero() {
 		h.Fail(nil)
 	}
-	return h.disk.Commit(ctx, b)
+	return h.Disk.Commit(ctx, b)
 }
 
 // The next run is asked for in the commit of this one: TriggerTx works on the transaction
@@ -318,22 +277,22 @@ func (h *heals) Commit(ctx context.Context, b engine.Batch) error {
 // fails asks for nothing, and its own SQL still cannot write to the inbox.
 // found Q14.
 func TestTriggerTxJoinsTheCommitOfItsRun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
-		s := quiet(db, pawl.WithSharedFile(), pawl.WithInboxPoll(time.Hour))
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
+		s := harness.Quiet(db, pawl.WithSharedFile(), pawl.WithInboxPoll(time.Hour))
 		var r *pawl.Runner
 		next := func(ctx context.Context, tx pawl.Execer) error {
 			_, err := r.TriggerTx(ctx, tx, "next", pawl.WithInput("go on"))
 			return err
 		}
 		var inputs []string
-		require.NoError(t, s.Manual("next", job(func(ctx context.Context) error {
+		require.NoError(t, s.Manual("next", harness.Job(func(ctx context.Context) error {
 			input, err := pawl.InputOf[string](ctx)
 			inputs = append(inputs, input)
 			return err
 		}), pawl.WithOverlap(pawl.OverlapAllow(1, 10))))
 		require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
-			return errors.Join(effect(ctx, tx, run.Number), next(ctx, tx), next(context.Background(), tx), next(ctx, struct{ *sql.Tx }{tx}))
+			return errors.Join(harness.Effect(ctx, tx, run.Number), next(ctx, tx), next(context.Background(), tx), next(ctx, struct{ *sql.Tx }{tx}))
 		})))
 		require.NoError(t, s.Manual("fails", commits(func(ctx context.Context, tx *sql.Tx, _ pawl.RunInfo) error {
 			return errors.Join(next(ctx, tx), errors.New("no luck"))
@@ -343,24 +302,24 @@ func TestTriggerTxJoinsTheCommitOfItsRun(t *testing.T) {
 			_, err := tx.ExecContext(ctx, "INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'next')")
 			return err
 		})))
-		r = start(t, s)
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "work").Status)
-		assert.Contains(t, finish(t, r, "fails").Error, "no luck")
-		assert.Contains(t, finish(t, r, "meddles").Error, "pawl_commands is not to be written")
+		r = harness.Start(t, s)
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "work").Status)
+		assert.Contains(t, harness.Finish(t, r, "fails").Error, "no luck")
+		assert.Contains(t, harness.Finish(t, r, "meddles").Error, "pawl_commands is not to be written")
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.Equal(t, []string{"go on", "go on", "go on"}, inputs)
-		assert.Equal(t, []int64{1}, numbers(t, db, effects))
-		stop(t, r, db)
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, effects))
+		harness.Stop(t, r, db)
 	})
 }
 
 // Every call of the Runner with the function's context is ErrInCommit, at once, and
 // the run completes all the same, but for TriggerTx on the function's transaction. time X4, found Q14.
 func TestRunnerRefusesCallsFromWithinACommit(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
-		s := quiet(db, pawl.WithSharedFile())
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
+		s := harness.Quiet(db, pawl.WithSharedFile())
 		var r *pawl.Runner
 		elsewhere, err := sql.Open("sqlite", db+"?_busy_timeout=5000")
 		require.NoError(t, err)
@@ -396,83 +355,85 @@ func TestRunnerRefusesCallsFromWithinACommit(t *testing.T) {
 			"Forget": func(ctx context.Context, _ *sql.Tx) error { return r.Forget(ctx, "other") },
 			"Claim":  func(ctx context.Context, _ *sql.Tx) error { return r.Claim(ctx) },
 			"Stop":   func(ctx context.Context, _ *sql.Tx) error { return r.Stop(ctx) },
-			"Why":    func(ctx context.Context, _ *sql.Tx) error { return second(r.Why(ctx, "other", time.Now())) },
+			"Why":    func(ctx context.Context, _ *sql.Tx) error { return harness.Second(r.Why(ctx, "other", time.Now())) },
 			"Transitions": func(ctx context.Context, _ *sql.Tx) (err error) {
 				for _, err = range r.Transitions(ctx, 0) {
 					break
 				}
 				return err
 			},
-			"Attempts":          func(ctx context.Context, _ *sql.Tx) error { return second(r.Attempts(ctx, "work", 1)) },
-			"Checkpoints":       func(ctx context.Context, _ *sql.Tx) error { return second(r.Checkpoints(ctx, "work", 1)) },
+			"Attempts":          func(ctx context.Context, _ *sql.Tx) error { return harness.Second(r.Attempts(ctx, "work", 1)) },
+			"Checkpoints":       func(ctx context.Context, _ *sql.Tx) error { return harness.Second(r.Checkpoints(ctx, "work", 1)) },
 			"CancelWithoutUndo": func(ctx context.Context, _ *sql.Tx) error { return r.CancelWithoutUndo(ctx, "work", 1) },
 			"AcceptClock":       func(ctx context.Context, _ *sql.Tx) error { return r.AcceptClock(ctx) },
-			"View":              func(ctx context.Context, _ *sql.Tx) error { return second(r.View().Runs(ctx, pawl.RunsQuery{})) },
+			"View": func(ctx context.Context, _ *sql.Tx) error {
+				return harness.Second(r.View().Runs(ctx, pawl.RunsQuery{}))
+			},
 		}
 		took := time.Duration(-1)
-		require.NoError(t, s.Manual("other", job(ok)))
+		require.NoError(t, s.Manual("other", harness.Job(harness.OK)))
 		require.NoError(t, s.Manual("work", commits(func(ctx context.Context, tx *sql.Tx, run pawl.RunInfo) error {
 			began := time.Now()
 			for name, call := range calls {
 				assert.ErrorIs(t, call(ctx, tx), pawl.ErrInCommit, name)
 			}
 			took = time.Since(began)
-			return effect(ctx, tx, run.Number)
+			return harness.Effect(ctx, tx, run.Number)
 		})))
-		r = start(t, s)
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "work").Status)
+		r = harness.Start(t, s)
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "work").Status)
 		assert.Zero(t, took)
-		assert.Equal(t, []int64{1}, numbers(t, db, effects))
-		stop(t, r, db)
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, effects))
+		harness.Stop(t, r, db)
 	})
 }
 
 // A function that fails is a failed attempt: with WithRetry the run is tried again, and
 // its output is that of the attempt that succeeded. time X4, time Q2, time Q4.
 func TestFailedCommitIsRetried(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
-		s := quiet(db, pawl.WithSharedFile())
-		require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
+		s := harness.Quiet(db, pawl.WithSharedFile())
+		require.NoError(t, s.Manual("work", harness.Job(func(ctx context.Context) error {
 			run, _ := pawl.RunFrom(ctx)
 			if err := pawl.SetOutput(ctx, run.Attempt); err != nil {
 				return err
 			}
 			return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error {
-				if err := effect(ctx, tx, run.Number); err != nil || run.Attempt == 3 {
+				if err := harness.Effect(ctx, tx, run.Number); err != nil || run.Attempt == 3 {
 					return err
 				}
 				return errors.New("no luck")
 			})
 		}), pawl.WithRetry(2, pawl.BackoffPolicy{Initial: time.Minute, Jitter: pawl.NoJitter}), pawl.WithBackoff(pawl.TripAfter(1))))
-		r := start(t, s)
-		info := finish(t, r, "work")
+		r := harness.Start(t, s)
+		info := harness.Finish(t, r, "work")
 		assert.Equal(t, pawl.RunCompleted, info.Status)
 		assert.Equal(t, 3, info.Attempt)
 		assert.Equal(t, pawl.JSON("3"), info.Output)
 		assert.Equal(t, 3*time.Minute, info.FinishedAt.Sub(info.ScheduledAt))
-		assert.Equal(t, []int64{1}, numbers(t, db, effects))
-		stop(t, r, db)
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, effects))
+		harness.Stop(t, r, db)
 	})
 }
 
 // A run that was to be cancelled or had timed out when its function failed is not
 // tried again, and an effect that was committed in time stays. time X2, time X4.
 func TestCancelledRunWhoseCommitFailsIsCancelled(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
-		s := quiet(db, pawl.WithSharedFile())
-		require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
+		s := harness.Quiet(db, pawl.WithSharedFile())
+		require.NoError(t, s.Manual("work", harness.Job(func(ctx context.Context) error {
 			var fails bool
 			if fails, _ = pawl.InputOf[bool](ctx); fails {
 				_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return errors.New("no luck") })
 			} else {
-				_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, 2) })
+				_ = pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return harness.Effect(ctx, tx, 2) })
 			}
 			<-ctx.Done()
 			return nil
 		}), pawl.WithRetry(3, pawl.DefaultBackoff()), pawl.WithBackoff(pawl.TripAfter(1))))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		for n, want := range []pawl.RunStatus{pawl.RunCancelled, pawl.RunCompleted} {
 			run, err := r.Trigger(t.Context(), "work", pawl.WithInput(n == 0))
 			require.NoError(t, err)
@@ -481,32 +442,32 @@ func TestCancelledRunWhoseCommitFailsIsCancelled(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, want, info.Status)
 		}
-		assert.Zero(t, status(t, r, "work").FailureStreak)
-		assert.Equal(t, []int64{2}, numbers(t, db, effects))
-		stop(t, r, db)
+		assert.Zero(t, harness.Status(t, r, "work").FailureStreak)
+		assert.Equal(t, []int64{2}, harness.Numbers(t, db, effects))
+		harness.Stop(t, r, db)
 	})
 }
 
 // A job that returns after its run was closed without it has no effect. time X1, time X4.
 func TestLateReturnHasNoEffect(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
-		s := quiet(db, pawl.WithSharedFile())
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
+		s := harness.Quiet(db, pawl.WithSharedFile())
 		slow := func(nap time.Duration) pawl.Job {
-			return job(func(ctx context.Context) error {
+			return harness.Job(func(ctx context.Context) error {
 				time.Sleep(nap)
 				run, _ := pawl.RunFrom(ctx)
-				return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, run.Number) })
+				return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return harness.Effect(ctx, tx, run.Number) })
 			})
 		}
 		require.NoError(t, s.Manual("late", slow(time.Hour), pawl.WithTimeout(time.Minute)))
 		require.NoError(t, s.Manual("in time", slow(65*time.Second), pawl.WithTimeout(time.Minute)))
-		r := start(t, s)
-		assert.Equal(t, pawl.RunTimedOut, finish(t, r, "late").Status)
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "in time").Status, "within its grace")
+		r := harness.Start(t, s)
+		assert.Equal(t, pawl.RunTimedOut, harness.Finish(t, r, "late").Status)
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "in time").Status, "within its grace")
 		time.Sleep(2 * time.Hour)
-		assert.Equal(t, []int64{1}, numbers(t, db, effects))
-		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_leaks WHERE returned_at IS NOT NULL AND error IS NULL"))
-		stop(t, r, db)
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, effects))
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, "SELECT count(*) FROM pawl_leaks WHERE returned_at IS NOT NULL AND error IS NULL"))
+		harness.Stop(t, r, db)
 	})
 }

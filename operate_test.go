@@ -13,26 +13,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // Why a flow was reset, or a run cancelled, stands in the transition. time M3, time X2.
 func TestReasonsAreKept(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
-		require.NoError(t, s.Manual("work", job(failing), pawl.WithBackoff(pawl.TripAfter(1))))
-		r := start(t, s)
-		finish(t, r, "work")
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("work", harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(1))))
+		r := harness.Start(t, s)
+		harness.Finish(t, r, "work")
 		require.NoError(t, r.Reset(t.Context(), "work", "the disk was replaced", "by anna"))
-		finish(t, r, "work")
-		c := openClient(t, db)
+		harness.Finish(t, r, "work")
+		c := harness.OpenClient(t, db)
 		require.NoError(t, c.Reset(t.Context(), "work", "again"))
-		finish(t, r, "work")
+		harness.Finish(t, r, "work")
 		require.NoError(t, r.Reset(t.Context(), "work"))
 		require.NoError(t, r.Pause(t.Context(), "work", "over night"))
 		require.NoError(t, c.Close())
 		assert.Equal(t, []string{"reset: the disk was replaced; by anna", "reset: again", "reset: ", "pause: over night"},
-			texts(t, db, "SELECT event || ': ' || COALESCE(note, '') FROM pawl_transitions WHERE event IN ('reset', 'pause') ORDER BY seq"))
-		stop(t, r, db)
+			harness.Texts(t, db, "SELECT event || ': ' || COALESCE(note, '') FROM pawl_transitions WHERE event IN ('reset', 'pause') ORDER BY seq"))
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -40,23 +41,23 @@ func TestReasonsAreKept(t *testing.T) {
 // skip, a cancel or a crash leave it tripped. A flow that is not tripped it triggers.
 // time M3, time X3.
 func TestProbeEndsATripBySuccessAlone(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		does := "fail"
-		d := newDiary()
+		d := harness.NewDiary()
 		register := func(s *pawl.Scheduler) {
-			require.NoError(t, s.Every("work", time.Minute, d.job(func(ctx context.Context) error {
+			require.NoError(t, s.Every("work", time.Minute, d.Job(func(ctx context.Context) error {
 				switch does {
 				case "fail":
 					return errors.New("boom")
 				case "skip":
 					return pawl.Skipped("no news")
 				case "hang":
-					return untilCancelled(ctx)
+					return harness.UntilCancelled(ctx)
 				}
 				return nil
 			}), pawl.WithBackoff(pawl.TripAfter(1))))
 		}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		probe := func() int64 {
 			run, err := p.Probe(t.Context(), "work")
 			require.NoError(t, err)
@@ -65,7 +66,7 @@ func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 		tripped := func(what string) {
 			t.Helper()
 			time.Sleep(time.Hour)
-			flow := status(t, p.Runner, "work")
+			flow := harness.Status(t, p.Runner, "work")
 			require.Equal(t, pawl.StatusTripped, flow.Status, what)
 			require.Zero(t, flow.NextRun, what)
 			_, err := p.Trigger(t.Context(), "work")
@@ -86,32 +87,32 @@ func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 		require.NoError(t, p.Cancel(t.Context(), "work", run))
 		tripped("cancelled")
 		run = probe()
-		p.kill()
-		p = launch(t, db, register)
-		assert.Equal(t, pawl.RunInterrupted, runOf(t, p.Runner, "work", run).Status)
+		p.Kill()
+		p = harness.Launch(t, db, register)
+		assert.Equal(t, pawl.RunInterrupted, harness.RunOf(t, p.Runner, "work", run).Status)
 		tripped("killed")
 		run = probe()
 		require.ErrorIs(t, p.Stop(context.Background()), pawl.ErrStopTimeout)
-		verify(t, db)
+		harness.Verify(t, db)
 		does = "fail"
-		p = launch(t, db, register)
-		assert.Equal(t, 1, waitRun(t, p.Runner, "work", run).Restarts, "it is made by the next process")
+		p = harness.Launch(t, db, register)
+		assert.Equal(t, 1, harness.WaitRun(t, p.Runner, "work", run).Restarts, "it is made by the next process")
 		tripped("stopped")
 
 		does = "succeed"
-		assert.Len(t, d.entries(), 7, "but for the probes it was not run")
+		assert.Len(t, d.Entries(), 7, "but for the probes it was not run")
 		_, err = p.WaitRun(t.Context(), "work", probe())
 		require.NoError(t, err)
-		flow := status(t, p.Runner, "work")
+		flow := harness.Status(t, p.Runner, "work")
 		assert.Equal(t, pawl.StatusCompleted, flow.Status)
 		assert.Zero(t, flow.FailureStreak)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Len(t, d.entries(), 9, "it goes on")
+		assert.Len(t, d.Entries(), 9, "it goes on")
 		_, err = p.WaitRun(t.Context(), "work", probe())
 		require.NoError(t, err)
 		require.NoError(t, p.Stop(context.Background()))
-		verify(t, db)
+		harness.Verify(t, db)
 	})
 }
 
@@ -119,25 +120,25 @@ func TestProbeEndsATripBySuccessAlone(t *testing.T) {
 // attempt; only a limit that the flow shares keeps it, and a kill meanwhile does not lose
 // it. Its success lets those that wait go on. time M3, time Q4, time Q5.
 func TestProbeGoesBeforeAllThatWaits(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		works := new(atomic.Bool)
 		register := func(s *pawl.Scheduler) {
-			require.NoError(t, s.Manual("queue", job(func(context.Context) error {
+			require.NoError(t, s.Manual("queue", harness.Job(func(context.Context) error {
 				if works.Load() {
 					return nil
 				}
 				return pawl.Permanent(errors.New("boom"))
 			}), pawl.WithOverlap(pawl.OverlapBuffer(9)), pawl.WithBackoff(pawl.TripAfter(1))))
-			require.NoError(t, s.Manual("retries", job(failing), pawl.WithRetry(3, everyMinute), pawl.WithBackoff(pawl.TripAfter(1))))
-			require.NoError(t, s.Manual("long", job(func(context.Context) error { time.Sleep(time.Hour); return nil })))
+			require.NoError(t, s.Manual("retries", harness.Job(harness.Failing), pawl.WithRetry(3, harness.EveryMinute), pawl.WithBackoff(pawl.TripAfter(1))))
+			require.NoError(t, s.Manual("long", harness.Job(func(context.Context) error { time.Sleep(time.Hour); return nil })))
 		}
-		p := launch(t, db, register, pawl.WithMaxRunning(1))
+		p := harness.Launch(t, db, register, pawl.WithMaxRunning(1))
 		_, err := p.TriggerMany(t.Context(), "queue", []any{1, 2, 3, 4})
 		require.NoError(t, err)
 		synctest.Wait()
-		assert.Equal(t, pawl.StatusTripped, status(t, p.Runner, "queue").Status)
-		assert.Equal(t, 3, status(t, p.Runner, "queue").Waiting)
-		finish(t, p.Runner, "retries")
+		assert.Equal(t, pawl.StatusTripped, harness.Status(t, p.Runner, "queue").Status)
+		assert.Equal(t, 3, harness.Status(t, p.Runner, "queue").Waiting)
+		harness.Finish(t, p.Runner, "retries")
 		for _, id := range []string{"queue", "retries"} {
 			for range 2 {
 				run, err := p.Probe(t.Context(), id)
@@ -146,36 +147,36 @@ func TestProbeGoesBeforeAllThatWaits(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, pawl.RunFailed, info.Status)
 				assert.Equal(t, 1, info.Attempt)
-				assert.Equal(t, pawl.StatusTripped, status(t, p.Runner, id).Status)
+				assert.Equal(t, pawl.StatusTripped, harness.Status(t, p.Runner, id).Status)
 			}
 		}
-		trigger(t, p.Runner, "long")
+		harness.Trigger(t, p.Runner, "long")
 		run, err := p.Probe(t.Context(), "queue")
 		require.NoError(t, err)
 		_, err = p.Probe(t.Context(), "queue")
 		require.ErrorIs(t, err, pawl.ErrTripped, "one at a time")
 		time.Sleep(time.Minute)
-		assert.Equal(t, pawl.RunWaiting, runOf(t, p.Runner, "queue", run).Status)
-		p.kill()
+		assert.Equal(t, pawl.RunWaiting, harness.RunOf(t, p.Runner, "queue", run).Status)
+		p.Kill()
 		works.Store(true)
-		p = launch(t, db, register, pawl.WithMaxRunning(1))
+		p = harness.Launch(t, db, register, pawl.WithMaxRunning(1))
 		synctest.Wait()
-		assert.Equal(t, pawl.RunCompleted, runOf(t, p.Runner, "queue", run).Status)
-		assert.Zero(t, status(t, p.Runner, "queue").Waiting)
-		assert.Equal(t, pawl.StatusCompleted, status(t, p.Runner, "queue").Status)
+		assert.Equal(t, pawl.RunCompleted, harness.RunOf(t, p.Runner, "queue", run).Status)
+		assert.Zero(t, harness.Status(t, p.Runner, "queue").Waiting)
+		assert.Equal(t, pawl.StatusCompleted, harness.Status(t, p.Runner, "queue").Status)
 		require.NoError(t, p.Stop(context.Background()))
-		verify(t, db)
+		harness.Verify(t, db)
 		time.Sleep(time.Hour) // the job of the dead process comes to an end
 	})
 }
 
 // An instant that several backfill at once is run once. time M2.
 func TestConcurrentBackfillsRunAnInstantOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		time.Sleep(24 * time.Hour)
-		s := quiet(db)
-		require.NoError(t, s.Cron("hourly", "0 * * * *", job(ok)))
-		r := start(t, s)
+		s := harness.Quiet(db)
+		require.NoError(t, s.Cron("hourly", "0 * * * *", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		accepted := make(chan int64, 10) // one for each call
 		for range 10 {
 			go func() {
@@ -190,34 +191,34 @@ func TestConcurrentBackfillsRunAnInstantOnce(t *testing.T) {
 		}
 		assert.Equal(t, int64(6), sum)
 		time.Sleep(time.Minute)
-		assert.Equal(t, int64(6), status(t, r, "hourly").RunCount)
-		stop(t, r, db)
+		assert.Equal(t, int64(6), harness.Status(t, r, "hourly").RunCount)
+		harness.Stop(t, r, db)
 	})
 }
 
 // What an operator can ask for is a row that anybody with sqlite3 can insert, and its
 // answer stands on it. time M5.
 func TestInboxKnowsEveryOperation(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		time.Sleep(24 * time.Hour)
-		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
-		require.NoError(t, s.Manual("queue", job(func(ctx context.Context) error {
+		s := harness.Quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("queue", harness.Job(func(ctx context.Context) error {
 			in, err := pawl.InputOf[map[string]int](ctx)
 			return errors.Join(err, pawl.SetOutput(ctx, in["n"]+1))
 		}), pawl.WithOverlap(pawl.OverlapBuffer(10))))
-		require.NoError(t, s.Manual("long", job(untilCancelled)))
-		require.NoError(t, s.Manual("trips", job(failing), pawl.WithBackoff(pawl.TripAfter(1))))
-		require.NoError(t, s.Cron("hourly", "0 * * * *", job(func(context.Context) error { time.Sleep(time.Minute); return nil })))
-		require.NoError(t, s.Manual("gone", job(ok)))
-		r := start(t, s)
+		require.NoError(t, s.Manual("long", harness.Job(harness.UntilCancelled)))
+		require.NoError(t, s.Manual("trips", harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(1))))
+		require.NoError(t, s.Cron("hourly", "0 * * * *", harness.Job(func(context.Context) error { time.Sleep(time.Minute); return nil })))
+		require.NoError(t, s.Manual("gone", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("gone") }))
-		finish(t, r, "trips")
-		ask := func(verb, flow, args, reason string) answered {
+		harness.Finish(t, r, "trips")
+		ask := func(verb, flow, args, reason string) harness.Answered {
 			t.Helper()
-			execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args, reason) VALUES (?, ?, nullif(?, ''), nullif(?, ''))`, verb, flow, args, reason)
+			harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args, reason) VALUES (?, ?, nullif(?, ''), nullif(?, ''))`, verb, flow, args, reason)
 			time.Sleep(time.Second)
 			synctest.Wait()
-			rows := inbox(t, db)
+			rows := harness.Inbox(t, db)
 			return rows[len(rows)-1]
 		}
 		for _, test := range []struct{ verb, flow, args, result, err string }{
@@ -264,35 +265,35 @@ func TestInboxKnowsEveryOperation(t *testing.T) {
 			{"pause", "hourly", `{"until": "soon"}`, "-", `args: parsing time "soon" as "2006-01-02T15:04:05Z07:00": cannot parse "soon" as "2006"`},
 			{"pause", "nobody", "", "-", `no such flow: "nobody"`},
 		} {
-			assert.Equal(t, answered{test.verb, test.flow, test.result, test.err}, ask(test.verb, test.flow, test.args, "because"), "%+v", test)
+			assert.Equal(t, harness.Answered{test.verb, test.flow, test.result, test.err}, ask(test.verb, test.flow, test.args, "because"), "%+v", test)
 		}
 		assert.Equal(t, []string{"args -", "cancel needs the number of a run in args -", "flow is registered registered", "invalid flow invalid_flow",
 			"invalid range invalid_range", "no such flow flow_not_found", "run is over run_over", `unknown command "explode" -`},
-			texts(t, db, `SELECT DISTINCT substr(error, 1, instr(error, ': ') - 1) || ' ' || COALESCE(error_code, '-') FROM pawl_commands WHERE error IS NOT NULL ORDER BY 1`),
+			harness.Texts(t, db, `SELECT DISTINCT substr(error, 1, instr(error, ': ') - 1) || ' ' || COALESCE(error_code, '-') FROM pawl_commands WHERE error IS NOT NULL ORDER BY 1`),
 			"facts T2: programs read the code")
-		assert.Equal(t, []string{"0"}, texts(t, db, `SELECT count(error_code) FROM pawl_commands WHERE error IS NULL`))
-		assert.Equal(t, pawl.JSON("42"), runOf(t, r, "queue", 1).Output)
-		assert.Equal(t, pawl.RunCancelled, runOf(t, r, "long", 1).Status)
-		assert.Equal(t, pawl.RunCancelled, runOf(t, r, "long", 2).Status)
-		assert.Equal(t, []string{"because"}, texts(t, db, "SELECT note FROM pawl_transitions WHERE flow_id = 'long' AND event = 'abort'"))
+		assert.Equal(t, []string{"0"}, harness.Texts(t, db, `SELECT count(error_code) FROM pawl_commands WHERE error IS NULL`))
+		assert.Equal(t, pawl.JSON("42"), harness.RunOf(t, r, "queue", 1).Output)
+		assert.Equal(t, pawl.RunCancelled, harness.RunOf(t, r, "long", 1).Status)
+		assert.Equal(t, pawl.RunCancelled, harness.RunOf(t, r, "long", 2).Status)
+		assert.Equal(t, []string{"because"}, harness.Texts(t, db, "SELECT note FROM pawl_transitions WHERE flow_id = 'long' AND event = 'abort'"))
 		time.Sleep(time.Minute)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // The Client has the same, with the same errors. time M5.
 func TestClientHasTheOperatorsVerbs(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		time.Sleep(24 * time.Hour)
-		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
-		require.NoError(t, s.Manual("queue", job(func(ctx context.Context) error { time.Sleep(time.Minute); return nil }),
+		s := harness.Quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Manual("queue", harness.Job(func(ctx context.Context) error { time.Sleep(time.Minute); return nil }),
 			pawl.WithOverlap(pawl.OverlapBuffer(2))))
-		require.NoError(t, s.Manual("trips", job(failing), pawl.WithBackoff(pawl.TripAfter(1))))
-		require.NoError(t, s.Cron("hourly", "0 * * * *", job(ok)))
-		require.NoError(t, s.Manual("gone", job(ok)))
-		r := start(t, s)
+		require.NoError(t, s.Manual("trips", harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(1))))
+		require.NoError(t, s.Cron("hourly", "0 * * * *", harness.Job(harness.OK)))
+		require.NoError(t, s.Manual("gone", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		require.NoError(t, r.Update(t.Context(), func(s *pawl.Scheduler) error { return s.Remove("gone") }))
-		c := openClient(t, db)
+		c := harness.OpenClient(t, db)
 		ctx := t.Context()
 		for n := range int64(3) {
 			run, err := c.Trigger(ctx, "queue", pawl.WithInput(n), pawl.WithKey(fmt.Sprint(n)))
@@ -307,13 +308,13 @@ func TestClientHasTheOperatorsVerbs(t *testing.T) {
 		require.NoError(t, c.Cancel(ctx, "queue", 2, "not needed"))
 		require.ErrorIs(t, c.Cancel(ctx, "queue", 2), pawl.ErrRunOver)
 		require.ErrorIs(t, c.Cancel(ctx, "queue", 9), pawl.ErrRunNotFound)
-		assert.Equal(t, "cancelled: not needed", runOf(t, r, "queue", 2).Error)
+		assert.Equal(t, "cancelled: not needed", harness.RunOf(t, r, "queue", 2).Error)
 		info, err := c.WaitRun(ctx, "queue", 3)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
 		assert.Equal(t, pawl.JSON("2"), info.Input)
 
-		finish(t, r, "trips")
+		harness.Finish(t, r, "trips")
 		run, err = c.Probe(ctx, "trips")
 		require.NoError(t, err)
 		assert.Equal(t, int64(2), run)
@@ -343,22 +344,22 @@ func TestClientHasTheOperatorsVerbs(t *testing.T) {
 		require.NoError(t, c.Forget(ctx, "gone"))
 		require.ErrorIs(t, c.Forget(ctx, "gone"), pawl.ErrFlowNotFound)
 		require.NoError(t, c.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time M2: a backfill may reach up to now, of which the engine keeps milliseconds only.
 func TestBackfillReachesUpToNow(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Cron("hourly", "0 * * * *", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Cron("hourly", "0 * * * *", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		time.Sleep(time.Hour/2 + 999*time.Microsecond)
 		n, err := r.Backfill(t.Context(), "hourly", pawl.Backfill{From: time.Now().Add(-3 * time.Hour), To: time.Now()})
 		require.NoError(t, err)
 		assert.Equal(t, int64(3), n)
 		_, err = r.Backfill(t.Context(), "hourly", pawl.Backfill{From: time.Now(), To: time.Now().Add(time.Millisecond)})
 		require.ErrorIs(t, err, pawl.ErrInvalidRange)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // blocks is the text of the README's code blocks in a language.
@@ -40,14 +41,14 @@ func run(t *testing.T, dir, name string, args ...string) string {
 // while a runner is at work, each with at least one row.
 func TestReadmeQueriesAnswer(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "jobs.db")
-	s := quiet(db)
-	require.NoError(t, s.Manual("nightly", job(failing), pawl.WithBackoff(pawl.TripAfter(2))))
-	require.NoError(t, s.Every("sync", time.Hour, job(ok)))
+	s := harness.Quiet(db)
+	require.NoError(t, s.Manual("nightly", harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(2))))
+	require.NoError(t, s.Every("sync", time.Hour, harness.Job(harness.OK)))
 	finish := make(chan struct{})
-	require.NoError(t, s.Manual("import", job(func(context.Context) error { <-finish; return nil }), pawl.WithOverlap(pawl.OverlapBufferOne)))
-	require.NoError(t, s.Manual("order", orders(time.Hour).Job("new")))
-	require.NoError(t, s.Manual("slow", job(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), pawl.WithTimeout(time.Millisecond)))
-	r := start(t, s)
+	require.NoError(t, s.Manual("import", harness.Job(func(context.Context) error { <-finish; return nil }), pawl.WithOverlap(pawl.OverlapBufferOne)))
+	require.NoError(t, s.Manual("order", harness.Orders(time.Hour).Job("new")))
+	require.NoError(t, s.Manual("slow", harness.Job(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), pawl.WithTimeout(time.Millisecond)))
+	r := harness.Start(t, s)
 	slow, err := r.Trigger(t.Context(), "slow")
 	require.NoError(t, err)
 	_, err = r.WaitRun(t.Context(), "slow", slow)
@@ -70,7 +71,7 @@ func TestReadmeQueriesAnswer(t *testing.T) {
 		path, err := r.Checkpoints(t.Context(), "order", order)
 		return err == nil && len(path) > 0
 	}, time.Minute, time.Millisecond)
-	execSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('reset', 'nightly')")
+	harness.ExecSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('reset', 'nightly')")
 	queries := blocks(t, "sql")
 	require.Len(t, queries, 1)
 	n := 0
@@ -87,7 +88,7 @@ func TestReadmeQueriesAnswer(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, n, 13)
 	close(finish)
-	stop(t, r, db)
+	harness.Stop(t, r, db)
 }
 
 // The README's program builds in a module of its own.

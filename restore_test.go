@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"os"
@@ -15,22 +16,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // restored makes a database whose flows ran, goes on for two hours with the
 // original, and puts the state of two hours ago back.
 func restored(t *testing.T, db string, build func(opts ...pawl.Option) *pawl.Scheduler) {
 	t.Helper()
-	r := start(t, build())
+	r := harness.Start(t, build())
 	time.Sleep(30 * time.Minute)
-	c := openClient(t, db)
+	c := harness.OpenClient(t, db)
 	backup := filepath.Join(t.TempDir(), "backup.db")
 	_, err := c.Backup(t.Context(), backup)
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 	time.Sleep(2 * time.Hour)
-	stop(t, r, db)
-	stop(t, start(t, build()), db)
+	harness.Stop(t, r, db)
+	harness.Stop(t, harness.Start(t, build()), db)
 	require.NoError(t, os.Rename(backup, db))
 }
 
@@ -38,45 +40,45 @@ func restored(t *testing.T, db string, build func(opts ...pawl.Option) *pawl.Sch
 // happens twice, over restarts too, until somebody claims it; then what is overdue
 // is made up for, once.
 func TestRestoredDatabaseRunsNothingUntilItIsClaimed(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
 		var log bytes.Buffer
 		build := func(opts ...pawl.Option) *pawl.Scheduler {
-			s := quiet(db, append(opts, pawl.WithRestoreGuard())...)
-			require.NoError(t, s.Every("hourly", time.Hour, d.job(ok)))
-			require.NoError(t, s.Manual("import", d.job(ok)))
+			s := harness.Quiet(db, append(opts, pawl.WithRestoreGuard())...)
+			require.NoError(t, s.Every("hourly", time.Hour, d.Job(harness.OK)))
+			require.NoError(t, s.Manual("import", d.Job(harness.OK)))
 			return s
 		}
 		restored(t, db, build)
-		before := len(d.entries())
+		before := len(d.Entries())
 		for range 2 {
 			log.Reset()
-			r := start(t, build(pawl.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))))
+			r := harness.Start(t, build(pawl.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))))
 			_, err := r.Trigger(t.Context(), "import")
 			require.ErrorIs(t, err, pawl.ErrPassive)
 			assert.ErrorContains(t, err, "restored: it is a backup of 2000-01-01T00:30:00.000Z; claim it first (pawl claim)")
 			require.NoError(t, r.Reset(t.Context(), "import"), "what runs nothing is allowed")
 			time.Sleep(24 * time.Hour)
-			assert.Equal(t, pawl.StatusCompleted, status(t, r, "hourly").Status)
-			assert.Equal(t, int64(1), status(t, r, "hourly").RunCount)
-			stop(t, r, db)
+			assert.Equal(t, pawl.StatusCompleted, harness.Status(t, r, "hourly").Status)
+			assert.Equal(t, int64(1), harness.Status(t, r, "hourly").RunCount)
+			harness.Stop(t, r, db)
 			assert.Contains(t, log.String(), `level=WARN msg="pawl: the database was copied or restored; nothing runs until it is claimed (pawl claim)"`)
 			assert.Contains(t, log.String(), "overdue=1 since=2000-01-01T01:00:00.000Z")
 		}
-		assert.Len(t, d.entries(), before)
+		assert.Len(t, d.Entries(), before)
 
-		r := start(t, build())
+		r := harness.Start(t, build())
 		require.NoError(t, r.Claim(t.Context()))
 		synctest.Wait()
-		assert.Len(t, d.entries(), before+1, "one run for all that was missed")
+		assert.Len(t, d.Entries(), before+1, "one run for all that was missed")
 		_, err := r.Trigger(t.Context(), "import")
 		require.NoError(t, err)
 		require.NoError(t, r.Claim(t.Context()), "again changes nothing")
-		stop(t, r, db)
-		r = start(t, build())
+		harness.Stop(t, r, db)
+		r = harness.Start(t, build())
 		time.Sleep(61 * time.Minute)
-		assert.Len(t, d.entries(), before+3, "and from then on as ever")
-		stop(t, r, db)
+		assert.Len(t, d.Entries(), before+3, "and from then on as ever")
+		harness.Stop(t, r, db)
 		require.ErrorIs(t, r.Claim(t.Context()), pawl.ErrStopped)
 	})
 }
@@ -84,25 +86,25 @@ func TestRestoredDatabaseRunsNothingUntilItIsClaimed(t *testing.T) {
 // Matrix, a copied or restored database: without the guard it is logged loudly,
 // with what catch-up is about to do.
 func TestRestoredDatabaseIsLoggedWithoutTheGuard(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
 		var log bytes.Buffer
 		build := func(opts ...pawl.Option) *pawl.Scheduler {
-			s := quiet(db, opts...)
-			require.NoError(t, s.Every("hourly", time.Hour, d.job(ok)))
+			s := harness.Quiet(db, opts...)
+			require.NoError(t, s.Every("hourly", time.Hour, d.Job(harness.OK)))
 			return s
 		}
 		restored(t, db, build)
-		before := len(d.entries())
+		before := len(d.Entries())
 		logger := pawl.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
-		r := start(t, build(logger))
+		r := harness.Start(t, build(logger))
 		synctest.Wait()
-		stop(t, r, db)
-		assert.Len(t, d.entries(), before+1)
+		harness.Stop(t, r, db)
+		assert.Len(t, d.Entries(), before+1)
 		assert.Contains(t, log.String(), `level=WARN msg="pawl: the database was copied or restored; what is overdue runs now, also if the original has run it"`)
 		assert.Contains(t, log.String(), "overdue=1 since=2000-01-01T01:00:00.000Z")
 		log.Reset()
-		stop(t, start(t, build(logger)), db)
+		harness.Stop(t, harness.Start(t, build(logger)), db)
 		assert.NotContains(t, log.String(), "restored", "once")
 	})
 }
@@ -110,23 +112,23 @@ func TestRestoredDatabaseIsLoggedWithoutTheGuard(t *testing.T) {
 // A claim is a row of the inbox, like any other: of a client, of sqlite3, and
 // before the start. Triggers that a copy brought along are not carried out.
 func TestClaimIsACommandOfTheInbox(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithInboxPoll(250*time.Millisecond))
-			require.NoError(t, s.Manual("a", job(ok)))
+			s := harness.Quiet(db, pawl.WithRestoreGuard(), pawl.WithInboxPoll(250*time.Millisecond))
+			require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
 			return s
 		}
 		copied := func() {
 			t.Helper()
 			require.NoError(t, os.Remove(db+".lock"))
 		}
-		stop(t, start(t, build()), db)
+		harness.Stop(t, harness.Start(t, build()), db)
 		const passive = "the runner is passive: copied: it was started 1 times, but the lock file beside it tells of none; claim it first (pawl claim)"
 
 		copied()
-		execSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'a')")
-		r := start(t, build())
-		c := openClient(t, db)
+		harness.ExecSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'a')")
+		r := harness.Start(t, build())
+		c := harness.OpenClient(t, db)
 		reason, err := c.Passive(t.Context())
 		require.NoError(t, err)
 		assert.Contains(t, reason, "copied: ")
@@ -139,53 +141,53 @@ func TestClaimIsACommandOfTheInbox(t *testing.T) {
 		_, err = c.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		synctest.Wait()
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 
 		copied()
 		require.ErrorIs(t, c.Claim(t.Context()), pawl.ErrNoOwner, "left for the next start")
 		require.NoError(t, c.Close())
-		execSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'a')")
-		r = start(t, build())
+		harness.ExecSQL(t, db, "INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'a')")
+		r = harness.Start(t, build())
 		synctest.Wait()
-		assert.Equal(t, int64(2), status(t, r, "a").RunCount)
-		trigger(t, r, "a")
+		assert.Equal(t, int64(2), harness.Status(t, r, "a").RunCount)
+		harness.Trigger(t, r, "a")
 		synctest.Wait()
-		stop(t, r, db)
-		assert.Equal(t, []answered{
+		harness.Stop(t, r, db)
+		assert.Equal(t, []harness.Answered{
 			{"trigger", "a", "-", passive},
 			{"trigger", "a", "-", passive},
 			{"claim", "", "done", "-"},
 			{"trigger", "a", "1", "-"},
 			{"claim", "", "done", "-"},
 			{"trigger", "a", "2", "-"},
-		}, inbox(t, db))
+		}, harness.Inbox(t, db))
 	})
 }
 
 // A claim that could not be written claims nothing.
 func TestClaimThatIsNotCommittedClaimsNothing(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := &disk{}
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := &harness.Disk{}
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.Wrap))
-			require.NoError(t, s.Every("hourly", time.Hour, job(ok)))
+			s := harness.Quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.Wrap))
+			require.NoError(t, s.Every("hourly", time.Hour, harness.Job(harness.OK)))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		synctest.Wait()
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		require.NoError(t, os.Remove(db+".lock"))
-		r = start(t, build())
+		r = harness.Start(t, build())
 		d.Fail(errors.New("no answer from the disk"))
 		require.Error(t, r.Claim(t.Context()))
 		d.Fail(nil)
 		time.Sleep(24 * time.Hour)
-		assert.Equal(t, int64(1), status(t, r, "hourly").RunCount)
+		assert.Equal(t, int64(1), harness.Status(t, r, "hourly").RunCount)
 		_, err := r.Trigger(t.Context(), "hourly")
 		require.ErrorIs(t, err, pawl.ErrPassive)
 		require.NoError(t, r.Claim(t.Context()))
 		synctest.Wait()
-		assert.Equal(t, int64(2), status(t, r, "hourly").RunCount)
+		assert.Equal(t, int64(2), harness.Status(t, r, "hourly").RunCount)
 		require.NoError(t, r.Stop(context.Background()))
 	})
 }
@@ -193,67 +195,67 @@ func TestClaimThatIsNotCommittedClaimsNothing(t *testing.T) {
 // A claim whose commit failed is asked for again: it may be in the file after all,
 // and then the flows run.
 func TestClaimThatIsCommittedAfterAllClaims(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := &disk{}
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := &harness.Disk{}
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.Wrap))
-			require.NoError(t, s.Every("hourly", time.Hour, job(ok)))
+			s := harness.Quiet(db, pawl.WithRestoreGuard(), pawl.WithStore(d.Wrap))
+			require.NoError(t, s.Every("hourly", time.Hour, harness.Job(harness.OK)))
 			return s
 		}
-		stop(t, start(t, build()), db)
+		harness.Stop(t, harness.Start(t, build()), db)
 		require.NoError(t, os.Remove(db+".lock"))
-		r := start(t, build())
+		r := harness.Start(t, build())
 		d.Durable = true
 		d.Fail(errors.New("who knows"))
 		require.Error(t, r.Claim(t.Context()))
 		d.Fail(nil)
 		time.Sleep(24*time.Hour - time.Minute)
-		assert.Equal(t, int64(24), status(t, r, "hourly").RunCount)
+		assert.Equal(t, int64(24), harness.Status(t, r, "hourly").RunCount)
 		require.NoError(t, r.Stop(context.Background()))
-		assert.Equal(t, int64(24), status(t, start(t, build()), "hourly").RunCount, "nor does the next start doubt it")
+		assert.Equal(t, int64(24), harness.Status(t, harness.Start(t, build()), "hourly").RunCount, "nor does the next start doubt it")
 	})
 }
 
 // A run that was in flight when the backup was made is nobody's failure.
 func TestRunOpenInABackupIsNotAFailure(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
-			s := quiet(db)
-			require.NoError(t, s.Manual("long", job(untilCancelled), pawl.WithBackoff(pawl.TripAfter(1))))
+			s := harness.Quiet(db)
+			require.NoError(t, s.Manual("long", harness.Job(harness.UntilCancelled), pawl.WithBackoff(pawl.TripAfter(1))))
 			return s
 		}
-		r := start(t, build())
-		trigger(t, r, "long")
-		c := openClient(t, db)
+		r := harness.Start(t, build())
+		harness.Trigger(t, r, "long")
+		c := harness.OpenClient(t, db)
 		backup := filepath.Join(t.TempDir(), "backup.db")
 		_, err := c.Backup(t.Context(), backup)
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
 		require.ErrorIs(t, r.Stop(context.Background()), pawl.ErrStopTimeout)
 		require.NoError(t, os.Rename(backup, db))
-		r = start(t, build())
-		assert.Zero(t, status(t, r, "long").FailureStreak)
+		r = harness.Start(t, build())
+		assert.Zero(t, harness.Status(t, r, "long").FailureStreak)
 		runs, err := r.Runs(t.Context(), pawl.RunsQuery{})
 		require.NoError(t, err)
 		require.Len(t, runs, 1)
 		assert.Equal(t, pawl.RunInterrupted, runs[0].Status, "copied before it ended")
 		assert.Equal(t, "interrupted: the database was copied while the job ran", runs[0].Error)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // The verbs of operators as a program calls them: each is tried out in
 // cmd/pawl/testdata/script.
 func TestClientLooksIntoThePastAndAtItsHealth(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", job(failing), pawl.WithBackoff(pawl.TripAfter(2))))
-		require.NoError(t, s.Manual("b", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(2))))
+		require.NoError(t, s.Manual("b", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		var stood [][]pawl.FlowInfo
 		var at []time.Time
 		for _, act := range []func(){
-			func() {}, func() { trigger(t, r, "a") }, func() { trigger(t, r, "b") }, func() { trigger(t, r, "a") },
+			func() {}, func() { harness.Trigger(t, r, "a") }, func() { harness.Trigger(t, r, "b") }, func() { harness.Trigger(t, r, "a") },
 			func() { require.NoError(t, r.Reset(t.Context(), "a")) },
 		} {
 			time.Sleep(time.Hour)
@@ -261,7 +263,7 @@ func TestClientLooksIntoThePastAndAtItsHealth(t *testing.T) {
 			synctest.Wait()
 			at, stood = append(at, time.Now()), append(stood, r.List())
 		}
-		c := openClient(t, db)
+		c := harness.OpenClient(t, db)
 		for i := range at {
 			then, err := c.At(t.Context(), at[i].Add(time.Minute))
 			require.NoError(t, err)
@@ -280,10 +282,10 @@ func TestClientLooksIntoThePastAndAtItsHealth(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, found)
 		time.Sleep(time.Hour)
-		stop(t, r, db)
-		s = quiet(db)
-		require.NoError(t, s.Manual("a", job(failing), pawl.WithBackoff(pawl.TripAfter(2))))
-		r = start(t, s)
+		harness.Stop(t, r, db)
+		s = harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(2))))
+		r = harness.Start(t, s)
 		then, err = c.At(t.Context(), time.Now())
 		require.NoError(t, err)
 		assert.Equal(t, r.List(), then, "b is not registered any more")
@@ -291,12 +293,79 @@ func TestClientLooksIntoThePastAndAtItsHealth(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, stood[4], then, "but was")
 		require.NoError(t, c.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
-func trigger(t *testing.T, r *pawl.Runner, id string) {
-	t.Helper()
-	_, err := r.Trigger(t.Context(), id)
-	require.NoError(t, err)
+// What the program knows of a copy counts like what the lock file tells, which comes
+// first, and only where it knows something.
+func TestDoubtOfTheProgramMakesAStartPassive(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		var asked []string
+		begin := func(why string) *pawl.Runner {
+			s := harness.Quiet(db, pawl.WithRestoreGuard(), pawl.WithDoubt(func(_ context.Context, id string) string {
+				asked = append(asked, id)
+				return why
+			}))
+			require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+			return harness.Start(t, s)
+		}
+		r := begin("")
+		_, err := r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		harness.Stop(t, r, db)
+		c := harness.OpenClient(t, db)
+		assert.Equal(t, []string{c.Database()}, asked)
+		require.NoError(t, c.Close())
+
+		r = begin("copied: its twin was seen")
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorIs(t, err, pawl.ErrPassive)
+		require.ErrorContains(t, err, "copied: its twin was seen")
+		harness.Stop(t, r, db)
+		r = begin("copied: its twin was seen again")
+		_, err = r.Trigger(t.Context(), "a")
+		require.ErrorContains(t, err, "its twin was seen;", "until it is claimed")
+		assert.Len(t, asked, 2)
+		require.NoError(t, r.Claim(t.Context()))
+		harness.Stop(t, r, db)
+	})
+}
+
+// A database that rejects all that a command brings, one after the other (its change, its
+// change without what a failed function wanted, its answer), stops nobody else. scheduler D6, time X4.
+func TestDatabaseThatRejectsEverythingOfACommandStopsNobody(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
+		s := harness.Quiet(db, pawl.WithSharedFile(), pawl.WithInboxPoll(time.Second), pawl.WithStopTimeout(0))
+		release := make(chan struct{})
+		require.NoError(t, s.Manual("joins", harness.Job(func(ctx context.Context) error {
+			<-release
+			return pawl.Committing(ctx, func(context.Context, *sql.Tx) error { return errors.New("no luck") })
+		})))
+		require.NoError(t, s.Manual("asked", harness.Job(harness.OK)))
+		d := harness.NewDiary()
+		require.NoError(t, s.Every("tick", time.Minute, d.Job(harness.OK)))
+		r := harness.Start(t, s)
+		harness.Trigger(t, r, "joins")
+		synctest.Wait()
+		harness.ExecSQL(t, db, `CREATE TRIGGER pawl_no_end BEFORE UPDATE ON pawl_run_log WHEN NEW.flow = 1 BEGIN SELECT RAISE(ABORT, 'no end'); END`)
+		harness.ExecSQL(t, db, `CREATE TRIGGER pawl_no_run BEFORE INSERT ON pawl_run_log WHEN NEW.flow = 2 BEGIN SELECT RAISE(ABORT, 'no run'); END`)
+		harness.ExecSQL(t, db, `CREATE TRIGGER pawl_no_answer BEFORE UPDATE ON pawl_commands BEGIN SELECT RAISE(ABORT, 'no answer'); END`)
+		close(release)
+		harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', 'asked')`)
+		time.Sleep(5*time.Minute + time.Second)
+		synctest.Wait()
+		assert.Len(t, d.Entries(), 6)
+		assert.Zero(t, harness.Status(t, r, "asked").RunCount)
+		assert.Equal(t, 1, harness.Status(t, r, "joins").InFlight)
+		for _, name := range []string{"pawl_no_end", "pawl_no_run", "pawl_no_answer"} {
+			harness.ExecSQL(t, db, `DROP TRIGGER `+name)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		assert.Zero(t, harness.Status(t, r, "joins").InFlight, "it is tried again once a minute")
+		assert.Contains(t, harness.RunOf(t, r, "joins", 1).Error, "no luck")
+		harness.Stop(t, r, db)
+	})
 }

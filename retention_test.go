@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // kept lists the numbers of the runs of a flow that are kept, oldest first.
@@ -39,86 +42,59 @@ func upTo(first, last int64) (numbers []int64) {
 	return numbers
 }
 
-// runTimes triggers a flow n times, each run after the end of the one before.
-func runTimes(t *testing.T, r *pawl.Runner, id string, n int) {
-	t.Helper()
-	for range n {
-		run, err := r.Trigger(t.Context(), id)
-		require.NoError(t, err)
-		_, err = r.WaitRun(t.Context(), id, run)
-		require.NoError(t, err)
-	}
-}
-
-// query reads one value from the file.
-func query[T any](t *testing.T, db, text string, args ...any) (v T) {
-	t.Helper()
-	require.NoError(t, open(t, db).QueryRow(text, args...).Scan(&v), text)
-	return v
-}
-
-// open opens the file as another program would.
-func open(t *testing.T, db string) *sql.DB {
-	t.Helper()
-	other, err := sql.Open("sqlite", db)
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, other.Close()) })
-	return other
-}
-
 // time K1: the newest runs are kept, with the transitions about them; the views say so.
 func TestRunsBeyondTheNewestAreDeleted(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0)))
-		require.NoError(t, s.Manual("all", job(ok), pawl.WithRetention(0, 0)))
-		r := start(t, s)
-		runTimes(t, r, "all", 300)
-		runTimes(t, r, "import", 300)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(harness.OK), pawl.WithRetention(5, 0)))
+		require.NoError(t, s.Manual("all", harness.Job(harness.OK), pawl.WithRetention(0, 0)))
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "all", 300)
+		harness.RunTimes(t, r, "import", 300)
 		time.Sleep(3 * time.Minute)
 		assert.Equal(t, upTo(296, 300), kept(t, r, "import"))
 		assert.Equal(t, upTo(1, 300), kept(t, r, "all"))
-		assert.Equal(t, 10, query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE flow_id = 'import'`))
-		assert.Equal(t, "5 runs; 1000 failures, 90 days, since run 296", query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'import'`))
-		assert.Equal(t, "all", query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'all'`))
-		assert.EqualValues(t, 300, status(t, r, "import").RunCount)
-		stop(t, r, db)
+		assert.Equal(t, 10, harness.Query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE flow_id = 'import'`))
+		assert.Equal(t, "5 runs; 1000 failures, 90 days, since run 296", harness.Query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'import'`))
+		assert.Equal(t, "all", harness.Query[string](t, db, `SELECT keeps FROM pawl_status WHERE flow = 'all'`))
+		assert.EqualValues(t, 300, harness.Status(t, r, "import").RunCount)
+		harness.Stop(t, r, db)
 
-		r = start(t, again(t, db))
-		runTimes(t, r, "import", 1)
+		r = harness.Start(t, again(t, db))
+		harness.RunTimes(t, r, "import", 1)
 		time.Sleep(3 * time.Minute)
 		assert.Equal(t, upTo(297, 301), kept(t, r, "import"), "it goes on after a restart")
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 func again(t *testing.T, db string) *pawl.Scheduler {
-	s := quiet(db)
-	require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0)))
+	s := harness.Quiet(db)
+	require.NoError(t, s.Manual("import", harness.Job(harness.OK), pawl.WithRetention(5, 0)))
 	return s
 }
 
 // time K1: a busy flow is not waited for; what is too much goes while it runs.
 func TestHistoryIsDeletedWhileTheFlowIsBusy(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0)))
-		r := start(t, s)
-		runTimes(t, r, "import", 2500) // takes no time at all
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(harness.OK), pawl.WithRetention(5, 0)))
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "import", 2500) // takes no time at all
 		assert.Less(t, len(kept(t, r, "import")), 1300)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time K1: runs that ended too long ago are deleted, also of a flow that has stopped
 // running, within the hour and a minute.
 func TestRunsThatEndedLongAgoAreDeleted(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Every("sync", time.Hour, job(ok), pawl.WithRetention(0, 24*time.Hour)))
-		require.NoError(t, s.Manual("rare", job(ok), pawl.WithRetention(0, 24*time.Hour)))
-		r := start(t, s)
-		runTimes(t, r, "rare", 10)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("sync", time.Hour, harness.Job(harness.OK), pawl.WithRetention(0, 24*time.Hour)))
+		require.NoError(t, s.Manual("rare", harness.Job(harness.OK), pawl.WithRetention(0, 24*time.Hour)))
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "rare", 10)
 		time.Sleep(5*24*time.Hour + 30*time.Minute)
 		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: "sync"})
 		require.NoError(t, err)
@@ -127,74 +103,74 @@ func TestRunsThatEndedLongAgoAreDeleted(t *testing.T) {
 			assert.Less(t, time.Since(run.FinishedAt), 25*time.Hour+2*time.Minute)
 		}
 		assert.Equal(t, upTo(10, 10), kept(t, r, "rare"), "the newest stays")
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time K1: the failures in a row, and the evidence of a trip, stay whatever their age;
 // what is between them does not. After a reset they go.
 func TestFailuresInARowAreKeptUntilTheirStreakEnds(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		do := ok
-		s := quiet(db)
-		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }),
+	harness.Bubble(t, func(t *testing.T, db string) {
+		do := harness.OK
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(func(ctx context.Context) error { return do(ctx) }),
 			pawl.WithRetention(2, 24*time.Hour), pawl.WithFailureRetention(0, 0), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 3})))
-		r := start(t, s)
-		runTimes(t, r, "import", 10) // up to 10
-		do = failing
-		runTimes(t, r, "import", 2) // 11, 12
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "import", 10) // up to 10
+		do = harness.Failing
+		harness.RunTimes(t, r, "import", 2) // 11, 12
 		do = func(context.Context) error { return pawl.Skipped("nothing to do") }
-		runTimes(t, r, "import", 200) // up to 212
+		harness.RunTimes(t, r, "import", 200) // up to 212
 		time.Sleep(30 * 24 * time.Hour)
 		assert.Equal(t, []int64{11, 12, 212}, kept(t, r, "import"))
-		assert.Equal(t, 2, status(t, r, "import").FailureStreak)
-		stop(t, r, db)
+		assert.Equal(t, 2, harness.Status(t, r, "import").FailureStreak)
+		harness.Stop(t, r, db)
 
-		s = quiet(db)
-		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }),
+		s = harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(func(ctx context.Context) error { return do(ctx) }),
 			pawl.WithRetention(2, 24*time.Hour), pawl.WithFailureRetention(0, 0), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 3})))
-		r = start(t, s)
-		do = failing
-		runTimes(t, r, "import", 1) // 213
+		r = harness.Start(t, s)
+		do = harness.Failing
+		harness.RunTimes(t, r, "import", 1) // 213
 		time.Sleep(30 * 24 * time.Hour)
-		assert.Equal(t, pawl.StatusTripped, status(t, r, "import").Status)
+		assert.Equal(t, pawl.StatusTripped, harness.Status(t, r, "import").Status)
 		assert.Equal(t, []int64{11, 12, 213}, kept(t, r, "import"))
 		require.NoError(t, r.Reset(t.Context(), "import"))
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, []int64{213}, kept(t, r, "import"))
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time K1: the run that the flow's last error is from stays, also without a policy.
 func TestRunOfTheLastErrorIsKept(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		do := failing
-		s := quiet(db)
-		require.NoError(t, s.Manual("import", job(func(ctx context.Context) error { return do(ctx) }), pawl.WithRetention(1, 0), pawl.WithFailureRetention(0, 0)))
-		r := start(t, s)
-		runTimes(t, r, "import", 1)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		do := harness.Failing
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(func(ctx context.Context) error { return do(ctx) }), pawl.WithRetention(1, 0), pawl.WithFailureRetention(0, 0)))
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "import", 1)
 		do = func(context.Context) error { return pawl.Skipped("nothing to do") }
-		runTimes(t, r, "import", 200)
+		harness.RunTimes(t, r, "import", 200)
 		time.Sleep(3 * time.Minute)
 		assert.Equal(t, []int64{1, 201}, kept(t, r, "import"))
-		assert.Equal(t, "boom", query[string](t, db, `SELECT last_error FROM pawl_flows`))
-		do = ok
-		runTimes(t, r, "import", 1)
+		assert.Equal(t, "boom", harness.Query[string](t, db, `SELECT last_error FROM pawl_flows`))
+		do = harness.OK
+		harness.RunTimes(t, r, "import", 1)
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, []int64{202}, kept(t, r, "import"))
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time K1: runs that wait or are in flight stay while those around them go, are found
 // after a crash, and go when they are over.
 func TestRunsThatAreNotOverAreKept(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		long := make(chan error)
 		build := func() *pawl.Scheduler {
-			s := quiet(db, pawl.WithStopTimeout(0))
-			require.NoError(t, s.Manual("import", job(func(ctx context.Context) error {
+			s := harness.Quiet(db, pawl.WithStopTimeout(0))
+			require.NoError(t, s.Manual("import", harness.Job(func(ctx context.Context) error {
 				if run, _ := pawl.RunFrom(ctx); run.Number%100 != 3 {
 					return nil
 				}
@@ -207,21 +183,21 @@ func TestRunsThatAreNotOverAreKept(t *testing.T) {
 			}), pawl.WithRetention(2, 0), pawl.WithFailureRetention(0, 0), pawl.WithOverlap(pawl.OverlapAllow(3, 10))))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		later, err := r.Trigger(t.Context(), "import", pawl.WithStartAt(time.Now().Add(30*24*time.Hour)))
 		require.NoError(t, err)
-		runTimes(t, r, "import", 1)
+		harness.RunTimes(t, r, "import", 1)
 		_, err = r.Trigger(t.Context(), "import")
 		require.NoError(t, err)
-		runTimes(t, r, "import", 99)
+		harness.RunTimes(t, r, "import", 99)
 		_, err = r.Trigger(t.Context(), "import")
 		require.NoError(t, err)
-		runTimes(t, r, "import", 90)
+		harness.RunTimes(t, r, "import", 90)
 		time.Sleep(3 * time.Minute)
 		assert.Equal(t, []int64{later, 3, 103, 192, 193}, kept(t, r, "import"))
-		verify(t, db)
+		harness.Verify(t, db)
 		copied := db + ".copy" // what a kill would leave
-		_, err = open(t, db).Exec(`VACUUM INTO ?`, copied)
+		_, err = harness.Open(t, db).Exec(`VACUUM INTO ?`, copied)
 		require.NoError(t, err)
 
 		long <- nil
@@ -230,16 +206,16 @@ func TestRunsThatAreNotOverAreKept(t *testing.T) {
 		assert.Equal(t, []int64{later, 192, 193}, kept(t, r, "import"))
 		time.Sleep(31 * 24 * time.Hour)
 		assert.Equal(t, []int64{192, 193}, kept(t, r, "import"))
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 
 		db = copied
-		r = start(t, build())
+		r = harness.Start(t, build())
 		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Status: pawl.RunInterrupted})
 		require.NoError(t, err)
 		assert.Len(t, runs, 2)
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, []int64{192, 193}, kept(t, r, "import"))
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -249,10 +225,10 @@ func TestRunsThatAreNotOverAreKept(t *testing.T) {
 //
 // found Q5 and found B10.
 func TestFailuresAreKeptLongerThanOtherRuns(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
-			s := quiet(db)
-			require.NoError(t, s.Manual("import", job(func(ctx context.Context) error {
+			s := harness.Quiet(db)
+			require.NoError(t, s.Manual("import", harness.Job(func(ctx context.Context) error {
 				run, _ := pawl.RunFrom(ctx)
 				switch {
 				case run.Number%100 == 7:
@@ -265,7 +241,7 @@ func TestFailuresAreKeptLongerThanOtherRuns(t *testing.T) {
 			}), pawl.WithRetention(5, 0), pawl.WithFailureRetention(6, 30*24*time.Hour), pawl.WithTimeout(time.Second)))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		for range 1000 {
 			run, err := r.Trigger(t.Context(), "import", pawl.WithInput(pawl.JSON(`"what was asked for"`)))
 			require.NoError(t, err)
@@ -279,21 +255,21 @@ func TestFailuresAreKeptLongerThanOtherRuns(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, pawl.JSON(`"what was asked for"`), run.Input)
 		assert.Equal(t, "boom", run.Error)
-		assert.Zero(t, query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE run_number = 907`))
+		assert.Zero(t, harness.Query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE run_number = 907`))
 		for _, number := range upTo(996, 1000) {
-			assert.Equal(t, 2, query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE run_number = ?`, number))
+			assert.Equal(t, 2, harness.Query[int](t, db, `SELECT count(*) FROM pawl_transitions WHERE run_number = ?`, number))
 		}
-		assert.Equal(t, "5 runs; 6 failures, 30 days", status(t, r, "import").Retention)
-		verify(t, db)
-		stop(t, r, db)
+		assert.Equal(t, "5 runs; 6 failures, 30 days", harness.Status(t, r, "import").Retention)
+		harness.Verify(t, db)
+		harness.Stop(t, r, db)
 
-		r = start(t, build())
+		r = harness.Start(t, build())
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, want, kept(t, r, "import"), "a restart knows of them")
 		time.Sleep(31 * 24 * time.Hour)
 		assert.Equal(t, upTo(996, 1000), kept(t, r, "import"))
-		verify(t, db)
-		stop(t, r, db)
+		harness.Verify(t, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -301,16 +277,16 @@ func TestFailuresAreKeptLongerThanOtherRuns(t *testing.T) {
 //
 // found Q5.
 func TestInputsInTheInboxGoWithTheirRuns(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("import", job(ok), pawl.WithRetention(5, 0), pawl.WithOverlap(pawl.OverlapBuffer(1000))))
-		r := start(t, s)
-		app := open(t, db+"?_pragma=busy_timeout(5000)&_txlock=immediate")
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(harness.OK), pawl.WithRetention(5, 0), pawl.WithOverlap(pawl.OverlapBuffer(1000))))
+		r := harness.Start(t, s)
+		app := harness.Open(t, db)
 		large := pawl.JSON(`"` + strings.Repeat("x", 2000) + `"`)
 		for range 300 {
 			tx, err := app.Begin()
 			require.NoError(t, err)
-			_, err = r.TriggerTx(t.Context(), tx, "import", pawl.WithInput(large), pawl.WithKey(fmt.Sprint("key ", query[int](t, db, `SELECT count(*) FROM pawl_commands`))))
+			_, err = r.TriggerTx(t.Context(), tx, "import", pawl.WithInput(large), pawl.WithKey(fmt.Sprint("key ", harness.Query[int](t, db, `SELECT count(*) FROM pawl_commands`))))
 			require.NoError(t, err)
 			require.NoError(t, tx.Commit())
 		}
@@ -324,15 +300,15 @@ func TestInputsInTheInboxGoWithTheirRuns(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		assert.Equal(t, upTo(296, 300), kept(t, r, "import"))
-		assert.Equal(t, string(large), query[string](t, db, `SELECT input FROM pawl_runs WHERE number = 300`))
-		assert.Less(t, query[int](t, db, `SELECT sum(length(args)) FROM pawl_commands WHERE error IS NULL`), 300*30)
-		assert.Equal(t, `{"key":"key 7"}`, query[string](t, db, `SELECT args FROM pawl_commands WHERE result = '8'`))
-		assert.Zero(t, query[int](t, db, `SELECT count(*) FROM pawl_commands WHERE handled_at IS NULL`))
-		assert.Equal(t, 300, query[int](t, db, `SELECT count(*) FROM pawl_commands
+		assert.Equal(t, string(large), harness.Query[string](t, db, `SELECT input FROM pawl_runs WHERE number = 300`))
+		assert.Less(t, harness.Query[int](t, db, `SELECT sum(length(args)) FROM pawl_commands WHERE error IS NULL`), 300*30)
+		assert.Equal(t, `{"key":"key 7"}`, harness.Query[string](t, db, `SELECT args FROM pawl_commands WHERE result = '8'`))
+		assert.Zero(t, harness.Query[int](t, db, `SELECT count(*) FROM pawl_commands WHERE handled_at IS NULL`))
+		assert.Equal(t, 300, harness.Query[int](t, db, `SELECT count(*) FROM pawl_commands
 			WHERE id <= 300 AND created_at LIKE '2000-%' AND command = 'trigger' AND flow_id = 'import' AND requested_by = 'TriggerTx' AND reason IS NULL AND handled_at LIKE '2000-%'`))
-		assert.Less(t, query[int](t, db, `PRAGMA page_count`)-query[int](t, db, `PRAGMA freelist_count`), 100, "the pages are free, too")
-		verify(t, db)
-		stop(t, r, db)
+		assert.Less(t, harness.Query[int](t, db, `PRAGMA page_count`)-harness.Query[int](t, db, `PRAGMA freelist_count`), 100, "the pages are free, too")
+		harness.Verify(t, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -341,36 +317,36 @@ func TestInputsInTheInboxGoWithTheirRuns(t *testing.T) {
 //
 // found Q5.
 func TestFailuresDoNotPileUp(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("import", job(failing), pawl.WithRetention(5, 0), pawl.WithFailureRetention(20, 0)))
-		r := start(t, s)
-		runTimes(t, r, "import", 2500)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(harness.Failing), pawl.WithRetention(5, 0), pawl.WithFailureRetention(20, 0)))
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "import", 2500)
 		assert.Less(t, len(kept(t, r, "import")), 1500, "also while it is busy")
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, upTo(2476, 2500), kept(t, r, "import"))
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time K1: an idle scheduler that has nothing to delete reads now and then, and writes
 // nothing.
 func TestIdleSchedulerWritesNothingToDelete(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
 		for i := range 20 {
-			require.NoError(t, s.Manual(fmt.Sprint("flow ", i), job(ok), pawl.WithRetention(5, 100*24*time.Hour)))
+			require.NoError(t, s.Manual(fmt.Sprint("flow ", i), harness.Job(harness.OK), pawl.WithRetention(5, 100*24*time.Hour)))
 		}
-		r := start(t, s)
+		r := harness.Start(t, s)
 		for i := range 20 {
-			runTimes(t, r, fmt.Sprint("flow ", i), i)
+			harness.RunTimes(t, r, fmt.Sprint("flow ", i), i)
 		}
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, upTo(15, 19), kept(t, r, "flow 19"))
 		before := written(t, db)
 		time.Sleep(50 * 24 * time.Hour)
 		assert.Equal(t, before, written(t, db))
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -388,19 +364,19 @@ func written(t *testing.T, db string) (facts []string) {
 
 // time K1: however many runs there were, the file is as large as what is kept.
 func TestFileStaysAsLargeAsWhatIsKept(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Every("sync", time.Second, job(ok), pawl.WithRetention(100, 0)))
-		require.NoError(t, s.Every("rare", 50*time.Second, job(failing), pawl.WithRetention(20, 10*time.Minute)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("sync", time.Second, harness.Job(harness.OK), pawl.WithRetention(100, 0)))
+		require.NoError(t, s.Every("rare", 50*time.Second, harness.Job(harness.Failing), pawl.WithRetention(20, 10*time.Minute)))
+		r := harness.Start(t, s)
 		size := func(d time.Duration) int64 {
 			time.Sleep(d)
-			return query[int64](t, db, `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`)
+			return harness.Query[int64](t, db, `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`)
 		}
 		early := size(500 * time.Second)
 		late := size(5000 * time.Second)
 		assert.Less(t, float64(late), 1.3*float64(early))
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		info, err := os.Stat(db)
 		require.NoError(t, err)
 		assert.Less(t, info.Size(), 2*early)
@@ -413,10 +389,10 @@ func BenchmarkRunsWhileHistoryIsDeleted(b *testing.B) {
 	for _, keep := range []int{0, 100} {
 		b.Run(fmt.Sprint("keep ", keep), func(b *testing.B) {
 			db := filepath.Join(b.TempDir(), "jobs.db")
-			s := quiet(db)
+			s := harness.Quiet(db)
 			const flows = 100
 			for i := range flows {
-				require.NoError(b, s.Manual(fmt.Sprint("flow ", i), job(ok), pawl.WithRetention(keep, 0)))
+				require.NoError(b, s.Manual(fmt.Sprint("flow ", i), harness.Job(harness.OK), pawl.WithRetention(keep, 0)))
 			}
 			r, err := s.Start(b.Context())
 			require.NoError(b, err)
@@ -452,19 +428,19 @@ func TestClockThatIsAheadDeletesNothingForItsAge(t *testing.T) {
 	const ahead = 200 * 24 * time.Hour
 	for name, restarts := range map[string]bool{"a step": false, "a start": true} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
-				var wall wallClock
+			harness.Bubble(t, func(t *testing.T, db string) {
+				var wall harness.WallClock
 				begin := func() *pawl.Runner {
-					s := quiet(db, pawl.WithNow(wall.now), pawl.WithClockTrusted())
-					require.NoError(t, s.Manual("aged", job(ok), pawl.WithRetention(0, 24*time.Hour), pawl.WithKeyWindow(24*time.Hour)))
-					require.NoError(t, s.Manual("counted", job(ok), pawl.WithRetention(5, 24*time.Hour)))
-					return start(t, s)
+					s := harness.Quiet(db, pawl.WithNow(wall.Now), pawl.WithClockTrusted())
+					require.NoError(t, s.Manual("aged", harness.Job(harness.OK), pawl.WithRetention(0, 24*time.Hour), pawl.WithKeyWindow(24*time.Hour)))
+					require.NoError(t, s.Manual("counted", harness.Job(harness.OK), pawl.WithRetention(5, 24*time.Hour)))
+					return harness.Start(t, s)
 				}
 				set := func(r *pawl.Runner, to time.Duration) *pawl.Runner {
 					if restarts {
-						stop(t, r, db)
+						harness.Stop(t, r, db)
 					}
-					wall.set(to)
+					wall.Set(to)
 					if restarts {
 						r = begin()
 					}
@@ -472,12 +448,12 @@ func TestClockThatIsAheadDeletesNothingForItsAge(t *testing.T) {
 					return r
 				}
 				r := begin()
-				runTimes(t, r, "aged", 10)
-				first := accepted(t, r, "aged", pawl.WithKey("k"))
+				harness.RunTimes(t, r, "aged", 10)
+				first := harness.Accepted(t, r, "aged", pawl.WithKey("k"))
 				synctest.Wait()
 				r = set(r, ahead)
 				time.Sleep(50 * time.Minute)
-				runTimes(t, r, "counted", 200)
+				harness.RunTimes(t, r, "counted", 200)
 				time.Sleep(5 * time.Minute)
 				assert.Len(t, kept(t, r, "aged"), 11)
 				assert.Less(t, len(kept(t, r, "counted")), 100)
@@ -485,11 +461,11 @@ func TestClockThatIsAheadDeletesNothingForItsAge(t *testing.T) {
 				time.Sleep(59 * time.Minute)
 				assert.Len(t, kept(t, r, "aged"), 11, "it is not too old by the right clock")
 				if !restarts {
-					assert.Equal(t, first, accepted(t, r, "aged", pawl.WithKey("k")), "its key is kept too")
+					assert.Equal(t, first, harness.Accepted(t, r, "aged", pawl.WithKey("k")), "its key is kept too")
 				}
 				time.Sleep(26 * time.Hour)
 				assert.Len(t, kept(t, r, "aged"), 1, "now it is, and the newest stays")
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
@@ -500,26 +476,26 @@ func TestClockThatIsAheadDeletesNothingForItsAge(t *testing.T) {
 func TestClockThatIsAheadIsDoubtedByTheNextStartsToo(t *testing.T) {
 	for name, first := range map[string]bool{"a step, and a start": false, "two starts": true} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
-				var wall wallClock
+			harness.Bubble(t, func(t *testing.T, db string) {
+				var wall harness.WallClock
 				begin := func() *pawl.Runner {
-					s := quiet(db, pawl.WithNow(wall.now))
-					require.NoError(t, s.Manual("aged", job(ok), pawl.WithRetention(0, 24*time.Hour)))
-					require.NoError(t, s.Every("often", time.Minute, job(ok)))
-					return start(t, s)
+					s := harness.Quiet(db, pawl.WithNow(wall.Now))
+					require.NoError(t, s.Manual("aged", harness.Job(harness.OK), pawl.WithRetention(0, 24*time.Hour)))
+					require.NoError(t, s.Every("often", time.Minute, harness.Job(harness.OK)))
+					return harness.Start(t, s)
 				}
 				again := func(r *pawl.Runner) *pawl.Runner {
-					stop(t, r, db)
+					harness.Stop(t, r, db)
 					time.Sleep(2 * time.Hour) // nobody runs
 					return begin()
 				}
 				r := begin()
-				runTimes(t, r, "aged", 11)
+				harness.RunTimes(t, r, "aged", 11)
 				synctest.Wait()
 				if first {
-					stop(t, r, db)
+					harness.Stop(t, r, db)
 				}
-				wall.set(200 * 24 * time.Hour)
+				wall.Set(200 * 24 * time.Hour)
 				if first {
 					r = begin()
 				}
@@ -532,11 +508,202 @@ func TestClockThatIsAheadIsDoubtedByTheNextStartsToo(t *testing.T) {
 				time.Sleep(time.Hour + 10*time.Minute)
 				assert.Len(t, kept(t, r, "aged"), 1, "the clock seems to be right")
 				r = again(r)
-				runTimes(t, r, "aged", 5)
+				harness.RunTimes(t, r, "aged", 5)
 				time.Sleep(26 * time.Hour)
 				assert.Len(t, kept(t, r, "aged"), 1, "nothing waits any more")
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
+}
+
+// time K1: history can be deleted while nobody runs, and the database is as sound as before;
+// what a state rests on stays.
+func TestHistoryIsPrunedWhileNobodyRuns(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK), pawl.WithRetention(0, 0)))
+		require.NoError(t, s.Manual("b", harness.Job(harness.OK), pawl.WithRetention(0, 0)))
+		require.NoError(t, s.Manual("fails", harness.Job(func(context.Context) error { return assert.AnError }), pawl.WithBackoff(pawl.TripAfter(100))))
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "a", 900)
+		harness.RunTimes(t, r, "b", 10)
+		harness.RunTimes(t, r, "fails", 10)
+		_, err := pawl.PruneHistory(t.Context(), db, pawl.Prune{Runs: 5})
+		assert.ErrorIs(t, err, pawl.ErrDatabaseOwned)
+		harness.Stop(t, r, db)
+
+		before, err := os.Stat(db)
+		require.NoError(t, err)
+		told := 0
+		rows, err := pawl.PruneHistory(t.Context(), db, pawl.Prune{Runs: 5, Flows: []string{"a"}, Told: func(n int) { told = n }})
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, rows, 3*895)
+		assert.Greater(t, told, 0)
+		harness.Verify(t, db)
+		after, err := os.Stat(db)
+		require.NoError(t, err)
+		assert.Less(t, after.Size(), before.Size()/2, "a small file gives its space back, too")
+		assert.Zero(t, harness.Query[int](t, db, `PRAGMA freelist_count`))
+		c, err := pawl.Open(db)
+		require.NoError(t, err)
+		count := func(id string) int {
+			runs, err := c.Runs(t.Context(), pawl.RunsQuery{Flow: id, Limit: 10_000})
+			require.NoError(t, err)
+			return len(runs)
+		}
+		assert.Equal(t, 5, count("a"))
+		assert.Equal(t, 10, count("b"))
+		require.NoError(t, c.Close())
+
+		time.Sleep(time.Hour)
+		_, err = pawl.PruneHistory(t.Context(), db, pawl.Prune{Age: time.Minute})
+		require.NoError(t, err)
+		harness.Verify(t, db)
+		c, err = pawl.Open(db)
+		require.NoError(t, err)
+		assert.Equal(t, 1, count("b"), "the newest stays")
+		assert.Equal(t, 10, count("fails"), "as do failures in a row")
+		doubt, err := c.Doubt(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, doubt)
+		require.NoError(t, c.Close())
+
+		r = harness.Start(t, again(t, db))
+		harness.Stop(t, r, db)
+	})
+}
+
+func TestUpkeepRefusesWhatItCannotMean(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.db")
+	assert.ErrorIs(t, pawl.Migrate(t.Context(), missing), fs.ErrNotExist)
+	_, err := pawl.PruneHistory(t.Context(), missing, pawl.Prune{})
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.NoFileExists(t, missing)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.Stop(t, harness.Start(t, harness.Quiet(db)), db)
+		_, err := pawl.PruneHistory(t.Context(), db, pawl.Prune{Runs: -1})
+		assert.ErrorContains(t, err, "-1 runs")
+		assert.NoError(t, pawl.Migrate(t.Context(), db), "there is nothing to do")
+		harness.Verify(t, db)
+	})
+}
+
+const mebi = 1 << 20
+
+// readForLong opens a transaction that reads a database, as another program would.
+func readForLong(t *testing.T, db string) (end func()) {
+	t.Helper()
+	tx, err := harness.Open(t, db).BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	require.NoError(t, err)
+	var n int
+	require.NoError(t, tx.QueryRow(`SELECT count(*) FROM pawl_run_log`).Scan(&n))
+	return func() { require.NoError(t, tx.Rollback()) }
+}
+
+func logSize(t *testing.T, db string) int64 {
+	t.Helper()
+	info, err := os.Stat(db + "-wal")
+	require.NoError(t, err)
+	return info.Size()
+}
+
+// A log that grew while somebody read for long is truncated within a minute after that,
+// whether the scheduler is idle or commits now and then; meanwhile the log of the
+// scheduler, a metric and the doctor name it.
+//
+// found Q4 and found A7.
+func TestLogIsTruncatedAfterALongReader(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		t.Run(fmt.Sprintf("busy=%t", busy), func(t *testing.T) {
+			harness.Bubble(t, func(t *testing.T, db string) {
+				log := &harness.Logbook{}
+				s := harness.Quiet(db, pawl.WithLogger(slog.New(log)))
+				require.NoError(t, s.Manual("a", harness.Job(func(context.Context) error { return nil })))
+				r := harness.Start(t, s)
+				harness.RunTimes(t, r, "a", 1)
+				end := readForLong(t, db)
+				large := `"` + strings.Repeat("x", mebi-2) + `"`
+				for range 70 {
+					_, err := r.Trigger(t.Context(), "a", pawl.WithInput(pawl.JSON(large)))
+					require.NoError(t, err)
+					time.Sleep(time.Second)
+				}
+				time.Sleep(time.Minute)
+				long := logSize(t, db)
+				require.Greater(t, long, int64(70*mebi))
+				assert.Equal(t, long, r.LogSize())
+				assert.NotEmpty(t, log.Lines("the write-ahead log grows"))
+				c, err := pawl.Open(db)
+				require.NoError(t, err)
+				defer func() { assert.NoError(t, c.Close()) }()
+				check := doctorOf(t, c, "log")
+				require.Len(t, check.Found, 1)
+				assert.Contains(t, check.Found[0], "the write-ahead log has 14")
+				if filepath.Separator == '/' && exists("/proc/locks") {
+					assert.Contains(t, check.Found[0], fmt.Sprintf("process %d", os.Getpid()))
+				}
+
+				end()
+				for range 60 {
+					if busy {
+						harness.RunTimes(t, r, "a", 1)
+					}
+					time.Sleep(time.Second)
+				}
+				if busy {
+					assert.LessOrEqual(t, logSize(t, db), int64(32*mebi), "what commits that follow each other use anyway")
+				} else {
+					assert.Zero(t, logSize(t, db))
+				}
+				assert.NotEmpty(t, log.Lines("the write-ahead log is short again"))
+				assert.Len(t, log.Lines("the write-ahead log grows"), 1)
+				assert.Empty(t, doctorOf(t, c, "log").Found)
+				harness.Stop(t, r, db)
+			})
+		})
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func doctorOf(t *testing.T, c *pawl.Client, name string) pawl.Check {
+	t.Helper()
+	checks, err := c.Doctor(t.Context())
+	require.NoError(t, err)
+	for _, check := range checks {
+		if check.Name == name {
+			return check
+		}
+	}
+	require.Fail(t, "no check "+name)
+	return pawl.Check{}
+}
+
+// A client of a database whose log was deleted says so, and what helps.
+//
+// found A11.
+func TestDeletedLogIsNamed(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "a", 20)
+		require.NoError(t, os.Rename(db+"-wal", db+"-away"))
+		_, err := pawl.Open(db)
+		require.ErrorIs(t, err, pawl.ErrLogGone)
+		assert.ErrorContains(t, err, db+"-wal. Put it back.")
+		require.NoError(t, os.Remove(db+"-wal"), "which the look has made")
+		require.NoError(t, os.Rename(db+"-away", db+"-wal"))
+		c, err := pawl.Open(db)
+		require.NoError(t, err)
+		runs, err := c.Runs(t.Context(), pawl.RunsQuery{})
+		require.NoError(t, err)
+		assert.Len(t, runs, 20)
+		require.NoError(t, c.Close())
+		harness.Stop(t, r, db)
+	})
 }

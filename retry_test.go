@@ -16,11 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 	"github.com/pawl-go/pawl/workflow"
 )
-
-// everyMinute waits a minute before each further attempt.
-var everyMinute = pawl.BackoffPolicy{Initial: time.Minute, Multiplier: 1, Jitter: pawl.NoJitter}
 
 // tries notes the attempts that begin, as "run.attempt", with the time since.
 type tries struct {
@@ -32,7 +30,7 @@ type tries struct {
 func newTries() *tries { return &tries{began: time.Now()} }
 
 func (a *tries) job(then func(ctx context.Context, run pawl.RunInfo) error) pawl.Job {
-	return job(func(ctx context.Context) error {
+	return harness.Job(func(ctx context.Context) error {
 		run, _ := pawl.RunFrom(ctx)
 		a.mu.Lock()
 		a.list = append(a.list, fmt.Sprintf("%d.%d at %s", run.Number, run.Attempt, time.Since(a.began).Round(time.Second)))
@@ -52,21 +50,21 @@ func (a *tries) taken() []string {
 // A failed run is tried again as the next attempt of the same run, at an instant that
 // its row has; the flow fails with the last attempt alone. time Q4.
 func TestFailedRunIsTriedAgainAsTheSameRun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		a := newTries()
-		s := quiet(db)
+		s := harness.Quiet(db)
 		require.NoError(t, s.Manual("work", a.job(func(context.Context, pawl.RunInfo) error { return errors.New("boom") }),
-			pawl.WithRetry(2, everyMinute), pawl.WithBackoff(pawl.TripAfter(2))))
-		r := start(t, s)
-		trigger(t, r, "work")
+			pawl.WithRetry(2, harness.EveryMinute), pawl.WithBackoff(pawl.TripAfter(2))))
+		r := harness.Start(t, s)
+		harness.Trigger(t, r, "work")
 		time.Sleep(time.Second)
-		waiting := runOf(t, r, "work", 1)
+		waiting := harness.RunOf(t, r, "work", 1)
 		assert.Equal(t, pawl.RunWaiting, waiting.Status)
 		assert.Equal(t, 2, waiting.Attempt)
 		assert.Equal(t, waiting.StartedAt.Add(time.Minute), waiting.DueAt)
 		assert.Equal(t, "boom", waiting.Error)
-		assert.Equal(t, []int64{1}, numbers(t, db, "SELECT count(*) FROM pawl_runs WHERE status = 'waiting' AND due_at = '2000-01-01T00:01:00.000Z'"))
-		flow := status(t, r, "work")
+		assert.Equal(t, []int64{1}, harness.Numbers(t, db, "SELECT count(*) FROM pawl_runs WHERE status = 'waiting' AND due_at = '2000-01-01T00:01:00.000Z'"))
+		flow := harness.Status(t, r, "work")
 		assert.Zero(t, flow.FailureStreak)
 		assert.Zero(t, flow.InFlight)
 		assert.Equal(t, 1, flow.Waiting)
@@ -76,21 +74,21 @@ func TestFailedRunIsTriedAgainAsTheSameRun(t *testing.T) {
 		assert.Equal(t, []string{"1.1 at 0s", "1.2 at 1m0s", "1.3 at 2m0s"}, a.taken())
 		assert.Equal(t, pawl.RunFailed, info.Status)
 		assert.Equal(t, 3, info.Attempt)
-		flow = status(t, r, "work")
+		flow = harness.Status(t, r, "work")
 		assert.Equal(t, 1, flow.FailureStreak)
 		assert.Equal(t, pawl.StatusBackoff, flow.Status)
 		assert.Equal(t, int64(1), flow.RunCount)
-		assert.Equal(t, pawl.StatusTripped, func() pawl.Status { finish(t, r, "work"); return status(t, r, "work").Status }())
-		stop(t, r, db)
+		assert.Equal(t, pawl.StatusTripped, func() pawl.Status { harness.Finish(t, r, "work"); return harness.Status(t, r, "work").Status }())
+		harness.Stop(t, r, db)
 	})
 }
 
 // A job says that no attempt would help, when the next is to be, or that there was
 // nothing to do. time Q4, time X3.
 func TestJobChoosesWhatBecomesOfItsFailure(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		a := newTries()
-		s := quiet(db)
+		s := harness.Quiet(db)
 		boom := errors.New("boom")
 		require.NoError(t, s.Manual("work", a.job(func(ctx context.Context, run pawl.RunInfo) error {
 			switch what, _ := pawl.InputOf[string](ctx); {
@@ -106,64 +104,64 @@ func TestJobChoosesWhatBecomesOfItsFailure(t *testing.T) {
 				return boom
 			}
 			return errors.Join(pawl.Permanent(nil), pawl.RetryAfter(time.Hour, nil))
-		}), pawl.WithRetry(3, everyMinute), pawl.WithBackoff(pawl.TripAfter(9))))
-		r := start(t, s)
-		info := finish(t, r, "work", pawl.WithInput("permanent"))
+		}), pawl.WithRetry(3, harness.EveryMinute), pawl.WithBackoff(pawl.TripAfter(9))))
+		r := harness.Start(t, s)
+		info := harness.Finish(t, r, "work", pawl.WithInput("permanent"))
 		assert.Equal(t, pawl.RunFailed, info.Status)
 		assert.Equal(t, "wrapped: boom", info.Error)
 		assert.Equal(t, []string{"1.1 at 0s"}, a.taken())
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "work", pawl.WithInput("later")).Status)
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "work", pawl.WithInput("later")).Status)
 		assert.Equal(t, []string{"2.1 at 0s", "2.2 at 1h0m0s", "2.3 at 1h1m0s"}, a.taken())
-		trigger(t, r, "work") // nil errors stay nil
+		harness.Trigger(t, r, "work") // nil errors stay nil
 		time.Sleep(time.Second)
-		assert.Equal(t, pawl.RunCompleted, runOf(t, r, "work", 3).Status)
+		assert.Equal(t, pawl.RunCompleted, harness.RunOf(t, r, "work", 3).Status)
 		a.taken()
-		info = finish(t, r, "work", pawl.WithInput("skip"))
+		info = harness.Finish(t, r, "work", pawl.WithInput("skip"))
 		assert.Equal(t, pawl.RunSkipped, info.Status)
 		assert.Equal(t, 2, info.Attempt)
-		assert.Zero(t, status(t, r, "work").FailureStreak)
-		stop(t, r, db)
+		assert.Zero(t, harness.Status(t, r, "work").FailureStreak)
+		harness.Stop(t, r, db)
 	})
 }
 
 // Attempts survive restarts and kills. One that a kill interrupted is an attempt, and
 // the last of them is the flow's failure. time Q4.
 func TestAttemptsSurviveRestartsAndKills(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		a := newTries()
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("work", a.job(func(ctx context.Context, run pawl.RunInfo) error {
 				if run.Attempt%2 == 0 {
-					return untilCancelled(ctx)
+					return harness.UntilCancelled(ctx)
 				}
 				return errors.New("boom")
-			}), pawl.WithRetry(3, everyMinute), pawl.WithBackoff(pawl.TripAfter(1))))
+			}), pawl.WithRetry(3, harness.EveryMinute), pawl.WithBackoff(pawl.TripAfter(1))))
 		}
-		p := launch(t, db, register)
-		trigger(t, p.Runner, "work")
+		p := harness.Launch(t, db, register)
+		harness.Trigger(t, p.Runner, "work")
 		time.Sleep(30 * time.Second)
 		require.NoError(t, p.Stop(context.Background())) // between two attempts
 		time.Sleep(10 * time.Second)
-		p = launch(t, db, register)
+		p = harness.Launch(t, db, register)
 		time.Sleep(40 * time.Second)
-		p.kill() // in the second, which began when it had to
+		p.Kill() // in the second, which began when it had to
 		assert.Equal(t, []string{"1.1 at 0s", "1.2 at 1m0s"}, a.taken())
-		p = launch(t, db, register)
-		interrupted := runOf(t, p.Runner, "work", 1)
+		p = harness.Launch(t, db, register)
+		interrupted := harness.RunOf(t, p.Runner, "work", 1)
 		assert.Equal(t, pawl.RunWaiting, interrupted.Status)
 		assert.Equal(t, 3, interrupted.Attempt)
 		assert.Contains(t, interrupted.Error, "interrupted: ")
-		assert.Zero(t, status(t, p.Runner, "work").FailureStreak)
+		assert.Zero(t, harness.Status(t, p.Runner, "work").FailureStreak)
 		time.Sleep(3 * time.Minute)
 		assert.Len(t, a.taken(), 2, "the third, which failed, and the fourth")
-		p.kill()
-		p = launch(t, db, register)
-		info := runOf(t, p.Runner, "work", 1)
+		p.Kill()
+		p = harness.Launch(t, db, register)
+		info := harness.RunOf(t, p.Runner, "work", 1)
 		assert.Equal(t, pawl.RunInterrupted, info.Status)
 		assert.Equal(t, 4, info.Attempt)
-		assert.Equal(t, pawl.StatusTripped, status(t, p.Runner, "work").Status)
+		assert.Equal(t, pawl.StatusTripped, harness.Status(t, p.Runner, "work").Status)
 		require.NoError(t, p.Stop(context.Background()))
-		verify(t, db)
+		harness.Verify(t, db)
 	})
 }
 
@@ -179,18 +177,18 @@ func TestRetriesKeepOrderOrFreeTheSlot(t *testing.T) {
 		{"allow", pawl.OverlapAllow(2, 9), []string{"1.1 at 0s", "1.2 at 1m0s", "2.1 at 0s", "2.2 at 1m0s", "3.1 at 0s", "3.2 at 1m0s"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
+			harness.Bubble(t, func(t *testing.T, db string) {
 				a := newTries()
-				s := quiet(db)
+				s := harness.Quiet(db)
 				require.NoError(t, s.Manual("work", a.job(func(_ context.Context, run pawl.RunInfo) error {
 					if run.Attempt == 1 {
 						return errors.New("boom")
 					}
 					return nil
-				}), pawl.WithRetry(1, everyMinute), pawl.WithOverlap(test.overlap)))
-				r := start(t, s)
+				}), pawl.WithRetry(1, harness.EveryMinute), pawl.WithOverlap(test.overlap)))
+				r := harness.Start(t, s)
 				for range 3 {
-					trigger(t, r, "work")
+					harness.Trigger(t, r, "work")
 				}
 				time.Sleep(time.Hour)
 				synctest.Wait()
@@ -199,7 +197,7 @@ func TestRetriesKeepOrderOrFreeTheSlot(t *testing.T) {
 					slices.Sort(list)
 				}
 				assert.Equal(t, test.want, list)
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
@@ -208,23 +206,23 @@ func TestRetriesKeepOrderOrFreeTheSlot(t *testing.T) {
 // While an attempt is awaited a flow that takes one run at a time takes no other: a
 // trigger is refused, an instant is skipped with that verdict. time Q4, time O1, time W1.
 func TestAwaitedAttemptIsInTheWay(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		a := newTries()
-		s := quiet(db)
+		s := harness.Quiet(db)
 		require.NoError(t, s.Cron("work", "0 * * * * *", a.job(func(_ context.Context, run pawl.RunInfo) error {
 			if run.Attempt == 1 {
 				return errors.New("boom")
 			}
 			return nil
 		}), pawl.WithRetry(1, pawl.BackoffPolicy{Initial: 150 * time.Second, Jitter: pawl.NoJitter})))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		time.Sleep(90 * time.Second)
 		_, err := r.Trigger(t.Context(), "work")
 		require.ErrorIs(t, err, pawl.ErrAlreadyRunning)
 		time.Sleep(155 * time.Second)
 		assert.Equal(t, []string{"1.1 at 1m0s", "1.2 at 3m30s", "2.1 at 4m0s"}, a.taken())
-		assert.Equal(t, []int64{2}, numbers(t, db, "SELECT count FROM pawl_occurrences WHERE verdict = 'skipped_overlap'"))
-		stop(t, r, db)
+		assert.Equal(t, []int64{2}, harness.Numbers(t, db, "SELECT count FROM pawl_occurrences WHERE verdict = 'skipped_overlap'"))
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -266,7 +264,7 @@ func TestErrorThatNoAttemptCanChangeIsPermanent(t *testing.T) {
 			return r.Pause(ctx, "other", "", pawl.PauseUntil(time.Now().Add(-time.Hour)))
 		},
 		"invalid flow": func(ctx context.Context, r *pawl.Runner) error {
-			return r.Update(ctx, func(s *pawl.Scheduler) error { return s.Cron("bad", "no expression", job(ok)) })
+			return r.Update(ctx, func(s *pawl.Scheduler) error { return s.Cron("bad", "no expression", harness.Job(harness.OK)) })
 		},
 		"in commit": func(ctx context.Context, r *pawl.Runner) error {
 			return pawl.Committing(ctx, func(ctx context.Context, _ *sql.Tx) error { return r.Reset(ctx, "other") })
@@ -289,7 +287,7 @@ func TestErrorThatNoAttemptCanChangeIsPermanent(t *testing.T) {
 	}
 	for name, give := range errs {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
+			harness.Bubble(t, func(t *testing.T, db string) {
 				var r *pawl.Runner
 				calls := map[string]int{}
 				do := func(ctx context.Context) error {
@@ -300,22 +298,22 @@ func TestErrorThatNoAttemptCanChangeIsPermanent(t *testing.T) {
 					}
 					return nil
 				}
-				s := quiet(db, pawl.WithSharedFile())
+				s := harness.Quiet(db, pawl.WithSharedFile())
 				w := workflow.New[string]()
 				w.Register("a", func(ctx context.Context, _ *workflow.Resources) (string, error) { return "end", do(ctx) },
 					workflow.WithRetry(11, workflow.Exponential()))
 				w.Exit("end")
-				require.NoError(t, s.Manual("plain", job(do), pawl.WithRetry(11, everyMinute)))
-				require.NoError(t, s.Manual("machine", w.Job("a"), pawl.WithRetry(11, everyMinute)))
-				require.NoError(t, s.Manual("other", job(ok)))
-				r = start(t, s)
+				require.NoError(t, s.Manual("plain", harness.Job(do), pawl.WithRetry(11, harness.EveryMinute)))
+				require.NoError(t, s.Manual("machine", w.Job("a"), pawl.WithRetry(11, harness.EveryMinute)))
+				require.NoError(t, s.Manual("other", harness.Job(harness.OK)))
+				r = harness.Start(t, s)
 				for _, id := range []string{"plain", "machine"} {
-					info := finish(t, r, id, pawl.WithInput("no number"))
+					info := harness.Finish(t, r, id, pawl.WithInput("no number"))
 					assert.Equal(t, pawl.RunFailed, info.Status, id)
 					assert.Equal(t, 1, info.Attempt, id)
 				}
 				assert.Equal(t, map[string]int{"plain": 1, "machine": 1}, calls)
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
@@ -335,9 +333,9 @@ func TestRetriesSpreadUnlessToldNotTo(t *testing.T) {
 		{pawl.BackoffPolicy{Initial: time.Minute, Jitter: pawl.NoJitter}, 0, "retry 1, 1m0s x2 up to 5m0s"},
 		{pawl.BackoffPolicy{Initial: time.Minute, Jitter: 0.5}, 55 * time.Second, "retry 1, 1m0s x2 up to 5m0s, jitter 0.5"},
 	} {
-		bubble(t, func(t *testing.T, db string) {
+		harness.Bubble(t, func(t *testing.T, db string) {
 			a := newTries()
-			s := quiet(db)
+			s := harness.Quiet(db)
 			var mu sync.Mutex
 			var again []time.Time
 			require.NoError(t, s.Manual("work", a.job(func(_ context.Context, run pawl.RunInfo) error {
@@ -349,7 +347,7 @@ func TestRetriesSpreadUnlessToldNotTo(t *testing.T) {
 				again = append(again, time.Now())
 				return nil
 			}), pawl.WithRetry(1, way.policy), pawl.WithOverlap(pawl.OverlapAllow(runs, 0)), pawl.WithBackoff(pawl.BackoffPolicy{})))
-			r := start(t, s)
+			r := harness.Start(t, s)
 			for range runs {
 				_, err := r.Trigger(t.Context(), "work")
 				require.NoError(t, err)
@@ -363,10 +361,10 @@ func TestRetriesSpreadUnlessToldNotTo(t *testing.T) {
 			if way.spread == 0 {
 				assert.Zero(t, spread)
 			}
-			info := status(t, r, "work")
+			info := harness.Status(t, r, "work")
 			assert.Contains(t, info.Policy, way.text)
 			assert.NotContains(t, info.Backoff, "jitter")
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 		})
 	}
 }

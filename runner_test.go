@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,75 +20,9 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/harness"
 	"github.com/pawl-go/pawl/store"
 )
-
-func status(t *testing.T, r *pawl.Runner, id string) pawl.FlowInfo {
-	t.Helper()
-	info, ok := r.Status(id)
-	require.True(t, ok)
-	return info
-}
-
-func failing(context.Context) error { return errors.New("boom") }
-
-// untilCancelled is a job that ends when its context does.
-func untilCancelled(ctx context.Context) error {
-	<-ctx.Done()
-	return context.Cause(ctx)
-}
-
-// logbook keeps the messages that were logged.
-type logbook struct {
-	mu       sync.Mutex
-	messages []string
-}
-
-func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
-func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l *logbook) WithGroup(string) slog.Handler            { return l }
-func (l *logbook) Handle(_ context.Context, r slog.Record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.messages = append(l.messages, r.Message)
-	return nil
-}
-
-// lines are the messages that hold a text.
-func (l *logbook) lines(text string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, m := range l.messages {
-		if strings.Contains(m, text) {
-			found = append(found, m)
-		}
-	}
-	return found
-}
-
-// diary notes when a job began, as time since the test began.
-type diary struct {
-	mu    sync.Mutex
-	began time.Time
-	times []time.Duration
-}
-
-func newDiary() *diary { return &diary{began: time.Now()} }
-
-func (d *diary) job(then func(context.Context) error) pawl.Job {
-	return job(func(ctx context.Context) error {
-		d.mu.Lock()
-		d.times = append(d.times, time.Since(d.began))
-		d.mu.Unlock()
-		return then(ctx)
-	})
-}
-
-func (d *diary) entries() []time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return append([]time.Duration(nil), d.times...)
-}
 
 func minutes(n ...float64) (d []time.Duration) {
 	for _, m := range n {
@@ -100,11 +33,11 @@ func minutes(n ...float64) (d []time.Duration) {
 
 // scheduler B1, scheduler B2
 func TestBuilderKnowsWhatIsRegistered(t *testing.T) {
-	s := quiet("unused.db")
+	s := harness.Quiet("unused.db")
 	assert.Zero(t, s.Len())
-	require.NoError(t, s.Every("a", time.Second, job(ok)))
-	require.NoError(t, s.Cron("b", "0 9 * * *", job(ok)))
-	require.NoError(t, s.Manual("c", job(ok)))
+	require.NoError(t, s.Every("a", time.Second, harness.Job(harness.OK)))
+	require.NoError(t, s.Cron("b", "0 9 * * *", harness.Job(harness.OK)))
+	require.NoError(t, s.Manual("c", harness.Job(harness.OK)))
 	assert.Equal(t, 3, s.Len())
 	assert.True(t, s.Contains("b"))
 	assert.False(t, s.Contains("d"))
@@ -120,31 +53,31 @@ func TestBadRegistrationsAreRefused(t *testing.T) {
 		want     error
 		says     string
 	}{
-		{"duplicate", func(s *pawl.Scheduler) error { return s.Manual("taken", job(ok)) }, pawl.ErrFlowExists, `"taken"`},
-		{"empty id", func(s *pawl.Scheduler) error { return s.Manual("", job(ok)) }, pawl.ErrInvalidFlow, "empty"},
-		{"long id", func(s *pawl.Scheduler) error { return s.Manual(strings.Repeat("a", 256), job(ok)) }, pawl.ErrInvalidFlow, "256 bytes"},
-		{"control character", func(s *pawl.Scheduler) error { return s.Manual("a\nb", job(ok)) }, pawl.ErrInvalidFlow, "U+000A"},
-		{"not UTF-8", func(s *pawl.Scheduler) error { return s.Manual("a\xff", job(ok)) }, pawl.ErrInvalidFlow, "UTF-8"},
+		{"duplicate", func(s *pawl.Scheduler) error { return s.Manual("taken", harness.Job(harness.OK)) }, pawl.ErrFlowExists, `"taken"`},
+		{"empty id", func(s *pawl.Scheduler) error { return s.Manual("", harness.Job(harness.OK)) }, pawl.ErrInvalidFlow, "empty"},
+		{"long id", func(s *pawl.Scheduler) error { return s.Manual(strings.Repeat("a", 256), harness.Job(harness.OK)) }, pawl.ErrInvalidFlow, "256 bytes"},
+		{"control character", func(s *pawl.Scheduler) error { return s.Manual("a\nb", harness.Job(harness.OK)) }, pawl.ErrInvalidFlow, "U+000A"},
+		{"not UTF-8", func(s *pawl.Scheduler) error { return s.Manual("a\xff", harness.Job(harness.OK)) }, pawl.ErrInvalidFlow, "UTF-8"},
 		{"nil job", func(s *pawl.Scheduler) error { return s.Manual("a", nil) }, pawl.ErrInvalidFlow, "nil"},
 		{"nil func", func(s *pawl.Scheduler) error { return s.Manual("a", none) }, pawl.ErrInvalidFlow, "nil"},
-		{"nil resource", func(s *pawl.Scheduler) error { return s.Manual("a", job(ok), pawl.WithResources(nil)) }, pawl.ErrInvalidFlow, "resources"},
-		{"interval", func(s *pawl.Scheduler) error { return s.Every("a", time.Microsecond, job(ok)) }, pawl.ErrInvalidSchedule, "1ms"},
-		{"expression", func(s *pawl.Scheduler) error { return s.Cron("a", "0 0 30 2 *", job(ok)) }, pawl.ErrInvalidSchedule, `"0 0 30 2 *"`},
+		{"nil resource", func(s *pawl.Scheduler) error { return s.Manual("a", harness.Job(harness.OK), pawl.WithResources(nil)) }, pawl.ErrInvalidFlow, "resources"},
+		{"interval", func(s *pawl.Scheduler) error { return s.Every("a", time.Microsecond, harness.Job(harness.OK)) }, pawl.ErrInvalidSchedule, "1ms"},
+		{"expression", func(s *pawl.Scheduler) error { return s.Cron("a", "0 0 30 2 *", harness.Job(harness.OK)) }, pawl.ErrInvalidSchedule, `"0 0 30 2 *"`},
 		{"policy", func(s *pawl.Scheduler) error {
-			return s.Manual("a", job(ok), pawl.WithBackoff(pawl.BackoffPolicy{Jitter: 2}))
+			return s.Manual("a", harness.Job(harness.OK), pawl.WithBackoff(pawl.BackoffPolicy{Jitter: 2}))
 		}, pawl.ErrInvalidBackoff, "Jitter"},
 		{"policy later", func(s *pawl.Scheduler) error { return s.SetBackoff("taken", pawl.BackoffPolicy{Multiplier: 0.1}) }, pawl.ErrInvalidBackoff, "Multiplier"},
 		{"policy of nobody", func(s *pawl.Scheduler) error { return s.SetBackoff("a", pawl.DefaultBackoff()) }, pawl.ErrFlowNotFound, `"a"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := filepath.Join(t.TempDir(), "jobs.db")
-			s := quiet(db)
-			require.NoError(t, s.Manual("taken", job(ok)))
+			s := harness.Quiet(db)
+			require.NoError(t, s.Manual("taken", harness.Job(harness.OK)))
 			err := test.register(s)
 			require.ErrorIs(t, err, test.want)
 			assert.ErrorContains(t, err, test.says)
 			assert.Equal(t, 1, s.Len())
-			require.Error(t, s.Manual("", job(ok)))
+			require.Error(t, s.Manual("", harness.Job(harness.OK)))
 			_, err = s.Start(t.Context())
 			require.ErrorIs(t, err, test.want, "also if nobody looked at it")
 			require.ErrorIs(t, err, pawl.ErrInvalidFlow, "all of them")
@@ -154,7 +87,7 @@ func TestBadRegistrationsAreRefused(t *testing.T) {
 }
 
 func TestBadOptionsAreErrorsOfStart(t *testing.T) {
-	s := quiet("unused.db", pawl.WithQueue(0), pawl.WithStopTimeout(-1), pawl.WithInboxPoll(-1), pawl.WithWaitForOwner(-1))
+	s := harness.Quiet("unused.db", pawl.WithQueue(0), pawl.WithStopTimeout(-1), pawl.WithInboxPoll(-1), pawl.WithWaitForOwner(-1))
 	s.AddResource(nil)
 	_, err := s.Start(t.Context())
 	for _, want := range []string{"WithQueue(0)", "WithStopTimeout(-1ns)", "WithInboxPoll(-1ns)", "WithWaitForOwner(-1ns)", "AddResource(nil)"} {
@@ -164,15 +97,15 @@ func TestBadOptionsAreErrorsOfStart(t *testing.T) {
 
 // scheduler B6
 func TestBuilderIsSpentByStart(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", job(ok)))
-		r := start(t, s)
-		require.ErrorIs(t, s.Manual("b", job(ok)), pawl.ErrStarted)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		require.ErrorIs(t, s.Manual("b", harness.Job(harness.OK)), pawl.ErrStarted)
 		require.ErrorIs(t, s.SetBackoff("a", pawl.DefaultBackoff()), pawl.ErrStarted)
 		_, err := s.Start(t.Context())
 		require.ErrorIs(t, err, pawl.ErrStarted)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -194,7 +127,7 @@ func (v validated) Teardown(context.Context) error { return nil }
 func TestStartValidatesBeforeAnythingIsSetUp(t *testing.T) {
 	var log []string
 	db := filepath.Join(t.TempDir(), "jobs.db")
-	s := quiet(db)
+	s := harness.Quiet(db)
 	require.NoError(t, s.Manual("good", validated{nil, &log}))
 	require.NoError(t, s.Manual("bad", validated{errors.New("no exit state"), &log}))
 	_, err := s.Start(t.Context())
@@ -202,7 +135,7 @@ func TestStartValidatesBeforeAnythingIsSetUp(t *testing.T) {
 	assert.Equal(t, []string{"validate", "validate"}, log)
 	assert.NoFileExists(t, db)
 
-	s = quiet(db)
+	s = harness.Quiet(db)
 	require.NoError(t, s.Manual("rude", panicky{}))
 	_, err = s.Start(t.Context())
 	require.ErrorContains(t, err, "panic: no manners")
@@ -236,13 +169,13 @@ func (p part) Teardown(ctx context.Context) error {
 // scheduler B8: resources are set up in order and torn down in reverse; shared ones first
 // and last.
 func TestResourcesAreSetUpInOrderAndTornDownInReverse(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var log []string
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", job(ok), pawl.WithResources(part{name: "a1", log: &log}, part{name: "a2", log: &log})))
-		require.NoError(t, s.Manual("b", job(ok), pawl.WithResources(part{name: "b", log: &log, remove: errors.New("stuck")})))
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK), pawl.WithResources(part{name: "a1", log: &log}, part{name: "a2", log: &log})))
+		require.NoError(t, s.Manual("b", harness.Job(harness.OK), pawl.WithResources(part{name: "b", log: &log, remove: errors.New("stuck")})))
 		s.AddResource(part{name: "shared", log: &log})
-		r := start(t, s)
+		r := harness.Start(t, s)
 		err := r.Stop(t.Context())
 		require.ErrorContains(t, err, `tear down resource of flow "b": stuck`, "R4: joined into the result")
 		assert.Equal(t, []string{"+shared", "+a1", "+a2", "+b", "-b", "-a2", "-a1", "-shared"}, log)
@@ -251,12 +184,12 @@ func TestResourcesAreSetUpInOrderAndTornDownInReverse(t *testing.T) {
 
 // scheduler B8: a failing setup leaves nothing behind.
 func TestFailingSetupLeavesNothingBehind(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var log []string
-		s := quiet(db)
-		require.NoError(t, s.Every("a", time.Second, job(func(context.Context) error { log = append(log, "ran"); return nil }),
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("a", time.Second, harness.Job(func(context.Context) error { log = append(log, "ran"); return nil }),
 			pawl.WithResources(part{name: "a", log: &log})))
-		require.NoError(t, s.Manual("b", job(ok), pawl.WithResources(part{name: "b", log: &log, setup: errors.New("no such host")})))
+		require.NoError(t, s.Manual("b", harness.Job(harness.OK), pawl.WithResources(part{name: "b", log: &log, setup: errors.New("no such host")})))
 		_, err := s.Start(t.Context())
 		require.ErrorContains(t, err, `set up resource of flow "b": no such host`)
 		assert.Equal(t, []string{"+a", "+b", "-a"}, log)
@@ -269,79 +202,79 @@ func TestFailingSetupLeavesNothingBehind(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, flows, "no flow row is written")
 		require.NoError(t, c.Close())
-		s = quiet(db) // and the database is released
-		require.NoError(t, s.Manual("a", job(ok)))
-		stop(t, start(t, s), db)
+		s = harness.Quiet(db) // and the database is released
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		harness.Stop(t, harness.Start(t, s), db)
 	})
 }
 
 // scheduler L1, scheduler L2
 func TestEveryFiresAtOnceAndThenAnIntervalAfterTheEndOfEachRun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db)
-		require.NoError(t, s.Every("a", 10*time.Minute, d.job(func(context.Context) error { time.Sleep(3 * time.Minute); return nil })))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("a", 10*time.Minute, d.Job(func(context.Context) error { time.Sleep(3 * time.Minute); return nil })))
+		r := harness.Start(t, s)
 		time.Sleep(43 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, minutes(0, 13, 26, 39), d.entries())
-		stop(t, r, db)
+		assert.Equal(t, minutes(0, 13, 26, 39), d.Entries())
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler L2: max(interval, window).
 func TestEveryWaitsForTheLongerOfIntervalAndWindow(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db)
 		policy := pawl.BackoffPolicy{Initial: time.Minute, Multiplier: 4, MaxDelay: time.Hour}
-		require.NoError(t, s.Every("a", 3*time.Minute, d.job(failing), pawl.WithBackoff(policy)))
-		r := start(t, s)
+		require.NoError(t, s.Every("a", 3*time.Minute, d.Job(harness.Failing), pawl.WithBackoff(policy)))
+		r := harness.Start(t, s)
 		time.Sleep(30 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, minutes(0, 3, 7, 23), d.entries()) // windows of 1, 4, 16, 60 minutes
-		assert.Equal(t, 4, status(t, r, "a").FailureStreak)
-		stop(t, r, db)
+		assert.Equal(t, minutes(0, 3, 7, 23), d.Entries()) // windows of 1, 4, 16, 60 minutes
+		assert.Equal(t, 4, harness.Status(t, r, "a").FailureStreak)
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler L3: a restart neither re-fires a flow nor loses what was left of its wait.
 func TestEveryKeepsItsCadenceAcrossRestarts(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
 		run := func(up, down time.Duration) {
-			s := quiet(db)
-			require.NoError(t, s.Every("a", time.Hour, d.job(ok)))
-			r := start(t, s)
+			s := harness.Quiet(db)
+			require.NoError(t, s.Every("a", time.Hour, d.Job(harness.OK)))
+			r := harness.Start(t, s)
 			time.Sleep(up)
 			synctest.Wait()
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 			time.Sleep(down)
 		}
 		run(10*time.Minute, 20*time.Minute)  // fires at 0
 		run(20*time.Minute, 5*time.Minute)   // nothing to do
 		run(10*time.Minute, 200*time.Minute) // fires at 60, misses 120
 		run(time.Minute, 0)                  // fires at once, at 265
-		assert.Equal(t, minutes(0, 60, 265), d.entries())
+		assert.Equal(t, minutes(0, 60, 265), d.Entries())
 	})
 }
 
 // scheduler L4: instants that pass while the flow runs, or in a window, are skipped.
 func TestCronSkipsWhatPassesDuringARunOrAWindow(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		slow, sick := newDiary(), newDiary()
+	harness.Bubble(t, func(t *testing.T, db string) {
+		slow, sick := harness.NewDiary(), harness.NewDiary()
 		var log bytes.Buffer
 		s := pawl.NewScheduler(db, pawl.WithInboxPoll(0),
 			pawl.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
-		require.NoError(t, s.Cron("slow", "*/10 * * * *", slow.job(func(context.Context) error { time.Sleep(15 * time.Minute); return nil })))
-		require.NoError(t, s.Cron("sick", "0 */5 * * * *", sick.job(failing), pawl.WithBackoff(pawl.BackoffPolicy{
+		require.NoError(t, s.Cron("slow", "*/10 * * * *", slow.Job(func(context.Context) error { time.Sleep(15 * time.Minute); return nil })))
+		require.NoError(t, s.Cron("sick", "0 */5 * * * *", sick.Job(harness.Failing), pawl.WithBackoff(pawl.BackoffPolicy{
 			Initial: 12 * time.Minute, MaxDelay: 12 * time.Minute,
 		})))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		time.Sleep(61 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, minutes(10, 30, 50), slow.entries())
-		assert.Equal(t, minutes(5, 20, 35, 50), sick.entries())
+		assert.Equal(t, minutes(10, 30, 50), slow.Entries())
+		assert.Equal(t, minutes(5, 20, 35, 50), sick.Entries())
 		time.Sleep(5 * time.Minute) // slow has ended
 		synctest.Wait()
 		require.NoError(t, r.Stop(t.Context()))
@@ -353,20 +286,20 @@ func TestCronSkipsWhatPassesDuringARunOrAWindow(t *testing.T) {
 // scheduler L4: what was missed while nobody ran fires once at start, told its latest
 // instant, and the cadence goes on.
 func TestMissedCronInstantsFireOnceAtStart(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var told []string
 		run := func(up time.Duration) {
-			s := quiet(db)
-			require.NoError(t, s.Cron("a", "CRON_TZ=Europe/Berlin 0 9 * * *", job(func(ctx context.Context) error {
+			s := harness.Quiet(db)
+			require.NoError(t, s.Cron("a", "CRON_TZ=Europe/Berlin 0 9 * * *", harness.Job(func(ctx context.Context) error {
 				info, ok := pawl.RunFrom(ctx)
 				require.True(t, ok)
 				told = append(told, info.ScheduledAt.Format("02 15:04")+" at "+info.StartedAt.Format("02 15:04"))
 				return nil
 			})))
-			r := start(t, s)
+			r := harness.Start(t, s)
 			time.Sleep(up)
 			synctest.Wait()
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 		}
 		run(10 * time.Hour)
 		time.Sleep(74 * time.Hour) // until 84 h: the 4th at noon
@@ -378,35 +311,35 @@ func TestMissedCronInstantsFireOnceAtStart(t *testing.T) {
 // scheduler L4: a flow that has no next instant rests quietly; scheduler L5: a manual one runs only
 // when it is triggered.
 func TestManualFlowRunsWhenTriggeredOnly(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", d.job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", d.Job(harness.OK)))
+		r := harness.Start(t, s)
 		time.Sleep(1000 * time.Hour)
-		assert.Empty(t, d.entries())
+		assert.Empty(t, d.Entries())
 		run, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		assert.Equal(t, int64(1), run)
 		synctest.Wait()
-		assert.Len(t, d.entries(), 1)
-		stop(t, r, db)
+		assert.Len(t, d.Entries(), 1)
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler L5
 func TestManualRunDoesNotMoveTheCadence(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
 		var long atomic.Bool
-		s := quiet(db)
-		require.NoError(t, s.Every("a", 10*time.Minute, d.job(func(context.Context) error {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("a", 10*time.Minute, d.Job(func(context.Context) error {
 			if long.Load() {
 				time.Sleep(7 * time.Minute)
 			}
 			return nil
 		})))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		time.Sleep(5 * time.Minute)
 		_, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
@@ -418,21 +351,21 @@ func TestManualRunDoesNotMoveTheCadence(t *testing.T) {
 		long.Store(false)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, minutes(0, 5, 10, 15, 32), d.entries(), "the one that passed is end + interval")
-		stop(t, r, db)
+		assert.Equal(t, minutes(0, 5, 10, 15, 32), d.Entries(), "the one that passed is end + interval")
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler L6, scheduler T6
 func TestTrippedFlowIgnoresItsScheduleUntilReset(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db)
-		require.NoError(t, s.Every("a", time.Minute, d.job(failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 2})))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("a", time.Minute, d.Job(harness.Failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Second, StreakLimit: 2})))
+		r := harness.Start(t, s)
 		time.Sleep(time.Hour)
-		assert.Equal(t, minutes(0, 1), d.entries())
-		info := status(t, r, "a")
+		assert.Equal(t, minutes(0, 1), d.Entries())
+		info := harness.Status(t, r, "a")
 		assert.Equal(t, pawl.StatusTripped, info.Status)
 		assert.True(t, info.NextRun.IsZero())
 		_, err := r.Trigger(t.Context(), "a")
@@ -440,38 +373,38 @@ func TestTrippedFlowIgnoresItsScheduleUntilReset(t *testing.T) {
 		require.NoError(t, r.Reset(t.Context(), "a"))
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		assert.Equal(t, minutes(0, 1, 60), d.entries(), "at once, its interval has passed")
-		assert.Equal(t, 1, status(t, r, "a").FailureStreak)
-		stop(t, r, db)
+		assert.Equal(t, minutes(0, 1, 60), d.Entries(), "at once, its interval has passed")
+		assert.Equal(t, 1, harness.Status(t, r, "a").FailureStreak)
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler L6: a loop asleep in a backoff window is woken by Reset.
 func TestResetWakesAFlowInItsWindow(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db)
-		require.NoError(t, s.Every("a", time.Minute, d.job(failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: 24 * time.Hour, MaxDelay: 24 * time.Hour})))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("a", time.Minute, d.Job(harness.Failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: 24 * time.Hour, MaxDelay: 24 * time.Hour})))
+		r := harness.Start(t, s)
 		time.Sleep(30 * time.Second)
 		require.NoError(t, r.Reset(t.Context(), "a"))
-		assert.Equal(t, pawl.StatusIdle, status(t, r, "a").Status)
+		assert.Equal(t, pawl.StatusIdle, harness.Status(t, r, "a").Status)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Equal(t, minutes(0, 1), d.entries())
-		stop(t, r, db)
+		assert.Equal(t, minutes(0, 1), d.Entries())
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler L7
 func TestStopDoesNotWaitForTimers(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Every("a", 1000*time.Hour, job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("a", 1000*time.Hour, harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		time.Sleep(time.Minute)
 		began := time.Now()
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		assert.Zero(t, time.Since(began))
 	})
 }
@@ -479,77 +412,77 @@ func TestStopDoesNotWaitForTimers(t *testing.T) {
 // scheduler D2: streak, trip and window are those of the last commit, the window to the
 // millisecond.
 func TestRestartKeepsStreakWindowAndTrip(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
-			s := quiet(db)
-			require.NoError(t, s.Every("sick", time.Second, job(failing), pawl.WithBackoff(pawl.BackoffPolicy{
+			s := harness.Quiet(db)
+			require.NoError(t, s.Every("sick", time.Second, harness.Job(harness.Failing), pawl.WithBackoff(pawl.BackoffPolicy{
 				Initial: 777 * time.Millisecond, Multiplier: 3, MaxDelay: time.Hour, Jitter: 0.5,
 			})))
-			require.NoError(t, s.Every("dead", time.Second, job(failing), pawl.WithBackoff(pawl.TripAfter(3))))
+			require.NoError(t, s.Every("dead", time.Second, harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(3))))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		before := r.List()
 		require.Equal(t, pawl.StatusBackoff, before[0].Status)
 		require.Equal(t, pawl.StatusTripped, before[1].Status)
-		stop(t, r, db)
-		r = start(t, build())
+		harness.Stop(t, r, db)
+		r = harness.Start(t, build())
 		assert.Equal(t, before, r.List(), "an unchanged plan writes nothing")
 		time.Sleep(time.Until(before[0].NextRun) - time.Millisecond)
 		synctest.Wait()
 		assert.Equal(t, before, r.List())
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		assert.Equal(t, before[0].RunCount+1, status(t, r, "sick").RunCount)
-		assert.Equal(t, before[0].NextEligible, status(t, r, "sick").LastRun, "the same instant, not a fresh window")
-		stop(t, r, db)
+		assert.Equal(t, before[0].RunCount+1, harness.Status(t, r, "sick").RunCount)
+		assert.Equal(t, before[0].NextEligible, harness.Status(t, r, "sick").LastRun, "the same instant, not a fresh window")
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler D3, scheduler T9
 func TestFlowThatIsNotRegisteredAnyMoreIsKept(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db)
-		require.NoError(t, s.Every("old", time.Hour, d.job(ok)))
-		require.NoError(t, s.Manual("new", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("old", time.Hour, d.Job(harness.OK)))
+		require.NoError(t, s.Manual("new", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		synctest.Wait()
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 
-		s = quiet(db)
-		require.NoError(t, s.Manual("new", job(ok)))
-		r = start(t, s)
+		s = harness.Quiet(db)
+		require.NoError(t, s.Manual("new", harness.Job(harness.OK)))
+		r = harness.Start(t, s)
 		time.Sleep(5 * time.Hour)
-		info := status(t, r, "old")
+		info := harness.Status(t, r, "old")
 		assert.False(t, info.Registered)
 		assert.Equal(t, int64(1), info.RunCount, "never run")
 		assert.Equal(t, "old", r.List()[1].ID, "last in the list")
 		_, err := r.Trigger(t.Context(), "old")
 		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
 		require.ErrorIs(t, r.Reset(t.Context(), "old"), pawl.ErrFlowNotFound)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 
-		s = quiet(db)
-		require.NoError(t, s.Manual("new", job(ok)))
-		require.NoError(t, s.Every("old", time.Hour, d.job(ok)))
-		r = start(t, s)
+		s = harness.Quiet(db)
+		require.NoError(t, s.Manual("new", harness.Job(harness.OK)))
+		require.NoError(t, s.Every("old", time.Hour, d.Job(harness.OK)))
+		r = harness.Start(t, s)
 		synctest.Wait()
-		assert.Equal(t, minutes(0, 300), d.entries(), "it carries on where it was")
-		assert.Equal(t, int64(2), status(t, r, "old").RunCount)
-		stop(t, r, db)
+		assert.Equal(t, minutes(0, 300), d.Entries(), "it carries on where it was")
+		assert.Equal(t, int64(2), harness.Status(t, r, "old").RunCount)
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler R1
 func TestTriggerReturnsWhenTheRunIsCommitted(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		finish := make(chan struct{})
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", job(func(context.Context) error { <-finish; return nil })))
-		r := start(t, s)
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(func(context.Context) error { <-finish; return nil })))
+		r := harness.Start(t, s)
 		run, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		c, err := pawl.Open(db)
@@ -569,7 +502,7 @@ func TestTriggerReturnsWhenTheRunIsCommitted(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
 		require.NoError(t, c.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		_, err = r.Trigger(t.Context(), "a")
 		require.ErrorIs(t, err, pawl.ErrStopped)
 	})
@@ -577,29 +510,29 @@ func TestTriggerReturnsWhenTheRunIsCommitted(t *testing.T) {
 
 // scheduler R1: an operator knows what he does.
 func TestTriggerIgnoresTheBackoffWindow(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", d.job(failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Hour, MaxDelay: time.Hour, StreakLimit: 3})))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", d.Job(harness.Failing), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Hour, MaxDelay: time.Hour, StreakLimit: 3})))
+		r := harness.Start(t, s)
 		for range 3 {
 			run, err := r.Trigger(t.Context(), "a")
 			require.NoError(t, err)
 			_, err = r.WaitRun(t.Context(), "a", run)
 			require.NoError(t, err)
 		}
-		assert.Len(t, d.entries(), 3)
+		assert.Len(t, d.Entries(), 3)
 		_, err := r.Trigger(t.Context(), "a")
 		require.ErrorIs(t, err, pawl.ErrTripped)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 func TestWaitRunWaitsForThatRun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") })))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(func(context.Context) error { time.Sleep(time.Minute); return errors.New("boom") })))
+		r := harness.Start(t, s)
 		run, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		info, err := r.WaitRun(t.Context(), "a", run)
@@ -620,7 +553,7 @@ func TestWaitRunWaitsForThatRun(t *testing.T) {
 		_, err = r.WaitRun(ctx, "a", 2)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		time.Sleep(time.Minute)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		_, err = r.WaitRun(t.Context(), "a", 1)
 		require.ErrorIs(t, err, pawl.ErrStopped)
 	})
@@ -628,17 +561,17 @@ func TestWaitRunWaitsForThatRun(t *testing.T) {
 
 // scheduler R3: after Stop the last committed state stays readable, the rest is refused.
 func TestStatusAndListOutliveStop(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Every("b", time.Hour, job(ok)))
-		require.NoError(t, s.Manual("a", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("b", time.Hour, harness.Job(harness.OK)))
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		synctest.Wait()
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		list := r.List()
 		require.Len(t, list, 2)
 		assert.Equal(t, "b", list[0].ID, "in the order of registration")
-		assert.Equal(t, pawl.StatusCompleted, status(t, r, "b").Status)
+		assert.Equal(t, pawl.StatusCompleted, harness.Status(t, r, "b").Status)
 		assert.False(t, r.HasRunning())
 		_, found := r.Status("nobody")
 		assert.False(t, found)
@@ -650,21 +583,21 @@ func TestStatusAndListOutliveStop(t *testing.T) {
 
 // scheduler R4: jobs get the stop window to finish, and Stop waits for them.
 func TestStopLetsRunsFinish(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", job(func(ctx context.Context) error {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(func(ctx context.Context) error {
 			time.Sleep(20 * time.Second)
 			return ctx.Err()
 		})))
-		require.NoError(t, s.Every("b", time.Second, job(ok)))
-		r := start(t, s)
+		require.NoError(t, s.Every("b", time.Second, harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		_, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		began := time.Now()
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		assert.Equal(t, 20*time.Second, time.Since(began))
-		assert.Equal(t, pawl.StatusCompleted, status(t, r, "a").Status)
-		assert.Equal(t, int64(1), status(t, r, "b").RunCount, "nothing is dispatched meanwhile")
+		assert.Equal(t, pawl.StatusCompleted, harness.Status(t, r, "a").Status)
+		assert.Equal(t, int64(1), harness.Status(t, r, "b").RunCount, "nothing is dispatched meanwhile")
 		require.NoError(t, r.Stop(t.Context()), "the same for every later call")
 		require.NoError(t, r.Wait())
 	})
@@ -673,18 +606,18 @@ func TestStopLetsRunsFinish(t *testing.T) {
 // scheduler R4, scheduler T8, found Q1: what outlasts the window is cancelled with a cause, and named; the
 // scheduled instant is due again at the next start, a manual run goes back to the queue.
 func TestRunsThatOutlastTheStopWindowGoOnInTheNextProcess(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var cause error
-		d := newDiary()
-		polite := d.job(func(ctx context.Context) error { cause = untilCancelled(ctx); return cause })
+		d := harness.NewDiary()
+		polite := d.Job(func(ctx context.Context) error { cause = harness.UntilCancelled(ctx); return cause })
 		release := make(chan struct{})
 		build := func(cronJob pawl.Job) *pawl.Scheduler {
-			s := quiet(db, pawl.WithStopTimeout(10*time.Second))
+			s := harness.Quiet(db, pawl.WithStopTimeout(10*time.Second))
 			require.NoError(t, s.Cron("polite", "0 1 * * *", cronJob, pawl.WithBackoff(pawl.TripAfter(1))))
-			require.NoError(t, s.Manual("deaf", job(func(context.Context) error { <-release; return nil })))
+			require.NoError(t, s.Manual("deaf", harness.Job(func(context.Context) error { <-release; return nil })))
 			return s
 		}
-		r := start(t, build(polite))
+		r := harness.Start(t, build(polite))
 		time.Sleep(90 * time.Minute)
 		_, err := r.Trigger(t.Context(), "deaf")
 		require.NoError(t, err)
@@ -695,9 +628,9 @@ func TestRunsThatOutlastTheStopWindowGoOnInTheNextProcess(t *testing.T) {
 		assert.Equal(t, 15*time.Second, time.Since(began), "window and grace")
 		require.ErrorIs(t, cause, pawl.ErrStopTimeout)
 		require.ErrorIs(t, r.Wait(), pawl.ErrStopTimeout)
-		verify(t, db)
+		harness.Verify(t, db)
 		for _, id := range []string{"polite", "deaf"} {
-			info := status(t, r, id)
+			info := harness.Status(t, r, id)
 			assert.Equal(t, pawl.StatusIdle, info.Status)
 			assert.Zero(t, info.FailureStreak)
 			assert.Empty(t, info.LastError)
@@ -705,26 +638,26 @@ func TestRunsThatOutlastTheStopWindowGoOnInTheNextProcess(t *testing.T) {
 		close(release)
 
 		var again pawl.RunInfo
-		r = start(t, build(job(func(ctx context.Context) error { again, _ = pawl.RunFrom(ctx); return nil })))
+		r = harness.Start(t, build(harness.Job(func(ctx context.Context) error { again, _ = pawl.RunFrom(ctx); return nil })))
 		synctest.Wait()
 		assert.Equal(t, 2, again.Attempt, "the next attempt of the same instant")
 		assert.Equal(t, time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC), again.ScheduledAt)
-		assert.Equal(t, int64(1), status(t, r, "deaf").RunCount)
-		assert.Equal(t, pawl.RunCompleted, waitRun(t, r, "deaf", 1).Status)
+		assert.Equal(t, int64(1), harness.Status(t, r, "deaf").RunCount)
+		assert.Equal(t, pawl.RunCompleted, harness.WaitRun(t, r, "deaf", 1).Status)
 		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Status: pawl.RunCancelled})
 		require.NoError(t, err)
 		assert.Len(t, runs, 1)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler R4: commands queued before Stop are carried out, the result is the same for
 // every caller, and a caller's context bounds his wait alone.
 func TestEveryCallerOfStopGetsTheSameResult(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db, pawl.WithStopTimeout(time.Minute))
-		require.NoError(t, s.Manual("a", job(untilCancelled)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithStopTimeout(time.Minute))
+		require.NoError(t, s.Manual("a", harness.Job(harness.UntilCancelled)))
+		r := harness.Start(t, s)
 		_, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -746,11 +679,11 @@ func TestEveryCallerOfStopGetsTheSameResult(t *testing.T) {
 
 // scheduler R4: Stop returns in bounded time, even if a teardown hangs.
 func TestStopDoesNotWaitForATeardownThatHangs(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		release := make(chan struct{})
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", job(ok), pawl.WithResources(stuck{release})))
-		r := start(t, s)
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK), pawl.WithResources(stuck{release})))
+		r := harness.Start(t, s)
 		began := time.Now()
 		require.ErrorContains(t, r.Stop(t.Context()), "not done after 10s")
 		assert.Equal(t, 10*time.Second, time.Since(began))
@@ -765,11 +698,11 @@ func (s stuck) Teardown(context.Context) error { <-s.release; return nil }
 
 // scheduler R5
 func TestEndOfTheContextIsAStop(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s := quiet(db)
+		s := harness.Quiet(db)
 		finished := false
-		require.NoError(t, s.Every("a", time.Hour, job(func(ctx context.Context) error {
+		require.NoError(t, s.Every("a", time.Hour, harness.Job(func(ctx context.Context) error {
 			time.Sleep(time.Minute)
 			finished = ctx.Err() == nil
 			return nil
@@ -780,10 +713,10 @@ func TestEndOfTheContextIsAStop(t *testing.T) {
 		cancel()
 		require.NoError(t, <-ended, "an orderly stop")
 		assert.True(t, finished, "jobs do not get Start's context")
-		verify(t, db)
+		harness.Verify(t, db)
 
-		s = quiet(db)
-		require.NoError(t, s.Manual("a", job(ok)))
+		s = harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
 		_, err := s.Start(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 	})
@@ -792,11 +725,11 @@ func TestEndOfTheContextIsAStop(t *testing.T) {
 type key struct{}
 
 func TestJobContextCarriesTheValuesOfStart(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
 		var value any
 		var held context.Context
-		require.NoError(t, s.Manual("a", job(func(ctx context.Context) error { value, held = ctx.Value(key{}), ctx; return nil })))
+		require.NoError(t, s.Manual("a", harness.Job(func(ctx context.Context) error { value, held = ctx.Value(key{}), ctx; return nil })))
 		r, err := s.Start(context.WithValue(t.Context(), key{}, "kept"))
 		require.NoError(t, err)
 		_, err = r.Trigger(t.Context(), "a")
@@ -806,16 +739,16 @@ func TestJobContextCarriesTheValuesOfStart(t *testing.T) {
 		require.Error(t, held.Err(), "it ends with the run")
 		_, ok := pawl.RunFrom(t.Context())
 		assert.False(t, ok)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // scheduler R6
 func TestManyTriggersLeaveNothingBehind(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Manual("a", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		trigger := func(n int) {
 			for range n {
 				run, err := r.Trigger(t.Context(), "a")
@@ -829,8 +762,8 @@ func TestManyTriggersLeaveNothingBehind(t *testing.T) {
 		before := runtime.NumGoroutine()
 		trigger(2000)
 		assert.Equal(t, before, runtime.NumGoroutine())
-		assert.Equal(t, int64(2100), status(t, r, "a").RunCount)
-		stop(t, r, db)
+		assert.Equal(t, int64(2100), harness.Status(t, r, "a").RunCount)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -853,11 +786,11 @@ func TestJobsThatMisbehaveFail(t *testing.T) {
 		{"a message that panics", func(context.Context) error { return rude{} }, "panic: rude"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
-				s := quiet(db)
-				require.NoError(t, s.Manual("a", job(test.job)))
-				require.NoError(t, s.Manual("b", job(ok)))
-				r := start(t, s)
+			harness.Bubble(t, func(t *testing.T, db string) {
+				s := harness.Quiet(db)
+				require.NoError(t, s.Manual("a", harness.Job(test.job)))
+				require.NoError(t, s.Manual("b", harness.Job(harness.OK)))
+				r := harness.Start(t, s)
 				run, err := r.Trigger(t.Context(), "a")
 				require.NoError(t, err)
 				info, err := r.WaitRun(t.Context(), "a", run)
@@ -865,24 +798,24 @@ func TestJobsThatMisbehaveFail(t *testing.T) {
 				assert.Equal(t, pawl.RunFailed, info.Status)
 				assert.Contains(t, info.Error, test.want)
 				assert.LessOrEqual(t, len(info.Error), 8<<10)
-				assert.LessOrEqual(t, len(status(t, r, "a").LastError), 1<<10)
+				assert.LessOrEqual(t, len(harness.Status(t, r, "a").LastError), 1<<10)
 				_, err = r.Trigger(t.Context(), "b")
 				require.NoError(t, err)
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
 	t.Run("the stack is kept", func(t *testing.T) {
-		bubble(t, func(t *testing.T, db string) {
-			s := quiet(db)
-			require.NoError(t, s.Manual("a", job(func(context.Context) error { panic("ouch") })))
-			r := start(t, s)
+		harness.Bubble(t, func(t *testing.T, db string) {
+			s := harness.Quiet(db)
+			require.NoError(t, s.Manual("a", harness.Job(func(context.Context) error { panic("ouch") })))
+			r := harness.Start(t, s)
 			run, err := r.Trigger(t.Context(), "a")
 			require.NoError(t, err)
 			info, err := r.WaitRun(t.Context(), "a", run)
 			require.NoError(t, err)
 			assert.Contains(t, info.Error, "runner_test.go:")
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 		})
 	})
 }
@@ -893,14 +826,14 @@ func (rude) Error() string { panic("rude") }
 
 // Logging: start, trips at warn, transitions at debug.
 func TestWhatIsLogged(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var log bytes.Buffer
 		run := func(level slog.Level, up time.Duration) string {
 			log.Reset()
 			s := pawl.NewScheduler(db, pawl.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))))
-			require.NoError(t, s.Every("a", time.Minute, job(failing), pawl.WithBackoff(pawl.TripAfter(3))))
-			require.NoError(t, s.Every("b", time.Hour, job(ok)))
-			r := start(t, s)
+			require.NoError(t, s.Every("a", time.Minute, harness.Job(harness.Failing), pawl.WithBackoff(pawl.TripAfter(3))))
+			require.NoError(t, s.Every("b", time.Hour, harness.Job(harness.OK)))
+			r := harness.Start(t, s)
 			time.Sleep(up)
 			synctest.Wait()
 			require.NoError(t, r.Stop(t.Context()))
@@ -923,12 +856,12 @@ var _ engine.Store = (*store.Store)(nil)
 // scheduler L3, scheduler L5: a manual success inside a backoff window ends the window, but neither
 // it nor a restart moves the next run.
 func TestManualSuccessInAWindowDoesNotMoveTheNextRun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		d := newDiary()
+	harness.Bubble(t, func(t *testing.T, db string) {
+		d := harness.NewDiary()
 		var mended atomic.Bool
 		build := func() *pawl.Scheduler {
-			s := quiet(db)
-			require.NoError(t, s.Every("a", time.Minute, d.job(func(context.Context) error {
+			s := harness.Quiet(db)
+			require.NoError(t, s.Every("a", time.Minute, d.Job(func(context.Context) error {
 				if mended.Load() {
 					return nil
 				}
@@ -936,7 +869,7 @@ func TestManualSuccessInAWindowDoesNotMoveTheNextRun(t *testing.T) {
 			}), pawl.WithBackoff(pawl.BackoffPolicy{Initial: time.Hour, MaxDelay: time.Hour})))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		time.Sleep(10 * time.Minute)
 		mended.Store(true)
 		_, err := r.Trigger(t.Context(), "a")
@@ -944,13 +877,13 @@ func TestManualSuccessInAWindowDoesNotMoveTheNextRun(t *testing.T) {
 		synctest.Wait()
 		before := r.List()
 		assert.Equal(t, pawl.StatusCompleted, before[0].Status)
-		stop(t, r, db)
-		r = start(t, build())
+		harness.Stop(t, r, db)
+		r = harness.Start(t, build())
 		assert.Equal(t, before, r.List())
 		time.Sleep(51 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, minutes(0, 10, 60, 61), d.entries())
-		stop(t, r, db)
+		assert.Equal(t, minutes(0, 10, 60, 61), d.Entries())
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -964,27 +897,27 @@ func TestClockThatWentBackWhileNobodyRanIsHandledAtStart(t *testing.T) {
 		{time.Hour, "10:00", nil}, // found C7
 		{5 * time.Hour, "06:00", []pawl.Option{pawl.WithClockTrusted()}},
 	} {
-		bubble(t, func(t *testing.T, db string) {
+		harness.Bubble(t, func(t *testing.T, db string) {
 			var offset time.Duration
-			log := &logbook{}
+			log := &harness.Logbook{}
 			build := func() *pawl.Scheduler {
-				s := quiet(db, append(test.opts, pawl.WithLogger(slog.New(log)), pawl.WithNow(func() time.Time { return time.Now().Add(offset) }))...)
-				require.NoError(t, s.Every("every", 10*time.Minute, job(ok)))
-				require.NoError(t, s.Cron("cron", "@hourly", job(ok)))
+				s := harness.Quiet(db, append(test.opts, pawl.WithLogger(slog.New(log)), pawl.WithNow(func() time.Time { return time.Now().Add(offset) }))...)
+				require.NoError(t, s.Every("every", 10*time.Minute, harness.Job(harness.OK)))
+				require.NoError(t, s.Cron("cron", "@hourly", harness.Job(harness.OK)))
 				return s
 			}
-			r := start(t, build())
+			r := harness.Start(t, build())
 			time.Sleep(10*time.Hour + 5*time.Minute)
 			synctest.Wait()
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 			offset = -test.back
-			assert.Empty(t, log.lines("the wall clock"))
-			r = start(t, build())
-			assert.Len(t, log.lines("the wall clock is behind the last transition"), 1)
+			assert.Empty(t, log.Lines("the wall clock"))
+			r = harness.Start(t, build())
+			assert.Len(t, log.Lines("the wall clock is behind the last transition"), 1)
 			now := time.Now().Add(offset)
-			assert.False(t, status(t, r, "every").NextRun.After(now.Add(10*time.Minute)))
-			assert.Equal(t, test.cron, status(t, r, "cron").NextRun.Format("15:04"))
-			stop(t, r, db)
+			assert.False(t, harness.Status(t, r, "every").NextRun.After(now.Add(10*time.Minute)))
+			assert.Equal(t, test.cron, harness.Status(t, r, "cron").NextRun.Format("15:04"))
+			harness.Stop(t, r, db)
 		})
 	}
 }
@@ -992,18 +925,18 @@ func TestClockThatWentBackWhileNobodyRanIsHandledAtStart(t *testing.T) {
 // scheduler T8, scheduler L4: the instant of a cancelled run is repeated at the next start, and makes
 // up for those that were missed since.
 func TestCancelledInstantIsRepeatedThoughNewerOnesPassed(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var told []string
 		build := func(j pawl.Job) *pawl.Scheduler {
-			s := quiet(db, pawl.WithStopTimeout(time.Second))
+			s := harness.Quiet(db, pawl.WithStopTimeout(time.Second))
 			require.NoError(t, s.Cron("a", "@hourly", j))
 			return s
 		}
-		r := start(t, build(job(untilCancelled)))
+		r := harness.Start(t, build(harness.Job(harness.UntilCancelled)))
 		time.Sleep(61 * time.Minute)
 		require.ErrorIs(t, r.Stop(t.Context()), pawl.ErrStopTimeout)
 		time.Sleep(2 * time.Hour)
-		r = start(t, build(job(func(ctx context.Context) error {
+		r = harness.Start(t, build(harness.Job(func(ctx context.Context) error {
 			run, _ := pawl.RunFrom(ctx)
 			told = append(told, fmt.Sprint(run.ScheduledAt.Format("15:04"), " attempt ", run.Attempt))
 			return nil
@@ -1011,20 +944,20 @@ func TestCancelledInstantIsRepeatedThoughNewerOnesPassed(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		assert.Equal(t, []string{"01:00 attempt 2", "04:00 attempt 1"}, told)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // A stop timeout may be as long as a Duration is.
 func TestStopTimeoutMayBeForEver(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db, pawl.WithStopTimeout(math.MaxInt64), nil)
-		require.NoError(t, s.Manual("a", job(func(context.Context) error { time.Sleep(time.Hour); return nil }), nil))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithStopTimeout(math.MaxInt64), nil)
+		require.NoError(t, s.Manual("a", harness.Job(func(context.Context) error { time.Sleep(time.Hour); return nil }), nil))
+		r := harness.Start(t, s)
 		_, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
-		stop(t, r, db)
-		assert.Equal(t, pawl.StatusCompleted, status(t, r, "a").Status)
+		harness.Stop(t, r, db)
+		assert.Equal(t, pawl.StatusCompleted, harness.Status(t, r, "a").Status)
 	})
 }
 
@@ -1040,13 +973,37 @@ func (c curious) Validate() error {
 }
 
 func TestValidatorMayAskTheScheduler(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var log bytes.Buffer
 		s := pawl.NewScheduler(db, pawl.WithInboxPoll(0), pawl.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 		require.NoError(t, s.Manual("a", curious{s}))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		s.AddResource(part{name: "late", log: &[]string{}})
 		assert.Contains(t, log.String(), "AddResource after Start has no effect")
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
+}
+
+// interrupting ends the start's context, and fails as SQLite does then.
+type interrupting struct{ stop context.CancelFunc }
+
+func (i interrupting) Setup(context.Context) error {
+	i.stop()
+	return errors.New("sqlite: step: interrupted")
+}
+func (interrupting) Teardown(context.Context) error { return nil }
+
+// found A11: whatever a start fails with after its context has ended, the error is that
+// of the context, so that a signal during the recovery is a clean stop.
+func TestStartThatIsToldToEndSaysSo(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	s := harness.Quiet(filepath.Join(t.TempDir(), "jobs.db"))
+	s.AddResource(interrupting{stop})
+	_, err := s.Start(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "sqlite: step: interrupted")
+
+	s = pawl.NewScheduler(filepath.Join(t.TempDir(), "jobs.db"))
+	_, err = s.Start(ctx)
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // follower notes what a tail yields, and how it ended.
@@ -54,14 +55,14 @@ func (f *follower) ended() error {
 // time V1: the tail begins where it is told, has every transition once and in order, old
 // ones and new, and ends with its context.
 func TestTailMissesNothing(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
 		for i := range 250 { // some pages
-			require.NoError(t, s.Manual(fmt.Sprint(i), job(ok)))
+			require.NoError(t, s.Manual(fmt.Sprint(i), harness.Job(harness.OK)))
 		}
-		require.NoError(t, s.Every("tick", time.Minute, job(ok)))
-		r := start(t, s)
-		c := openClient(t, db)
+		require.NoError(t, s.Every("tick", time.Minute, harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		c := harness.OpenClient(t, db)
 		ctx, cancel := context.WithCancel(t.Context())
 		var fromOldest, fromMiddle, fromFuture, client follower
 		go fromOldest.follow(r.Transitions(ctx, 0))
@@ -80,16 +81,16 @@ func TestTailMissesNothing(t *testing.T) {
 			require.ErrorIs(t, f.ended(), context.Canceled)
 		}
 		require.NoError(t, c.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time V1: new ones are there at once, without a look now and then.
 func TestTailIsWokenByTheCommit(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Cron("noon", "0 12 * * *", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Cron("noon", "0 12 * * *", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		var noted []time.Time
 		go func() {
 			for _, err := range r.Transitions(t.Context(), 1) {
@@ -103,31 +104,31 @@ func TestTailIsWokenByTheCommit(t *testing.T) {
 		synctest.Wait()
 		noon := time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC)
 		assert.Equal(t, []time.Time{noon, noon}, noted)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time V1: the end of the runner ends its tails; whoever goes on where he was misses nothing
 // over a restart, and who breaks off is not called again.
 func TestTailGoesOnOverARestart(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
-			s := quiet(db)
-			require.NoError(t, s.Every("tick", time.Minute, job(ok)))
+			s := harness.Quiet(db)
+			require.NoError(t, s.Every("tick", time.Minute, harness.Job(harness.OK)))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		var before, after follower
 		go before.follow(r.Transitions(t.Context(), 0))
 		time.Sleep(10 * time.Second)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		synctest.Wait()
 		require.ErrorIs(t, before.ended(), pawl.ErrStopped)
 		var late follower
 		late.follow(r.Transitions(t.Context(), 0))
 		require.ErrorIs(t, late.ended(), pawl.ErrStopped)
 
-		r = start(t, build())
+		r = harness.Start(t, build())
 		go after.follow(r.Transitions(t.Context(), before.seen()[len(before.seen())-1]))
 		time.Sleep(time.Hour)
 		assert.Equal(t, upTo(1, int64(len(before.seen())+len(after.seen()))), append(before.seen(), after.seen()...))
@@ -135,29 +136,29 @@ func TestTailGoesOnOverARestart(t *testing.T) {
 		for range r.Transitions(t.Context(), 0) {
 			break
 		}
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time V1: a Client needs no owner to read, and sees the next one's transitions.
 func TestClientTailOutlivesTheOwner(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func() *pawl.Scheduler {
-			s := quiet(db)
-			require.NoError(t, s.Manual("a", job(ok)))
+			s := harness.Quiet(db)
+			require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
 			return s
 		}
-		stop(t, start(t, build()), db)
-		c := openClient(t, db)
+		harness.Stop(t, harness.Start(t, build()), db)
+		c := harness.OpenClient(t, db)
 		ctx, cancel := context.WithCancel(t.Context())
 		var f follower
 		go f.follow(c.Transitions(ctx, 0))
 		time.Sleep(time.Minute)
 		assert.Equal(t, upTo(1, 1), f.seen())
-		r := start(t, build())
+		r := harness.Start(t, build())
 		_, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		time.Sleep(time.Second)
 		assert.Equal(t, upTo(1, 3), f.seen())
 		cancel()
@@ -177,8 +178,8 @@ func TestTransitionReadsLikeTheView(t *testing.T) {
 	require.NoError(t, err)
 	var fields map[string]any
 	require.NoError(t, json.Unmarshal(data, &fields))
-	bubble(t, func(t *testing.T, db string) {
-		stop(t, start(t, quiet(db)), db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.Stop(t, harness.Start(t, harness.Quiet(db)), db)
 		assert.ElementsMatch(t, columns(t, db, "pawl_transitions"), slices.Collect(maps.Keys(fields)))
 	})
 }
@@ -196,4 +197,27 @@ func columns(t *testing.T, db, table string) []string {
 	require.NoError(t, err)
 	require.NoError(t, rows.Err())
 	return names
+}
+
+// time V1: from the newest transition on a tail tells only what is new.
+func TestTailFromTheNewestTellsWhatIsNew(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		defer harness.Stop(t, r, db)
+		c, err := pawl.Open(db)
+		require.NoError(t, err)
+		defer c.Close()
+		seq, err := c.NewestTransition(t.Context())
+		require.NoError(t, err)
+		_, err = r.Trigger(t.Context(), "a")
+		require.NoError(t, err)
+		for transition, err := range c.Transitions(t.Context(), seq) {
+			require.NoError(t, err)
+			assert.Equal(t, seq+1, transition.Seq)
+			assert.Equal(t, "reserve", transition.Event)
+			break
+		}
+	})
 }

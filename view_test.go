@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // views gives a test the view of a runner and that of a client of the same database.
@@ -48,27 +49,27 @@ func statusesOf(runs []pawl.RunInfo) (list []pawl.RunStatus) {
 
 // program.md, dashboard: strips and timelines of many flows at once.
 func TestWindowHasTheRunsOfEachFlowWithinIt(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Cron("minutely", "* * * * *", job(func(ctx context.Context) error {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Cron("minutely", "* * * * *", harness.Job(func(ctx context.Context) error {
 			time.Sleep(20 * time.Second)
 			return pawl.SetOutput(ctx, 7)
 		})))
-		require.NoError(t, s.Cron("long", "0 * * * *", job(func(context.Context) error {
+		require.NoError(t, s.Cron("long", "0 * * * *", harness.Job(func(context.Context) error {
 			time.Sleep(50 * time.Minute)
-			return failing(t.Context())
+			return harness.Failing(t.Context())
 		})))
-		require.NoError(t, s.Manual("never", job(ok)))
-		r := start(t, s)
+		require.NoError(t, s.Manual("never", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		time.Sleep(6*time.Hour + 10*time.Second)
 		flows := []string{"minutely", "long", "never", "unknown"}
 		for name, v := range views(t, r, db) {
 			for _, q := range []pawl.WindowQuery{
 				{}, {Limit: 1}, {Limit: 1000},
-				{From: at("05:30:30"), Limit: 1000}, {From: at("05:30:10"), Limit: 1000}, // within runs, and between
-				{To: at("01:00:30"), Limit: 1000}, {To: at("01:00:00")}, {To: at("00:00:00")},
-				{From: at("02:10:00"), To: at("02:20:00"), Limit: 1000}, {From: at("02:10:00"), To: at("02:20:00"), Limit: 3},
-				{From: at("05:59:00").Add(48 * time.Hour)},
+				{From: harness.At("05:30:30"), Limit: 1000}, {From: harness.At("05:30:10"), Limit: 1000}, // within runs, and between
+				{To: harness.At("01:00:30"), Limit: 1000}, {To: harness.At("01:00:00")}, {To: harness.At("00:00:00")},
+				{From: harness.At("02:10:00"), To: harness.At("02:20:00"), Limit: 1000}, {From: harness.At("02:10:00"), To: harness.At("02:20:00"), Limit: 3},
+				{From: harness.At("05:59:00").Add(48 * time.Hour)},
 			} {
 				q.Flows = flows
 				got, err := v.Window(t.Context(), q)
@@ -92,56 +93,56 @@ func TestWindowHasTheRunsOfEachFlowWithinIt(t *testing.T) {
 			assert.Empty(t, recent)
 		}
 		time.Sleep(55 * time.Minute) // until the last long one is over
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // time W1, as a dashboard reads it: what was not run, and why.
 func TestOccurrencesTellOfInstantsThatWereNotRun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Cron("slow", "* * * * *", job(func(context.Context) error {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Cron("slow", "* * * * *", harness.Job(func(context.Context) error {
 			time.Sleep(150 * time.Second)
 			return nil
 		})))
-		require.NoError(t, s.Cron("held", "* * * * *", job(ok)))
-		r := start(t, s)
+		require.NoError(t, s.Cron("held", "* * * * *", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		time.Sleep(90 * time.Second)
 		require.NoError(t, r.Pause(t.Context(), "held", "not now"))
 		time.Sleep(10 * time.Minute)
 		require.NoError(t, r.Resume(t.Context(), "held"))
 		for name, v := range views(t, r, db) {
-			list, err := v.Occurrences(t.Context(), []string{"held", "slow"}, at("00:05:00"), at("00:08:00"), 100)
+			list, err := v.Occurrences(t.Context(), []string{"held", "slow"}, harness.At("00:05:00"), harness.At("00:08:00"), 100)
 			require.NoError(t, err)
 			require.NotEmpty(t, list, name)
 			assert.True(t, slices.IsSortedFunc(list, func(a, b pawl.Occurrence) int { return b.Last.Compare(a.Last) }))
-			assert.Equal(t, pawl.Occurrence{FlowID: "held", First: at("00:02:00"), Last: at("00:11:00"), Count: 10,
+			assert.Equal(t, pawl.Occurrence{FlowID: "held", First: harness.At("00:02:00"), Last: harness.At("00:11:00"), Count: 10,
 				Verdict: pawl.VerdictPaused, Reason: "not now"}, list[0])
 			for _, o := range list[1:] {
 				assert.Equal(t, pawl.VerdictOverlap, o.Verdict)
-				assert.False(t, o.Last.Before(at("00:05:00")) || !o.First.Before(at("00:08:00")), "%v", o)
+				assert.False(t, o.Last.Before(harness.At("00:05:00")) || !o.First.Before(harness.At("00:08:00")), "%v", o)
 			}
-			one, err := v.Occurrences(t.Context(), []string{"held", "slow"}, at("00:00:00"), at("00:08:00"), 1)
+			one, err := v.Occurrences(t.Context(), []string{"held", "slow"}, harness.At("00:00:00"), harness.At("00:08:00"), 1)
 			require.NoError(t, err)
 			assert.Len(t, one, 1)
 		}
 		time.Sleep(70 * time.Second) // until the slow one is over
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // program.md, dashboard: the transitions of a flow, and of a run with its attempts.
 func TestViewHasTheTransitionsOfAFlowAndOfARun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Every("tried", time.Minute, job(func(ctx context.Context) error {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Every("tried", time.Minute, harness.Job(func(ctx context.Context) error {
 			if run, _ := pawl.RunFrom(ctx); run.Number%2 == 0 && run.Attempt < 3 {
-				return failing(ctx)
+				return harness.Failing(ctx)
 			}
 			return nil
 		}), pawl.WithRetry(5, pawl.BackoffPolicy{Initial: time.Second, Jitter: pawl.NoJitter})))
-		require.NoError(t, s.Every("other", 10*time.Second, job(ok)))
-		r := start(t, s)
+		require.NoError(t, s.Every("other", 10*time.Second, harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		time.Sleep(2 * time.Hour)
 		want := map[int64][]pawl.Transition{} // by run, newest first; 0: all
 		for x, err := range r.Transitions(t.Context(), 0) {
@@ -172,17 +173,17 @@ func TestViewHasTheTransitionsOfAFlowAndOfARun(t *testing.T) {
 			require.NoError(t, err)
 			assert.Empty(t, none)
 		}
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // program.md, dashboard: one run with all that it left behind, and why nothing runs.
 func TestViewHasWholeRunsAndKnowsTrouble(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
 		large := string(make([]byte, 100_000))
-		require.NoError(t, s.Manual("a", job(func(ctx context.Context) error { return pawl.SetOutput(ctx, large) })))
-		r := start(t, s)
+		require.NoError(t, s.Manual("a", harness.Job(func(ctx context.Context) error { return pawl.SetOutput(ctx, large) })))
+		r := harness.Start(t, s)
 		run, err := r.Trigger(t.Context(), "a")
 		require.NoError(t, err)
 		_, err = r.WaitRun(t.Context(), "a", run)
@@ -206,7 +207,7 @@ func TestViewHasWholeRunsAndKnowsTrouble(t *testing.T) {
 			require.NoError(t, err)
 			assert.Empty(t, trouble)
 		}
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 		_, _, err = both["runner"].Run(t.Context(), "a", run)
 		require.ErrorIs(t, err, pawl.ErrStopped)
 		flows, err := both["runner"].Flows(t.Context())
@@ -220,15 +221,15 @@ func TestViewHasWholeRunsAndKnowsTrouble(t *testing.T) {
 
 // program.md, dashboard: the day, also one that is to come.
 func TestNextBeginsWhereItIsAskedTo(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		s := quiet(db)
-		require.NoError(t, s.Cron("cron", "0 */2 * * *", job(ok)))
-		require.NoError(t, s.Cron("few", "0 * * * *", job(ok), pawl.WithLimit(30)))
-		require.NoError(t, s.Every("every", time.Hour, job(ok)))
-		require.NoError(t, s.Every("rate", time.Hour, job(ok), pawl.WithFixedRate()))
-		require.NoError(t, s.Manual("manual", job(ok)))
-		require.NoError(t, s.Once("once", at("12:00:00"), job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Cron("cron", "0 */2 * * *", harness.Job(harness.OK)))
+		require.NoError(t, s.Cron("few", "0 * * * *", harness.Job(harness.OK), pawl.WithLimit(30)))
+		require.NoError(t, s.Every("every", time.Hour, harness.Job(harness.OK)))
+		require.NoError(t, s.Every("rate", time.Hour, harness.Job(harness.OK), pawl.WithFixedRate()))
+		require.NoError(t, s.Manual("manual", harness.Job(harness.OK)))
+		require.NoError(t, s.Once("once", harness.At("12:00:00"), harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		time.Sleep(90 * time.Minute)
 		require.NoError(t, r.Pause(t.Context(), "rate", "why not"))
 		for name, v := range views(t, r, db) {
@@ -238,7 +239,7 @@ func TestNextBeginsWhereItIsAskedTo(t *testing.T) {
 				direct, err := r.Next(f.ID, 100)
 				require.NoError(t, err)
 				assert.Equal(t, direct, all)
-				for _, from := range []time.Time{at("01:00:00"), at("02:00:00"), at("12:00:00"), at("12:00:01"), at("23:59:59")} {
+				for _, from := range []time.Time{harness.At("01:00:00"), harness.At("02:00:00"), harness.At("12:00:00"), harness.At("12:00:01"), harness.At("23:59:59")} {
 					want := slices.DeleteFunc(slices.Clone(all), func(i pawl.Instant) bool { return i.At.Before(from) })
 					got, err := v.Next(f, from, len(want))
 					require.NoError(t, err)
@@ -250,6 +251,6 @@ func TestNextBeginsWhereItIsAskedTo(t *testing.T) {
 				}
 			}
 		}
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }

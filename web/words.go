@@ -41,14 +41,6 @@ func marks(f pawl.FlowInfo) (list []badge) {
 	return list
 }
 
-// withMore is a text, and what more is to say after a colon, if there is anything.
-func withMore(text, more string) string {
-	if more == "" {
-		return text
-	}
-	return text + ": " + more
-}
-
 func runState(s pawl.RunStatus) badge {
 	return badge{string(s), strings.ReplaceAll(string(s), "_", " ")}
 }
@@ -117,7 +109,7 @@ func (c clock) pausedWords(f pawl.FlowInfo) string {
 func (c clock) why(f pawl.FlowInfo) string {
 	var parts []string
 	if !f.PausedAt.IsZero() {
-		parts = append(parts, withMore("paused "+c.pausedWords(f), firstLine(f.PauseNote)))
+		parts = append(parts, strings.TrimSuffix("paused "+c.pausedWords(f)+": "+firstLine(f.PauseNote), ": "))
 	}
 	if at := c.at(f); at != "" {
 		parts = append(parts, at)

@@ -64,7 +64,7 @@ func (n *notifier) announce(t pawl.Transition, ask askRun) {
 	m := message{Flow: t.FlowID, Run: t.RunNumber, At: t.At, Streak: t.FailureStreak}
 	switch {
 	case run.Status.Failure():
-		m.Event, m.Error, m.Code = "failed", printable(run.Error), run.ExitCode
+		m.Event, m.Error = "failed", printable(run.Error)
 		m.Text = fmt.Sprintf("%s failed: %s", t.FlowID, firstLine(run.Error))
 		n.add(m)
 		if t.ToStatus == pawl.StatusTripped {

@@ -3,8 +3,11 @@ package harness
 import (
 	"context"
 	"sync"
+	"testing"
 
+	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/stretchr/testify/require"
 )
 
 // Disk fails commits, before or after they take effect.
@@ -35,4 +38,11 @@ func (d *Disk) Commit(ctx context.Context, b engine.Batch) error {
 		}
 	}
 	return d.Err
+}
+
+// Trigger asks for a run of a flow, which must be accepted.
+func Trigger(t *testing.T, r *pawl.Runner, id string) {
+	t.Helper()
+	_, err := r.Trigger(t.Context(), id)
+	require.NoError(t, err)
 }

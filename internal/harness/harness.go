@@ -39,6 +39,7 @@ func WithBuilt(at time.Time) pawl.Option {
 	return hook.Option(hook.Hooks{Built: at}).(pawl.Option)
 }
 
+// OpenClient opens a client, which the test closes.
 func OpenClient(t *testing.T, db string) *pawl.Client {
 	t.Helper()
 	c, err := pawl.Open(db)
@@ -46,12 +47,14 @@ func OpenClient(t *testing.T, db string) *pawl.Client {
 	return c
 }
 
+// Post leaves a command in the inbox and returns its row.
 func Post(t *testing.T, client *pawl.Client, verb, id string) int64 {
 	row, err := client.Post(t.Context(), verb, id)
 	require.NoError(t, err)
 	return row
 }
 
+// RunName names a run in texts of a test.
 func RunName(flow string, number int64) string { return fmt.Sprintf("%s/%d", flow, number) }
 
 // Mortal is a store whose process can die.
@@ -114,6 +117,7 @@ func Quiet(db string, opts ...pawl.Option) *pawl.Scheduler {
 	return pawl.NewScheduler(db, append([]pawl.Option{pawl.WithLogger(slog.New(slog.DiscardHandler)), pawl.WithInboxPoll(0)}, opts...)...)
 }
 
+// Start starts a scheduler, which must work.
 func Start(t *testing.T, s *pawl.Scheduler) *pawl.Runner {
 	t.Helper()
 	r, err := s.Start(t.Context())
@@ -128,6 +132,7 @@ func Stop(t *testing.T, r *pawl.Runner, db string) {
 	Verify(t, db)
 }
 
+// Verify fails the test if the file contradicts itself.
 func Verify(t *testing.T, db string) {
 	t.Helper()
 	reader, err := store.OpenReader(context.Background(), db)
@@ -151,6 +156,8 @@ func CopyDatabase(t *testing.T, from, to string) {
 	}
 }
 
+// Job makes a job of a function.
 func Job(f func(context.Context) error) pawl.Job { return pawl.JobFunc(f) }
 
+// OK is a job that succeeds.
 func OK(context.Context) error { return nil }

@@ -6,6 +6,7 @@ import "os"
 // time looks there first, and reads a zone again whenever it is loaded.
 var TestZones string
 
+// WithTestZones runs the tests of a package with a folder for zones of their own, TestZones.
 func WithTestZones(run func() int) int {
 	var err error
 	if TestZones, err = os.MkdirTemp("", "pawl-zones"); err != nil {

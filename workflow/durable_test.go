@@ -1,4 +1,4 @@
-package pawl_test
+package workflow_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 	"github.com/pawl-go/pawl/workflow"
 )
 
@@ -69,24 +70,24 @@ func TestCancelledWorkflowUndoesWhatItDid(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		want []string
-		do   func(t *testing.T, p process, kill, next func() process) process
+		do   func(t *testing.T, p harness.Process, kill, next func() harness.Process) harness.Process
 	}{
-		{"at work", all, func(t *testing.T, p process, _, _ func() process) process {
+		{"at work", all, func(t *testing.T, p harness.Process, _, _ func() harness.Process) harness.Process {
 			require.NoError(t, p.Cancel(t.Context(), "trip", 1))
 			return p
 		}},
-		{"killed before it began", all, func(t *testing.T, p process, kill, _ func() process) process {
+		{"killed before it began", all, func(t *testing.T, p harness.Process, kill, _ func() harness.Process) harness.Process {
 			require.NoError(t, p.Cancel(t.Context(), "trip", 1))
 			return kill()
 		}},
-		{"killed in an undo", again, func(t *testing.T, p process, kill, _ func() process) process {
+		{"killed in an undo", again, func(t *testing.T, p harness.Process, kill, _ func() harness.Process) harness.Process {
 			require.NoError(t, p.Cancel(t.Context(), "trip", 1))
 			time.Sleep(10 * time.Second)
 			return kill()
 		}},
-		{"while it waits for the next process", all, func(t *testing.T, p process, _, next func() process) process {
+		{"while it waits for the next process", all, func(t *testing.T, p harness.Process, _, next func() harness.Process) harness.Process {
 			require.NoError(t, p.Stop(t.Context()))
-			c := openClient(t, p.db)
+			c := harness.OpenClient(t, p.DB)
 			queueing := c.Queueing()
 			assert.ErrorIs(t, queueing.Cancel(t.Context(), "trip", 1), pawl.ErrQueued)
 			require.NoError(t, c.Close())
@@ -94,20 +95,20 @@ func TestCancelledWorkflowUndoesWhatItDid(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
+			harness.Bubble(t, func(t *testing.T, db string) {
 				d := &travelogue{}
 				var dead chan struct{}
-				next := func() process {
+				next := func() harness.Process {
 					dead = make(chan struct{})
-					return launch(t, db, func(s *pawl.Scheduler) {
+					return harness.Launch(t, db, func(s *pawl.Scheduler) {
 						require.NoError(t, s.Manual("trip", booking(d, dead).Job("flight")))
 					}, pawl.WithStopTimeout(time.Minute))
 				}
 				p := next()
-				kill := func() process {
-					p.dead.Store(true)
+				kill := func() harness.Process {
+					p.Dead.Store(true)
 					close(dead) // a goroutine does not die otherwise
-					p.kill()
+					p.Kill()
 					return next()
 				}
 				_, err := p.Trigger(t.Context(), "trip")
@@ -118,11 +119,11 @@ func TestCancelledWorkflowUndoesWhatItDid(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, pawl.RunCancelled, info.Status)
 				assert.Equal(t, c.want, d.read())
-				assert.Zero(t, status(t, p.Runner, "trip").FailureStreak)
+				assert.Zero(t, harness.Status(t, p.Runner, "trip").FailureStreak)
 				list, err := p.Checkpoints(t.Context(), "trip", 1)
 				require.NoError(t, err)
-				assert.Equal(t, []string{"undo hotel", "undo flight"}, statesOf(list[len(list)-2:]))
-				stop(t, p.Runner, db)
+				assert.Equal(t, []string{"undo hotel", "undo flight"}, harness.StatesOf(list[len(list)-2:]))
+				harness.Stop(t, p.Runner, db)
 			})
 		})
 	}
@@ -144,8 +145,8 @@ func TestMisconfiguredWorkflowIsRefusedByStart(t *testing.T) {
 		"state": workflow.New[int]().Job(1),
 		"7":     good().Job(7),
 	} {
-		bubble(t, func(t *testing.T, db string) {
-			s := quiet(db)
+		harness.Bubble(t, func(t *testing.T, db string) {
+			s := harness.Quiet(db)
 			resource := &counted{}
 			s.AddResource(resource)
 			require.NoError(t, s.Manual("machine", job))
@@ -169,7 +170,7 @@ func (c *counted) Teardown(context.Context) error { c.teardowns++; return nil }
 // killed, and each goes on where it was. Their resources are set up once per process and
 // torn down in the end. workflow F1, workflow F6, workflow F7.
 func TestWorkflowsOfDifferentStatesShareAScheduler(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		type color int
 		type stage struct{ Name string }
 		d, pool := &travelogue{}, &counted{}
@@ -202,33 +203,33 @@ func TestWorkflowsOfDifferentStatesShareAScheduler(t *testing.T) {
 			stages.Exit(stage{"c"})
 			require.NoError(t, errors.Join(
 				s.Manual("words", words.Job("first")), s.Manual("colors", colors.Job(0)), s.Manual("stages", stages.Job(stage{"a"})),
-				s.Manual("plain", job(hour)),
+				s.Manual("plain", harness.Job(hour)),
 			))
 		}
 		ids := []string{"words", "colors", "stages", "plain"}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		for _, id := range ids {
 			_, err := p.Trigger(t.Context(), id)
 			require.NoError(t, err)
 		}
 		time.Sleep(time.Minute)
-		p.kill()
-		p = launch(t, db, register)
+		p.Kill()
+		p = harness.Launch(t, db, register)
 		for _, id := range ids[:3] {
 			info, err := p.WaitRun(t.Context(), id, 1)
 			require.NoError(t, err)
 			assert.Equal(t, pawl.RunCompleted, info.Status, id)
 		}
-		assert.Equal(t, pawl.RunInterrupted, runOf(t, p.Runner, "plain", 1).Status)
+		assert.Equal(t, pawl.RunInterrupted, harness.RunOf(t, p.Runner, "plain", 1).Status)
 		assert.ElementsMatch(t, []string{"words", "colors", "stages"}, d.read(), "what was left is not done again")
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 		assert.Equal(t, counted{2, 2}, *pool)
 	})
 }
 
 // A crash at minute 29 of a wait of 30 waits for one minute, not for 30. workflow F10.
 func TestTimerIsNotProlongedByACrash(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		began := time.Now()
 		register := func(s *pawl.Scheduler) {
 			w := workflow.New[string]()
@@ -236,23 +237,23 @@ func TestTimerIsNotProlongedByACrash(t *testing.T) {
 			w.Exit("end")
 			require.NoError(t, s.Manual("slow", w.Job("wait")))
 		}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		_, err := p.Trigger(t.Context(), "slow")
 		require.NoError(t, err)
 		time.Sleep(29 * time.Minute)
-		p.kill()
-		p = launch(t, db, register)
+		p.Kill()
+		p = harness.Launch(t, db, register)
 		info, err := p.WaitRun(t.Context(), "slow", 1)
 		require.NoError(t, err)
 		assert.Equal(t, began.Add(30*time.Minute).UTC(), info.FinishedAt)
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 	})
 }
 
 // A run that was recorded under another version is blocked and names both; it uses up no
 // attempt. workflow F8 as found Q6 has it.
 func TestRunOfAnotherVersionIsBlocked(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(version int) func(*pawl.Scheduler) {
 			return func(s *pawl.Scheduler) {
 				w := workflow.New[string](workflow.Version(version))
@@ -261,20 +262,20 @@ func TestRunOfAnotherVersionIsBlocked(t *testing.T) {
 				require.NoError(t, s.Manual("slow", w.Job("wait"), pawl.WithRetry(5, pawl.DefaultBackoff())))
 			}
 		}
-		p := launch(t, db, register(3))
+		p := harness.Launch(t, db, register(3))
 		_, err := p.Trigger(t.Context(), "slow")
 		require.NoError(t, err)
 		synctest.Wait()
-		p.kill()
-		p = launch(t, db, register(4))
+		p.Kill()
+		p = harness.Launch(t, db, register(4))
 		time.Sleep(2 * time.Hour)
-		info := runOf(t, p.Runner, "slow", 1)
+		info := harness.RunOf(t, p.Runner, "slow", 1)
 		assert.Equal(t, pawl.RunBlocked, info.Status)
 		assert.Equal(t, 1, info.Attempt)
 		for _, version := range []int{3, 4} {
 			assert.Contains(t, info.Error, fmt.Sprint("version ", version))
 		}
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 	})
 }
 
@@ -285,7 +286,7 @@ func TestFurtherAttemptGoesOnOrBeginsAnew(t *testing.T) {
 		false: {"first", "second", "second"},
 		true:  {"first", "second", "undo", "first", "second"},
 	} {
-		bubble(t, func(t *testing.T, db string) {
+		harness.Bubble(t, func(t *testing.T, db string) {
 			d := &travelogue{}
 			w := workflow.New[string]()
 			var undo []workflow.StateOption
@@ -301,7 +302,7 @@ func TestFurtherAttemptGoesOnOrBeginsAnew(t *testing.T) {
 				return "end", nil
 			}, workflow.WithoutRetry())
 			w.Exit("end")
-			r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+			r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) {
 				require.NoError(t, s.Manual("order", w.Job("first"), pawl.WithRetry(1, pawl.DefaultBackoff())))
 			}))
 			run, err := r.Trigger(t.Context(), "order")
@@ -318,7 +319,7 @@ func TestFurtherAttemptGoesOnOrBeginsAnew(t *testing.T) {
 			drawn, err := r.Diagram(t.Context(), "order", run)
 			require.NoError(t, err)
 			assert.Equal(t, w.Job("first").Mermaid(way...), drawn)
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 		})
 	}
 }
@@ -327,7 +328,7 @@ func TestFurtherAttemptGoesOnOrBeginsAnew(t *testing.T) {
 // way round. workflow F4, time Q4.
 func TestPermanentIsPermanentOnBothSides(t *testing.T) {
 	for _, permanent := range []func(error) error{pawl.Permanent, workflow.Permanent} {
-		bubble(t, func(t *testing.T, db string) {
+		harness.Bubble(t, func(t *testing.T, db string) {
 			calls := 0
 			w := workflow.New[string]()
 			w.Register("first", func(context.Context, *workflow.Resources) (string, error) {
@@ -335,7 +336,7 @@ func TestPermanentIsPermanentOnBothSides(t *testing.T) {
 				return "", permanent(errors.New("no luck"))
 			})
 			w.Exit("end")
-			r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
+			r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) {
 				require.NoError(t, s.Manual("order", w.Job("first"), pawl.WithRetry(3, pawl.DefaultBackoff())))
 			}))
 			run, err := r.Trigger(t.Context(), "order")
@@ -344,7 +345,7 @@ func TestPermanentIsPermanentOnBothSides(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, pawl.RunFailed, info.Status)
 			assert.Equal(t, 1, calls)
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 		})
 	}
 }
@@ -352,7 +353,7 @@ func TestPermanentIsPermanentOnBothSides(t *testing.T) {
 // The cursors of a long import do not pile up: one takes the place of the one before,
 // but for those whose steps have put something. workflow F10.
 func TestCursorsOfStepsDoNotPileUp(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		w := workflow.New[string]()
 		w.Register("import", workflow.Steps("end", func(ctx context.Context, _ *workflow.Resources, n int) (int, bool, error) {
 			if n%100 == 50 {
@@ -361,7 +362,7 @@ func TestCursorsOfStepsDoNotPileUp(t *testing.T) {
 			return n + 1, n == 499, nil
 		}))
 		w.Exit("end")
-		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("import", w.Job("import"))) }))
+		r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("import", w.Job("import"))) }))
 		run, err := r.Trigger(t.Context(), "import")
 		require.NoError(t, err)
 		_, err = r.WaitRun(t.Context(), "import", run)
@@ -370,31 +371,31 @@ func TestCursorsOfStepsDoNotPileUp(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, path, 2+5+1, "states, values, and the last cursor")
 		assert.Equal(t, int64(len(path)), path[len(path)-1].Seq)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // The machine of a flow can be drawn, with the path of a run in it. workflow F12.
 func TestDiagramShowsThePathOfARun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) {
-			require.NoError(t, errors.Join(s.Manual("order", orders(time.Hour).Job("new")), s.Manual("plain", job(ok))))
+	harness.Bubble(t, func(t *testing.T, db string) {
+		r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) {
+			require.NoError(t, errors.Join(s.Manual("order", harness.Orders(time.Hour).Job("new")), s.Manual("plain", harness.Job(harness.OK))))
 		}))
 		_, err := r.Trigger(t.Context(), "order")
 		require.NoError(t, err)
 		synctest.Wait()
 		text, err := r.Diagram(t.Context(), "order", 0)
 		require.NoError(t, err)
-		assert.Equal(t, orders(0).Mermaid(), text)
+		assert.Equal(t, harness.Orders(0).Mermaid(), text)
 		text, err = r.Diagram(t.Context(), "order", 1)
 		require.NoError(t, err)
-		assert.Equal(t, orders(0).Mermaid("new", "reserved", "checked", "paid"), text)
+		assert.Equal(t, harness.Orders(0).Mermaid("new", "reserved", "checked", "paid"), text)
 		seen, err := r.View().Diagram(t.Context(), "order", 1)
 		require.NoError(t, err)
 		assert.Equal(t, text, seen)
 		path, err := r.View().Checkpoints(t.Context(), "order", 1)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"enter new", "enter reserved", "enter checked", "enter paid", "timer paid"}, statesOf(path))
+		assert.Equal(t, []string{"enter new", "enter reserved", "enter checked", "enter paid", "timer paid"}, harness.StatesOf(path))
 		text, err = r.Diagram(t.Context(), "plain", 1)
 		require.NoError(t, err)
 		assert.Empty(t, text)
@@ -402,7 +403,7 @@ func TestDiagramShowsThePathOfARun(t *testing.T) {
 		require.ErrorIs(t, err, pawl.ErrRunNotFound)
 		_, err = r.Diagram(t.Context(), "none", 0)
 		require.ErrorIs(t, err, pawl.ErrFlowNotFound)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -410,10 +411,10 @@ func TestDiagramShowsThePathOfARun(t *testing.T) {
 // does one whose deadline passes while it waits. time X1, workflow F11.
 func TestDeadlineOfAWorkflowUndoesWhatItDid(t *testing.T) {
 	for _, down := range []bool{false, true} {
-		bubble(t, func(t *testing.T, db string) {
+		harness.Bubble(t, func(t *testing.T, db string) {
 			d := &travelogue{}
-			next := func() process {
-				return launch(t, db, func(s *pawl.Scheduler) {
+			next := func() harness.Process {
+				return harness.Launch(t, db, func(s *pawl.Scheduler) {
 					require.NoError(t, s.Manual("trip", booking(d, nil).Job("flight"), pawl.WithTimeout(30*time.Minute)))
 				}, pawl.WithStopTimeout(time.Minute))
 			}
@@ -430,7 +431,7 @@ func TestDeadlineOfAWorkflowUndoesWhatItDid(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, pawl.RunTimedOut, info.Status)
 			assert.Equal(t, []string{"flight", "hotel", "undo hotel", "undone hotel", "undo flight", "undone flight"}, d.read())
-			stop(t, p.Runner, db)
+			harness.Stop(t, p.Runner, db)
 		})
 	}
 }

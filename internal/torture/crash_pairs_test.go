@@ -1,4 +1,4 @@
-package pawl_test
+package torture_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 	"github.com/pawl-go/pawl/pawltest"
 	"github.com/pawl-go/pawl/workflow"
 )
@@ -128,7 +129,7 @@ func TestEveryPairOfFeaturesKilledAtEveryCommit(t *testing.T) {
 
 func killEverywhere(t *testing.T, m mix) {
 	file := filepath.Join(t.TempDir(), "app.db")
-	appFile(t, file)
+	harness.AppFile(t, file)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
@@ -157,7 +158,7 @@ type mixed struct {
 func (b *mixed) isMachine() bool { return b.mix["split"] != "" }
 
 func (b *mixed) scheduler() *pawl.Scheduler {
-	do := pawl.Job(job(func(ctx context.Context) error {
+	do := pawl.Job(harness.Job(func(ctx context.Context) error {
 		if err := b.commits(ctx, "z"); err != nil {
 			return err
 		}
@@ -166,7 +167,7 @@ func (b *mixed) scheduler() *pawl.Scheduler {
 	if b.isMachine() {
 		do = b.machine().Job("a")
 	}
-	s := quiet(b.database, pawl.WithSharedFile(), pawl.WithInboxPoll(time.Minute))
+	s := harness.Quiet(b.database, pawl.WithSharedFile(), pawl.WithInboxPoll(time.Minute))
 	var opts []pawl.FlowOption
 	switch b.mix["overlap"] {
 	case "allow":
@@ -175,7 +176,7 @@ func (b *mixed) scheduler() *pawl.Scheduler {
 		opts = append(opts, pawl.WithOverlap(pawl.OverlapCancel))
 	}
 	if b.mix.on("retry") {
-		opts = append(opts, pawl.WithRetry(9, everyMinute))
+		opts = append(opts, pawl.WithRetry(9, harness.EveryMinute))
 	}
 	if b.mix.on("timeout") {
 		opts = append(opts, pawl.WithTimeout(12*time.Hour))
@@ -191,7 +192,7 @@ func (b *mixed) scheduler() *pawl.Scheduler {
 	default:
 		require.NoError(b.t, s.Manual("work", do, opts...))
 	}
-	require.NoError(b.t, s.Manual("next", job(ok), pawl.WithOverlap(pawl.OverlapAllow(1, 100)), pawl.WithRetry(9, everyMinute)))
+	require.NoError(b.t, s.Manual("next", harness.Job(harness.OK), pawl.WithOverlap(pawl.OverlapAllow(1, 100)), pawl.WithRetry(9, harness.EveryMinute)))
 	return s
 }
 

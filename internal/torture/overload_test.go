@@ -1,4 +1,4 @@
-package pawl_test
+package torture_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // The tests of this file ask for more than there is time for: the row "1e6 triggers
@@ -32,14 +33,14 @@ func torture(n int) int {
 // Matrix: of a million triggers at once, those for which there is room are carried
 // out and all others refused at once, in bounded memory; a reset goes before them.
 func TestTriggersForWhichThereIsNoRoomAreRefusedAtOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		const queue, callers = 5000, 8000
 		f := flood(t, db, queue)
-		before, each := heap(), torture(1_000_000)/callers
+		before, each := harness.HeapBytes(), torture(1_000_000)/callers
 		f.trigger(callers, each)
 		assert.EqualValues(t, queue+1, f.waiting.Load(), "one in the commit, and as many as there is room for")
 		assert.EqualValues(t, (callers-queue)*each, f.full.Load(), "the others are refused without waiting")
-		assert.Less(t, heap()-before, int64(8<<20), "bytes for those who wait")
+		assert.Less(t, harness.HeapBytes()-before, int64(8<<20), "bytes for those who wait")
 
 		reset := make(chan error, 1)
 		go func() { reset <- f.runner.Reset(t.Context(), "flow 7") }()
@@ -58,7 +59,7 @@ func TestTriggersForWhichThereIsNoRoomAreRefusedAtOnce(t *testing.T) {
 
 // Matrix: a stop is not starved either. What was queued before is carried out.
 func TestStopGoesThroughAFullQueue(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		f := flood(t, db, 1024)
 		f.trigger(2000, 10)
 		stopped := make(chan error, 1)
@@ -93,11 +94,11 @@ const flooded = 100 // flows
 func flood(t *testing.T, db string, queue int) *deluge {
 	f := &deluge{t: t, gate: make(chan struct{})}
 	slow := &slowStore{}
-	s := quiet(db, pawl.WithQueue(queue), pawl.WithStore(func(s engine.Store) engine.Store { slow.Store = s; return slow }))
+	s := harness.Quiet(db, pawl.WithQueue(queue), harness.WithStore(func(s engine.Store) engine.Store { slow.Store = s; return slow }))
 	for i := range flooded {
-		require.NoError(t, s.Manual(fmt.Sprint("flow ", i), job(ok)))
+		require.NoError(t, s.Manual(fmt.Sprint("flow ", i), harness.Job(harness.OK)))
 	}
-	f.runner = start(t, s)
+	f.runner = harness.Start(t, s)
 	before := func(engine.Batch) {
 		f.commits.Add(1)
 		<-f.gate
@@ -154,7 +155,7 @@ func (f *deluge) open() {
 
 // leave stops the scheduler. Those who were told of a run have one, nobody else.
 func (f *deluge) leave(db string) {
-	stop(f.t, f.runner, db)
+	harness.Stop(f.t, f.runner, db)
 	var runs int64
 	for _, flow := range f.runner.List() {
 		runs += flow.RunCount
@@ -179,15 +180,15 @@ func (s *slowStore) Commit(ctx context.Context, b engine.Batch) error {
 // Matrix: of a hundred thousand flows that are due at once every one runs once, and
 // a reset is answered meanwhile.
 func TestFlowsThatAreDueAtOnceRunOnceEach(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		flows := torture(100_000)
 		slow := &slowStore{}
-		s := quiet(db, pawl.WithStore(func(s engine.Store) engine.Store { slow.Store = s; return slow }))
+		s := harness.Quiet(db, harness.WithStore(func(s engine.Store) engine.Store { slow.Store = s; return slow }))
 		began := make([]atomic.Int32, flows)
 		for i := range flows {
-			require.NoError(t, s.Every(fmt.Sprint("flow ", i), time.Hour, job(func(context.Context) error { began[i].Add(1); return nil })))
+			require.NoError(t, s.Every(fmt.Sprint("flow ", i), time.Hour, harness.Job(func(context.Context) error { began[i].Add(1); return nil })))
 		}
-		r := start(t, s)
+		r := harness.Start(t, s)
 		synctest.Wait()
 		for i := range flows {
 			require.EqualValues(t, 1, began[i].Load(), i)
@@ -211,26 +212,26 @@ func TestFlowsThatAreDueAtOnceRunOnceEach(t *testing.T) {
 		synctest.Wait()
 		for i := range flows {
 			require.EqualValues(t, 2, began[i].Load(), i)
-			require.EqualValues(t, 2, status(t, r, fmt.Sprint("flow ", i)).RunCount)
+			require.EqualValues(t, 2, harness.Status(t, r, fmt.Sprint("flow ", i)).RunCount)
 		}
 		require.NoError(t, <-reset)
 		assert.LessOrEqual(t, most, 3000, "changes in a commit, for which a reset may have to wait")
 		slow.before.Store(nil)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // Matrix: a million runs that wait (10,000 without PAWL_TORTURE) fill no memory, and are
 // worked off in order. time O3.
 func TestRunsThatWaitFillNoMemory(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		const chunk = 1000
 		total, text := torture(torture(1_000_000)), strings.Repeat("x", 2000)
 		var began atomic.Int64
 		gate := make(chan struct{})
 		build := func(limit int) *pawl.Scheduler {
-			s := quiet(db)
-			require.NoError(t, s.Manual("queue", job(func(ctx context.Context) error {
+			s := harness.Quiet(db)
+			require.NoError(t, s.Manual("queue", harness.Job(func(ctx context.Context) error {
 				run, _ := pawl.RunFrom(ctx)
 				if input, err := pawl.InputOf[string](ctx); err != nil || input != text || run.Number != began.Add(1) {
 					t.Errorf("run %d, as the %d-th: input of %d bytes, %v", run.Number, began.Load(), len(input), err)
@@ -240,8 +241,8 @@ func TestRunsThatWaitFillNoMemory(t *testing.T) {
 			}), pawl.WithOverlap(pawl.OverlapAllow(limit, 2_000_000)), pawl.WithRetention(10, 0)))
 			return s
 		}
-		before := heap()
-		r := start(t, build(1))
+		before := harness.HeapBytes()
+		r := harness.Start(t, build(1))
 		inputs := make([]any, chunk)
 		for i := range inputs {
 			inputs[i] = text
@@ -251,11 +252,11 @@ func TestRunsThatWaitFillNoMemory(t *testing.T) {
 			require.NoError(t, err)
 		}
 		synctest.Wait()
-		assert.Equal(t, total-1, status(t, r, "queue").Waiting)
-		assert.Less(t, heap()-before, int64(8<<20), "bytes with %d bytes of inputs in the file", total*len(text))
+		assert.Equal(t, total-1, harness.Status(t, r, "queue").Waiting)
+		assert.Less(t, harness.HeapBytes()-before, int64(8<<20), "bytes with %d bytes of inputs in the file", total*len(text))
 		close(gate)
 		synctest.Wait()
 		assert.EqualValues(t, total, began.Load())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }

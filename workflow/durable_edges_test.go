@@ -1,4 +1,4 @@
-package pawl_test
+package workflow_test
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/internal/harness"
 	"github.com/pawl-go/pawl/pawltest"
 	"github.com/pawl-go/pawl/workflow"
 )
@@ -35,18 +36,18 @@ func waiting(d time.Duration) *workflow.Workflow[string] {
 // time M2.
 func TestBackfilledWorkflowGoesOnAfterAStop(t *testing.T) {
 	for _, opt := range []pawl.FlowOption{pawl.WithOverlap(pawl.OverlapSkip), pawl.WithOverlap(pawl.OverlapAllow(2, 0))} {
-		bubble(t, func(t *testing.T, db string) {
+		harness.Bubble(t, func(t *testing.T, db string) {
 			register := func(s *pawl.Scheduler) {
 				require.NoError(t, s.Cron("daily", "0 0 * * *", waiting(10*time.Minute).Job("wait"), opt))
 			}
-			r := start(t, schedulerWith(db, register))
+			r := harness.Start(t, harness.SchedulerWith(db, register))
 			day := 24 * time.Hour
 			n, err := r.Backfill(t.Context(), "daily", pawl.Backfill{From: time.Now().Add(-3 * day), To: time.Now().Add(-day)})
 			require.NoError(t, err)
 			require.Equal(t, int64(3), n)
 			time.Sleep(time.Minute)
-			stop(t, r, db)
-			r = start(t, schedulerWith(db, register))
+			harness.Stop(t, r, db)
+			r = harness.Start(t, harness.SchedulerWith(db, register))
 			time.Sleep(time.Hour)
 			runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: "daily"})
 			require.NoError(t, err)
@@ -54,8 +55,8 @@ func TestBackfilledWorkflowGoesOnAfterAStop(t *testing.T) {
 			for _, run := range runs {
 				assert.Equal(t, pawl.RunCompleted, run.Status)
 			}
-			assert.Zero(t, status(t, r, "daily").Backfill)
-			stop(t, r, db)
+			assert.Zero(t, harness.Status(t, r, "daily").Backfill)
+			harness.Stop(t, r, db)
 		})
 	}
 }
@@ -63,59 +64,59 @@ func TestBackfilledWorkflowGoesOnAfterAStop(t *testing.T) {
 // Runs that wait for a timer are no suspects: however many there were, none waits for
 // another after a crash, which is the failure of the job that was at work. workflow F10, faults I1.
 func TestCrashProlongsNoTimerOfMany(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
 			for i := range 20 {
 				require.NoError(t, s.Manual(fmt.Sprint("slow ", i), waiting(48*time.Hour).Job("wait")))
 			}
 			require.NoError(t, s.Manual("half an hour", waiting(30*time.Minute).Job("wait")))
-			require.NoError(t, s.Manual("plain", job(untilCancelled), pawl.WithBackoff(pawl.TripAfter(5))))
+			require.NoError(t, s.Manual("plain", harness.Job(harness.UntilCancelled), pawl.WithBackoff(pawl.TripAfter(5))))
 		}
 		began := time.Now().UTC()
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		for _, f := range p.List() {
 			_, err := p.Trigger(t.Context(), f.ID)
 			require.NoError(t, err)
 		}
 		time.Sleep(29 * time.Minute)
-		p.kill()
-		p = launch(t, db, register)
+		p.Kill()
+		p = harness.Launch(t, db, register)
 		info, err := p.WaitRun(t.Context(), "half an hour", 1)
 		require.NoError(t, err)
 		assert.Equal(t, began.Add(30*time.Minute), info.FinishedAt)
 		for _, f := range p.List() {
 			assert.False(t, f.Suspect, f.ID)
 		}
-		assert.Equal(t, 1, status(t, p.Runner, "plain").FailureStreak, "it was the only one at work")
-		p.kill()
+		assert.Equal(t, 1, harness.Status(t, p.Runner, "plain").FailureStreak, "it was the only one at work")
+		p.Kill()
 	})
 }
 
 // A run that waits is never given up, however often its process dies. workflow F10.
 func TestRunThatWaitsIsNotGivenUp(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
 			require.NoError(t, s.Manual("slow", waiting(240*time.Hour).Job("wait")))
 		}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		_, err := p.Trigger(t.Context(), "slow")
 		require.NoError(t, err)
 		for range 9 {
 			time.Sleep(24 * time.Hour)
-			p.kill()
-			p = launch(t, db, register)
+			p.Kill()
+			p = harness.Launch(t, db, register)
 		}
 		info, err := p.WaitRun(t.Context(), "slow", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 	})
 }
 
 // A workflow whose process dies too often at the same point has what it did undone, and
 // is recorded as interrupted. workflow F11.
 func TestWorkflowThatIsGivenUpUndoesWhatItDid(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		d := &travelogue{}
 		register := func(s *pawl.Scheduler) {
 			m := workflow.New[string]()
@@ -128,31 +129,31 @@ func TestWorkflowThatIsGivenUpUndoesWhatItDid(t *testing.T) {
 			m.Exit("end")
 			require.NoError(t, s.Manual("trip", m.Job("paid"), pawl.WithBackoff(pawl.TripAfter(3))))
 		}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		_, err := p.Trigger(t.Context(), "trip")
 		require.NoError(t, err)
 		for range 6 {
 			time.Sleep(time.Minute)
-			p.kill()
-			p = launch(t, db, register)
+			p.Kill()
+			p = harness.Launch(t, db, register)
 		}
 		info, err := p.WaitRun(t.Context(), "trip", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunInterrupted, info.Status)
 		assert.Contains(t, info.Error, "too often at the same point")
 		assert.Equal(t, []string{"paid", "paid back"}, d.read())
-		assert.Equal(t, 1, status(t, p.Runner, "trip").FailureStreak)
-		stop(t, p.Runner, db)
+		assert.Equal(t, 1, harness.Status(t, p.Runner, "trip").FailureStreak)
+		harness.Stop(t, p.Runner, db)
 	})
 }
 
 // A start that cancels what is before it lets a run that was suspended undo what it did,
 // and waits for that. time O1, workflow F11.
 func TestOverlapCancelUndoesASuspendedRun(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		d := &travelogue{}
-		next := func() process {
-			return launch(t, db, func(s *pawl.Scheduler) {
+		next := func() harness.Process {
+			return harness.Launch(t, db, func(s *pawl.Scheduler) {
 				require.NoError(t, s.Manual("trip", booking(d, nil).Job("flight"), pawl.WithOverlap(pawl.OverlapCancel)))
 			}, pawl.WithStopTimeout(time.Minute))
 		}
@@ -160,8 +161,8 @@ func TestOverlapCancelUndoesASuspendedRun(t *testing.T) {
 		_, err := p.Trigger(t.Context(), "trip")
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
-		stop(t, p.Runner, db)
-		c := openClient(t, db)
+		harness.Stop(t, p.Runner, db)
+		c := harness.OpenClient(t, db)
 		_, err = c.Queueing().Trigger(t.Context(), "trip")
 		require.ErrorIs(t, err, pawl.ErrQueued)
 		require.NoError(t, c.Close())
@@ -173,7 +174,7 @@ func TestOverlapCancelUndoesASuspendedRun(t *testing.T) {
 		info, err = p.WaitRun(t.Context(), "trip", 2)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
-		stop(t, p.Runner, db)
+		harness.Stop(t, p.Runner, db)
 	})
 }
 
@@ -181,28 +182,30 @@ func TestOverlapCancelUndoesASuspendedRun(t *testing.T) {
 // stop all the same, and goes on when the flow is back. time M4, workflow F7.
 func TestUpdateKeepsASuspendedRun(t *testing.T) {
 	for name, change := range map[string]func(*pawl.Scheduler) error{
-		"out":   func(s *pawl.Scheduler) error { return s.Remove("slow") },
-		"plain": func(s *pawl.Scheduler) error { return errors.Join(s.Remove("slow"), s.Manual("slow", job(ok))) },
+		"out": func(s *pawl.Scheduler) error { return s.Remove("slow") },
+		"plain": func(s *pawl.Scheduler) error {
+			return errors.Join(s.Remove("slow"), s.Manual("slow", harness.Job(harness.OK)))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
+			harness.Bubble(t, func(t *testing.T, db string) {
 				register := func(s *pawl.Scheduler) {
 					require.NoError(t, s.Manual("slow", waiting(time.Hour).Job("wait")))
 				}
 				began := time.Now().UTC()
-				r := start(t, schedulerWith(db, register))
+				r := harness.Start(t, harness.SchedulerWith(db, register))
 				_, err := r.Trigger(t.Context(), "slow")
 				require.NoError(t, err)
 				time.Sleep(time.Minute)
 				require.NoError(t, r.Update(t.Context(), change))
 				time.Sleep(time.Minute)
-				stop(t, r, db)
-				r = start(t, schedulerWith(db, register))
+				harness.Stop(t, r, db)
+				r = harness.Start(t, harness.SchedulerWith(db, register))
 				info, err := r.WaitRun(t.Context(), "slow", 1)
 				require.NoError(t, err)
 				assert.Equal(t, pawl.RunCompleted, info.Status)
 				assert.Equal(t, began.Add(time.Hour), info.FinishedAt)
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
@@ -211,7 +214,7 @@ func TestUpdateKeepsASuspendedRun(t *testing.T) {
 // A run that is under way when its flow trips finishes, over a stop too, and can be
 // cancelled. time O4, workflow F7.
 func TestSuspendedRunOfATrippedFlowFinishes(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
 			w := workflow.New[string]()
 			w.Register("start", func(ctx context.Context, _ *workflow.Resources) (string, error) {
@@ -224,27 +227,27 @@ func TestSuspendedRunOfATrippedFlowFinishes(t *testing.T) {
 			w.Exit("end")
 			require.NoError(t, s.Manual("slow", w.Job("start"), pawl.WithOverlap(pawl.OverlapAllow(3, 0)), pawl.WithBackoff(pawl.TripAfter(1))))
 		}
-		r := start(t, schedulerWith(db, register))
+		r := harness.Start(t, harness.SchedulerWith(db, register))
 		for range 2 {
 			_, err := r.Trigger(t.Context(), "slow")
 			require.NoError(t, err)
 			time.Sleep(time.Second)
 		}
-		stop(t, r, db)
-		r = start(t, schedulerWith(db, register))
+		harness.Stop(t, r, db)
+		r = harness.Start(t, harness.SchedulerWith(db, register))
 		time.Sleep(time.Second)
 		_, err := r.Trigger(t.Context(), "slow")
 		require.ErrorIs(t, err, pawl.ErrTripped)
 		info, err := r.WaitRun(t.Context(), "slow", 1)
 		require.NoError(t, err)
 		assert.Equal(t, pawl.RunCompleted, info.Status)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // What a state has set as the run's output is there although the process died since. time Q2.
 func TestOutputOfAStateThatWasLeftIsKept(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		register := func(s *pawl.Scheduler) {
 			w := workflow.New[string]()
 			w.Register("first", func(ctx context.Context, _ *workflow.Resources) (string, error) {
@@ -254,16 +257,16 @@ func TestOutputOfAStateThatWasLeftIsKept(t *testing.T) {
 			w.Exit("end")
 			require.NoError(t, s.Manual("order", w.Job("first")))
 		}
-		p := launch(t, db, register)
+		p := harness.Launch(t, db, register)
 		_, err := p.Trigger(t.Context(), "order")
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
-		p.kill()
-		p = launch(t, db, register)
+		p.Kill()
+		p = harness.Launch(t, db, register)
 		_, err = p.WaitRun(t.Context(), "order", 1)
 		require.NoError(t, err)
-		assert.Equal(t, core.JSON(`"done"`), runOf(t, p.Runner, "order", 1).Output)
-		stop(t, p.Runner, db)
+		assert.Equal(t, core.JSON(`"done"`), harness.RunOf(t, p.Runner, "order", 1).Output)
+		harness.Stop(t, p.Runner, db)
 	})
 }
 
@@ -271,7 +274,7 @@ func TestOutputOfAStateThatWasLeftIsKept(t *testing.T) {
 // before and after each commit, and not at all if it fails. time X4, workflow F7.
 func TestCommittingJoinsTheEndOfItsState(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "app.db")
-	appFile(t, file)
+	harness.AppFile(t, file)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	insert := func(ctx context.Context, what string, then error) error {
@@ -304,7 +307,7 @@ func TestCommittingJoinsTheEndOfItsState(t *testing.T) {
 				return "end", insert(ctx, "refused", errors.New("no such item"))
 			})
 			w.Exit("end")
-			s := quiet(database, pawl.WithSharedFile())
+			s := harness.Quiet(database, pawl.WithSharedFile())
 			require.NoError(t, s.Manual("order", w.Job("paid")))
 			return s
 		}
@@ -336,10 +339,10 @@ func TestCommittingJoinsTheEndOfItsState(t *testing.T) {
 // commit joins the commit of the task or the job: once for each state that was left, none
 // of an attempt that failed, and what the task commits itself too. found A1.
 func TestWorkflowInMemoryCommitsWithWhatRunsIt(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		appTable(t, db)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		harness.AppTable(t, db)
 		insert := func(ctx context.Context, n int64) error {
-			return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return effect(ctx, tx, n) })
+			return pawl.Committing(ctx, func(ctx context.Context, tx *sql.Tx) error { return harness.Effect(ctx, tx, n) })
 		}
 		inMemory := func(ctx context.Context) error {
 			w := workflow.New[string]()
@@ -374,25 +377,25 @@ func TestWorkflowInMemoryCommitsWithWhatRunsIt(t *testing.T) {
 		outer.RegisterSplit("split", []workflow.Branch{func(context.Context, *workflow.Resources) error { return nil }}, workflow.All("second"))
 		outer.Register("second", func(context.Context, *workflow.Resources) (string, error) { return "end", nil })
 		outer.Exit("end")
-		s := quiet(db, pawl.WithSharedFile())
+		s := harness.Quiet(db, pawl.WithSharedFile())
 		require.NoError(t, s.Manual("task", outer.Job("first")))
-		require.NoError(t, s.Manual("job", job(inMemory)))
-		require.NoError(t, s.Manual("both", job(func(ctx context.Context) error { return errors.Join(inMemory(ctx), insert(ctx, 4)) })))
-		r := start(t, s)
+		require.NoError(t, s.Manual("job", harness.Job(inMemory)))
+		require.NoError(t, s.Manual("both", harness.Job(func(ctx context.Context) error { return errors.Join(inMemory(ctx), insert(ctx, 4)) })))
+		r := harness.Start(t, s)
 		rows := "SELECT run FROM effects ORDER BY rowid"
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "task").Status)
-		assert.Equal(t, []int64{1, 2, 3}, numbers(t, db, rows))
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "job").Status)
-		assert.Equal(t, []int64{1, 2, 3, 1, 2}, numbers(t, db, rows))
-		assert.Equal(t, pawl.RunCompleted, finish(t, r, "both").Status)
-		assert.Equal(t, []int64{1, 2, 3, 1, 2, 1, 2, 4}, numbers(t, db, rows))
-		stop(t, r, db)
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "task").Status)
+		assert.Equal(t, []int64{1, 2, 3}, harness.Numbers(t, db, rows))
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "job").Status)
+		assert.Equal(t, []int64{1, 2, 3, 1, 2}, harness.Numbers(t, db, rows))
+		assert.Equal(t, pawl.RunCompleted, harness.Finish(t, r, "both").Status)
+		assert.Equal(t, []int64{1, 2, 3, 1, 2, 1, 2, 4}, harness.Numbers(t, db, rows))
+		harness.Stop(t, r, db)
 	})
 }
 
 // A branch and an undo have no commit of their own to join.
 func TestCommittingIsForTasksAlone(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var errs []error
 		commit := func(ctx context.Context) {
 			errs = append(errs, pawl.Committing(ctx, func(context.Context, *sql.Tx) error { return nil }))
@@ -404,7 +407,7 @@ func TestCommittingIsForTasksAlone(t *testing.T) {
 			return "", workflow.Permanent(errors.New("no luck"))
 		})
 		w.Exit("end")
-		r := start(t, schedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("order", w.Job("split"))) }))
+		r := harness.Start(t, harness.SchedulerWith(db, func(s *pawl.Scheduler) { require.NoError(t, s.Manual("order", w.Job("split"))) }))
 		_, err := r.Trigger(t.Context(), "order")
 		require.NoError(t, err)
 		_, err = r.WaitRun(t.Context(), "order", 1)
@@ -413,7 +416,7 @@ func TestCommittingIsForTasksAlone(t *testing.T) {
 		for _, err := range errs {
 			assert.ErrorContains(t, err, "not for a branch or an undo")
 		}
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -454,17 +457,17 @@ func TestRetriesOfWorkflowsThatBeginTogetherSpread(t *testing.T) {
 		assert.Len(t, slices.Compact(second), n, "each at another instant")
 		second = nil
 	}
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		const each = 20
 		began := time.Now()
-		s := quiet(db)
+		s := harness.Quiet(db)
 		for i := range each {
 			require.NoError(t, s.Manual(fmt.Sprint("flow", i), failing(began).Job("a")))
 		}
 		require.NoError(t, s.Manual("queue", failing(began).Job("a"), pawl.WithOverlap(pawl.OverlapAllow(each, 0))))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		for i := range each {
-			accepted(t, r, fmt.Sprint("flow", i))
+			harness.Accepted(t, r, fmt.Sprint("flow", i))
 		}
 		_, err := r.TriggerMany(t.Context(), "queue", make([]any, each))
 		require.NoError(t, err)
@@ -477,6 +480,6 @@ func TestRetriesOfWorkflowsThatBeginTogetherSpread(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		spread(t, each)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }

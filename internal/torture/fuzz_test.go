@@ -1,4 +1,4 @@
-package pawl_test
+package torture_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // Whatever anybody writes into the inbox, in whichever column, is answered, by an
@@ -41,9 +42,9 @@ func FuzzInbox(f *testing.F) {
 		db := filepath.Join(t.TempDir(), "jobs.db")
 		row := inboxRow([]string{verb, flow, text}, kinds, int(times))
 		synctest.Test(t, func(t *testing.T) {
-			s := quiet(db, pawl.WithInboxPoll(time.Second))
-			require.NoError(t, s.Manual("work", job(ok)))
-			r := start(t, s)
+			s := harness.Quiet(db, pawl.WithInboxPoll(time.Second))
+			require.NoError(t, s.Manual("work", harness.Job(harness.OK)))
+			r := harness.Start(t, s)
 			insert(t, db, row)
 			time.Sleep(10 * time.Second)
 			requireAnswered(t, db)
@@ -51,15 +52,15 @@ func FuzzInbox(f *testing.F) {
 			require.NoError(t, err)
 			_, err = r.WaitRun(t.Context(), "work", run)
 			require.NoError(t, err)
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 
 			insert(t, db, row)
-			s = quiet(db)
-			require.NoError(t, s.Manual("work", job(ok)))
-			r = start(t, s)
+			s = harness.Quiet(db)
+			require.NoError(t, s.Manual("work", harness.Job(harness.OK)))
+			r = harness.Start(t, s)
 			requireAnswered(t, db)
 			synctest.Wait()
-			stop(t, r, db)
+			harness.Stop(t, r, db)
 		})
 	})
 }
@@ -119,7 +120,7 @@ func requireAnswered(t *testing.T, path string) {
 	assert.Zero(t, waiting, "rows without an answer")
 	assert.Zero(t, mute, "answers that say nothing")
 	require.NoError(t, db.Close())
-	c := openClient(t, path)
+	c := harness.OpenClient(t, path)
 	defer c.Close()
 	_, err = c.Doctor(context.Background())
 	require.NoError(t, err)

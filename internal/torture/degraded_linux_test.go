@@ -1,4 +1,4 @@
-package pawl_test
+package torture_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // Matrix, "disk full": on a small file system that fills up, where one may be
@@ -73,7 +74,7 @@ func TestFileSystemThatTurnsReadOnlyStopsDispatch(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := admit(t, filepath.Join(disk.folder, "jobs.db"))
-		before := status(t, w.runner, "tick")
+		before := harness.Status(t, w.runner, "tick")
 		disk.turnReadOnly(t)
 		w.suffer(w.db)
 		require.ErrorContains(t, w.runner.Degraded(), w.db+" is read-only; make the file and its directory writable")
@@ -81,19 +82,19 @@ func TestFileSystemThatTurnsReadOnlyStopsDispatch(t *testing.T) {
 		_, err := w.scheduler().Start(t.Context())
 		require.ErrorIs(t, err, unix.EROFS)
 		require.ErrorContains(t, err, "its directory and lock file must be writable")
-		c := openClient(t, w.db)
+		c := harness.OpenClient(t, w.db)
 		left, _, err := c.Status(t.Context(), "tick")
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
 		require.Equal(t, before, left)
 
 		disk.mountAnew(t)
-		w.runner = start(t, w.scheduler())
+		w.runner = harness.Start(t, w.scheduler())
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Greater(t, status(t, w.runner, "tick").RunCount, before.RunCount+50, "it goes on")
-		assert.Equal(t, pawl.StatusTripped, status(t, w.runner, "long").Status, "there was no place for its outcome")
-		stop(t, w.runner, w.db)
+		require.Greater(t, harness.Status(t, w.runner, "tick").RunCount, before.RunCount+50, "it goes on")
+		assert.Equal(t, pawl.StatusTripped, harness.Status(t, w.runner, "long").Status, "there was no place for its outcome")
+		harness.Stop(t, w.runner, w.db)
 	})
 }
 
@@ -141,7 +142,7 @@ func TestFileSizeLimitStopsDispatchUntilItIsRaised(t *testing.T) {
 		inChild(t, t.Name())
 		return
 	}
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		w := admit(t, db)
 		log, err := os.Stat(db + "-wal")
 		require.NoError(t, err)

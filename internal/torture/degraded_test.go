@@ -1,6 +1,6 @@
 //go:build unix
 
-package pawl_test
+package torture_test
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/internal/harness"
 )
 
 // The tests of this file take the disk away from a scheduler at work and give it
@@ -32,7 +33,7 @@ type ward struct {
 	t      *testing.T
 	db     string
 	runner *pawl.Runner
-	log    *logbook
+	log    *harness.Logbook
 	finish chan struct{} // ends the job of long
 	mu     sync.Mutex
 	began  []string // "flow/number" of each job that began
@@ -41,8 +42,8 @@ type ward struct {
 // admit starts a scheduler with a flow that ticks, one with a run in flight, and
 // one that is triggered.
 func admit(t *testing.T, db string, opts ...pawl.Option) *ward {
-	w := &ward{t: t, db: db, log: &logbook{}, finish: make(chan struct{})}
-	w.runner = start(t, w.scheduler(opts...))
+	w := &ward{t: t, db: db, log: &harness.Logbook{}, finish: make(chan struct{})}
+	w.runner = harness.Start(t, w.scheduler(opts...))
 	_, err := w.runner.Trigger(t.Context(), "long")
 	require.NoError(t, err)
 	time.Sleep(10 * time.Second)
@@ -52,20 +53,20 @@ func admit(t *testing.T, db string, opts ...pawl.Option) *ward {
 }
 
 func (w *ward) scheduler(opts ...pawl.Option) *pawl.Scheduler {
-	s := quiet(w.db, append([]pawl.Option{pawl.WithLogger(slog.New(w.log))}, opts...)...)
-	require.NoError(w.t, s.Every("tick", time.Second, w.job(ok)))
+	s := harness.Quiet(w.db, append([]pawl.Option{pawl.WithLogger(slog.New(w.log))}, opts...)...)
+	require.NoError(w.t, s.Every("tick", time.Second, w.job(harness.OK)))
 	finish := func(context.Context) error { <-w.finish; return nil }
 	require.NoError(w.t, s.Manual("long", w.job(finish), pawl.WithBackoff(pawl.TripAfter(1))))
-	require.NoError(w.t, s.Manual("asked", w.job(ok)))
+	require.NoError(w.t, s.Manual("asked", w.job(harness.OK)))
 	return s
 }
 
 // job notes that it begins before it does anything.
 func (w *ward) job(then func(context.Context) error) pawl.Job {
-	return job(func(ctx context.Context) error {
+	return harness.Job(func(ctx context.Context) error {
 		run, _ := pawl.RunFrom(ctx)
 		w.mu.Lock()
-		w.began = append(w.began, runName(run.FlowID, run.Number))
+		w.began = append(w.began, harness.RunName(run.FlowID, run.Number))
 		w.mu.Unlock()
 		return then(ctx)
 	})
@@ -89,14 +90,14 @@ func (w *ward) suffer(says string) {
 	time.Sleep(time.Minute)
 	synctest.Wait()
 	assert.Equal(t, before, w.jobs(), "no job starts whose reserve is not committed")
-	assert.Equal(t, pawl.StatusRunning, status(t, w.runner, "long").Status, "nothing is shown that is not committed")
+	assert.Equal(t, pawl.StatusRunning, harness.Status(t, w.runner, "long").Status, "nothing is shown that is not committed")
 	began := time.Now()
 	_, err = w.runner.Trigger(t.Context(), "asked")
 	require.ErrorContains(t, err, says)
 	require.ErrorContains(t, w.runner.Reset(t.Context(), "asked"), says)
 	assert.LessOrEqual(t, time.Since(began), 10*time.Second, "callers learn it soon")
-	assert.Len(t, w.log.lines("degraded: "), 1, "one line per spell")
-	assert.Contains(t, w.log.lines("degraded: ")[0], says)
+	assert.Len(t, w.log.Lines("degraded: "), 1, "one line per spell")
+	assert.Contains(t, w.log.Lines("degraded: ")[0], says)
 }
 
 // heal holds the scheduler against scheduler D7 when its database takes writes again.
@@ -107,13 +108,13 @@ func (w *ward) heal() {
 	synctest.Wait()
 	require.NoError(t, w.runner.Degraded())
 	assert.Greater(t, len(w.jobs()), before+30, "it goes on by itself")
-	assert.Equal(t, pawl.StatusCompleted, status(t, w.runner, "long").Status, "what ended meanwhile is committed")
+	assert.Equal(t, pawl.StatusCompleted, harness.Status(t, w.runner, "long").Status, "what ended meanwhile is committed")
 	run, err := w.runner.Trigger(t.Context(), "asked")
 	require.NoError(t, err)
 	_, err = w.runner.WaitRun(t.Context(), "asked", run)
 	require.NoError(t, err)
-	assert.Len(t, w.log.lines("degraded: "), 1, "one line per spell")
-	assert.Len(t, w.log.lines("takes writes again"), 1)
+	assert.Len(t, w.log.Lines("degraded: "), 1, "one line per spell")
+	assert.Len(t, w.log.Lines("takes writes again"), 1)
 	w.discharge()
 }
 
@@ -125,22 +126,22 @@ func (w *ward) leave(mend func()) {
 	require.ErrorContains(t, err, "no last write")
 	require.NotErrorIs(t, err, pawl.ErrStopTimeout, "no job runs any more")
 	mend()
-	w.runner = start(t, w.scheduler())
-	long := status(t, w.runner, "long")
+	w.runner = harness.Start(t, w.scheduler())
+	long := harness.Status(t, w.runner, "long")
 	assert.Equal(t, pawl.StatusCompleted, long.Status, "%+v", long)
 	w.discharge()
 }
 
 // discharge stops the scheduler. Each run in the file is one that began, once.
 func (w *ward) discharge() {
-	stop(w.t, w.runner, w.db)
-	c := openClient(w.t, w.db)
+	harness.Stop(w.t, w.runner, w.db)
+	c := harness.OpenClient(w.t, w.db)
 	defer c.Close()
 	runs, err := c.Runs(w.t.Context(), pawl.RunsQuery{Limit: 1 << 20})
 	require.NoError(w.t, err)
 	var recorded []string
 	for _, run := range runs {
-		recorded = append(recorded, runName(run.FlowID, run.Number))
+		recorded = append(recorded, harness.RunName(run.FlowID, run.Number))
 		assert.Equal(w.t, pawl.RunCompleted, run.Status, "%+v", run)
 	}
 	assert.ElementsMatch(w.t, w.jobs(), recorded, "nothing lost, nothing double")
@@ -148,7 +149,7 @@ func (w *ward) discharge() {
 
 // told is what another process is told of the owner.
 func (w *ward) told() string {
-	c := openClient(w.t, w.db)
+	c := harness.OpenClient(w.t, w.db)
 	defer c.Close()
 	owner, owned, err := c.Owner(w.t.Context())
 	require.NoError(w.t, err)
@@ -163,9 +164,9 @@ func TestFailingDiskStopsDispatchUntilItIsWell(t *testing.T) {
 		durable bool // the commit takes effect all the same
 	}{{"nothing is written", false}, {"all is written, and an error returned", true}} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
-				disk := &disk{Durable: test.durable}
-				w := admit(t, db, pawl.WithStore(func(s engine.Store) engine.Store { disk.Store = s; return disk }))
+			harness.Bubble(t, func(t *testing.T, db string) {
+				disk := &harness.Disk{Durable: test.durable}
+				w := admit(t, db, harness.WithStore(func(s engine.Store) engine.Store { disk.Store = s; return disk }))
 				disk.Fail(fmt.Errorf("write %s: %w", db, syscall.EIO))
 				if test.durable {
 					w.doubt()
@@ -189,12 +190,12 @@ func (w *ward) doubt() {
 	time.Sleep(time.Minute)
 	synctest.Wait()
 	require.ErrorContains(w.t, w.runner.Degraded(), "input/output error")
-	assert.Len(w.t, w.log.lines("degraded: "), 1, "one line per spell")
+	assert.Len(w.t, w.log.Lines("degraded: "), 1, "one line per spell")
 }
 
 // Matrix, "database locked by another program": scheduler D7, and it says what to do.
 func TestLockedDatabaseIsDegraded(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		w := admit(t, db)
 		other, err := sql.Open("sqlite", db)
 		require.NoError(t, err)
@@ -219,7 +220,7 @@ func TestMovedDatabaseStopsDispatchUntilItIsBack(t *testing.T) {
 		{"the file", ""}, {"its log", "-wal"}, {"its lock", ".lock"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
+			harness.Bubble(t, func(t *testing.T, db string) {
 				w := admit(t, db)
 				require.NoError(t, os.Rename(db+test.suffix, db+".away"))
 				w.suffer(db + test.suffix + " was deleted or replaced")
@@ -233,18 +234,18 @@ func TestMovedDatabaseStopsDispatchUntilItIsBack(t *testing.T) {
 // Matrix, "disk full, ...: outcomes kept and written later" and "deleted or replaced
 // while running": a stop meanwhile loses no outcome either, and no job is blamed.
 func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
-	moved := func(suffix string) func(*ward, *disk) (string, func()) {
-		return func(w *ward, _ *disk) (string, func()) {
+	moved := func(suffix string) func(*ward, *harness.Disk) (string, func()) {
+		return func(w *ward, _ *harness.Disk) (string, func()) {
 			require.NoError(w.t, os.Rename(w.db+suffix, w.db+".away"))
 			return "deleted or replaced", func() { require.NoError(w.t, os.Rename(w.db+".away", w.db+suffix)) }
 		}
 	}
-	for name, break_ := range map[string]func(*ward, *disk) (says string, mend func()){
-		"failing disk": func(_ *ward, d *disk) (string, func()) {
+	for name, break_ := range map[string]func(*ward, *harness.Disk) (says string, mend func()){
+		"failing disk": func(_ *ward, d *harness.Disk) (string, func()) {
 			d.Fail(syscall.EIO)
 			return "input/output error", func() {}
 		},
-		"locked": func(w *ward, _ *disk) (string, func()) {
+		"locked": func(w *ward, _ *harness.Disk) (string, func()) {
 			other, err := sql.Open("sqlite", w.db)
 			require.NoError(w.t, err)
 			other.SetMaxOpenConns(1)
@@ -255,9 +256,9 @@ func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
 		"file moved": moved(""), "log moved": moved("-wal"), "lock moved": moved(".lock"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
-				d := &disk{}
-				w := admit(t, db, pawl.WithStore(d.Wrap))
+			harness.Bubble(t, func(t *testing.T, db string) {
+				d := &harness.Disk{}
+				w := admit(t, db, harness.WithStore(d.Wrap))
 				says, mend := break_(w, d)
 				w.suffer(says)
 				w.leave(mend)
@@ -269,24 +270,24 @@ func TestStopOfADegradedSchedulerLosesNoOutcome(t *testing.T) {
 // A run that outlasts such a stop starts again in the next process, and did not fail: the
 // lock file tells that the stop cut it short. found Q1.
 func TestRunThatOutlastsTheStopOfADegradedSchedulerIsSpared(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		disk := &disk{}
-		w := admit(t, db, pawl.WithStore(disk.Wrap), pawl.WithStopTimeout(time.Second))
+	harness.Bubble(t, func(t *testing.T, db string) {
+		disk := &harness.Disk{}
+		w := admit(t, db, harness.WithStore(disk.Wrap), pawl.WithStopTimeout(time.Second))
 		disk.Fail(syscall.EIO)
 		require.ErrorIs(t, w.runner.Stop(context.Background()), pawl.ErrStopTimeout)
 		close(w.finish)
-		w.runner = start(t, w.scheduler())
-		long := status(t, w.runner, "long")
+		w.runner = harness.Start(t, w.scheduler())
+		long := harness.Status(t, w.runner, "long")
 		assert.NotEqual(t, pawl.StatusTripped, long.Status, "it would trip at one failure")
 		assert.Zero(t, long.FailureStreak)
-		assert.Equal(t, 1, waitRun(t, w.runner, "long", 1).Restarts)
-		stop(t, w.runner, w.db)
+		assert.Equal(t, 1, harness.WaitRun(t, w.runner, "long", 1).Restarts)
+		harness.Stop(t, w.runner, w.db)
 	})
 }
 
 // A commit that is under way when the file goes is not acknowledged.
 func TestCommitThatMeetsTheMoveIsNotAcknowledged(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		w := admit(t, db)
 		other, err := sql.Open("sqlite", db)
 		require.NoError(t, err)
@@ -309,9 +310,9 @@ func TestCommitThatMeetsTheMoveIsNotAcknowledged(t *testing.T) {
 // The same with another file in its place, which is left alone whatever happens
 // then: a backup that was put back too early, with its log.
 func TestReplacedDatabaseIsLeftAlone(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		w := admit(t, db)
-		copyDatabase(t, db, db+".backup") // drops locks, but nobody else is there
+		harness.CopyDatabase(t, db, db+".backup") // drops locks, but nobody else is there
 		for _, suffix := range []string{"", "-wal"} {
 			require.NoError(t, os.Rename(db+".backup"+suffix, db+suffix))
 		}
@@ -320,16 +321,16 @@ func TestReplacedDatabaseIsLeftAlone(t *testing.T) {
 		require.ErrorContains(t, w.runner.Stop(t.Context()), "took no last write")
 		assert.Equal(t, before, contentOf(t, db))
 
-		r := start(t, quiet(db))
-		assert.Equal(t, pawl.StatusFailed, status(t, r, "long").Status, "interrupted, as the backup has it")
-		stop(t, r, db)
+		r := harness.Start(t, harness.Quiet(db))
+		assert.Equal(t, pawl.StatusFailed, harness.Status(t, r, "long").Status, "interrupted, as the backup has it")
+		harness.Stop(t, r, db)
 	})
 }
 
 // The same with nothing put in its place: nobody is told that it goes on, a stop
 // comes to an end, and the next start makes a new database.
 func TestDeletedDatabaseIsNotWrittenBlindly(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		w := admit(t, db)
 		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
 			require.NoError(t, os.Remove(db+suffix))
@@ -339,72 +340,72 @@ func TestDeletedDatabaseIsNotWrittenBlindly(t *testing.T) {
 		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
 			assert.NoFileExists(t, db+suffix)
 		}
-		r := start(t, quiet(db))
+		r := harness.Start(t, harness.Quiet(db))
 		assert.Empty(t, r.List())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // A scheduler that has nothing to write notices all the same, by its inbox.
 func TestIdleSchedulerNoticesThatItsDatabaseIsGone(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		log := &logbook{}
-		s := quiet(db, pawl.WithInboxPoll(time.Second), pawl.WithLogger(slog.New(log)))
-		require.NoError(t, s.Manual("a", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		log := &harness.Logbook{}
+		s := harness.Quiet(db, pawl.WithInboxPoll(time.Second), pawl.WithLogger(slog.New(log)))
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		require.NoError(t, os.Rename(db, db+".away"))
 		time.Sleep(10 * time.Second)
 		require.ErrorContains(t, r.Degraded(), "deleted or replaced")
 		require.NoError(t, os.Rename(db+".away", db))
 		time.Sleep(10 * time.Second)
 		require.NoError(t, r.Degraded())
-		assert.Len(t, log.lines("degraded: "), 1)
-		stop(t, r, db)
+		assert.Len(t, log.Lines("degraded: "), 1)
+		harness.Stop(t, r, db)
 	})
 }
 
 // The end of a spell is noticed and told though there is nothing to write.
 func TestIdleSchedulerNoticesThatItsDiskIsWell(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		disk, log := &disk{}, &logbook{}
-		s := quiet(db, pawl.WithLogger(slog.New(log)), pawl.WithStore(func(s engine.Store) engine.Store { disk.Store = s; return disk }))
-		require.NoError(t, s.Manual("a", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		disk, log := &harness.Disk{}, &harness.Logbook{}
+		s := harness.Quiet(db, pawl.WithLogger(slog.New(log)), harness.WithStore(func(s engine.Store) engine.Store { disk.Store = s; return disk }))
+		require.NoError(t, s.Manual("a", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		disk.Fail(syscall.EIO)
 		require.ErrorIs(t, r.Reset(t.Context(), "a"), syscall.EIO)
 		disk.Fail(nil)
 		time.Sleep(10 * time.Second)
 		require.NoError(t, r.Degraded())
-		assert.Len(t, log.lines("takes writes again"), 1)
-		stop(t, r, db)
+		assert.Len(t, log.Lines("takes writes again"), 1)
+		harness.Stop(t, r, db)
 	})
 }
 
 // An inbox that cannot be read, though the database takes writes, is told once; flows
 // go on, and what waited is carried out when it can be read again. faults I5, faults I6.
 func TestInboxThatCannotBeReadIsToldOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		deaf, log := &deafStore{}, &logbook{}
-		s := quiet(db, pawl.WithInboxPoll(time.Second), pawl.WithLogger(slog.New(log)),
-			pawl.WithStore(func(s engine.Store) engine.Store { deaf.Store = s; return deaf }))
-		require.NoError(t, s.Every("tick", time.Second, job(ok)))
-		require.NoError(t, s.Manual("asked", job(ok)))
-		r := start(t, s)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		deaf, log := &deafStore{}, &harness.Logbook{}
+		s := harness.Quiet(db, pawl.WithInboxPoll(time.Second), pawl.WithLogger(slog.New(log)),
+			harness.WithStore(func(s engine.Store) engine.Store { deaf.Store = s; return deaf }))
+		require.NoError(t, s.Every("tick", time.Second, harness.Job(harness.OK)))
+		require.NoError(t, s.Manual("asked", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
 		deaf.fails.Store(true)
-		client := openClient(t, db)
-		post(t, client, "trigger", "asked")
+		client := harness.OpenClient(t, db)
+		harness.Post(t, client, "trigger", "asked")
 		require.NoError(t, client.Close())
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Len(t, log.lines("the inbox cannot be read"), 1)
+		assert.Len(t, log.Lines("the inbox cannot be read"), 1)
 		require.NoError(t, r.Degraded())
-		assert.Greater(t, status(t, r, "tick").RunCount, int64(50))
-		assert.Zero(t, status(t, r, "asked").RunCount)
+		assert.Greater(t, harness.Status(t, r, "tick").RunCount, int64(50))
+		assert.Zero(t, harness.Status(t, r, "asked").RunCount)
 		deaf.fails.Store(false)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		assert.Equal(t, int64(1), status(t, r, "asked").RunCount)
-		stop(t, r, db)
+		assert.Equal(t, int64(1), harness.Status(t, r, "asked").RunCount)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -424,16 +425,16 @@ func (d *deafStore) Inbox(ctx context.Context, again bool) ([]engine.Command, er
 // A log that is deleted for good is still open: the stop moves it into the file, so
 // that nothing which was reported is lost.
 func TestDeletedLogIsMovedIntoTheFile(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		w := admit(t, db)
-		before := status(t, w.runner, "tick").RunCount
+		before := harness.Status(t, w.runner, "tick").RunCount
 		require.NoError(t, os.Remove(db+"-wal"))
 		w.suffer(db + "-wal was deleted or replaced while it runs")
 		require.ErrorContains(t, w.runner.Stop(t.Context()), "took no last write")
-		r := start(t, quiet(db))
-		assert.Equal(t, before, status(t, r, "tick").RunCount)
-		assert.Equal(t, pawl.StatusFailed, status(t, r, "long").Status, "interrupted, as its end was not committed")
-		stop(t, r, db)
+		r := harness.Start(t, harness.Quiet(db))
+		assert.Equal(t, before, harness.Status(t, r, "tick").RunCount)
+		assert.Equal(t, pawl.StatusFailed, harness.Status(t, r, "long").Status, "interrupted, as its end was not committed")
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -450,23 +451,23 @@ func contentOf(t *testing.T, db string) (content [2]string) {
 // The exit code of a command that failed while the database took no writes is left in the lock
 // file with the rest of its end. facts T5.
 func TestExitCodeOutlivesTheStopOfADegradedScheduler(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
-		disk, finish := &disk{}, make(chan struct{})
+	harness.Bubble(t, func(t *testing.T, db string) {
+		disk, finish := &harness.Disk{}, make(chan struct{})
 		build := func(opts ...pawl.Option) *pawl.Scheduler {
-			s := quiet(db, opts...)
-			require.NoError(t, s.Manual("command", job(func(context.Context) error { <-finish; return exits(7) })))
+			s := harness.Quiet(db, opts...)
+			require.NoError(t, s.Manual("command", harness.Job(func(context.Context) error { <-finish; return harness.Exits(7) })))
 			return s
 		}
-		r := start(t, build(pawl.WithStore(disk.Wrap)))
-		trigger(t, r, "command")
+		r := harness.Start(t, build(harness.WithStore(disk.Wrap)))
+		harness.Trigger(t, r, "command")
 		disk.Fail(syscall.EIO)
 		close(finish)
 		time.Sleep(time.Minute)
 		require.ErrorContains(t, r.Stop(context.Background()), "no last write")
-		r = start(t, build())
-		info := runOf(t, r, "command", 1)
+		r = harness.Start(t, build())
+		info := harness.RunOf(t, r, "command", 1)
 		assert.Equal(t, pawl.RunFailed, info.Status)
 		assert.Equal(t, 7, info.ExitCode)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,8 +16,47 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/harness"
 	"github.com/pawl-go/pawl/pawltest"
 )
+
+// A transaction that reads first and triggers later cannot write once others have committed.
+// The error says so and names what helps; with that, each of them works.
+//
+// found Q9.
+func TestTriggerTxAfterAReadNamesTheWayOut(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		require.NoError(t, os.WriteFile(db, nil, 0o600))
+		harness.ExecSQL(t, db, "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+		s := harness.Quiet(db, pawl.WithSharedFile())
+		require.NoError(t, s.Manual("work", harness.Job(harness.OK), pawl.WithOverlap(pawl.OverlapBuffer(100))))
+		r := harness.Start(t, s)
+		attempt := func(dsn string) error {
+			app, err := sql.Open("sqlite", dsn)
+			require.NoError(t, err)
+			defer app.Close()
+			tx, err := app.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			defer func() { _ = tx.Rollback() }() // nothing, after a commit
+			var n int
+			require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM orders").Scan(&n))
+			if dsn == db+"?_pragma=busy_timeout(5000)" { // else nobody can
+				harness.RunTimes(t, r, "work", 1)
+			}
+			if _, err := r.TriggerTx(t.Context(), tx, "work"); err != nil {
+				return err
+			}
+			return tx.Commit()
+		}
+		err := attempt(db + "?_pragma=busy_timeout(5000)")
+		require.ErrorIs(t, err, pawl.ErrReadFirst)
+		assert.ErrorContains(t, err, "_txlock=immediate")
+		for range 50 {
+			require.NoError(t, attempt(db+"?_pragma=busy_timeout(5000)&_txlock=immediate"))
+		}
+		harness.Stop(t, r, db)
+	})
+}
 
 // found Q2: triggers that a transaction committed on a tripped flow wait for the reset, also
 // where the flow takes no queue, and over a restart. Who waits for the answer is refused.
@@ -29,13 +70,13 @@ func TestCommittedTriggersOfATrippedFlowRunAfterTheReset(t *testing.T) {
 		"cancel": {pawl.OverlapCancel, []int{10}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
+			harness.Bubble(t, func(t *testing.T, db string) {
 				var mu sync.Mutex
 				broken := true // like seen, under mu
 				var seen []int
 				build := func() *pawl.Scheduler {
-					s := quiet(db, pawl.WithSharedFile(), pawl.WithInboxPoll(50*time.Millisecond))
-					require.NoError(t, s.Manual("work", job(func(ctx context.Context) error {
+					s := harness.Quiet(db, pawl.WithSharedFile(), pawl.WithInboxPoll(50*time.Millisecond))
+					require.NoError(t, s.Manual("work", harness.Job(func(ctx context.Context) error {
 						mu.Lock()
 						defer mu.Unlock()
 						n, err := pawl.InputOf[int](ctx)
@@ -47,30 +88,30 @@ func TestCommittedTriggersOfATrippedFlowRunAfterTheReset(t *testing.T) {
 					}), pawl.WithBackoff(pawl.TripAfter(2)), pawl.WithOverlap(c.overlap)))
 					return s
 				}
-				r := start(t, build())
+				r := harness.Start(t, build())
 				for range 2 {
 					_, err := r.Trigger(t.Context(), "work")
 					require.NoError(t, err)
 					synctest.Wait()
 				}
-				require.Equal(t, pawl.StatusTripped, status(t, r, "work").Status)
+				require.Equal(t, pawl.StatusTripped, harness.Status(t, r, "work").Status)
 				commitTriggers(t, r, db, "work", all)
 				time.Sleep(time.Second)
-				assert.Equal(t, len(c.want), status(t, r, "work").Waiting)
+				assert.Equal(t, len(c.want), harness.Status(t, r, "work").Waiting)
 				assert.Zero(t, r.Refusals())
 				_, err := r.Trigger(t.Context(), "work")
 				require.ErrorIs(t, err, pawl.ErrTripped)
-				client := openClient(t, db)
+				client := harness.OpenClient(t, db)
 				_, err = client.Trigger(t.Context(), "work")
 				require.ErrorIs(t, err, pawl.ErrTripped)
 				require.NoError(t, client.Close())
 				assert.Zero(t, r.Refusals(), "who waits for the answer has it")
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 
 				mu.Lock()
 				broken = false
 				mu.Unlock()
-				r = start(t, build())
+				r = harness.Start(t, build())
 				time.Sleep(time.Hour)
 				mu.Lock()
 				assert.Empty(t, seen)
@@ -80,7 +121,7 @@ func TestCommittedTriggersOfATrippedFlowRunAfterTheReset(t *testing.T) {
 				mu.Lock()
 				assert.ElementsMatch(t, c.want, seen)
 				mu.Unlock()
-				stop(t, r, db)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
@@ -103,48 +144,48 @@ func commitTriggers(t *testing.T, r *pawl.Runner, db, id string, inputs []int) {
 
 // found Q2: a backfill that plain SQL asked for waits for the reset too.
 func TestCommittedBackfillOfATrippedFlowWaitsForTheReset(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		broken := true
-		s := quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
-		require.NoError(t, s.Cron("hourly", "0 * * * *", job(func(context.Context) error {
+		s := harness.Quiet(db, pawl.WithInboxPoll(50*time.Millisecond))
+		require.NoError(t, s.Cron("hourly", "0 * * * *", harness.Job(func(context.Context) error {
 			if broken {
 				return assert.AnError
 			}
 			return nil
 		}), pawl.WithBackoff(pawl.TripAfter(1))))
-		r := start(t, s)
+		r := harness.Start(t, s)
 		time.Sleep(5 * time.Hour)
-		require.Equal(t, pawl.StatusTripped, status(t, r, "hourly").Status)
-		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES
+		require.Equal(t, pawl.StatusTripped, harness.Status(t, r, "hourly").Status)
+		harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES
 			('backfill', 'hourly', '{"from": "2000-01-01T02:00:00Z", "to": "2000-01-01T04:00:00Z"}')`)
 		time.Sleep(time.Minute)
-		assert.Equal(t, []answered{{"backfill", "hourly", "3", "-"}}, inbox(t, db))
-		assert.Equal(t, 3, status(t, r, "hourly").Backfill)
+		assert.Equal(t, []harness.Answered{{"backfill", "hourly", "3", "-"}}, harness.Inbox(t, db))
+		assert.Equal(t, 3, harness.Status(t, r, "hourly").Backfill)
 		broken = false
 		require.NoError(t, r.Reset(t.Context(), "hourly"))
 		time.Sleep(time.Minute)
 		runs, err := r.Runs(t.Context(), pawl.RunsQuery{Flow: "hourly", Status: pawl.RunCompleted})
 		require.NoError(t, err)
 		assert.Len(t, runs, 3)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
 // found Q2: every other refusal of a committed request is a warning in the log, is counted,
 // and is found by the doctor for a day.
 func TestRefusedCommittedRequestIsSeen(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		var log bytes.Buffer
 		build := func() *pawl.Scheduler {
 			s := pawl.NewScheduler(db, pawl.WithSharedFile(), pawl.WithInboxPoll(50*time.Millisecond), pawl.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-			require.NoError(t, s.Manual("long", job(untilCancelled)))
+			require.NoError(t, s.Manual("long", harness.Job(harness.UntilCancelled)))
 			return s
 		}
-		r := start(t, build())
+		r := harness.Start(t, build())
 		commitTriggers(t, r, db, "long", []int{1, 2})
 		time.Sleep(time.Second)
 		assert.Equal(t, int64(1), r.Refusals())
-		client := openClient(t, db)
+		client := harness.OpenClient(t, db)
 		_, err := client.Trigger(t.Context(), "long")
 		require.ErrorIs(t, err, pawl.ErrAlreadyRunning)
 		assert.Equal(t, int64(1), r.Refusals())
@@ -156,18 +197,18 @@ func TestRefusedCommittedRequestIsSeen(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(25 * time.Hour)
 		assert.Empty(t, doctorsInbox(t, client).Found)
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 
 		log.Reset()
 		_, err = client.Post(t.Context(), "reset", "nobody")
 		require.NoError(t, err)
-		execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES ('trigger', 'long', 'no json')`)
-		r = start(t, build())
+		harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES ('trigger', 'long', 'no json')`)
+		r = harness.Start(t, build())
 		assert.Equal(t, int64(2), r.Refusals(), "at the start too")
 		assert.Contains(t, log.String(), `command=4 verb=reset flow=nobody`)
 		assert.Contains(t, doctorsInbox(t, client).Found[0], "2 committed requests were refused within a day; command 5, trigger long: args: ")
 		require.NoError(t, client.Close())
-		stop(t, r, db)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -176,34 +217,34 @@ func TestRefusedCommittedRequestIsSeen(t *testing.T) {
 func TestCommittedTriggerDoesNotCancelTheProbe(t *testing.T) {
 	for name, busy := range map[string]bool{"in flight": false, "queued": true} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, db string) {
+			harness.Bubble(t, func(t *testing.T, db string) {
 				broken := true
-				s := quiet(db, pawl.WithSharedFile(), pawl.WithMaxRunning(1), pawl.WithInboxPoll(50*time.Millisecond))
-				require.NoError(t, s.Manual("a", job(func(context.Context) error {
+				s := harness.Quiet(db, pawl.WithSharedFile(), pawl.WithMaxRunning(1), pawl.WithInboxPoll(50*time.Millisecond))
+				require.NoError(t, s.Manual("a", harness.Job(func(context.Context) error {
 					if broken {
 						return assert.AnError
 					}
 					time.Sleep(time.Minute)
 					return nil
 				}), pawl.WithOverlap(pawl.OverlapCancel), pawl.WithBackoff(pawl.TripAfter(1))))
-				require.NoError(t, s.Manual("busy", job(func(context.Context) error { time.Sleep(time.Minute); return nil })))
-				r := start(t, s)
-				trigger(t, r, "a")
+				require.NoError(t, s.Manual("busy", harness.Job(func(context.Context) error { time.Sleep(time.Minute); return nil })))
+				r := harness.Start(t, s)
+				harness.Trigger(t, r, "a")
 				synctest.Wait()
-				require.Equal(t, pawl.StatusTripped, status(t, r, "a").Status)
+				require.Equal(t, pawl.StatusTripped, harness.Status(t, r, "a").Status)
 				broken = false
 				if busy {
-					trigger(t, r, "busy")
+					harness.Trigger(t, r, "busy")
 				}
 				_, err := r.Probe(t.Context(), "a")
 				require.NoError(t, err)
 				commitTriggers(t, r, db, "a", []int{1, 2})
 				time.Sleep(10 * time.Minute)
 				for run, want := range map[int64]pawl.RunStatus{2: pawl.RunCompleted, 3: pawl.RunCancelled, 4: pawl.RunCompleted} {
-					assert.Equal(t, want, runOf(t, r, "a", run).Status, run)
+					assert.Equal(t, want, harness.RunOf(t, r, "a", run).Status, run)
 				}
-				assert.Equal(t, pawl.StatusCompleted, status(t, r, "a").Status)
-				stop(t, r, db)
+				assert.Equal(t, pawl.StatusCompleted, harness.Status(t, r, "a").Status)
+				harness.Stop(t, r, db)
 			})
 		})
 	}
@@ -212,32 +253,32 @@ func TestCommittedTriggerDoesNotCancelTheProbe(t *testing.T) {
 // found Q2: a request that was committed while no process ran is carried out for a flow that
 // the next start registers for the first time, or again.
 func TestRequestsForAFlowThatIsRegisteredByTheStart(t *testing.T) {
-	bubble(t, func(t *testing.T, db string) {
+	harness.Bubble(t, func(t *testing.T, db string) {
 		build := func(flows ...string) *pawl.Scheduler {
-			s := quiet(db)
+			s := harness.Quiet(db)
 			for _, id := range flows {
-				require.NoError(t, s.Cron(id, "0 * * * *", job(ok), pawl.WithOverlap(pawl.OverlapBuffer(9))))
+				require.NoError(t, s.Cron(id, "0 * * * *", harness.Job(harness.OK), pawl.WithOverlap(pawl.OverlapBuffer(9))))
 			}
 			return s
 		}
-		stop(t, start(t, build("gone", "back")), db)
-		stop(t, start(t, build("gone")), db)
+		harness.Stop(t, harness.Start(t, build("gone", "back")), db)
+		harness.Stop(t, harness.Start(t, build("gone")), db)
 		for _, id := range []string{"new", "back", "gone", "nobody"} {
-			execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', ?)`, id)
-			execSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES
+			harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id) VALUES ('trigger', ?)`, id)
+			harness.ExecSQL(t, db, `INSERT INTO pawl_commands (command, flow_id, args) VALUES
 				('backfill', ?, '{"from": "1999-12-31T01:00:00Z", "to": "1999-12-31T02:00:00Z"}')`, id)
 		}
-		r := start(t, build("new", "back"))
+		r := harness.Start(t, build("new", "back"))
 		synctest.Wait()
-		assert.Equal(t, []answered{
+		assert.Equal(t, []harness.Answered{
 			{"trigger", "new", "1", "-"}, {"backfill", "new", "2", "-"}, {"trigger", "back", "1", "-"}, {"backfill", "back", "2", "-"},
 			{"trigger", "gone", "-", `no such flow: "gone" is not registered any more`},
 			{"backfill", "gone", "-", `no such flow: "gone" is not registered any more`},
 			{"trigger", "nobody", "-", `no such flow: "nobody"`}, {"backfill", "nobody", "-", `no such flow: "nobody"`},
-		}, inbox(t, db))
+		}, harness.Inbox(t, db))
 		assert.Equal(t, int64(4), r.Refusals())
-		assert.Equal(t, int64(3), status(t, r, "new").RunCount)
-		stop(t, r, db)
+		assert.Equal(t, int64(3), harness.Status(t, r, "new").RunCount)
+		harness.Stop(t, r, db)
 	})
 }
 
@@ -257,12 +298,12 @@ func doctorsInbox(t *testing.T, client *pawl.Client) pawl.Check {
 // found Q2: a trigger that was committed on a tripped flow is carried out once, wherever the
 // process is killed.
 func TestCommittedTriggerOfATrippedFlowSurvivesEveryCrash(t *testing.T) {
-	bubble(t, func(t *testing.T, _ string) {
+	harness.Bubble(t, func(t *testing.T, _ string) {
 		var path string
 		pawltest.CrashEverywhere(t, func(db string) *pawl.Scheduler {
 			path = db
-			s := quiet(db, pawl.WithSharedFile())
-			_ = s.Manual("a", job(func(ctx context.Context) error { // Start returns the error
+			s := harness.Quiet(db, pawl.WithSharedFile())
+			_ = s.Manual("a", harness.Job(func(ctx context.Context) error { // Start returns the error
 				if n, err := pawl.InputOf[int](ctx); n == 0 || err != nil {
 					return assert.AnError
 				}
@@ -300,5 +341,83 @@ func TestCommittedTriggerOfATrippedFlowSurvivesEveryCrash(t *testing.T) {
 			require.Len(t, runs, 2)
 			assert.Equal(t, pawl.RunCompleted, runs[0].Status, runs[0].Error)
 		})
+	})
+}
+
+// time K2: inputs and outputs over 1 MiB are refused by whoever is asked, and nothing
+// happens; one of exactly that size is taken.
+func TestPayloadsOverTheLimitAreRefused(t *testing.T) {
+	const most = 1<<20 - 2 // as JSON it has quotes
+	large := strings.Repeat("x", most+1)
+	harness.Bubble(t, func(t *testing.T, db string) {
+		var output error
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(func(ctx context.Context) error {
+			output = pawl.SetOutput(ctx, large)
+			in, err := pawl.InputOf[string](ctx)
+			if err == nil && in != "" {
+				err = pawl.SetOutput(ctx, in)
+			}
+			return err
+		}), pawl.WithOverlap(pawl.OverlapBuffer(10))))
+		r := harness.Start(t, s)
+		_, err := r.Trigger(t.Context(), "import", pawl.WithInput(large))
+		assert.ErrorIs(t, err, pawl.ErrTooLarge)
+		assert.ErrorContains(t, err, "1048577 bytes, at most 1048576 are allowed")
+		_, err = r.TriggerMany(t.Context(), "import", []any{"small", large})
+		assert.ErrorIs(t, err, pawl.ErrTooLarge)
+		assert.Zero(t, harness.Status(t, r, "import").LastNumber, "none of them was accepted")
+
+		run, err := r.Trigger(t.Context(), "import", pawl.WithInput(large[:most]))
+		require.NoError(t, err)
+		info, err := r.WaitRun(t.Context(), "import", run)
+		require.NoError(t, err)
+		assert.Equal(t, pawl.RunCompleted, info.Status)
+		assert.ErrorIs(t, output, pawl.ErrTooLarge)
+		assert.Equal(t, 1<<20, harness.Query[int](t, db, `SELECT length(output) FROM pawl_runs`))
+		harness.Stop(t, r, db)
+	})
+}
+
+// time K2: the inbox answers a row with an input over the limit with an error.
+func TestPayloadOverTheLimitIsRefusedByTheInbox(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db, pawl.WithInboxPoll(time.Second))
+		require.NoError(t, s.Manual("import", harness.Job(harness.OK)))
+		r := harness.Start(t, s)
+		_, err := harness.Open(t, db).Exec(`INSERT INTO pawl_commands (command, flow_id, args) VALUES ('trigger', 'import', ?)`,
+			`{"input": "`+strings.Repeat("x", 1<<20)+`"}`)
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		assert.Contains(t, harness.Query[string](t, db, `SELECT error FROM pawl_commands`), "too large")
+		assert.Zero(t, harness.Status(t, r, "import").LastNumber)
+		harness.Stop(t, r, db)
+	})
+	client := harness.OpenClient(t, startedOnce(t))
+	_, err := client.Trigger(t.Context(), "import", pawl.WithInput(strings.Repeat("x", 1<<20)))
+	assert.ErrorIs(t, err, pawl.ErrTooLarge)
+}
+
+// startedOnce is a database that has had an owner.
+func startedOnce(t *testing.T) (db string) {
+	t.Helper()
+	harness.Bubble(t, func(t *testing.T, path string) {
+		s := harness.Quiet(path)
+		require.NoError(t, s.Manual("import", harness.Job(harness.OK)))
+		harness.Stop(t, harness.Start(t, s), path)
+		db = path
+	})
+	return db
+}
+
+// time K2: an error is cut at 8 KiB.
+func TestLongErrorsAreCut(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T, db string) {
+		s := harness.Quiet(db)
+		require.NoError(t, s.Manual("import", harness.Job(func(context.Context) error { panic(strings.Repeat("x", 1<<20)) })))
+		r := harness.Start(t, s)
+		harness.RunTimes(t, r, "import", 1)
+		assert.LessOrEqual(t, harness.Query[int](t, db, `SELECT length(CAST(error AS BLOB)) FROM pawl_runs`), 8<<10)
+		harness.Stop(t, r, db)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/holdup"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
@@ -73,7 +74,7 @@ func speak(ctx context.Context, out io.Writer, hindrance func() string) (quiet f
 			case <-tick.C:
 			}
 			if why := hindrance(); why != said && why != answering {
-				fmt.Fprintln(out, "pawl: waiting: "+printable(why))
+				fmt.Fprintln(out, "pawl: waiting: "+term.Printable(why))
 				said = why
 			}
 		}

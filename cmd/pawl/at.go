@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func atVerb(database *string) *cobra.Command {
@@ -43,7 +44,7 @@ SCHEDULE is that of today.`,
 				flows = slices.DeleteFunc(flows, func(f pawl.FlowInfo) bool { return !slices.Contains(args[1:], f.ID) })
 			}
 			r := atReport{at, flows}
-			return show(*out, flows, r.table, func() { r.print(stdout, outputWidth()) })
+			return term.Show(*out, flows, r.table, func() { r.print(term.Stdout, term.Width()) })
 		})
 	})
 	return cmd
@@ -61,21 +62,21 @@ func (r atReport) print(w io.Writer, width int) {
 		fmt.Fprintf(w, "No flow was known at %s.\n", when)
 		return
 	}
-	r.table().print(w, width)
+	r.table().Print(w, width)
 	fmt.Fprintf(w, "\nAs at %s. %s\n", when, count(r.flows))
 }
 
-func (r atReport) table() table {
-	t := table{rest: 12, columns: []column{{title: "FLOW", limit: 32}, {title: "STATE", paint: inked}, {title: "SCHEDULE", limit: 24, rank: 3},
-		{title: "NEXT", rank: 5}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 2}, {title: "RUNS", rank: 1}, {title: "ERROR"}}}
+func (r atReport) table() term.Table {
+	t := term.Table{MinLast: 12, Columns: []term.Column{{Title: "FLOW", Max: 32}, {Title: "STATE", Color: term.ColorBySymbol}, {Title: "SCHEDULE", Max: 24, Drop: 3},
+		{Title: "NEXT", Drop: 5}, {Title: "LAST", Drop: 4}, {Title: "STREAK", Drop: 2}, {Title: "RUNS", Drop: 1}, {Title: "ERROR"}}}
 	for _, f := range r.flows {
 		f.Suspect = false
 		state := state(f)
 		if !f.Registered {
 			state = "○ not in the config"
 		}
-		t.rows = append(t.rows, []string{printable(f.ID), state, schedule(f),
-			r.next(f), r.last(f), streak(f), fmt.Sprint(f.RunCount), firstLine(f.LastError)})
+		t.Rows = append(t.Rows, []string{term.Printable(f.ID), state, schedule(f),
+			r.next(f), r.last(f), streak(f), fmt.Sprint(f.RunCount), term.FirstLine(f.LastError)})
 	}
 	return t
 }
@@ -84,16 +85,16 @@ func (r atReport) table() table {
 func (r atReport) next(f pawl.FlowInfo) string {
 	switch {
 	case f.Registered && f.NextRun.IsZero() && !f.PausedUntil.IsZero():
-		return "paused until " + clock(f.PausedUntil, r.at)
+		return "paused until " + term.Clock(f.PausedUntil, r.at)
 	case f.NextRun.IsZero() || !f.Registered:
 		return statusReport{now: r.at, owned: true}.next(f)
 	}
-	return clock(f.NextRun, r.at)
+	return term.Clock(f.NextRun, r.at)
 }
 
 func (r atReport) last(f pawl.FlowInfo) string {
 	if f.LastRun.IsZero() {
 		return "never"
 	}
-	return clock(f.LastRun, r.at)
+	return term.Clock(f.LastRun, r.at)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func backfillVerb(database *string) *cobra.Command {
@@ -84,13 +85,13 @@ func rehearse(cmd *cobra.Command, c *pawl.Client, id string, b pawl.Backfill) er
 			would = append(would, rehearsal{at, number})
 		}
 	}
-	t := func() table { return rehearsalTable(would, time.Now()) }
-	return show(format(cmd.Flag("output").Value.String()), would, t, func() {
+	t := func() term.Table { return rehearsalTable(would, time.Now()) }
+	return term.Show(term.Format(cmd.Flag("output").Value.String()), would, t, func() {
 		if len(would) > 0 {
-			t().print(stdout, outputWidth())
-			fmt.Fprintln(stdout)
+			t().Print(term.Stdout, term.Width())
+			fmt.Fprintln(term.Stdout)
 		}
-		fmt.Fprintf(stdout, "%s of %s would start.\n", runs(int64(len(would))), instants(int64(len(scheduled))))
+		fmt.Fprintf(term.Stdout, "%s of %s would start.\n", runs(int64(len(would))), instants(int64(len(scheduled))))
 	})
 }
 
@@ -121,27 +122,20 @@ func ranAt(ctx context.Context, c *pawl.Client, id string, b pawl.Backfill) (map
 	}
 }
 
-func rehearsalTable(would []rehearsal, now time.Time) table {
-	t := table{columns: []column{{title: "WHEN (" + zoneLabel(now) + ")"}, {title: "HAS RUN"}}}
+func rehearsalTable(would []rehearsal, now time.Time) term.Table {
+	t := term.Table{Columns: []term.Column{{Title: "WHEN (" + term.ZoneName(now) + ")"}, {Title: "HAS RUN"}}}
 	for _, r := range would {
 		number := ""
 		if r.Run > 0 {
 			number = fmt.Sprint(r.Run)
 		}
-		t.rows = append(t.rows, []string{labelled(r.At, now, "2006-01-02 15:04:05"), number})
+		t.Rows = append(t.Rows, []string{term.FormatTime(r.At, now, "2006-01-02 15:04:05"), number})
 	}
 	return t
 }
 
 // runs is a number of them.
-func runs(n int64) string { return counted(n, "run") }
+func runs(n int64) string { return term.Count(n, "run") }
 
 // instants is a number of them.
-func instants(n int64) string { return counted(n, "instant") }
-
-func counted(n int64, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
-}
+func instants(n int64) string { return term.Count(n, "instant") }

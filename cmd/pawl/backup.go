@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func backupVerb(database *string) *cobra.Command {
@@ -24,7 +25,7 @@ tells that the file was restored, and from when it catches up (see pawl claim).`
 	cmd.RunE = does(func(cmd *cobra.Command, args []string) error {
 		ctx, stop := untilSignal(cmd.Context())
 		defer stop()
-		over := waiting("copying")
+		over := term.ShowElapsed("copying")
 		size, err := pawl.BackupFile(ctx, *database, args[0])
 		over()
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -58,7 +59,7 @@ func (o *output) String() string {
 		tail = tail[1:]
 	}
 	omitted := o.total - int64(len(head)+len(tail))
-	return fmt.Sprintf("%s\n[%s omitted]\n%s", clean(head), size(omitted), clean(tail))
+	return fmt.Sprintf("%s\n[%s omitted]\n%s", clean(head), term.Bytes(omitted), clean(tail))
 }
 
 func clean(text string) string {
@@ -75,16 +76,4 @@ func clip(text string, limit int) string {
 		limit--
 	}
 	return text[:limit]
-}
-
-// size is a number of bytes for people: 512 B, 12.3 MiB.
-func size(n int64) string {
-	if n < 1<<10 {
-		return fmt.Sprintf("%d B", n)
-	}
-	x, unit := float64(n)/(1<<10), 0
-	for x >= 1<<10 && unit < 3 {
-		x, unit = x/(1<<10), unit+1
-	}
-	return fmt.Sprintf("%.1f %ciB", x, "KMGT"[unit])
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -81,5 +82,5 @@ func known(ctx context.Context, c *pawl.Client, id string) (pawl.FlowInfo, error
 	for i, f := range flows {
 		ids[i] = f.ID
 	}
-	return pawl.FlowInfo{}, fmt.Errorf("%w: %q%s", pawl.ErrFlowNotFound, id, didYouMean(id, ids))
+	return pawl.FlowInfo{}, fmt.Errorf("%w: %q%s", pawl.ErrFlowNotFound, id, term.DidYouMean(id, ids))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func clockVerb(database *string) *cobra.Command {
@@ -48,12 +49,12 @@ daemon that is left for the next start.`,
 			_, err = asked(cmd.Context(), c, time.Duration(*timeout), func(ctx context.Context) (bool, error) { return true, c.AcceptClock(ctx) })
 			if errors.Is(err, pawl.ErrNoOwner) {
 				d.Queued = true
-				return showDone(*out, d, "left for the next pawl run; the newest transition is at "+clock(newest, time.Now()))
+				return showDone(*out, d, "left for the next pawl run; the newest transition is at "+term.Clock(newest, time.Now()))
 			}
 			if err != nil {
 				return err
 			}
-			return showDone(*out, d, "accepted; the newest transition is at "+clock(newest, time.Now()))
+			return showDone(*out, d, "accepted; the newest transition is at "+term.Clock(newest, time.Now()))
 		})
 	})
 	return cmd

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -65,11 +66,11 @@ func (c *command) report(run pawl.RunInfo, err error) {
 		attrs = append(attrs, "waited", lengths.Span(wait))
 	}
 	if err != nil {
-		c.log.Warn("run failed", append(attrs, "error", firstLine(err.Error()))...)
+		c.log.Warn("run failed", append(attrs, "error", term.FirstLine(err.Error()))...)
 		return
 	}
 	level := slog.LevelDebug
-	if _, attended := terminal(os.Stderr); attended {
+	if _, attended := term.Terminal(os.Stderr); attended {
 		level = slog.LevelInfo
 	}
 	c.log.Log(context.Background(), level, "run completed", append(attrs, "took", lengths.Span(time.Since(run.StartedAt)))...)

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 // completeFlows completes the names of flows for a shell: of the first arguments, most
@@ -27,7 +28,7 @@ func completeFlows(database *string, most int) cobra.CompletionFunc {
 		}
 		var names []cobra.Completion
 		for _, f := range flows {
-			names = append(names, cobra.CompletionWithDesc(printable(f.ID), schedule(f)+", "+string(f.Status)))
+			names = append(names, cobra.CompletionWithDesc(term.Printable(f.ID), schedule(f)+", "+string(f.Status)))
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 // The work of a verb that asks the daemon to change a flow: it says what it has done.
@@ -37,7 +38,7 @@ func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command 
 				return unowned(cmd.Context(), c, cmd.Name(), flow.ID, err)
 			}
 			if *out == "table" {
-				fmt.Fprintf(stdout, "%s: %s\n", printable(flow.ID), done)
+				fmt.Fprintf(term.Stdout, "%s: %s\n", term.Printable(flow.ID), done)
 				return nil
 			}
 			var left []pawl.FlowInfo // nothing of one that was forgotten
@@ -46,7 +47,7 @@ func operates(cmd *cobra.Command, database *string, ask request) *cobra.Command 
 			} else if found {
 				left = append(left, after)
 			}
-			return show(*out, left, func() table { return flowTable(left, time.Now()) }, nil)
+			return term.Show(*out, left, func() term.Table { return flowTable(left, time.Now()) }, nil)
 		})
 	})
 	return cmd
@@ -68,7 +69,7 @@ func unowned(ctx context.Context, c *pawl.Client, verb, id string, err error) er
 	}
 	by, _ := registrarOf(ctx, c) // the advice is shorter without it
 	if errors.Is(err, pawl.ErrQueued) {
-		fmt.Fprintf(stdout, "%s: %s is left for %s\n", printable(id), verb, by.next())
+		fmt.Fprintf(term.Stdout, "%s: %s is left for %s\n", term.Printable(id), verb, by.next())
 		return nil
 	}
 	return fmt.Errorf("%w: %s, or leave it for the next start with --queue", err, by.start())
@@ -111,7 +112,7 @@ passed since then is caught up on as catch_up in the config says.
 	return operates(cmd, database, func(ctx context.Context, c *pawl.Client, flow pawl.FlowInfo) (string, error) {
 		done := "was not paused"
 		if !flow.PausedAt.IsZero() {
-			done = "resumed; it was paused since " + clock(flow.PausedAt, time.Now())
+			done = "resumed; it was paused since " + term.Clock(flow.PausedAt, time.Now())
 		}
 		return done, c.ResumeFrom(ctx, flow.ID, from.Time)
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/cronexpr"
 )
 
@@ -28,7 +29,7 @@ func (c *crontab) times(e *cronEntry, next func() string) bool {
 			e.times = "* * * * *"
 			return true
 		case cronexpr.Descriptors[word] == "":
-			c.fail(e.line, column, fmt.Sprintf("unknown word %q%s", first, didYouMean(word, cronNicknames)))
+			c.fail(e.line, column, fmt.Sprintf("unknown word %q%s", first, term.DidYouMean(word, cronNicknames)))
 			return false
 		}
 		e.times = word

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -52,7 +53,7 @@ func (s statusReport) paused(f pawl.FlowInfo) string {
 		text = untilWords(f.PausedUntil, s.now)
 	}
 	if f.PauseNote != "" {
-		text += ": " + firstLine(f.PauseNote)
+		text += ": " + term.FirstLine(f.PauseNote)
 	}
 	return text
 }
@@ -71,9 +72,9 @@ func (s statusReport) waiting(f pawl.FlowInfo) []string {
 	for _, r := range s.queues[f.ID] {
 		switch {
 		case r.Attempt > 1:
-			parts = append(parts, fmt.Sprintf("run %d tries again at %s (%s)", r.Number, clock(r.DueAt, s.now), firstLine(r.Error)))
+			parts = append(parts, fmt.Sprintf("run %d tries again at %s (%s)", r.Number, term.Clock(r.DueAt, s.now), term.FirstLine(r.Error)))
 		case r.Restarts > 0:
-			parts = append(parts, fmt.Sprintf("run %d starts again (%s)", r.Number, firstLine(r.Error)))
+			parts = append(parts, fmt.Sprintf("run %d starts again (%s)", r.Number, term.FirstLine(r.Error)))
 		default:
 			continue
 		}
@@ -86,10 +87,10 @@ func (s statusReport) waiting(f pawl.FlowInfo) []string {
 		parts = append(parts, fmt.Sprintf("%d to backfill", f.Backfill))
 	}
 	if f.Parked > 0 {
-		parts = append(parts, fmt.Sprintf("%d parked until %s", f.Parked, clock(f.NextWake, s.now)))
+		parts = append(parts, fmt.Sprintf("%d parked until %s", f.Parked, term.Clock(f.NextWake, s.now)))
 	}
 	if f.Blocked > 0 {
-		parts = append(parts, fmt.Sprintf("%s since %s", blockedRuns(f), clock(f.BlockedSince, s.now)))
+		parts = append(parts, fmt.Sprintf("%s since %s", blockedRuns(f), term.Clock(f.BlockedSince, s.now)))
 	}
 	return parts
 }
@@ -114,9 +115,9 @@ func (s statusReport) details(ctx context.Context, c *pawl.Client, w io.Writer, 
 				return err
 			}
 		}
-		fmt.Fprintf(w, "\n%s\n", bold(cut(printable(f.ID), width)))
+		fmt.Fprintf(w, "\n%s\n", term.Bold(term.Cut(term.Printable(f.ID), width)))
 		for _, l := range s.lines(f, open) {
-			fmt.Fprintln(w, cut(fmt.Sprintf("  %-10s %s", l.name, l.text), width))
+			fmt.Fprintln(w, term.Cut(fmt.Sprintf("  %-10s %s", l.name, l.text), width))
 		}
 		if err := s.around(ctx, c, f, w, width); err != nil {
 			return err
@@ -138,7 +139,7 @@ func (s statusReport) around(ctx context.Context, c *pawl.Client, f pawl.FlowInf
 		return err
 	}
 	if text := lasted(past); text != "" {
-		fmt.Fprintln(w, cut(fmt.Sprintf("  %-10s %s", "took", text), width))
+		fmt.Fprintln(w, term.Cut(fmt.Sprintf("  %-10s %s", "took", text), width))
 	}
 	coming, err := c.Next(ctx, f.ID, shownNext)
 	if err != nil {
@@ -147,15 +148,15 @@ func (s statusReport) around(ctx context.Context, c *pawl.Client, f pawl.FlowInf
 	for _, i := range coming {
 		text := s.when(i.At)
 		if i.Held != "" {
-			text += ", but " + firstLine(i.Held)
+			text += ", but " + term.FirstLine(i.Held)
 		}
-		fmt.Fprintln(w, cut(fmt.Sprintf("  %-10s %s", "then", text), width))
+		fmt.Fprintln(w, term.Cut(fmt.Sprintf("  %-10s %s", "then", text), width))
 	}
 	if len(past) > 0 {
 		fmt.Fprintln(w)
-		historyTable(past[:min(shownRuns, len(past))], s.now).print(w, width)
+		historyTable(past[:min(shownRuns, len(past))], s.now).Print(w, width)
 		if len(past) > shownRuns {
-			fmt.Fprintf(w, "The newest %d; pawl history %s shows more.\n", shownRuns, quoted(f.ID))
+			fmt.Fprintf(w, "The newest %d; pawl history %s shows more.\n", shownRuns, term.Quote(f.ID))
 		}
 	}
 	return nil
@@ -215,19 +216,19 @@ func (s statusReport) lines(f pawl.FlowInfo, open []pawl.RunInfo) []line {
 		add("backfill", runs(int64(f.Backfill)))
 	}
 	if f.Parked > 0 {
-		add("parked", fmt.Sprintf("%s; the next goes on at %s", runs(int64(f.Parked)), clock(f.NextWake, s.now)))
+		add("parked", fmt.Sprintf("%s; the next goes on at %s", runs(int64(f.Parked)), term.Clock(f.NextWake, s.now)))
 	}
 	if f.Blocked > 0 {
-		add("blocked", fmt.Sprintf("%s; the first since %s; start a program of the version that recorded it", runs(int64(f.Blocked)), clock(f.BlockedSince, s.now)))
+		add("blocked", fmt.Sprintf("%s; the first since %s; start a program of the version that recorded it", runs(int64(f.Blocked)), term.Clock(f.BlockedSince, s.now)))
 	}
 	if f.Leaked > 0 {
 		add("leaked", s.leaked(f))
 	}
-	add("policies", orDefault(printable(f.Policy)))
-	add("backoff", printable(f.Backoff))
-	add("group", printable(f.Group))
-	add("keeps", printable(f.Retention))
-	add("error", firstLine(f.LastError))
+	add("policies", orDefault(term.Printable(f.Policy)))
+	add("backoff", term.Printable(f.Backoff))
+	add("group", term.Printable(f.Group))
+	add("keeps", term.Printable(f.Retention))
+	add("error", term.FirstLine(f.LastError))
 	return lines
 }
 
@@ -242,7 +243,7 @@ func orDefault(policies string) string {
 func (s statusReport) running(r pawl.RunInfo) string {
 	text := fmt.Sprintf("run %d, %s, for %s%s", r.Number, r.Trigger, lengths.Span(s.now.Sub(r.StartedAt)), tries(r))
 	if !r.Deadline.IsZero() {
-		text += ", until " + clock(r.Deadline, s.now) + " at the latest"
+		text += ", until " + term.Clock(r.Deadline, s.now) + " at the latest"
 	}
 	return text
 }
@@ -256,5 +257,5 @@ func (s statusReport) when(t time.Time) string {
 	if wait := t.Sub(s.now).Round(time.Second); wait > 0 {
 		return text + " (in " + lengths.Coarse(wait) + ")"
 	}
-	return text + " (" + ago(s.now.Sub(t)) + ")"
+	return text + " (" + term.Ago(s.now.Sub(t)) + ")"
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func doctorVerb(database *string) *cobra.Command {
@@ -26,13 +27,13 @@ something.`,
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the config `file` (default pawl.yaml, if there is one)")
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
-			over := waiting("looking at the whole database")
+			over := term.ShowElapsed("looking at the whole database")
 			checks, err := examine(cmd.Context(), c, *database, findConfig(config))
 			over()
 			if err != nil {
 				return err
 			}
-			err = show(*out, checks, func() table { return checkTable(checks) }, func() { printChecks(stdout, checks) })
+			err = term.Show(*out, checks, func() term.Table { return checkTable(checks) }, func() { printChecks(term.Stdout, checks) })
 			for _, check := range checks {
 				if err == nil && len(check.Found) > 0 {
 					err = silent(1)
@@ -111,10 +112,10 @@ func checkConfig(path string) pawl.Check {
 	return check
 }
 
-func checkTable(checks []pawl.Check) table {
-	t := table{columns: []column{{title: "CHECK"}, {title: "DETAIL"}, {title: "FOUND"}, {title: "HELP"}}}
+func checkTable(checks []pawl.Check) term.Table {
+	t := term.Table{Columns: []term.Column{{Title: "CHECK"}, {Title: "DETAIL"}, {Title: "FOUND"}, {Title: "HELP"}}}
 	for _, c := range checks {
-		t.rows = append(t.rows, []string{checkSymbol(c) + " " + c.Name, printable(c.Detail), printable(strings.Join(c.Found, "; ")), printable(c.Help)})
+		t.Rows = append(t.Rows, []string{checkSymbol(c) + " " + c.Name, term.Printable(c.Detail), term.Printable(strings.Join(c.Found, "; ")), term.Printable(c.Help)})
 	}
 	return t
 }
@@ -130,12 +131,12 @@ func checkSymbol(c pawl.Check) string {
 func printChecks(w io.Writer, checks []pawl.Check) {
 	found := 0
 	for _, c := range checks {
-		fmt.Fprintf(w, "%s %-9s %s\n", inked(checkSymbol(c)), c.Name, printable(c.Detail))
+		fmt.Fprintf(w, "%s %-9s %s\n", term.ColorBySymbol(checkSymbol(c)), c.Name, term.Printable(c.Detail))
 		for _, line := range c.Found {
-			fmt.Fprintf(w, "    %s\n", printable(line))
+			fmt.Fprintf(w, "    %s\n", term.Printable(line))
 		}
 		if c.Help != "" {
-			fmt.Fprintf(w, "  → %s\n", printable(c.Help))
+			fmt.Fprintf(w, "  → %s\n", term.Printable(c.Help))
 		}
 		found += len(c.Found)
 	}

@@ -2,10 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"time"
-
-	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 // A done is what a verb did that is about a database, and has no list to show.
@@ -20,37 +17,9 @@ type done struct {
 }
 
 // showDone prints it, to people as a sentence.
-func showDone(out format, d done, sentence string) error {
-	t := func() table {
-		return table{columns: []column{{title: "DONE"}}, rows: [][]string{{printable(sentence)}}}
+func showDone(out term.Format, d done, sentence string) error {
+	t := func() term.Table {
+		return term.Table{Columns: []term.Column{{Title: "DONE"}}, Rows: [][]string{{term.Printable(sentence)}}}
 	}
-	return show(out, []done{d}, t, func() { fmt.Fprintln(stdout, printable(sentence)) })
-}
-
-// waiting shows on a terminal how long work takes that says nothing of how far it is,
-// until the function that it returns is called.
-func waiting(what string) (over func()) {
-	if _, ok := terminal(os.Stderr); !ok {
-		return func() {}
-	}
-	line, begun := newTicker(), time.Now()
-	stop, stopped := make(chan struct{}), make(chan struct{}) // closed by over, and by the goroutine that it waits for
-	go func() {
-		defer close(stopped)
-		again := time.NewTicker(time.Second)
-		defer again.Stop()
-		for {
-			select {
-			case <-again.C:
-				line.tell(fmt.Sprintf("%s, %s so far", what, lengths.Coarse(time.Since(begun))))
-			case <-stop:
-				line.done()
-				return
-			}
-		}
-	}()
-	return func() {
-		close(stop)
-		<-stopped
-	}
+	return term.Show(out, []done{d}, t, func() { fmt.Fprintln(term.Stdout, term.Printable(sentence)) })
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -71,7 +72,7 @@ func (r *reader) inherited(top *yaml.Node, known map[*yaml.Node]expansion, size 
 		return true
 	}
 	if e := (expansion{size: size + known[defaults].size*int64(len(flows.Content)/2)}); e.excess() != "" {
-		r.fail(defaults, "%s: %s get a copy of defaults each", e.excess(), counted(int64(len(flows.Content)/2), "flow"))
+		r.fail(defaults, "%s: %s get a copy of defaults each", e.excess(), term.Count(int64(len(flows.Content)/2), "flow"))
 		return false
 	}
 	return true
@@ -89,7 +90,7 @@ func parts(n *yaml.Node) []*yaml.Node {
 func (e expansion) excess() string {
 	switch {
 	case e.size > maxExpanded:
-		return fmt.Sprintf("with a copy of each anchor in place of its aliases (*), the config is larger than %s", size(maxExpanded))
+		return fmt.Sprintf("with a copy of each anchor in place of its aliases (*), the config is larger than %s", term.Bytes(maxExpanded))
 	case e.depth > maxDepth:
 		return fmt.Sprintf("this is nested deeper than %d levels", maxDepth)
 	}

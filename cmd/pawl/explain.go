@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/cronexpr"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
@@ -46,19 +47,19 @@ flow, which --flow gives.
 	cmd.Flags().IntVarP(&limit, "number", "n", 5, "how many instants")
 	cmd.Flags().StringVar(&flow, "flow", "", "the `id` of the flow, from which H is drawn")
 	cmd.RunE = does(func(*cobra.Command, []string) error {
-		t := func() table { return told.table(time.Now()) }
-		return show(*out, []explanation{told}, t, func() {
-			fmt.Fprintln(stdout, printable(told.Text))
+		t := func() term.Table { return told.table(time.Now()) }
+		return term.Show(*out, []explanation{told}, t, func() {
+			fmt.Fprintln(term.Stdout, term.Printable(told.Text))
 			for _, text := range told.Warnings {
-				fmt.Fprintln(stdout, printable("Note: "+text+"."))
+				fmt.Fprintln(term.Stdout, term.Printable("Note: "+text+"."))
 			}
-			fmt.Fprintln(stdout)
-			t().print(stdout, outputWidth())
+			fmt.Fprintln(term.Stdout)
+			t().Print(term.Stdout, term.Width())
 			for i, d := range told.DSTTimes {
 				if i == 0 {
-					fmt.Fprintln(stdout)
+					fmt.Fprintln(term.Stdout)
 				}
-				fmt.Fprintln(stdout, printable(d.String()))
+				fmt.Fprintln(term.Stdout, term.Printable(d.String()))
 			}
 		})
 	})
@@ -120,10 +121,10 @@ func (d dstTime) String() string {
 	}
 }
 
-func (e explanation) table(now time.Time) table {
-	t := table{columns: []column{{title: "WHEN (" + zoneLabel(now) + ")"}, {title: "DAY"}, {title: "IN"}}}
+func (e explanation) table(now time.Time) term.Table {
+	t := term.Table{Columns: []term.Column{{Title: "WHEN (" + term.ZoneName(now) + ")"}, {Title: "DAY"}, {Title: "IN"}}}
 	for _, at := range e.Next {
-		t.rows = append(t.rows, []string{labelled(at, now, "2006-01-02 15:04:05"), at.Local().Format("Mon"), lengths.Coarse(at.Sub(now).Round(time.Second))})
+		t.Rows = append(t.Rows, []string{term.FormatTime(at, now, "2006-01-02 15:04:05"), at.Local().Format("Mon"), lengths.Coarse(at.Sub(now).Round(time.Second))})
 	}
 	return t
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 var exportable = []string{"flows", "runs", "attempts", "transitions"}
@@ -28,7 +29,7 @@ of time. No more than a page is in memory. No daemon need run.`,
 				return argsError{errors.New("export what? There is flows, runs, attempts and transitions")}
 			}
 			if !slices.Contains(exportable, args[0]) {
-				return argsError{fmt.Errorf("cannot export %q%s", args[0], didYouMean(args[0], exportable))}
+				return argsError{fmt.Errorf("cannot export %q%s", args[0], term.DidYouMean(args[0], exportable))}
 			}
 			return nil
 		},
@@ -51,24 +52,24 @@ of time. No more than a page is in memory. No daemon need run.`,
 			case "flows":
 				return exportFlows(cmd.Context(), c, flows, *database, *out)
 			case "runs":
-				p := &pages[pawl.RunInfo]{out: *out, table: func(l []pawl.RunInfo) table { return historyTable(l, now) }}
-				return exportRuns(cmd.Context(), c, flows, wholeRuns(cmd.Context(), c, p.print), p.end)
+				p := &term.Pages[pawl.RunInfo]{Format: *out, Table: func(l []pawl.RunInfo) term.Table { return historyTable(l, now) }}
+				return exportRuns(cmd.Context(), c, flows, wholeRuns(cmd.Context(), c, p.Print), p.End)
 			case "attempts":
-				p := &pages[runAttempt]{out: *out, table: func(l []runAttempt) table { return runAttemptsTable(l, now) }}
-				return exportRuns(cmd.Context(), c, flows, attemptsOf(cmd.Context(), c, p), p.end)
+				p := &term.Pages[runAttempt]{Format: *out, Table: func(l []runAttempt) term.Table { return runAttemptsTable(l, now) }}
+				return exportRuns(cmd.Context(), c, flows, attemptsOf(cmd.Context(), c, p), p.End)
 			}
-			return exportTransitions(cmd.Context(), c, flow, &pages[pawl.Transition]{out: *out, table: func(l []pawl.Transition) table { return transitionsTable(l, now) }})
+			return exportTransitions(cmd.Context(), c, flow, &term.Pages[pawl.Transition]{Format: *out, Table: func(l []pawl.Transition) term.Table { return transitionsTable(l, now) }})
 		})
 	})
 	return cmd
 }
 
 // exportFlows prints flows, in a table as pawl status shows them.
-func exportFlows(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, database string, out format) error {
+func exportFlows(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, database string, out term.Format) error {
 	s := statusReport{flows: flows, now: time.Now(), database: database}
 	width := 0
 	if out == "table" {
-		width = outputWidth()
+		width = term.Width()
 	}
 	if out == "table" || out == "md" {
 		if err := s.strip(ctx, c, nil); err != nil {
@@ -78,7 +79,7 @@ func exportFlows(ctx context.Context, c *pawl.Client, flows []pawl.FlowInfo, dat
 			return err
 		}
 	}
-	return show(out, flows, func() table { return s.table(width) }, nil)
+	return term.Show(out, flows, func() term.Table { return s.table(width) }, nil)
 }
 
 // exportRuns prints runs, a page at a time, and what stands at the end.
@@ -137,7 +138,7 @@ type runAttempt struct {
 }
 
 // attemptsOf prints the attempts of runs.
-func attemptsOf(ctx context.Context, c *pawl.Client, p *pages[runAttempt]) func(...pawl.RunInfo) error {
+func attemptsOf(ctx context.Context, c *pawl.Client, p *term.Pages[runAttempt]) func(...pawl.RunInfo) error {
 	return func(runs ...pawl.RunInfo) error {
 		for _, run := range runs {
 			list, err := c.Attempts(ctx, run.FlowID, run.Number)
@@ -154,7 +155,7 @@ func attemptsOf(ctx context.Context, c *pawl.Client, p *pages[runAttempt]) func(
 			if len(page) == 0 {
 				continue
 			}
-			if err := p.print(page...); err != nil {
+			if err := p.Print(page...); err != nil {
 				return err
 			}
 		}
@@ -162,27 +163,27 @@ func attemptsOf(ctx context.Context, c *pawl.Client, p *pages[runAttempt]) func(
 	}
 }
 
-func runAttemptsTable(list []runAttempt, now time.Time) table {
+func runAttemptsTable(list []runAttempt, now time.Time) term.Table {
 	own := make([]pawl.Attempt, len(list))
 	for i, a := range list {
 		own[i] = a.Attempt
 	}
 	t := attemptsTable(own, now)
-	t.columns = append([]column{{title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4}}, t.columns...)
+	t.Columns = append([]term.Column{{Title: "FLOW", Max: 24, Min: 12}, {Title: "RUN", Min: 4}}, t.Columns...)
 	for i, a := range list {
-		t.rows[i] = append([]string{printable(a.FlowID), fmt.Sprint(a.RunNumber)}, t.rows[i]...)
+		t.Rows[i] = append([]string{term.Printable(a.FlowID), fmt.Sprint(a.RunNumber)}, t.Rows[i]...)
 	}
 	return t
 }
 
 // exportTransitions prints those that there are now.
-func exportTransitions(ctx context.Context, c *pawl.Client, flow string, p *pages[pawl.Transition]) error {
+func exportTransitions(ctx context.Context, c *pawl.Client, flow string, p *term.Pages[pawl.Transition]) error {
 	last, err := c.NewestTransition(ctx)
 	if err != nil {
 		return err
 	}
 	if last == 0 {
-		return p.end()
+		return p.End()
 	}
 	var page []pawl.Transition
 	for t, err := range c.Transitions(ctx, 0) {
@@ -193,7 +194,7 @@ func exportTransitions(ctx context.Context, c *pawl.Client, flow string, p *page
 			page = append(page, t)
 		}
 		if len(page) == 1000 || t.Seq >= last && len(page) > 0 {
-			if err := p.print(page...); err != nil {
+			if err := p.Print(page...); err != nil {
 				return err
 			}
 			page = page[:0]
@@ -202,18 +203,18 @@ func exportTransitions(ctx context.Context, c *pawl.Client, flow string, p *page
 			break
 		}
 	}
-	return p.end()
+	return p.End()
 }
 
-func transitionsTable(list []pawl.Transition, now time.Time) table {
-	t := table{rest: 16, columns: []column{{title: "SEQ", rank: 1, least: 6}, {title: "AT (" + zoneLabel(now) + ")", least: 19}, {title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4},
-		{title: "EVENT", least: 9}, {title: "FLOW WAS", rank: 2, least: 9}, {title: "FLOW IS", least: 9}, {title: "NOTE"}}}
+func transitionsTable(list []pawl.Transition, now time.Time) term.Table {
+	t := term.Table{MinLast: 16, Columns: []term.Column{{Title: "SEQ", Drop: 1, Min: 6}, {Title: "AT (" + term.ZoneName(now) + ")", Min: 19}, {Title: "FLOW", Max: 24, Min: 12}, {Title: "RUN", Min: 4},
+		{Title: "EVENT", Min: 9}, {Title: "FLOW WAS", Drop: 2, Min: 9}, {Title: "FLOW IS", Min: 9}, {Title: "NOTE"}}}
 	for _, s := range list {
 		run := "none"
 		if s.RunNumber > 0 {
 			run = fmt.Sprint(s.RunNumber)
 		}
-		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), printable(s.FlowID), run, s.Event, string(s.FromStatus), string(s.ToStatus), firstLine(s.Summary())})
+		t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), term.Clock(s.At, now), term.Printable(s.FlowID), run, s.Event, string(s.FromStatus), string(s.ToStatus), term.FirstLine(s.Summary())})
 	}
 	return t
 }

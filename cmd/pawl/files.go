@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"io"
 	"io/fs"
 	"os"
@@ -34,7 +35,7 @@ func readRegular(path string, limit, flags int) ([]byte, fs.FileInfo, error) {
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
 	if err == nil && len(data) > limit {
-		err = fmt.Errorf("%s is larger than %s, the most that is read: give a smaller file", path, size(int64(limit)))
+		err = fmt.Errorf("%s is larger than %s, the most that is read: give a smaller file", path, term.Bytes(int64(limit)))
 	}
 	return data, info, err
 }

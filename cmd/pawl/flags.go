@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
@@ -22,7 +23,7 @@ var fromEnvironment = []string{"db", "config", "output", "tz", "color", "stop-ti
 // globalFlags gives every verb what all of them have.
 func globalFlags(root *cobra.Command, database *string) {
 	var zone string
-	when := colorMode("auto")
+	when := term.ColorMode("auto")
 	flags := root.PersistentFlags()
 	flags.StringVar(database, "db", "pawl.db", "the database `file`")
 	flags.StringVar(&zone, "tz", "", "the time `zone` of what is shown and asked for (default that of here)")
@@ -34,7 +35,7 @@ func globalFlags(root *cobra.Command, database *string) {
 		if err := takeZone(zone); err != nil {
 			return err
 		}
-		colored = when.decide(os.Stdout)
+		term.UseColor = when.Enabled(os.Stdout)
 		if db := cmd.Flag("db"); !db.Changed {
 			takeDatabase(cmd, database)
 		}
@@ -116,8 +117,18 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-	if hint := suggestion("--"+unknown.GetSpecifiedName(), names); hint != "" {
+	if hint := term.Suggest("--"+unknown.GetSpecifiedName(), names); hint != "" {
 		return fmt.Errorf("%w%s", err, hint)
 	}
 	return err
+}
+
+// formatFlag gives a verb the flag -o.
+func formatFlag(cmd *cobra.Command) *term.Format { return formatFlagOr(cmd, "table") }
+
+// formatFlagOr gives it one that is another unless it is given.
+func formatFlagOr(cmd *cobra.Command, f term.Format) *term.Format {
+	cmd.Flags().VarP(&f, "output", "o", "table, json, jsonl, csv or md")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(term.Formats, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	return &f
 }

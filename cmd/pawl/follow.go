@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 // A follower shows what a run prints, from the spool that its daemon keeps, which has
@@ -67,7 +68,7 @@ func (f *follower) show() {
 	n, _ := io.Copy(cleaned{}, f.file)
 	f.shown += n
 	if n > 0 {
-		stdout.Flush()
+		term.Stdout.Flush()
 	}
 }
 
@@ -91,10 +92,10 @@ func (f *follower) close() {
 type cleaned struct{}
 
 func (cleaned) Write(p []byte) (int, error) {
-	if _, ok := terminal(os.Stdout); !ok {
-		return stdout.Write(p)
+	if _, ok := term.Terminal(os.Stdout); !ok {
+		return term.Stdout.Write(p)
 	}
-	_, err := stdout.WriteString(printable(string(p)))
+	_, err := term.Stdout.WriteString(term.Printable(string(p)))
 	return len(p), err
 }
 

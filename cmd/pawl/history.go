@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -83,7 +84,7 @@ With --follow it goes on, the newest last: runs are shown when they are over.
 			if err != nil {
 				return err
 			}
-			if err := show(*out, listed(runs), func() table { return historyTable(runs, time.Now()) }, nil); err != nil {
+			if err := term.Show(*out, listed(runs), func() term.Table { return historyTable(runs, time.Now()) }, nil); err != nil {
 				return err
 			}
 			if more && !cmd.Flag("number").Changed {
@@ -123,12 +124,12 @@ func (q historyQuery) page(ctx context.Context, c *pawl.Client) (runs []pawl.Run
 
 // sayMore says that a list is not whole: below a table, and of other forms, which programs
 // read, on stderr.
-func sayMore(out format, text string) {
+func sayMore(out term.Format, text string) {
 	if out == "table" {
-		fmt.Fprintf(stdout, "\n%s\n", text)
+		fmt.Fprintf(term.Stdout, "\n%s\n", text)
 		return
 	}
-	stdout.Flush()
+	term.Stdout.Flush()
 	fmt.Fprintln(os.Stderr, "pawl: "+text)
 }
 
@@ -143,7 +144,7 @@ func listed(runs []pawl.RunInfo) []listedRun {
 	for i, r := range runs {
 		list[i].RunInfo = r
 		if r.Omitted != nil {
-			list[i].Whole = fmt.Sprintf("pawl logs %s %d -o json", quoted(r.FlowID), r.Number)
+			list[i].Whole = fmt.Sprintf("pawl logs %s %d -o json", term.Quote(r.FlowID), r.Number)
 		}
 	}
 	return list
@@ -191,11 +192,11 @@ func tries(r pawl.RunInfo) string {
 	return text
 }
 
-func historyTable(runs []pawl.RunInfo, now time.Time) table {
-	t := table{rest: 24, columns: []column{{title: "FLOW", limit: 24, least: 12}, {title: "RUN", least: 4}, {title: "TRIGGER", rank: 1, least: 8}, {title: "STATUS", paint: inked, least: 13},
-		{title: "STARTED (" + zoneLabel(now) + ")", rank: 3, least: 19}, {title: "DURATION", rank: 2, least: 8}, {title: "ERROR"}}}
+func historyTable(runs []pawl.RunInfo, now time.Time) term.Table {
+	t := term.Table{MinLast: 24, Columns: []term.Column{{Title: "FLOW", Max: 24, Min: 12}, {Title: "RUN", Min: 4}, {Title: "TRIGGER", Drop: 1, Min: 8}, {Title: "STATUS", Color: term.ColorBySymbol, Min: 13},
+		{Title: "STARTED (" + term.ZoneName(now) + ")", Drop: 3, Min: 19}, {Title: "DURATION", Drop: 2, Min: 8}, {Title: "ERROR"}}}
 	for _, r := range runs {
-		t.rows = append(t.rows, []string{printable(r.FlowID), fmt.Sprint(r.Number), r.Trigger, runState(r),
+		t.Rows = append(t.Rows, []string{term.Printable(r.FlowID), fmt.Sprint(r.Number), r.Trigger, runState(r),
 			began(r, now), length(r, now), outcome(r, now)})
 	}
 	return t
@@ -205,7 +206,7 @@ func historyTable(runs []pawl.RunInfo, now time.Time) table {
 func began(r pawl.RunInfo, now time.Time) string {
 	switch {
 	case !r.StartedAt.IsZero():
-		return clock(r.StartedAt, now)
+		return term.Clock(r.StartedAt, now)
 	case r.Status == pawl.RunWaiting:
 		return "not yet"
 	}
@@ -216,19 +217,19 @@ func began(r pawl.RunInfo, now time.Time) string {
 func outcome(r pawl.RunInfo, now time.Time) string {
 	switch r.Status {
 	case pawl.RunParked:
-		return "parked until " + clock(r.DueAt, now)
+		return "parked until " + term.Clock(r.DueAt, now)
 	case pawl.RunBlocked:
-		return "blocked since " + clock(r.DueAt, now) + ": " + firstLine(r.Error)
+		return "blocked since " + term.Clock(r.DueAt, now) + ": " + term.FirstLine(r.Error)
 	case pawl.RunWaiting:
 	default:
-		return firstLine(r.Error)
+		return term.FirstLine(r.Error)
 	}
 	text := "waits for its turn"
 	if r.DueAt.After(now) {
-		text = "until " + clock(r.DueAt, now)
+		text = "until " + term.Clock(r.DueAt, now)
 	}
 	if r.Error != "" {
-		text += ": " + firstLine(r.Error)
+		text += ": " + term.FirstLine(r.Error)
 	}
 	return text
 }

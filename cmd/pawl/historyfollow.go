@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 // followHistory shows runs, the newest last, and goes on with each that is over.
-func followHistory(ctx context.Context, c *pawl.Client, q historyQuery, out format) error {
+func followHistory(ctx context.Context, c *pawl.Client, q historyQuery, out term.Format) error {
 	seq, err := c.NewestTransition(ctx) // before the look, or one would be missed
 	if err != nil {
 		return err
@@ -22,7 +23,7 @@ func followHistory(ctx context.Context, c *pawl.Client, q historyQuery, out form
 	slices.Reverse(runs)
 	runs = slices.DeleteFunc(runs, func(r pawl.RunInfo) bool { return !r.Status.Over() })
 	p := runPrinter{shown: recent{keys: map[runKey]bool{}}}
-	p.out, p.table = out, func(runs []listedRun) table { return historyTable(infos(runs), time.Now()) }
+	p.Format, p.Table = out, func(runs []listedRun) term.Table { return historyTable(infos(runs), time.Now()) }
 	if err := p.print(runs...); err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ type runKey struct {
 
 // A runPrinter shows runs, each once, below one line of titles.
 type runPrinter struct {
-	pages[listedRun]
+	term.Pages[listedRun]
 	shown recent // a run may have transitions after that which ended it, or be read late
 }
 
@@ -88,8 +89,8 @@ func (p *runPrinter) print(runs ...pawl.RunInfo) error {
 	for _, r := range runs {
 		p.shown.add(runKey{r.FlowID, r.Number})
 	}
-	if err := p.pages.print(listed(runs)...); err != nil {
+	if err := p.Pages.Print(listed(runs)...); err != nil {
 		return err
 	}
-	return stdout.Flush()
+	return term.Stdout.Flush()
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -144,7 +145,7 @@ func (c *crontab) deliver(zone, path string) error {
 		}
 	}
 	for _, f := range append(c.errors, c.notes...) {
-		fmt.Fprintln(os.Stderr, printable(f.Error()))
+		fmt.Fprintln(os.Stderr, term.Printable(f.Error()))
 	}
 	if len(c.entries) == 0 {
 		return fmt.Errorf("%s has no entries: a line of a crontab is as in 30 2 * * * /usr/local/bin/backup", c.file)
@@ -157,9 +158,9 @@ func (c *crontab) deliver(zone, path string) error {
 		return err
 	}
 	if path == "" {
-		_, err = stdout.Write(text)
+		_, err = term.Stdout.Write(text)
 	} else if err = makeFile(path, text); err == nil {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", path, counted(int64(len(c.entries)), "flow"))
+		fmt.Fprintf(os.Stderr, "%s: %s\n", path, term.Count(int64(len(c.entries)), "flow"))
 	}
 	if err == nil && len(c.errors) > 0 {
 		return silent(1)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -43,16 +44,16 @@ With --systemd it prints a unit for the config and the database here, and makes 
 		}
 		option := ""
 		if config != defaultConfig {
-			option = " -c " + quoted(config)
+			option = " -c " + term.Quote(config)
 		}
-		fmt.Fprintf(stdout, `%s is made: five flows, that show what they can be. Now:
+		fmt.Fprintf(term.Stdout, `%s is made: five flows, that show what they can be. Now:
 
   %-20s  runs them, in the foreground
   pawl status --watch   in another terminal: how they are
   pawl history          what ran
   pawl trigger import --input '{"file": "a.csv"}' --wait
   pawl init --systemd   prints a unit for systemd
-`, printable(config), "pawl run"+option)
+`, term.Printable(config), "pawl run"+option)
 		return nil
 	})
 	return cmd
@@ -99,14 +100,14 @@ func printUnit(config, database string) error {
 	if u, err := user.Current(); err == nil {
 		account = u.Username
 	}
-	fmt.Fprintf(stdout, unit, inUnit(paths[0]), inUnit(paths[1]), inUnit(paths[2]), account, strings.ReplaceAll(paths[3], "%", "%%"))
+	fmt.Fprintf(term.Stdout, unit, inUnit(paths[0]), inUnit(paths[1]), inUnit(paths[2]), account, strings.ReplaceAll(paths[3], "%", "%%"))
 	return nil
 }
 
 // inUnit is a word as systemd takes it in a command.
 func inUnit(word string) string {
 	word = strings.NewReplacer("%", "%%", "$", "$$").Replace(word)
-	if plain.MatchString(strings.NewReplacer("%%", "", "$$", "").Replace(word)) {
+	if term.PlainWord.MatchString(strings.NewReplacer("%%", "", "$$", "").Replace(word)) {
 		return word
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`

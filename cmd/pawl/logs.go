@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -56,7 +57,7 @@ as it was printed, escape sequences too: pass it to a terminal with care.`,
 func runNumber(flow, text string) (int64, error) {
 	number, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || number < 1 {
-		return 0, fmt.Errorf("%q is no number of a run: pawl history %s shows them", text, quoted(flow))
+		return 0, fmt.Errorf("%q is no number of a run: pawl history %s shows them", text, term.Quote(flow))
 	}
 	return number, nil
 }
@@ -71,7 +72,7 @@ func loggedRun(ctx context.Context, c *pawl.Client, id string, number int64) (pa
 		number = flow.LastNumber
 	}
 	if number == 0 {
-		return pawl.RunInfo{}, fmt.Errorf("%w: flow %q has not run yet; pawl trigger %s runs it", pawl.ErrRunNotFound, id, quoted(id))
+		return pawl.RunInfo{}, fmt.Errorf("%w: flow %q has not run yet; pawl trigger %s runs it", pawl.ErrRunNotFound, id, term.Quote(id))
 	}
 	return runOf(ctx, c, id, number)
 }
@@ -92,10 +93,10 @@ func showLog(ctx context.Context, f *follower, run pawl.RunInfo, follow bool) (e
 		}
 		return err
 	}
-	stdout.Flush()
-	fmt.Fprintln(os.Stderr, printable(ending(run)))
+	term.Stdout.Flush()
+	fmt.Fprintln(os.Stderr, term.Printable(ending(run)))
 	if rest := restOfError(run); rest != "" {
-		fmt.Fprintln(os.Stderr, printable(rest))
+		fmt.Fprintln(os.Stderr, term.Printable(rest))
 	}
 	return nil
 }
@@ -117,7 +118,7 @@ func ending(run pawl.RunInfo) string {
 		text += " in " + lengths.Span(run.FinishedAt.Sub(run.StartedAt))
 	}
 	if run.Error != "" {
-		text += ": " + firstLine(run.Error)
+		text += ": " + term.FirstLine(run.Error)
 	}
 	return text
 }

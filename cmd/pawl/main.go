@@ -24,7 +24,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,11 +33,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func main() {
 	cmd, err := newRoot().ExecuteC()
-	if lost := stdout.Flush(); lost != nil && (err == nil || errors.As(err, new(silent))) {
+	if lost := term.Stdout.Flush(); lost != nil && (err == nil || errors.As(err, new(silent))) {
 		err = failure{lost}
 	}
 	if err != nil {
@@ -47,35 +47,16 @@ func main() {
 	}
 }
 
-// stdout is what verbs print to. It keeps the first error of a write until the end.
-var stdout = bufio.NewWriter(sink{os.Stdout})
-
-// errOutput is an answer that could not be printed: the disk behind it is full.
-var errOutput = errors.New("the output is incomplete")
-
-// A sink is a file whose errors are an errOutput, so that they are told from those of
-// what a verb reads.
-type sink struct{ file *os.File }
-
-// Write writes to the file.
-func (s sink) Write(p []byte) (int, error) {
-	n, err := s.file.Write(p)
-	if err != nil {
-		err = fmt.Errorf("%w: %w", errOutput, err)
-	}
-	return n, err
-}
-
 // explain prints what went wrong.
 func explain(err error, cmd *cobra.Command) {
 	switch {
 	case errors.As(err, new(silent)):
 	case errors.As(err, new(fault)): // lines that begin with a place in a file
-		fmt.Fprintln(os.Stderr, printable(err.Error()))
+		fmt.Fprintln(os.Stderr, term.Printable(err.Error()))
 	case exitStatus(err) == exitUsage:
-		fmt.Fprintf(os.Stderr, "pawl: %s\nSee '%s --help'.\n", printable(err.Error()), cmd.CommandPath())
+		fmt.Fprintf(os.Stderr, "pawl: %s\nSee '%s --help'.\n", term.Printable(err.Error()), cmd.CommandPath())
 	default:
-		fmt.Fprintf(os.Stderr, "pawl: %s\n", printable(err.Error()))
+		fmt.Fprintf(os.Stderr, "pawl: %s\n", term.Printable(err.Error()))
 	}
 }
 
@@ -87,7 +68,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetOut(stdout)
+	root.SetOut(term.Stdout)
 	var database string
 	globalFlags(root, &database)
 	addVerbs(root, &database)
@@ -116,7 +97,7 @@ var exits = []struct {
 	{pawl.ErrDatabaseChanged, 75},
 	{fs.ErrPermission, 77},
 	{errConfig, 78},
-	{errOutput, 74},
+	{term.ErrOutput, 74},
 	{fs.ErrNotExist, 74},
 	{fs.ErrExist, 74},
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -16,7 +17,7 @@ func manVerb() *cobra.Command {
 		Long:  "Print the manual page, of all verbs: pawl man > /usr/local/share/man/man1/pawl.1",
 		Args:  cobra.NoArgs,
 		RunE: does(func(cmd *cobra.Command, _ []string) error {
-			manual{stdout}.print(cmd.Root())
+			manual{term.Stdout}.print(cmd.Root())
 			return nil
 		}),
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -31,13 +32,13 @@ things are. No daemon need run. One with a ~ depends on when runs end.`,
 			if err != nil {
 				return err
 			}
-			t := func() table { return agendaTable(entries, time.Now()) }
-			return show(*out, entries, t, func() {
+			t := func() term.Table { return agendaTable(entries, time.Now()) }
+			return term.Show(*out, entries, t, func() {
 				if len(entries) == 0 {
-					fmt.Fprintln(stdout, "Nothing is scheduled.")
+					fmt.Fprintln(term.Stdout, "Nothing is scheduled.")
 					return
 				}
-				t().print(stdout, outputWidth())
+				t().Print(term.Stdout, term.Width())
 			})
 		})
 	})
@@ -95,8 +96,8 @@ func earliest(entries []entry, n int) []entry {
 	return entries[:min(len(entries), n)]
 }
 
-func agendaTable(entries []entry, now time.Time) table {
-	t := table{rest: 16, columns: []column{{title: "WHEN (" + zoneLabel(now) + ")"}, {title: "IN", rank: 1}, {title: "FLOW", limit: 24}, {title: "IN THE WAY"}}}
+func agendaTable(entries []entry, now time.Time) term.Table {
+	t := term.Table{MinLast: 16, Columns: []term.Column{{Title: "WHEN (" + term.ZoneName(now) + ")"}, {Title: "IN", Drop: 1}, {Title: "FLOW", Max: 24}, {Title: "IN THE WAY"}}}
 	for _, e := range entries {
 		in := "now"
 		if wait := e.At.Sub(now).Round(time.Second); wait > 0 {
@@ -107,7 +108,7 @@ func agendaTable(entries []entry, now time.Time) table {
 		if e.Estimate {
 			in = "~" + in
 		}
-		t.rows = append(t.rows, []string{labelled(e.At, now, "2006-01-02 15:04:05"), in, printable(e.Flow), cmp.Or(firstLine(e.Held), "nothing")})
+		t.Rows = append(t.Rows, []string{term.FormatTime(e.At, now, "2006-01-02 15:04:05"), in, term.Printable(e.Flow), cmp.Or(term.FirstLine(e.Held), "nothing")})
 	}
 	return t
 }

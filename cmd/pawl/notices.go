@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -64,11 +65,11 @@ func (n *notifier) announce(t pawl.Transition, ask askRun) {
 	m := message{Flow: t.FlowID, Run: t.RunNumber, At: t.At, Streak: t.FailureStreak}
 	switch {
 	case run.Status.Failure():
-		m.Event, m.Error = "failed", printable(run.Error)
-		m.Text = fmt.Sprintf("%s failed: %s", t.FlowID, firstLine(run.Error))
+		m.Event, m.Error = "failed", term.Printable(run.Error)
+		m.Text = fmt.Sprintf("%s failed: %s", t.FlowID, term.FirstLine(run.Error))
 		n.add(m)
 		if t.ToStatus == pawl.StatusTripped {
-			m.Event, m.Text = "tripped", fmt.Sprintf("%s tripped after %d failures in a row, and runs no more until it is reset: %s", t.FlowID, t.FailureStreak, firstLine(run.Error))
+			m.Event, m.Text = "tripped", fmt.Sprintf("%s tripped after %d failures in a row, and runs no more until it is reset: %s", t.FlowID, t.FailureStreak, term.FirstLine(run.Error))
 			n.add(m)
 		}
 		n.mark(t.FlowID, true)
@@ -111,7 +112,7 @@ func (n *notifier) lookFor(flows []pawl.FlowInfo, around pawl.Surroundings, now 
 		n.late[f.ID] = !since.IsZero()
 		n.mu.Unlock()
 		if !since.IsZero() && !was {
-			n.add(message{Event: "late", Flow: f.ID, At: now.UTC(), Text: fmt.Sprintf("%s is late by %s: it was due at %s", f.ID, lengths.Coarse(now.Sub(since)), stampOf(since))})
+			n.add(message{Event: "late", Flow: f.ID, At: now.UTC(), Text: fmt.Sprintf("%s is late by %s: it was due at %s", f.ID, lengths.Coarse(now.Sub(since)), term.Stamp(since))})
 		}
 	}
 }

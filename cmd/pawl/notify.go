@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 // A notifier posts what happens to flows to a webhook: one after another, from a queue in
@@ -122,7 +123,7 @@ func (n *notifier) add(m message) {
 	}
 	m.Host = n.host
 	if m.Late = m.At.Before(n.born); m.Late {
-		m.Text += " (told late: it was at " + stampOf(m.At) + ")"
+		m.Text += " (told late: it was at " + term.Stamp(m.At) + ")"
 	}
 	select {
 	case n.queue <- m:

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -57,7 +58,7 @@ func (r *reader) events(f field) (events []string) {
 	for _, n := range nodes {
 		text, ok := r.text(field{name: "on", value: resolve(n)})
 		if ok && !slices.Contains(noticeable, text) {
-			r.fail(n, "unknown event %q%s", text, didYouMean(text, noticeable))
+			r.fail(n, "unknown event %q%s", text, term.DidYouMean(text, noticeable))
 		}
 		events = append(events, text)
 	}

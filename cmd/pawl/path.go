@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
 // showPath prints what a run did so far: the path of a workflow through its states, else
 // the transitions that happened to it; then its attempts, if it was tried again, and the
 // whole of its error.
-func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out format) (err error) {
+func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out term.Format) (err error) {
 	run, err := runOf(ctx, c, id, number)
 	if err != nil {
 		return err
@@ -23,15 +24,15 @@ func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out 
 		return err
 	}
 	defer func() {
-		if err != nil || !out.forPeople() {
+		if err != nil || !out.ForPeople() {
 			return
 		}
 		if retried(run, tried) {
-			fmt.Fprintln(stdout)
-			err = show(out, tried, func() table { return attemptsTable(tried, time.Now()) }, nil)
+			fmt.Fprintln(term.Stdout)
+			err = term.Show(out, tried, func() term.Table { return attemptsTable(tried, time.Now()) }, nil)
 		}
 		if err == nil && run.Error != "" {
-			fmt.Fprintf(stdout, "\n%s\n", whole(run.Error, out))
+			fmt.Fprintf(term.Stdout, "\n%s\n", whole(run.Error, out))
 		}
 	}()
 	path, err := c.Checkpoints(ctx, id, number)
@@ -39,7 +40,7 @@ func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out 
 		return err
 	}
 	if len(path) > 0 {
-		return show(out, path, func() table { return pathTable(path, time.Now()) }, nil)
+		return term.Show(out, path, func() term.Table { return pathTable(path, time.Now()) }, nil)
 	}
 	kept, pruned, err := c.View().RunTransitions(ctx, run)
 	if err != nil {
@@ -52,7 +53,7 @@ func showPath(ctx context.Context, c *pawl.Client, id string, number int64, out 
 	for _, t := range kept {
 		steps = append(steps, listedStep{Transition: t})
 	}
-	return show(out, steps, func() table { return stepsTable(steps, time.Now()) }, nil)
+	return term.Show(out, steps, func() term.Table { return stepsTable(steps, time.Now()) }, nil)
 }
 
 // prunedText stands in the place of transitions that are not kept.
@@ -76,26 +77,26 @@ func (s listedStep) MarshalJSON() ([]byte, error) {
 	}{s.FlowID, s.RunNumber, s.LeftOut})
 }
 
-func pathTable(path []pawl.Checkpoint, now time.Time) table {
-	t := table{rest: 24, columns: []column{{title: "SEQ"}, {title: "AT (" + zoneLabel(now) + ")"}, {title: "WHAT"}, {title: "STATE", limit: 32}, {title: "AFTER", rank: 2}, {title: "DATA", rank: 1}}}
+func pathTable(path []pawl.Checkpoint, now time.Time) term.Table {
+	t := term.Table{MinLast: 24, Columns: []term.Column{{Title: "SEQ"}, {Title: "AT (" + term.ZoneName(now) + ")"}, {Title: "WHAT"}, {Title: "STATE", Max: 32}, {Title: "AFTER", Drop: 2}, {Title: "DATA", Drop: 1}}}
 	for i, p := range path {
 		after := "first"
 		if i > 0 {
 			after = lengths.Span(p.At.Sub(path[i-1].At))
 		}
-		t.rows = append(t.rows, []string{fmt.Sprint(p.Seq), clock(p.At, now), p.Kind, printable(p.State), after, printable(string(p.Payload))})
+		t.Rows = append(t.Rows, []string{fmt.Sprint(p.Seq), term.Clock(p.At, now), p.Kind, term.Printable(p.State), after, term.Printable(string(p.Payload))})
 	}
 	return t
 }
 
-func stepsTable(steps []listedStep, now time.Time) table {
-	t := table{rest: 24, columns: []column{{title: "SEQ", rank: 1}, {title: "AT (" + zoneLabel(now) + ")"}, {title: "EVENT"}, {title: "FLOW WAS", rank: 2}, {title: "FLOW IS"}, {title: "NOTE"}}}
+func stepsTable(steps []listedStep, now time.Time) term.Table {
+	t := term.Table{MinLast: 24, Columns: []term.Column{{Title: "SEQ", Drop: 1}, {Title: "AT (" + term.ZoneName(now) + ")"}, {Title: "EVENT"}, {Title: "FLOW WAS", Drop: 2}, {Title: "FLOW IS"}, {Title: "NOTE"}}}
 	for _, s := range steps {
 		if s.LeftOut != "" {
-			t.rows = append(t.rows, []string{"…", "…", "…", "…", "…", s.LeftOut})
+			t.Rows = append(t.Rows, []string{"…", "…", "…", "…", "…", s.LeftOut})
 			continue
 		}
-		t.rows = append(t.rows, []string{fmt.Sprint(s.Seq), clock(s.At, now), s.Event, string(s.FromStatus), string(s.ToStatus), printable(s.Summary())})
+		t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), term.Clock(s.At, now), s.Event, string(s.FromStatus), string(s.ToStatus), term.Printable(s.Summary())})
 	}
 	return t
 }

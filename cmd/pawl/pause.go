@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -58,9 +59,9 @@ With --until, 14:00 is the next time that it is two o'clock in the afternoon.`,
 func pauseWords(flow pawl.FlowInfo, end, now time.Time) string {
 	already := ""
 	if !flow.PausedAt.IsZero() {
-		already = "was paused already, since " + clock(flow.PausedAt, now)
+		already = "was paused already, since " + term.Clock(flow.PausedAt, now)
 	}
-	resume := "pawl resume " + quoted(printable(flow.ID))
+	resume := "pawl resume " + term.Quote(term.Printable(flow.ID))
 	switch {
 	case !end.IsZero():
 		return joined("paused "+untilWords(end, now)+", or "+resume, already)
@@ -75,9 +76,9 @@ func pauseWords(flow pawl.FlowInfo, end, now time.Time) string {
 // untilWords is the end of a pause: "until 14:00:00 (in 2h)".
 func untilWords(end, now time.Time) string {
 	if wait := end.Sub(now).Round(time.Second); wait > 0 {
-		return "until " + clock(end, now) + " (in " + lengths.Coarse(wait) + ")"
+		return "until " + term.Clock(end, now) + " (in " + lengths.Coarse(wait) + ")"
 	}
-	return "until " + clock(end, now) + " (" + ago(now.Sub(end)) + ")"
+	return "until " + term.Clock(end, now) + " (" + term.Ago(now.Sub(end)) + ")"
 }
 
 // ahead is the value of a flag that takes an instant that is still to come.

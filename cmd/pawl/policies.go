@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 	"github.com/pawl-go/pawl/internal/wording"
 )
@@ -105,7 +106,7 @@ func (r *reader) dst(e field) []pawl.DST {
 		name, ok := r.text(field{name: "dst", value: resolve(n)})
 		policy, known := dstPolicies[name]
 		if ok && !known {
-			r.fail(n, "unknown policy %q for dst%s", name, didYouMean(name, []string{"gap_skip", "fold_second", "fold_both"}))
+			r.fail(n, "unknown policy %q for dst%s", name, term.DidYouMean(name, []string{"gap_skip", "fold_second", "fold_both"}))
 		}
 		policies = append(policies, policy)
 	}
@@ -257,7 +258,7 @@ func (r *reader) failures(e field, base failureRetention) failureRetention {
 
 // String is the retention in the words of the config.
 func (k retention) String() string {
-	return fmt.Sprintf("%s, %s; failures %s", counted(int64(k.runs), "run"), lengths.Exact(k.age), k.failures)
+	return fmt.Sprintf("%s, %s; failures %s", term.Count(int64(k.runs), "run"), lengths.Exact(k.age), k.failures)
 }
 
 func (k failureRetention) String() string {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func pruneVerb(database *string) *cobra.Command {
@@ -43,13 +44,13 @@ successes do.`,
 			return err
 		}
 		before := sizeOf(*database) + sizeOf(*database+"-wal")
-		line := newTicker()
-		p := pawl.Prune{Runs: keep, Age: time.Duration(age), Told: func(rows int) { line.tell(fmt.Sprintf("%d rows deleted", rows)) }}
+		line := term.NewProgress()
+		p := pawl.Prune{Runs: keep, Age: time.Duration(age), Told: func(rows int) { line.Show(fmt.Sprintf("%d rows deleted", rows)) }}
 		if len(flows) > 0 {
 			p.Flows = flows
 		}
 		rows, err := pawl.PruneHistory(ctx, *database, p)
-		line.done()
+		line.Clear()
 		switch {
 		case ctx.Err() != nil:
 			return signalled(ctx)
@@ -61,7 +62,7 @@ successes do.`,
 		after := sizeOf(*database)
 		freed := max(before-after, 0)
 		return showDone(*out, done{Verb: "prune", Database: *database, Rows: rows, Bytes: after, Freed: freed},
-			fmt.Sprintf("%s deleted, %s given back; %s is %s, it was %s", counted(int64(rows), "row"), size(freed), *database, size(after), size(before)))
+			fmt.Sprintf("%s deleted, %s given back; %s is %s, it was %s", term.Count(int64(rows), "row"), term.Bytes(freed), *database, term.Bytes(after), term.Bytes(before)))
 	})
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 // A registrar is the program that registered the flows of a database, by the name of its
@@ -37,7 +38,7 @@ func (s registrar) start() string {
 	case s.ours():
 		return "start one with pawl run"
 	}
-	return fmt.Sprintf("start %s, the program that registered them", printable(string(s)))
+	return fmt.Sprintf("start %s, the program that registered them", term.Printable(string(s)))
 }
 
 // next names the next start of the program.
@@ -48,7 +49,7 @@ func (s registrar) next() string {
 	case s.ours():
 		return "the next pawl run"
 	}
-	return "the next start of " + printable(string(s))
+	return "the next start of " + term.Printable(string(s))
 }
 
 // demoFits returns an error if the flows of a database are not those of the demo: as
@@ -86,5 +87,5 @@ func demoFits(database string) error {
 		whose, advice = "that another program registered", by.start()
 	}
 	return fmt.Errorf("%w: there is no %s, and %s has %s %s: %s; --demo runs the built-in demo on it all the same",
-		errConfig, defaultConfig, database, counted(int64(len(flows)), "flow"), whose, advice)
+		errConfig, defaultConfig, database, term.Count(int64(len(flows)), "flow"), whose, advice)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/pawlprom"
 	"github.com/pawl-go/pawl/web"
 )
@@ -23,7 +24,7 @@ import (
 func runVerb(database *string) *cobra.Command {
 	var config string
 	window := duration(30 * time.Second)
-	level := logLevel{slog.LevelInfo}
+	level := term.LogLevel{Level: slog.LevelInfo}
 	var dashboard front
 	var demo bool
 	var wait duration
@@ -71,7 +72,7 @@ not encrypted: put a proxy before it.`,
 				return err
 			}
 		}
-		return runDaemon(config, *database, time.Duration(window), time.Duration(wait), newLogger(os.Stderr, level.Level), &dashboard)
+		return runDaemon(config, *database, time.Duration(window), time.Duration(wait), term.NewLogger(os.Stderr, level.Level), &dashboard)
 	})
 	return cmd
 }
@@ -133,7 +134,7 @@ func runDaemon(config, database string, window, wait time.Duration, log *slog.Lo
 	working.Go(func() { reloading(ctx, d.started, reloads, d.reload) })
 	alive, rest := d.supervisor.ticks()
 	defer rest()
-	attended := hasTerminal()
+	attended := term.HasTerminal()
 	var settled <-chan time.Time // since the first signal
 	insistent := false           // the next signal means that it was not enough
 	for {
@@ -149,7 +150,7 @@ func runDaemon(config, database string, window, wait time.Duration, log *slog.Lo
 			insistent = true
 			continue
 		case s = <-hangups:
-			if !attended || hasTerminal() { // else it comes because the terminal is gone, and does not mean the config
+			if !attended || term.HasTerminal() { // else it comes because the terminal is gone, and does not mean the config
 				select {
 				case reloads <- struct{}{}:
 				default:
@@ -279,10 +280,10 @@ func (d *daemon) serve(ctx context.Context) error {
 		config = "the built-in demo"
 	}
 	d.log.Info("running", "flows", d.Len(), "config", config, "database", d.database, "pid", os.Getpid())
-	if _, attended := terminal(os.Stderr); attended {
+	if _, attended := term.Terminal(os.Stderr); attended {
 		d.log.Info("look on from another terminal with: pawl status --watch")
 	}
-	d.supervisor.tell(fmt.Sprintf("READY=1\nSTATUS=%s", counted(int64(d.Len()), "flow")))
+	d.supervisor.tell(fmt.Sprintf("READY=1\nSTATUS=%s", term.Count(int64(d.Len()), "flow")))
 	if err := r.Wait(); err != nil {
 		return err
 	}

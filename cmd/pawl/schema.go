@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -14,9 +15,9 @@ func schemaVerb() *cobra.Command {
   # yaml-language-server: $schema=pawl.schema.json     at the top of pawl.yaml`,
 		Args: cobra.NoArgs,
 		RunE: does(func(*cobra.Command, []string) error {
-			text, err := marshal(configSchema(), "  ")
+			text, err := term.JSON(configSchema(), "  ")
 			if err == nil {
-				_, err = stdout.WriteString(text)
+				_, err = term.Stdout.WriteString(text)
 			}
 			return err
 		}),

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -125,7 +126,7 @@ func (r *reader) environment(e field) []string {
 func (r *reader) orphans(e field) orphanPolicy {
 	text, ok := r.text(e)
 	if ok && !slices.Contains(orphanPolicies, text) {
-		r.fail(e.value, "unknown policy %q for orphans%s", text, didYouMean(text, orphanPolicies))
+		r.fail(e.value, "unknown policy %q for orphans%s", text, term.DidYouMean(text, orphanPolicies))
 	}
 	return orphanPolicy(text)
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 // TestShotOfStatus draws what pawl status shows of some flows, with PAWL_SHOT into a file:
 // that is the picture of the README.
 func TestShotOfStatus(t *testing.T) {
-	colored = true
-	defer func() { colored = false }()
+	term.UseColor = true
+	defer func() { term.UseColor = false }()
 	var text strings.Builder
 	sampleStatus().print(&text, 156)
 	picture := picture("pawl status", text.String())
@@ -64,7 +65,7 @@ func picture(command, text string) string {
 	lines := append([]string{"$ " + command}, strings.Split(strings.TrimRight(text, "\n"), "\n")...)
 	widest := 0
 	for _, l := range lines {
-		widest = max(widest, columns(sgr.ReplaceAllString(l, "")))
+		widest = max(widest, term.TextWidth(sgr.ReplaceAllString(l, "")))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%d" role="img" aria-label="%s">`+"\n", float64(widest)*cellWidth+2*margin, len(lines)*lineHeight+2*margin, html.EscapeString(command))
@@ -91,7 +92,7 @@ func spans(line string) string {
 	write := func(text string) {
 		if text != "" {
 			fmt.Fprintf(&b, `<tspan x="%.1f" class="%s">%s</tspan>`, margin+float64(at)*cellWidth, class, html.EscapeString(text))
-			at += columns(text)
+			at += term.TextWidth(text)
 		}
 	}
 	for _, m := range sgr.FindAllStringSubmatchIndex(line, -1) {

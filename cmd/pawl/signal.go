@@ -47,3 +47,11 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 		<-over
 	}
 }
+
+// signalled is the exit code of a verb that goes on until a signal comes.
+func signalled(ctx context.Context) error {
+	if s, ok := context.Cause(ctx).(errSignal); ok {
+		return silent(128 + int(s.Signal))
+	}
+	return context.Cause(ctx)
+}

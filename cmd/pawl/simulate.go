@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func simulateVerb(database *string) *cobra.Command {
@@ -60,9 +61,9 @@ database that knows them; else a second. --took says otherwise, for all.
 			return err
 		}
 		if *out == "json" || *out == "jsonl" {
-			return show(*out, []*simulation{r}, nil, nil)
+			return term.Show(*out, []*simulation{r}, nil, nil)
 		}
-		return show(*out, r.Flows, r.table, func() { r.print(stdout, outputWidth()) })
+		return term.Show(*out, r.Flows, r.table, func() { r.print(term.Stdout, term.Width()) })
 	})
 	return cmd
 }
@@ -80,8 +81,8 @@ func simulate(ctx context.Context, p plan, database string, from, to time.Time, 
 		return nil, err
 	}
 	r := newSimulation(p, from, to)
-	line := newTicker()
-	defer line.done()
+	line := term.NewProgress()
+	defer line.Clear()
 	defer r.finish()
 	return r, s.Simulate(ctx, pawl.Simulation{From: from, To: to, Database: id,
 		Job: func(run pawl.RunInfo) (time.Duration, error) {
@@ -96,7 +97,7 @@ func simulate(ctx context.Context, p plan, database string, from, to time.Time, 
 			return d, nil
 		},
 		Each: func(step pawl.SimulationStep) error {
-			line.tell(fmt.Sprintf("simulated %s", step.At.Local().Format("2006-01-02")))
+			line.Show(fmt.Sprintf("simulated %s", step.At.Local().Format("2006-01-02")))
 			r.take(step)
 			return nil
 		}})

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func statusVerb(database *string) *cobra.Command {
@@ -33,7 +34,7 @@ late, or has had a blocked run for an hour, or when the database takes no writes
 monitoring.`,
 		ValidArgsFunction: completeFlows(database, 0),
 		PreRunE: func(cmd *cobra.Command, _ []string) error {
-			switch _, ok := terminal(os.Stdout); {
+			switch _, ok := term.Terminal(os.Stdout); {
 			case !watched:
 				return nil
 			case check:
@@ -52,21 +53,25 @@ monitoring.`,
 	cmd.RunE = does(func(cmd *cobra.Command, ids []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
 			if watched {
-				return watch(cmd.Context(), os.Stdout, func(w io.Writer, width int) error {
+				err := term.Watch(cmd.Context(), os.Stdout, func(w io.Writer, width int) error {
 					s, err := look(cmd.Context(), c, ids, *database)
 					if err != nil {
 						return err
 					}
 					return s.all(cmd.Context(), c, w, width, len(ids) > 0)
 				})
+				if cmd.Context().Err() != nil {
+					return signalled(cmd.Context())
+				}
+				return err
 			}
 			s, err := look(cmd.Context(), c, ids, *database)
 			if err != nil {
 				return err
 			}
 			var failed error
-			err = show(*out, s.flows, func() table { return s.table(0) }, func() {
-				failed = s.all(cmd.Context(), c, stdout, outputWidth(), len(ids) > 0)
+			err = term.Show(*out, s.flows, func() term.Table { return s.table(0) }, func() {
+				failed = s.all(cmd.Context(), c, term.Stdout, term.Width(), len(ids) > 0)
 			})
 			if err = errors.Join(err, failed); err == nil && check {
 				err = s.check(*out == "table")
@@ -135,7 +140,7 @@ func (s *statusReport) surround(ctx context.Context, c *pawl.Client) (err error)
 		return err
 	}
 	if r, ok := displaced(c.Database(), s.database); ok && !s.owned {
-		s.displaced = printable(r.displacement() + "; " + r.remedy())
+		s.displaced = term.Printable(r.displacement() + "; " + r.remedy())
 	}
 	if s.surroundings, err = c.Surroundings(ctx); err != nil {
 		return err
@@ -150,7 +155,7 @@ func (s statusReport) waits(f pawl.FlowInfo) bool {
 
 // table is a row for each flow; width 0 is any. The less room there is, the shorter is
 // what stands in it: of the last runs a few are better than none.
-func (s statusReport) table(width int) table {
+func (s statusReport) table(width int) term.Table {
 	few, rest := stripLength, 20
 	switch s.narrow = width > 0 && width < 140; {
 	case s.narrow && width < 100:
@@ -158,12 +163,12 @@ func (s statusReport) table(width int) table {
 	case s.narrow:
 		few = 10
 	}
-	t := table{rest: rest, columns: []column{{title: "FLOW", limit: flowLimit(width)}, {title: "STATE", paint: inked}, {title: "SCHEDULE", limit: 24, rank: 2},
-		{title: "NEXT", rank: 6}, {title: "AT (" + zoneLabel(s.now) + ")", rank: 1}, {title: "LAST", rank: 4}, {title: "STREAK", rank: 3},
-		{title: "RUNS", rank: 5, paint: inkedEach}, {title: "WHY"}}}
+	t := term.Table{MinLast: rest, Columns: []term.Column{{Title: "FLOW", Max: flowLimit(width)}, {Title: "STATE", Color: term.ColorBySymbol}, {Title: "SCHEDULE", Max: 24, Drop: 2},
+		{Title: "NEXT", Drop: 6}, {Title: "AT (" + term.ZoneName(s.now) + ")", Drop: 1}, {Title: "LAST", Drop: 4}, {Title: "STREAK", Drop: 3},
+		{Title: "RUNS", Drop: 5, Color: term.ColorSymbols}, {Title: "WHY"}}}
 	for _, f := range s.flows {
 		strip := []rune(s.strips[f.ID])
-		t.rows = append(t.rows, []string{printable(f.ID), state(f), schedule(f), s.next(f), s.instant(f), s.last(f), streak(f),
+		t.Rows = append(t.Rows, []string{term.Printable(f.ID), state(f), schedule(f), s.next(f), s.instant(f), s.last(f), streak(f),
 			string(strip[max(0, len(strip)-few):]), s.why(f)})
 	}
 	return t
@@ -178,7 +183,7 @@ func flowLimit(width int) int {
 }
 
 // flowTable is flows as they are shown after a change.
-func flowTable(flows []pawl.FlowInfo, now time.Time) table {
+func flowTable(flows []pawl.FlowInfo, now time.Time) term.Table {
 	return statusReport{flows: flows, now: now, owned: true, database: "pawl.db"}.table(0)
 }
 
@@ -186,22 +191,22 @@ func flowTable(flows []pawl.FlowInfo, now time.Time) table {
 // those that tripped.
 func (s statusReport) print(w io.Writer, width int) {
 	if len(s.flows) > 0 {
-		s.table(width).print(w, width)
+		s.table(width).Print(w, width)
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%s\n%s\n", cut(count(s.flows), width), s.ownerLine())
+	fmt.Fprintf(w, "%s\n%s\n", term.Cut(count(s.flows), width), s.ownerLine())
 	if s.owner.Degraded != "" {
-		fmt.Fprintf(w, "Degraded: nothing runs until the database takes writes again. %s\n", printable(s.owner.Degraded))
+		fmt.Fprintf(w, "Degraded: nothing runs until the database takes writes again. %s\n", term.Printable(s.owner.Degraded))
 	}
 	if s.passive != "" {
-		fmt.Fprintf(w, "Passive: nothing runs until the database is claimed, see pawl claim --help. It was %s.\n", printable(s.passive))
+		fmt.Fprintf(w, "Passive: nothing runs until the database is claimed, see pawl claim --help. It was %s.\n", term.Printable(s.passive))
 	}
 	if !s.behind.IsZero() {
-		fmt.Fprintf(w, "The clock is behind: it shows %s, and the newest transition is at %s. Occurrences wait until it is right, or accepted: pawl clock accept\n", clock(s.now, s.behind), clock(s.behind, s.now))
+		fmt.Fprintf(w, "The clock is behind: it shows %s, and the newest transition is at %s. Occurrences wait until it is right, or accepted: pawl clock accept\n", term.Clock(s.now, s.behind), term.Clock(s.behind, s.now))
 	}
 	for _, f := range s.flows {
 		if f.Status == pawl.StatusTripped {
-			fmt.Fprintf(w, "\n%s\n", cut(printable(f.ID)+" tripped: "+firstLine(f.LastError), width))
+			fmt.Fprintf(w, "\n%s\n", term.Cut(term.Printable(f.ID)+" tripped: "+term.FirstLine(f.LastError), width))
 			fmt.Fprintf(w, "  When that is fixed: %s\n", s.reset(f.ID))
 		}
 	}
@@ -216,8 +221,8 @@ func (s statusReport) ownerLine() string {
 	}
 	if !s.owner.StoppingAt.IsZero() {
 		return fmt.Sprintf("Stopping since %s: process %d on %s waits for the runs under way, and starts no others.",
-			clock(s.owner.StoppingAt, s.now), s.owner.PID, printable(s.owner.Host))
+			term.Clock(s.owner.StoppingAt, s.now), s.owner.PID, term.Printable(s.owner.Host))
 	}
 	return fmt.Sprintf("Run by process %d on %s since %s (%s).",
-		s.owner.PID, printable(s.owner.Host), clock(s.owner.Since, s.now), ago(s.now.Sub(s.owner.Since)))
+		s.owner.PID, term.Printable(s.owner.Host), term.Clock(s.owner.Since, s.now), term.Ago(s.now.Sub(s.owner.Since)))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -49,7 +50,7 @@ func (s statusReport) instant(f pawl.FlowInfo) string {
 	if !f.Registered || f.NextRun.IsZero() {
 		return ""
 	}
-	return day(f.NextRun, s.now)
+	return term.ShortTime(f.NextRun, s.now)
 }
 
 func (s statusReport) last(f pawl.FlowInfo) string {
@@ -104,7 +105,7 @@ func (s statusReport) rests(f pawl.FlowInfo) string {
 
 // at is what a flow is at, by its status.
 func (s statusReport) at(f pawl.FlowInfo) string {
-	failure := firstLine(f.LastError)
+	failure := term.FirstLine(f.LastError)
 	switch {
 	case !f.Registered:
 		return "not in the config of the last daemon"
@@ -115,19 +116,19 @@ func (s statusReport) at(f pawl.FlowInfo) string {
 	case f.Status == pawl.StatusRunning:
 		return fmt.Sprintf("%d running", f.InFlight)
 	case s.waits(f):
-		return "suspect; waits for " + printable(s.surroundings.Trial) + ", which is one too"
+		return "suspect; waits for " + term.Printable(s.surroundings.Trial) + ", which is one too"
 	case f.Status == pawl.StatusTripped:
 		return "reset needed: " + s.reset(f.ID) + " (" + failure + ")"
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(s.now):
-		return "until " + clock(f.NextEligible, s.now) + ": " + failure
+		return "until " + term.Clock(f.NextEligible, s.now) + ": " + failure
 	}
 	switch w := f.Wait(s.now, s.surroundings); w.Cause {
 	case pawl.WaitJitter:
-		return joined("jitter until "+clock(w.Until, s.now), failure)
+		return joined("jitter until "+term.Clock(w.Until, s.now), failure)
 	case pawl.WaitAttempt:
-		return joined("next attempt at "+clock(w.Until, s.now), failure)
+		return joined("next attempt at "+term.Clock(w.Until, s.now), failure)
 	case pawl.WaitLimit:
-		return joined("due "+ago(s.now.Sub(f.DueAt))+", and waits for room"+inGroup(f), failure)
+		return joined("due "+term.Ago(s.now.Sub(f.DueAt))+", and waits for room"+inGroup(f), failure)
 	}
 	return failure
 }
@@ -136,7 +137,7 @@ func inGroup(f pawl.FlowInfo) string {
 	if f.Group == "" {
 		return ""
 	}
-	return " (group " + printable(f.Group) + ")"
+	return " (group " + term.Printable(f.Group) + ")"
 }
 
 // joined are those of some texts that say something.
@@ -146,9 +147,9 @@ func joined(texts ...string) string {
 
 // reset is the command that helps a flow which tripped.
 func (s statusReport) reset(id string) string {
-	command := "pawl reset " + quoted(printable(id))
+	command := "pawl reset " + term.Quote(term.Printable(id))
 	if s.database != "pawl.db" {
-		command += " --db " + quoted(printable(s.database))
+		command += " --db " + term.Quote(term.Printable(s.database))
 	}
 	return command
 }

@@ -31,6 +31,3 @@ func everybodyReads(fs.FileInfo) bool { return false }
 
 // private cannot be told from the mode of a folder.
 func private(info fs.FileInfo) bool { return info.IsDir() }
-
-// hasTerminal is not known here.
-func hasTerminal() bool { return false }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/cronexpr"
 )
 
@@ -41,7 +42,7 @@ func (r *reader) group(e field, f *flow, limits map[string]int) {
 			names = append(names, g)
 		}
 		hint := ": give it one beside flows, as in groups: {" + name + ": 5}"
-		if near := suggestion(name, names); near != "" {
+		if near := term.Suggest(name, names); near != "" {
 			hint = near
 		}
 		r.fail(e.value, "group %q has no limit%s", name, hint)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -188,17 +189,17 @@ func runOf(ctx context.Context, c *pawl.Client, id string, number int64) (pawl.R
 	switch {
 	case err != nil:
 	case number > flow.LastNumber && flow.LastNumber == 0:
-		err = fmt.Errorf("%w: flow %q has not run yet; pawl trigger %s runs it", pawl.ErrRunNotFound, id, quoted(id))
+		err = fmt.Errorf("%w: flow %q has not run yet; pawl trigger %s runs it", pawl.ErrRunNotFound, id, term.Quote(id))
 	case number > flow.LastNumber:
 		err = fmt.Errorf("%w: flow %q has no run %d yet, the newest is %d", pawl.ErrRunNotFound, id, number, flow.LastNumber)
 	default:
-		err = fmt.Errorf("%w: run %d of flow %q is not kept any more; pawl history %s shows those that are", pawl.ErrRunNotFound, number, id, quoted(id))
+		err = fmt.Errorf("%w: run %d of flow %q is not kept any more; pawl history %s shows those that are", pawl.ErrRunNotFound, number, id, term.Quote(id))
 	}
 	return pawl.RunInfo{}, err
 }
 
 // started reports a run that was accepted.
-func started(ctx context.Context, c *pawl.Client, id string, number int64, out format) error {
+func started(ctx context.Context, c *pawl.Client, id string, number int64, out term.Format) error {
 	run, err := runOf(ctx, c, id, number)
 	if err != nil {
 		return err
@@ -208,17 +209,17 @@ func started(ctx context.Context, c *pawl.Client, id string, number int64, out f
 	}
 	became := "started"
 	if now := time.Now(); run.Status == pawl.RunWaiting && run.DueAt.After(now) {
-		became = "waits until " + clock(run.DueAt, now)
+		became = "waits until " + term.Clock(run.DueAt, now)
 	} else if run.Status == pawl.RunWaiting {
 		became = "waits for its turn"
 	}
-	fmt.Fprintf(stdout, "%s: run %d %s\n", printable(id), number, became)
+	fmt.Fprintf(term.Stdout, "%s: run %d %s\n", term.Printable(id), number, became)
 	return nil
 }
 
-func showRun(out format, run pawl.RunInfo) error {
+func showRun(out term.Format, run pawl.RunInfo) error {
 	list := []pawl.RunInfo{run}
-	return show(out, list, func() table { return historyTable(list, time.Now()) }, nil)
+	return term.Show(out, list, func() term.Table { return historyTable(list, time.Now()) }, nil)
 }
 
 // waitRun shows the output of a run until it is over, but not for longer than what is
@@ -244,7 +245,7 @@ func waitRun(ctx context.Context, c *pawl.Client, id string, number int64, left,
 }
 
 // over reports a run that is over. The error carries the command's exit code.
-func over(run pawl.RunInfo, out format) error {
+func over(run pawl.RunInfo, out term.Format) error {
 	summary := fmt.Sprintf("%s: run %d %s", run.FlowID, run.Number, run.Status)
 	if !run.FinishedAt.IsZero() && !run.StartedAt.IsZero() {
 		summary += " in " + lengths.Span(run.FinishedAt.Sub(run.StartedAt))
@@ -255,9 +256,9 @@ func over(run pawl.RunInfo, out format) error {
 			return err
 		}
 	case run.Status == pawl.RunCompleted:
-		fmt.Fprintln(os.Stderr, printable(summary))
+		fmt.Fprintln(os.Stderr, term.Printable(summary))
 	default:
-		fmt.Fprintln(os.Stderr, printable(summary)+"\n"+firstLine(run.Error))
+		fmt.Fprintln(os.Stderr, term.Printable(summary)+"\n"+term.FirstLine(run.Error))
 	}
 	if run.Status == pawl.RunCompleted {
 		return nil

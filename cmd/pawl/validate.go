@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -33,7 +34,7 @@ is one. What is accepted, but may be meant in another way, is a warning on stder
 		path := findConfig(config)
 		plan, err := loadConfig(path)
 		for _, w := range plan.warnings {
-			fmt.Fprintln(os.Stderr, printable(w.Error()))
+			fmt.Fprintln(os.Stderr, term.Printable(w.Error()))
 		}
 		if *out != "table" && (err == nil || errors.As(err, new(fault))) {
 			return showFaults(*out, err)
@@ -44,7 +45,7 @@ is one. What is accepted, but may be meant in another way, is a warning on stder
 		if path == "" {
 			path = "the built-in demo"
 		}
-		fmt.Fprintf(stdout, "%s is valid: %s\n", printable(path), counted(int64(len(plan.flows)), "flow"))
+		fmt.Fprintf(term.Stdout, "%s is valid: %s\n", term.Printable(path), term.Count(int64(len(plan.flows)), "flow"))
 		return nil
 	})
 	return cmd
@@ -65,16 +66,16 @@ func faultsOf(err error) (faults []fault) {
 }
 
 // showFaults prints what is wrong with a config for programs, if anything is.
-func showFaults(out format, err error) error {
+func showFaults(out term.Format, err error) error {
 	faults := faultsOf(err)
-	t := func() table {
-		t := table{columns: []column{{title: "WHERE"}, {title: "WHAT"}}}
+	t := func() term.Table {
+		t := term.Table{Columns: []term.Column{{Title: "WHERE"}, {Title: "WHAT"}}}
 		for _, f := range faults {
-			t.rows = append(t.rows, []string{printable(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), printable(f.Text)})
+			t.Rows = append(t.Rows, []string{term.Printable(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)), term.Printable(f.Text)})
 		}
 		return t
 	}
-	if err := show(out, faults, t, nil); err != nil || len(faults) == 0 {
+	if err := term.Show(out, faults, t, nil); err != nil || len(faults) == 0 {
 		return err
 	}
 	return silent(exitConfig)

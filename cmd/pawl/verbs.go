@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -32,7 +33,7 @@ func addVerbs(root *cobra.Command, database *string) {
 			root.AddCommand(v)
 		}
 	}
-	cobra.AddTemplateFunc("wrapped", func(f *pflag.FlagSet) string { return f.FlagUsagesWrapped(min(outputWidth(), widestHelp)) })
+	cobra.AddTemplateFunc("wrapped", func(f *pflag.FlagSet) string { return f.FlagUsagesWrapped(min(term.Width(), widestHelp)) })
 	flags := strings.NewReplacer(".LocalFlags.FlagUsages", "wrapped .LocalFlags", ".InheritedFlags.FlagUsages", "wrapped .InheritedFlags")
 	root.SetUsageTemplate(flags.Replace(root.UsageTemplate()))
 	root.SetHelpCommandGroupID("more")
@@ -56,7 +57,7 @@ func tellUse(v *cobra.Command) {
 		case check(cmd, nil) == nil && check(cmd, args[:1]) != nil:
 			return fmt.Errorf("%q is one argument too many: pawl %s takes none", args[0], cmd.Name())
 		}
-		return fmt.Errorf("%s: it is called as in pawl %s", counted(int64(len(args)), "argument"), cmd.Use)
+		return fmt.Errorf("%s: it is called as in pawl %s", term.Count(int64(len(args)), "argument"), cmd.Use)
 	}
 }
 
@@ -75,7 +76,7 @@ func completionVerb(root *cobra.Command) {
 			if len(args) == 0 {
 				return fmt.Errorf("completion for which shell? There is %s", strings.Join(shells, ", "))
 			}
-			return fmt.Errorf("no completion for the shell %q%s", args[0], didYouMean(args[0], shells))
+			return fmt.Errorf("no completion for the shell %q%s", args[0], term.DidYouMean(args[0], shells))
 		}
 		cmd.RunE = func(*cobra.Command, []string) error { return nil } // never: its arguments are wrong
 	}

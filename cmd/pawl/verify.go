@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func verifyVerb(database *string) *cobra.Command {
@@ -20,14 +21,14 @@ may go on. It exits with 65 when something is wrong.`,
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(cmd *cobra.Command, _ []string) error {
 		return withClient(cmd, *database, func(c *pawl.Client) error {
-			over := waiting("replaying transitions")
+			over := term.ShowElapsed("replaying transitions")
 			found, err := c.Verify(cmd.Context())
 			over()
 			switch {
 			case err != nil && len(found) == 0:
 				return err
 			default:
-				err = show(*out, found, func() table { return findingTable(found) }, func() { printFindings(*database, found) })
+				err = term.Show(*out, found, func() term.Table { return findingTable(found) }, func() { printFindings(*database, found) })
 			}
 			if err == nil && len(found) > 0 {
 				err = silent(exitCorrupt)
@@ -40,19 +41,19 @@ may go on. It exits with 65 when something is wrong.`,
 
 const exitCorrupt = 65
 
-func findingTable(found []string) table {
-	t := table{columns: []column{{title: "FOUND"}}}
+func findingTable(found []string) term.Table {
+	t := term.Table{Columns: []term.Column{{Title: "FOUND"}}}
 	for _, line := range found {
-		t.rows = append(t.rows, []string{printable(line)})
+		t.Rows = append(t.Rows, []string{term.Printable(line)})
 	}
 	return t
 }
 
 func printFindings(database string, found []string) {
 	if len(found) == 0 {
-		fmt.Fprintf(stdout, "%s: all is well\n", printable(database))
+		fmt.Fprintf(term.Stdout, "%s: all is well\n", term.Printable(database))
 	}
 	for _, line := range found {
-		fmt.Fprintln(stdout, printable(line))
+		fmt.Fprintln(term.Stdout, term.Printable(line))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 )
 
@@ -59,18 +60,18 @@ func versionVerb() *cobra.Command {
 	out := formatFlag(cmd)
 	cmd.RunE = does(func(*cobra.Command, []string) error {
 		b := built()
-		t := func() table {
-			return table{columns: []column{{title: "VERSION"}, {title: "COMMIT"}, {title: "TIME"}, {title: "GO"}, {title: "SYSTEM"}, {title: "SQLITE"}},
-				rows: [][]string{{b.Version, b.Commit, b.Time, b.Go, b.OS + "/" + b.Arch, b.SQLite}}}
+		t := func() term.Table {
+			return term.Table{Columns: []term.Column{{Title: "VERSION"}, {Title: "COMMIT"}, {Title: "TIME"}, {Title: "GO"}, {Title: "SYSTEM"}, {Title: "SQLITE"}},
+				Rows: [][]string{{b.Version, b.Commit, b.Time, b.Go, b.OS + "/" + b.Arch, b.SQLite}}}
 		}
-		return show(*out, []build{b}, t, func() {
-			fmt.Fprintf(stdout, "pawl %s, %s, %s/%s, modernc.org/sqlite %s\n", b.Version, b.Go, b.OS, b.Arch, nonEmpty(b.SQLite))
+		return term.Show(*out, []build{b}, t, func() {
+			fmt.Fprintf(term.Stdout, "pawl %s, %s, %s/%s, modernc.org/sqlite %s\n", b.Version, b.Go, b.OS, b.Arch, term.OrNone(b.SQLite))
 			if b.Commit != "" {
 				modified := ""
 				if b.Modified {
 					modified = ", with changes"
 				}
-				fmt.Fprintf(stdout, "commit %s of %s%s\n", b.Commit, b.Time, modified)
+				fmt.Fprintf(term.Stdout, "commit %s of %s%s\n", b.Commit, b.Time, modified)
 			}
 		})
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
 func whyVerb(database *string) *cobra.Command {
@@ -47,7 +48,7 @@ was read stands below the answer.`,
 				return err
 			}
 			a := answerOf(reason, at, whose)
-			return show(*out, []answer{a}, a.table, a.print)
+			return term.Show(*out, []answer{a}, a.table, a.print)
 		})
 	})
 	return cmd
@@ -84,16 +85,16 @@ func answerOf(reason pawl.Reason, at moment, whose string) answer {
 }
 
 func (a answer) print() {
-	fmt.Fprintln(stdout, printable(a.Text))
+	fmt.Fprintln(term.Stdout, term.Printable(a.Text))
 	if a.Read != "" {
-		fmt.Fprintln(stdout, printable(a.Read))
+		fmt.Fprintln(term.Stdout, term.Printable(a.Read))
 	}
 }
 
-func (a answer) table() table {
+func (a answer) table() term.Table {
 	read := a.Read
 	if read == "" {
 		read = "The time names its zone."
 	}
-	return table{columns: []column{{title: "WHY"}, {title: "READ AS"}}, rows: [][]string{{printable(a.Text), printable(read)}}}
+	return term.Table{Columns: []term.Column{{Title: "WHY"}, {Title: "READ AS"}}, Rows: [][]string{{term.Printable(a.Text), term.Printable(read)}}}
 }

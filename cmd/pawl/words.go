@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -72,7 +72,7 @@ func schedule(f pawl.FlowInfo) string {
 		if f.TimeZone != "" && f.TimeZone != "UTC" && !strings.HasPrefix(rest, "CRON_TZ=") {
 			rest += " " + f.TimeZone
 		}
-		return printable(rest)
+		return term.Printable(rest)
 	case "every":
 		if d, err := time.ParseDuration(first); err == nil {
 			first = lengths.Exact(d)
@@ -82,7 +82,7 @@ func schedule(f pawl.FlowInfo) string {
 			first = t.Local().Format("2006-01-02 15:04:05")
 		}
 	}
-	return printable(strings.TrimSpace(f.Kind + " " + first + " " + rest))
+	return term.Printable(strings.TrimSpace(f.Kind + " " + first + " " + rest))
 }
 
 // streak is the failures in a row, of those that trip the flow: 2/5. Without a backoff
@@ -97,14 +97,4 @@ func streak(f pawl.FlowInfo) string {
 		return fmt.Sprint(f.FailureStreak)
 	}
 	return fmt.Sprintf("%d/%d", f.FailureStreak, f.StreakLimit)
-}
-
-var plain = regexp.MustCompile(`^[\pL\pN_./:@%+=,][\pL\pN_./:@%+=,-]*$`)
-
-// quoted is a word as a shell takes it.
-func quoted(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

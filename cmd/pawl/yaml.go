@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -203,7 +204,7 @@ func (r *reader) fields(of field, known []string) []field {
 			return k == f.name || strings.HasSuffix(k, "-") && strings.HasPrefix(f.name, k)
 		}
 		if known != nil && !slices.ContainsFunc(known, knows) {
-			hint := didYouMean(f.name, known)
+			hint := term.DidYouMean(f.name, known)
 			if hint == "" {
 				hint = ": see pawl help config"
 			}

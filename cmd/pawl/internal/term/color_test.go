@@ -1,4 +1,4 @@
-package main
+package term
 
 import (
 	"math"
@@ -13,7 +13,7 @@ import (
 // program.md: states carry a symbol; its colour can be read on white and on black, with
 // at least 3.5:1 on either. More than 4.58:1 on both there is none.
 func TestColoursCanBeReadOnWhiteAndOnBlack(t *testing.T) {
-	for symbol, code := range inks {
+	for symbol, code := range symbolColors {
 		number, ok := strings.CutPrefix(strings.TrimPrefix(code, "1;"), "38;5;")
 		if !ok {
 			assert.Equal(t, faint, code, string(symbol))

@@ -1,4 +1,4 @@
-package main
+package term
 
 import (
 	"encoding/csv"
@@ -79,13 +79,13 @@ func csvValue(raw json.RawMessage) (string, error) {
 	}
 	var text string
 	err := json.Unmarshal(raw, &text)
-	return inSpreadsheet(printable(text)), err
+	return escapeFormula(Printable(text)), err
 }
 
-// inSpreadsheet puts an apostrophe before a text that a spreadsheet would take for a
+// escapeFormula puts an apostrophe before a text that a spreadsheet would take for a
 // formula, which may read files or send what is in other cells. Some spreadsheets leave out
 // white space before a formula, and some take the wide forms of its characters.
-func inSpreadsheet(text string) string {
+func escapeFormula(text string) string {
 	first, _ := utf8.DecodeRuneInString(strings.TrimSpace(text))
 	if strings.ContainsRune("=+-@＝＋－＠", first) || strings.IndexAny(text, "\t\r\n") == 0 {
 		return "'" + text

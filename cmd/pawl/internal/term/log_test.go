@@ -1,4 +1,4 @@
-package main
+package term
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ func TestLogForPeopleIsALineEach(t *testing.T) {
 }
 
 func TestLogLevelIsOneOfFour(t *testing.T) {
-	var l logLevel
+	var l LogLevel
 	require.NoError(t, l.Set("warn"))
 	assert.Equal(t, slog.LevelWarn, l.Level)
 	assert.Equal(t, "warn", l.String())

@@ -1,4 +1,4 @@
-package main
+package term
 
 import (
 	"bytes"
@@ -16,37 +16,29 @@ const (
 	leaveScreen = "\x1b[?25h\x1b[?1049l"
 )
 
-// watch draws every second, over what was there, until a signal ends ctx: that is how
+// Watch draws every second, over what was there, until a signal ends ctx: that is how
 // it is meant to end.
-func watch(ctx context.Context, screen *os.File, draw func(w io.Writer, width int) error) error {
+func Watch(ctx context.Context, screen *os.File, draw func(w io.Writer, width int) error) error {
 	fmt.Fprint(screen, enterScreen)
 	defer fmt.Fprint(screen, leaveScreen)
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
 	for {
 		var text bytes.Buffer
-		width, height := terminalSize(screen)
+		width, height := size(screen)
 		if err := draw(&text, width); err != nil {
 			if ctx.Err() != nil {
-				return signalled(ctx)
+				return context.Cause(ctx)
 			}
 			return err
 		}
 		fmt.Fprint(screen, frame(text.String(), height))
 		select {
 		case <-ctx.Done():
-			return signalled(ctx)
+			return context.Cause(ctx)
 		case <-again.C:
 		}
 	}
-}
-
-// signalled is the exit code of a verb that goes on until a signal comes.
-func signalled(ctx context.Context) error {
-	if s, ok := context.Cause(ctx).(errSignal); ok {
-		return silent(128 + int(s.Signal))
-	}
-	return context.Cause(ctx)
 }
 
 // frame is a text as it takes the place of another: each line is cleared behind its

@@ -1,4 +1,4 @@
-package main
+package term
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
-// newLogger writes lines for people, and JSON for machines.
-func newLogger(file *os.File, level slog.Level) *slog.Logger {
-	if _, ok := terminal(file); ok {
-		return slog.New(&lineHandler{w: file, level: level, colored: colorMode("auto").decide(file)})
+// NewLogger writes lines for people, and JSON for machines.
+func NewLogger(file *os.File, level slog.Level) *slog.Logger {
+	if _, ok := Terminal(file); ok {
+		return slog.New(&lineHandler{w: file, level: level, colored: ColorMode("auto").Enabled(file)})
 	}
 	return slog.New(slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))
 }
@@ -51,7 +51,7 @@ func (h *lineHandler) WithGroup(name string) slog.Handler {
 // Handle implements slog.Handler.
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s", h.ink(r.Time.Local().Format("15:04:05"), faint), h.symbol(r.Level), printable(strings.TrimPrefix(r.Message, "pawl: ")))
+	fmt.Fprintf(&b, "%s %s %s", h.ink(r.Time.Local().Format("15:04:05"), faint), h.symbol(r.Level), Printable(strings.TrimPrefix(r.Message, "pawl: ")))
 	for _, a := range h.attrs {
 		h.attr(&b, a)
 	}
@@ -72,7 +72,7 @@ func (h *lineHandler) attr(b *strings.Builder, a slog.Attr) {
 	if value.Kind() == slog.KindDuration {
 		text = lengths.Span(value.Duration())
 	}
-	if text = printable(strings.ReplaceAll(text, "\n", " ⏎ ")); text == "" || strings.ContainsAny(text, " =\"") {
+	if text = Printable(strings.ReplaceAll(text, "\n", " ⏎ ")); text == "" || strings.ContainsAny(text, " =\"") {
 		text = `"` + text + `"`
 	}
 	fmt.Fprintf(b, "  %s%s", h.ink(a.Key+"=", faint), text)
@@ -98,11 +98,11 @@ func (h *lineHandler) ink(text, code string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// A logLevel is the value of --log-level.
-type logLevel struct{ slog.Level }
+// A LogLevel is the value of --log-level.
+type LogLevel struct{ slog.Level }
 
 // Set makes a logLevel a flag's value.
-func (l *logLevel) Set(text string) error {
+func (l *LogLevel) Set(text string) error {
 	switch text {
 	case "debug", "info", "warn", "error":
 		return l.UnmarshalText([]byte(text))
@@ -111,7 +111,7 @@ func (l *logLevel) Set(text string) error {
 }
 
 // String is the level.
-func (l *logLevel) String() string { return strings.ToLower(l.Level.String()) }
+func (l *LogLevel) String() string { return strings.ToLower(l.Level.String()) }
 
 // Type names the value in a flag's help.
-func (l *logLevel) Type() string { return "level" }
+func (l *LogLevel) Type() string { return "level" }

@@ -1,4 +1,4 @@
-package main
+package term
 
 import (
 	"fmt"
@@ -6,38 +6,38 @@ import (
 	"strings"
 )
 
-// colored says whether what is printed may have colour.
-var colored bool
+// UseColor says whether what is printed may have colour.
+var UseColor bool
 
-// A colorMode is the value of --color.
-type colorMode string
+// A ColorMode is the value of --color.
+type ColorMode string
 
 // Set makes a colorMode a flag's value.
-func (m *colorMode) Set(text string) error {
+func (m *ColorMode) Set(text string) error {
 	switch text {
 	case "auto", "always", "never":
-		*m = colorMode(text)
+		*m = ColorMode(text)
 		return nil
 	}
 	return fmt.Errorf("must be auto, always or never")
 }
 
 // String is the mode.
-func (m *colorMode) String() string { return string(*m) }
+func (m *ColorMode) String() string { return string(*m) }
 
 // Type names the value in a flag's help.
-func (m *colorMode) Type() string { return "when" }
+func (m *ColorMode) Type() string { return "when" }
 
-// decide says whether there is colour on a file. NO_COLOR, if it is not empty, means
+// Enabled says whether there is colour on a file. NO_COLOR, if it is not empty, means
 // none unless always was asked for.
-func (m colorMode) decide(file *os.File) bool {
+func (m ColorMode) Enabled(file *os.File) bool {
 	switch m {
 	case "always":
 		return true
 	case "never":
 		return false
 	}
-	_, ok := terminal(file)
+	_, ok := Terminal(file)
 	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
@@ -52,8 +52,8 @@ const (
 	faint  = "2"
 )
 
-// inks are the colours of symbols. What a symbol says it says without, too.
-var inks = map[rune]string{
+// symbolColors are the colours of symbols. What a symbol says it says without, too.
+var symbolColors = map[rune]string{
 	'✓': green, '·': green,
 	'✗': red, '⊗': red, '■': "1;" + red, '!': "1;" + red,
 	'↻': amber, '◷': amber, '◔': amber, '⊡': red, '◐': amber,
@@ -61,28 +61,28 @@ var inks = map[rune]string{
 	'○': faint, '◌': faint, '⊘': faint,
 }
 
-// inked colours a cell as its first symbol says.
-func inked(cell string) string {
+// ColorBySymbol colours a cell as its first symbol says.
+func ColorBySymbol(cell string) string {
 	for _, r := range cell {
-		return ink(cell, inks[r])
+		return paint(cell, symbolColors[r])
 	}
 	return cell
 }
 
-// inkedEach colours each symbol of a cell.
-func inkedEach(cell string) string {
+// ColorSymbols colours each symbol of a cell.
+func ColorSymbols(cell string) string {
 	var b strings.Builder
 	for _, r := range cell {
-		b.WriteString(ink(string(r), inks[r]))
+		b.WriteString(paint(string(r), symbolColors[r]))
 	}
 	return b.String()
 }
 
-// bold is for titles.
-func bold(text string) string { return ink(text, "1") }
+// Bold is for titles.
+func Bold(text string) string { return paint(text, "1") }
 
-func ink(text, code string) string {
-	if !colored || code == "" || text == "" {
+func paint(text, code string) string {
+	if !UseColor || code == "" || text == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"

@@ -1,117 +1,43 @@
 package main
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
+	"github.com/stretchr/testify/assert"
 )
 
-func TestOutputKeepsBeginningAndEnd(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var out output
-		var all []byte
-		for range rapid.IntRange(0, 20).Draw(t, "chunks") {
-			chunk := []byte(strings.Repeat(rapid.StringMatching(`[a-z€\n]{1,40}`).Draw(t, "text"), rapid.IntRange(1, 300).Draw(t, "times")))
-			all = append(all, chunk...)
-			out.add(chunk)
-		}
-		text := out.String()
-		if len(all) <= headSize+tailSize {
-			assert.Equal(t, strings.TrimSpace(string(all)), strings.TrimSpace(text))
-			return
-		}
-		assert.True(t, utf8.ValidString(text))
-		assert.NotContains(t, text, "?", "no character is cut in two")
-		head, rest, found := strings.Cut(text, "\n[")
-		_, tail, _ := strings.Cut(rest, " omitted]\n")
-		require.True(t, found)
-		assert.True(t, strings.HasPrefix(string(all), head))
-		assert.True(t, strings.HasSuffix(strings.TrimSpace(string(all)), tail))
-		trimmed := len(all) - len(strings.TrimRight(string(all), "\n"))
-		assert.GreaterOrEqual(t, len(tail), tailSize-3-trimmed)
-		assert.LessOrEqual(t, len(text), headSize+tailSize+40)
-	})
-}
-
-func TestTablesFitAndHaveNoEmptyCell(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		width := rapid.IntRange(40, 200).Draw(t, "width")
-		tab := table{rest: 12, columns: []column{{title: "FLOW", limit: 16}, {title: "STATE"}, {title: "NEXT", rank: 2, limit: 20}, {title: "RUNS", rank: 1, limit: 12}, {title: "WHY"}}}
-		for range rapid.IntRange(0, 5).Draw(t, "rows") {
-			row := []string{rapid.StringMatching(`[a-z表é]{1,60}`).Draw(t, "flow"), "✓ completed"}
-			for range 3 {
-				row = append(row, rapid.StringMatching(`[a-z 表]{0,90}`).Draw(t, "cell"))
-			}
-			tab.rows = append(tab.rows, row)
-		}
-		var b strings.Builder
-		tab.print(&b, width)
-		for line := range strings.Lines(b.String()) {
-			assert.LessOrEqual(t, columns(strings.TrimSuffix(line, "\n")), width)
-			assert.Contains(t, b.String(), "WHY")
-		}
-	})
-	var b strings.Builder
-	table{columns: []column{{title: "A"}, {title: "B"}, {title: "C"}}, rows: [][]string{{"", "表", ""}}}.print(&b, 80)
-	assert.Equal(t, "A     B   C\nnone  表  none\n", b.String())
-}
-
-func TestNothingThatDrivesATerminalIsPrinted(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain\nlines":               "plain\nlines",
-		"\x1b[31mred\x1b[0m":         "red",
-		"\x1b]0;title\x07rest":       "rest",
-		"\x1b]8;;http://x\x1b\\link": "link",
-		"a\rb\tc":                    "a b c",
-		"bell\x07 null\x00 del\x7f":  "bell null del",
-		"c1 \u009b31m":               "c1 31m",
-		"turn\u202eed":               "turned",
-		"bad \xff utf8":              "bad ? utf8",
-		"\x1b":                       "",
-		"wide 表 é ✓":                 "wide 表 é ✓",
+// What is unhealthy is failing, tripped or late; what waits for a person, or runs, is not.
+func TestHealthIsFailingTrippedOrLate(t *testing.T) {
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name string
+		flow pawl.FlowInfo
+		want string
+	}{
+		{"well", pawl.FlowInfo{Status: pawl.StatusCompleted, NextRun: now.Add(time.Hour)}, ""},
+		{"tripped", pawl.FlowInfo{Status: pawl.StatusTripped, LastError: "no\nmore"}, "is tripped: no"},
+		{"failed", pawl.FlowInfo{Status: pawl.StatusFailed, LastError: "no"}, "is failing: no"},
+		{"runs after failures", pawl.FlowInfo{Status: pawl.StatusRunning, FailureStreak: 2, LastError: "no"}, "failed 2 times in a row: no"},
+		{"jitter", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-2 * time.Minute), DueAt: now.Add(time.Minute)}, ""},
+		{"due", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-time.Minute)}, ""},
+		{"late", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-2 * time.Minute)}, "is late by 2m"},
+		{"paused", pawl.FlowInfo{Status: pawl.StatusIdle, NextRun: now.Add(-2 * time.Minute), PausedAt: now}, ""},
+		{"paused for a while", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now, PausedUntil: now.Add(time.Hour)}, ""},
+		{"pause that is over", pawl.FlowInfo{Status: pawl.StatusIdle, PausedAt: now.Add(-time.Hour), PausedUntil: now.Add(-2 * time.Minute)},
+			"was paused until " + now.Add(-2*time.Minute).Local().Format("15:04:05") + ", and no daemon runs to go on"},
+		{"overlapped", pawl.FlowInfo{Status: pawl.StatusRunning, NextRun: now.Add(-2 * time.Minute)}, ""},
 	} {
-		assert.Equal(t, want, printable(text), "%q", text)
+		c.flow.Registered = true
+		assert.Equal(t, c.want, statusReport{now: now, owned: true, surroundings: pawl.Surroundings{Owned: true}}.ails(c.flow), c.name)
 	}
-}
-
-func TestJSONIsAnArrayThatDrivesNoTerminal(t *testing.T) {
-	var b strings.Builder
-	require.NoError(t, printJSON[pawl.RunInfo](&b, nil))
-	assert.Equal(t, "[]\n", b.String())
-
-	b.Reset()
-	want := []string{"a\x1b[31m\u009b\u202e\x7f <&> 表\n\U000e0001"}
-	require.NoError(t, printJSON(&b, want))
-	assert.Equal(t, "[\n  \"a\\u001b[31m\\u009b\\u202e\\u007f <&> 表\\n\\udb40\\udc01\"\n]\n", b.String())
-	var got []string
-	require.NoError(t, json.Unmarshal([]byte(b.String()), &got))
-	assert.Equal(t, want, got)
-}
-
-func TestTimesAreForPeople(t *testing.T) {
-	const day = 24 * time.Hour
-	for d, want := range map[time.Duration]string{
-		0: "0ms", 12 * time.Millisecond: "12ms", 4200 * time.Millisecond: "4.2s", 59 * time.Second: "59s",
-		60 * time.Second: "1m", 220 * time.Second: "3m 40s", time.Hour: "1h", time.Hour + 5*time.Second: "1h",
-		26 * time.Hour: "1d 2h", 400 * day: "400d", -time.Second: "0ms",
-	} {
-		assert.Equal(t, want, lengths.Span(d), "%s", d)
-	}
-	for d, want := range map[time.Duration]string{
-		5 * time.Minute: "5m", time.Hour: "1h", 90 * time.Minute: "1h30m", 10 * time.Second: "10s",
-		100 * time.Hour: "100h", 0: "0s", time.Hour + time.Second: "1h0m1s",
-	} {
-		assert.Equal(t, want, lengths.Exact(d), "%s", d)
-	}
+	dead := statusReport{now: now}
+	assert.Equal(t, "was running when its daemon died", dead.ails(pawl.FlowInfo{Status: pawl.StatusRunning}))
+	dead.owner.Degraded = "the disk is full"
+	assert.Equal(t, []string{"the database takes no writes: the disk is full"}, dead.unhealthy())
 }
 
 func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
@@ -181,11 +107,11 @@ func TestStatusShowsTheLastRunsAtAnyWidth(t *testing.T) {
 	s := sampleStatus()
 	for width, want := range map[int]string{80: "  ····✗✗  ", 100: "  ···✗····✗✗  ", 120: "  ···✗····✗✗  ", 200: "  ········✗····✗····✗✗  "} {
 		var b strings.Builder
-		s.table(width).print(&b, width)
+		s.table(width).Print(&b, width)
 		assert.Contains(t, b.String(), want, width)
 		assert.NotContains(t, b.String(), " - ")
 		for line := range strings.Lines(b.String()) {
-			assert.LessOrEqual(t, columns(strings.TrimSuffix(line, "\n")), width)
+			assert.LessOrEqual(t, term.TextWidth(strings.TrimSuffix(line, "\n")), width)
 		}
 	}
 }
@@ -196,13 +122,17 @@ func TestStatusShowsSuspects(t *testing.T) {
 	assert.Equal(t, "✗ failed", state(pawl.FlowInfo{Status: pawl.StatusFailed}))
 }
 
-func TestMistypedWordsGetTheNearestKnownOne(t *testing.T) {
-	known := []string{"every", "cron", "manual", "timeout"}
-	for word, want := range map[string]string{
-		"evry": `: did you mean "every"?`, "corn": `: did you mean "cron"?`, "timeuot": `: did you mean "timeout"?`,
-		"xyzzy": ": there is every, cron, manual, timeout", strings.Repeat("e", 1000): ": there is every, cron, manual, timeout",
-	} {
-		assert.Equal(t, want, didYouMean(word, known), word)
+// The program has a symbol for each status of a run, and takes for failures what the one
+// table says.
+//
+// found B10.
+func TestEveryStatusOfARunHasASymbol(t *testing.T) {
+	seen := map[string]bool{}
+	for _, fact := range pawl.RunStatuses() {
+		symbol := runStates[fact.Word]
+		assert.NotEmpty(t, symbol, fact.Word)
+		assert.False(t, seen[symbol], symbol)
+		seen[symbol] = true
+		assert.Equal(t, fact.Failure, historyQuery{failed: true}.takes(pawl.RunInfo{Status: fact.Word}), fact.Word)
 	}
-	assert.Empty(t, didYouMean("x", make([]string, 13)))
 }

@@ -9,7 +9,7 @@ import (
 
 const (
 	answerLimit = time.Minute     // in which an answer has to be made and read; streams renew it
-	answersMost = 32              // answers that are under way at once, besides streams and mounts
+	answersMost = 32              // answers that are under way at once, besides streams
 	answersWait = 5 * time.Second // for one of them
 	chunk       = 32 << 10        // bytes of a list that wait for the reader
 )

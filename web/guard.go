@@ -60,7 +60,7 @@ func (d *dashboard) guarded() http.Handler {
 			d.fail(w, r, err)
 			return
 		}
-		if _, mounted := d.mounts[path(r)]; mounted || path(r) == "events" { // these bound themselves
+		if path(r) == "events" { // streams bound themselves
 			inner.ServeHTTP(w, r)
 			return
 		}

@@ -46,6 +46,7 @@ func WithName(name string) Option { return func(d *dashboard) { d.name = name } 
 func WithContext(ctx context.Context) Option { return func(d *dashboard) { d.ctx = ctx } }
 
 // WithMount serves h at one more path, such as "metrics", to those who may read.
+// Its answers have a minute, and count among the 32 that may be under way.
 func WithMount(path string, h http.Handler) Option {
 	return func(d *dashboard) { d.mounts[strings.Trim(path, "/")] = h }
 }

@@ -72,3 +72,27 @@ func TestReadersWhoNeverReadHoldLittleAndNotForLong(t *testing.T) {
 		assert.Equal(t, "[]\n", get(h, "/api/runs").Body.String())
 	})
 }
+
+// found A5: what is mounted is bounded as all else is: the metrics of 10,000 flows hold 9 MiB
+// for each reader who never reads.
+func TestReadersOfAMountAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, s *pawl.Scheduler) {
+		metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "pawl_build_info 1") })
+		h := web.Handler(start(t, s), web.WithMount("metrics", metrics))
+		var readers []*unread
+		var reading sync.WaitGroup
+		for range 32 {
+			u := &unread{ResponseRecorder: httptest.NewRecorder(), goOn: make(chan struct{})}
+			readers = append(readers, u)
+			reading.Go(func() { h.ServeHTTP(u, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil)) })
+		}
+		synctest.Wait()
+		assert.Equal(t, http.StatusServiceUnavailable, get(h, "/metrics").Code)
+		close(readers[0].goOn)
+		synctest.Wait()
+		assert.Equal(t, "pawl_build_info 1\n", readers[0].Body.String())
+		assert.Equal(t, http.StatusOK, get(h, "/metrics").Code)
+		reading.Wait() // for the deadlines
+		assert.Equal(t, http.StatusOK, get(h, "/metrics").Code)
+	})
+}

@@ -23,10 +23,13 @@ test: ## Every test, more than 1,000 kills with SIGKILL among them
 # the race detector, of code that the others run too.
 UNRACED := Killed|LogIsTruncated|KillerInput|AcrossKills|^FuzzInbox|PowerCut|LogThatIsCut|CannotBeRead|^TestAYear|DueAtOnce|FillNoMemory|^TestFailingDisk|JitterIsAHash|NightsOfBerlin|FileStays|RatesDoNotDrift|WhatIsKept
 
+# What waits in real time, or tries every case of something large.
+SLOW := TestScripts/(notify|demo|run_locked|operate|doctor|run_hangups|odd|run_stopped|prune|ask_stopped|trigger|claim|run_second_signal)|OutlivesAFailingDisk|RefusedCommittedRequestIsSeen|^TestRelativeWaits|EveryKindOfFile|BesideAnOwner|WaitsForARunThatWaits|UpgradeThatIsCutShort
+
 .PHONY: check
 check: ## go vet and the tests that take no time: the loop to work in, below a minute
 	go vet ./...
-	go test -short -count=1 -skip '$(UNRACED)|^TestSoak$$' ./...
+	go test -short -count=1 -vet=off -ldflags=-w -skip '$(UNRACED)|$(SLOW)|^TestSoak$$' ./...
 
 .PHONY: race
 race: ## The tests with the race detector, a fifth of the random histories, without those of kills and masses

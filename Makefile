@@ -37,7 +37,7 @@ race: ## The tests with the race detector, a fifth of the random histories, with
 
 .PHONY: torture
 torture: ## The fault tests at full size: 10,000 kills, 100,000 power losses; an hour
-	PAWL_TORTURE=1 go test -shuffle=on -count=1 -v -timeout 3h . ./internal/torture ./internal/model ./store ./engine/...
+	PAWL_TORTURE=1 go test -shuffle=on -count=1 -v -timeout 3h . ./internal/torture ./internal/model ./store/... ./engine/...
 
 PAWL_SOAK ?= 5m
 .PHONY: soak

@@ -7,13 +7,14 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine"
+	"github.com/pawl-go/pawl/store/usertx"
 )
 
-// Work is what may join the transaction of a commit, as [engine.Batch.Join]. An error
-// undoes it, and the rest of the batch with it.
+// Work is a function that writes in the transaction of a commit, as [engine.Batch.Join]. If it
+// returns an error, nothing of the batch is committed.
 type Work func(ctx context.Context, tx *sql.Tx) error
 
-// join does the work that joins a batch, in its transaction.
+// join does the work that joins a batch, in the transaction of the batch.
 func (w *writer) join(b engine.Batch) error {
 	if b.Join == nil {
 		return nil
@@ -24,14 +25,14 @@ func (w *writer) join(b engine.Batch) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), b.JoinTimeout)
 	defer cancel()
-	err := lend(ctx, w.conn, work)
-	if err == nil || !isOurs(err) {
+	err := usertx.Run(ctx, w.conn, work)
+	if err == nil || failsStore(err) {
 		return err
 	}
 	return &engine.JoinFailed{Err: err}
 }
 
-// workOf is what joins a batch as one work; false: it is none. A []any is several works.
+// workOf returns what joins a batch as one Work; false: it is none. A []any is several.
 func workOf(join any) (work Work, ok bool) {
 	list, several := join.([]any)
 	if !several {
@@ -50,12 +51,12 @@ func workOf(join any) (work Work, ok bool) {
 	}, true
 }
 
-// isOurs tells an error of the work from one of the store, after which the work is
-// done again.
-func isOurs(err error) bool {
+// failsStore reports whether the error of a work is a failure of the database itself, after
+// which the engine repeats the batch with its work.
+func failsStore(err error) bool {
 	switch code(err).ToPrimary() {
 	case sqlite.ResultIOErr, sqlite.ResultFull, sqlite.ResultCorrupt, sqlite.ResultNoMem, sqlite.ResultReadOnly, sqlite.ResultCantOpen:
-		return false
+		return true
 	}
-	return true
+	return false
 }

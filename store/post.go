@@ -12,9 +12,10 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/internal/holdup"
+	"github.com/pawl-go/pawl/store/usertx"
 )
 
-// Holder tells who owns the database now.
+// Holder returns the owner of the database; false: nobody owns it now.
 func (r *Reader) Holder() (engine.Owner, bool, error) {
 	h, ok, err := findHolder(r.path)
 	return engine.Owner{Host: h.Host, PID: h.PID, Version: h.Version, StartedAt: h.Since, Degraded: h.Degraded}, ok, err
@@ -29,7 +30,7 @@ func (r *Reader) LastOwner(ctx context.Context) (*engine.Owner, error) {
 	return o, nil
 }
 
-// Stopping is since when a holder is about to stop; zero: it is not.
+// Stopping is when a holder began to stop; zero: it did not.
 func (r *Reader) Stopping(ctx context.Context, holder engine.Owner) (time.Time, error) {
 	o, err := r.newestOwner(ctx)
 	if err != nil || o == nil || o.PID != holder.PID || o.Host != holder.Host || !o.StoppedAt.IsZero() {
@@ -38,9 +39,9 @@ func (r *Reader) Stopping(ctx context.Context, holder engine.Owner) (time.Time, 
 	return o.StoppingAt, nil
 }
 
-// Post leaves a command in the inbox and returns the id of its row. Whoever owns
-// the database carries it out; if nobody does, the next owner. While another program has a
-// transaction open that writes, it waits: until the deadline of ctx, or for 5 s if there is
+// Post puts a command into the inbox and returns the id of its row. The owner of the
+// database executes it; without an owner, the next one does. While another program has a
+// writing transaction open, Post waits: until the deadline of ctx, or for 5 s if there is
 // none.
 func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int64, error) {
 	if r.db.still != nil {
@@ -66,19 +67,20 @@ func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int
 	}
 }
 
-// PostTx leaves a command in the inbox as part of a transaction of the caller. That may be
-// the transaction which joins a commit, see [Work].
+// PostTx puts a command into the inbox as part of a transaction of the caller. That may be
+// the transaction that a [Work] gets.
 func PostTx(ctx context.Context, tx execer, c engine.Command, by string, now time.Time) (int64, error) {
 	c.By = by
-	id, err := insertCommand(context.WithValue(ctx, postKey{}, new(post)), tx, c, now)
-	return id, borrowed(err)
+	own, _ := usertx.Own(ctx)
+	id, err := insertCommand(own, tx, c, now)
+	return id, explainCallersTx(err)
 }
 
-// ErrReadFirst is a transaction of a caller that read before it wrote.
+// ErrReadFirst says that the transaction of a caller read before it wrote.
 var ErrReadFirst = errors.New("the transaction began with a read, and others have committed since, so SQLite does not let it write")
 
-// borrowed says why a transaction of a caller does not take a row, and what to do.
-func borrowed(err error) error {
+// explainCallersTx says why the transaction of a caller cannot insert a row, and what to do.
+func explainCallersTx(err error) error {
 	var full *modernc.Error
 	switch {
 	case err == nil:
@@ -91,18 +93,13 @@ func borrowed(err error) error {
 	return err
 }
 
-// Joins says whether a transaction is the one which joins the commit that runs now. Any
+// Joins reports whether a transaction is the one that the current commit gave to a [Work]. Any
 // other transaction would wait for that commit, and the commit for it.
 func Joins(ctx context.Context, tx execer) bool {
-	p := new(post)
-	_, err := tx.ExecContext(context.WithValue(ctx, postKey{}, p), `SELECT 1`)
-	return err == nil && p.lent
+	own, borrowed := usertx.Own(ctx)
+	_, err := tx.ExecContext(own, `SELECT 1`)
+	return err == nil && *borrowed
 }
-
-// post marks the context of a statement of this package on a transaction of the caller.
-type post struct{ lent bool } // lent: the transaction is a loan
-
-type postKey struct{}
 
 type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -118,7 +115,7 @@ VALUES (?, ?, ?, nullif(?, ''), ?, nullif(?, ''))`
 	return result.LastInsertId()
 }
 
-// Answer reads what became of a command; false: nothing yet.
+// Answer reads the result of a command; false: nobody has handled it yet.
 func (r *Reader) Answer(ctx context.Context, id int64) (engine.Answer, bool, error) {
 	var row struct {
 		HandledAt *string `db:"handled_at"`
@@ -135,14 +132,13 @@ func (r *Reader) Answer(ctx context.Context, id int64) (engine.Answer, bool, err
 	return answer, err == nil && row.HandledAt != nil, err
 }
 
-// watchPause is how often Until asks whether anything was committed.
+// watchPause is the time between two looks of Until for a new commit.
 const watchPause = 25 * time.Millisecond
 
-// Until calls done now and after every commit of others, until it says true or
-// returns an error.
+// Until calls done now and after every commit of others, until done returns true or an error.
 func (r *Reader) Until(ctx context.Context, done func() (bool, error)) error {
-	// SQLite counts the commits of others per connection. It is not one of the
-	// reader's, which done may need.
+	// SQLite counts the commits of others per connection. The reader's own connections are
+	// for done.
 	conn, err := r.connect(readerPragmas, 1)
 	if err != nil {
 		return err

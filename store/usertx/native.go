@@ -1,4 +1,4 @@
-package store
+package usertx
 
 import (
 	"encoding/binary"
@@ -11,9 +11,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// native is the statement as SQLite knows it, for what zombiezen.com/go/sqlite
-// does not tell: declared types, names of columns that have the same, and
-// whether foreign keys wait for COMMIT.
+// native is SQLite's own pointer to a statement. It serves what zombiezen.com/go/sqlite does
+// not show: declared types, names of columns that share one, and violated foreign keys
+// that SQLite reports at COMMIT only.
 func native(stmt *sqlite.Stmt) (uintptr, error) {
 	field := reflect.ValueOf(stmt).Elem().FieldByName("stmt")
 	if !field.CanUint() {
@@ -22,8 +22,8 @@ func native(stmt *sqlite.Stmt) (uintptr, error) {
 	return uintptr(field.Uint()), nil
 }
 
-// columns are the names and the declared types, in upper case, of what a statement
-// returns. An expression has the type "".
+// columns are the names and the declared types, in upper case, of the columns that a
+// statement returns. An expression has the type "".
 func columns(stmt *sqlite.Stmt) (names, types []string, err error) {
 	pointer, err := native(stmt)
 	if err != nil {
@@ -38,10 +38,10 @@ func columns(stmt *sqlite.Stmt) (names, types []string, err error) {
 	return names, types, nil
 }
 
-// deferred says whether a foreign key is violated that SQLite looks at only in
-// COMMIT, which would fail then.
-func deferred(conn *sqlite.Conn) error {
-	stmt, err := conn.Prepare(releaseJob)
+// violatedForeignKey says whether a foreign key is violated that SQLite checks only in
+// COMMIT, which would fail.
+func violatedForeignKey(conn *sqlite.Conn) error {
+	stmt, err := conn.Prepare(releaseSavepoint)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func deferred(conn *sqlite.Conn) error {
 	defer tls.Free(size)
 	sqlite3.Xsqlite3_db_status(tls, sqlite3.Xsqlite3_db_handle(tls, pointer), sqlite3.SQLITE_DBSTATUS_DEFERRED_FKS, numbers, numbers+size/2, 0)
 	if binary.NativeEndian.Uint32(libc.GoBytes(numbers, size/2)) != 0 {
-		return errUnpaired
+		return errForeignKey
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package store
+package usertx
 
 import (
 	"database/sql/driver"
@@ -10,32 +10,32 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// cursor is a statement that runs. Its methods are called within use or tidy.
+// cursor is a running statement. Call its methods within use or tidy only.
 type cursor struct {
-	*loan
-	stmt  *sqlite.Stmt // nil: there was none in the text
-	owner *prepared    // who has it back in the end; nil: nobody
-	row   bool         // it stands at a row
-	fresh bool         // that nobody has seen
+	*transaction
+	stmt  *sqlite.Stmt // nil: the text has no statement
+	owner *prepared    // to give it back to; nil: finalize it
+	row   bool         // the statement stands at a row
+	fresh bool         // nobody has read that row yet
 }
 
-// prepared is a text that is executed several times.
+// prepared is a text that the function executes several times.
 type prepared struct {
-	*loan
+	*transaction
 	text   string
-	idle   *sqlite.Stmt // compiled, if it is one statement and nobody uses it
+	idle   *sqlite.Stmt // compiled, if the text is one statement and no cursor uses it
 	closed bool
 }
 
-// start runs the statements of a text, the last one to its first row. Each takes
-// its arguments from all of args.
-func (l *loan) start(query string, args []driver.NamedValue) (*cursor, error) {
+// start runs the statements of a text, the last one to its first row. Each finds its
+// arguments among all of args.
+func (t *transaction) start(query string, args []driver.NamedValue) (*cursor, error) {
 	for only := true; ; only = false {
-		stmt, rest, err := l.compile(query)
+		stmt, rest, err := t.compile(query)
 		if err != nil {
 			return nil, err
 		}
-		c := &cursor{loan: l, stmt: stmt}
+		c := &cursor{transaction: t, stmt: stmt}
 		if err := c.begin(args, only && rest == ""); err != nil || rest == "" {
 			return c, err
 		}
@@ -46,8 +46,8 @@ func (l *loan) start(query string, args []driver.NamedValue) (*cursor, error) {
 	}
 }
 
-// compile compiles the first statement of a text, nil if there is none.
-func (l *loan) compile(query string) (stmt *sqlite.Stmt, rest string, err error) {
+// compile compiles the first statement of a text; nil: the text has none.
+func (t *transaction) compile(query string) (stmt *sqlite.Stmt, rest string, err error) {
 	if strings.ContainsRune(query, 0) {
 		return nil, "", errors.New("a NUL in the text of a statement")
 	}
@@ -55,11 +55,11 @@ func (l *loan) compile(query string) (stmt *sqlite.Stmt, rest string, err error)
 	if query == "" {
 		return nil, "", nil
 	}
-	stmt, left, err := l.conn.PrepareTransient(query)
+	stmt, left, err := t.conn.PrepareTransient(query)
 	if err != nil {
 		return nil, "", err
 	}
-	l.statements[stmt] = true
+	t.statements[stmt] = true
 	return stmt, skipBlank(query[len(query)-left:]), nil
 }
 
@@ -78,29 +78,29 @@ func skipBlank(query string) string {
 	}
 }
 
-func (l *loan) drop(stmt *sqlite.Stmt) {
-	delete(l.statements, stmt)
-	_ = stmt.Finalize() // says again what its last step said
+func (t *transaction) drop(stmt *sqlite.Stmt) {
+	delete(t.statements, stmt)
+	_ = stmt.Finalize() // repeats the error of its last step
 }
 
-// tidy runs f, unless the end of the loan has done its work.
-func (l *loan) tidy(f func()) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.over == nil {
+// tidy runs f, unless the transaction has ended: its end has tidied up already.
+func (t *transaction) tidy(f func()) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended == nil {
 		f()
 	}
 	return nil
 }
 
-// begin goes to the first row. If the statement is all there is, an argument that
-// it does not take is an error.
-func (c *cursor) begin(args []driver.NamedValue, all bool) error {
+// begin goes to the first row. If the text has no other statement, an argument that this
+// one does not use is an error.
+func (c *cursor) begin(args []driver.NamedValue, alone bool) error {
 	if c.stmt == nil {
 		return nil
 	}
-	taken, err := bind(c.stmt, args)
-	if i := slices.Index(taken, false); err == nil && all && i >= 0 {
+	used, err := bind(c.stmt, args)
+	if i := slices.Index(used, false); err == nil && alone && i >= 0 {
 		err = fmt.Errorf("no parameter for argument %d (%q)", i+1, args[i].Name)
 	}
 	if err == nil {
@@ -113,7 +113,7 @@ func (c *cursor) begin(args []driver.NamedValue, all bool) error {
 	return err
 }
 
-// next goes to the row to be seen next.
+// next goes to the next row that nobody has read.
 func (c *cursor) next() (err error) {
 	if c.row && !c.fresh {
 		c.row, err = c.stmt.Step()
@@ -122,7 +122,7 @@ func (c *cursor) next() (err error) {
 	return err
 }
 
-// finish goes through the rows that are left.
+// finish steps through the remaining rows.
 func (c *cursor) finish() (driver.Result, error) {
 	defer c.close()
 	for c.row {
@@ -148,26 +148,26 @@ func (c *cursor) close() {
 	c.owner.idle = stmt
 }
 
-func (l *loan) prepare(query string) (*prepared, error) {
-	p := &prepared{loan: l, text: query}
-	stmt, rest, err := l.compile(query)
+func (t *transaction) prepare(query string) (*prepared, error) {
+	p := &prepared{transaction: t, text: query}
+	stmt, rest, err := t.compile(query)
 	switch {
 	case err != nil:
 		return nil, err
 	case rest == "":
 		p.idle = stmt
 	default:
-		l.drop(stmt)
+		t.drop(stmt)
 	}
 	return p, nil
 }
 
-// start is that of the loan, without compiling what is compiled.
+// start runs the text without compiling it again, if it is compiled and idle.
 func (p *prepared) start(args []driver.NamedValue) (*cursor, error) {
 	if p.idle == nil {
-		return p.loan.start(p.text, args)
+		return p.transaction.start(p.text, args)
 	}
-	c := &cursor{loan: p.loan, stmt: p.idle, owner: p}
+	c := &cursor{transaction: p.transaction, stmt: p.idle, owner: p}
 	p.idle = nil
 	return c, c.begin(args, true)
 }

@@ -1,4 +1,4 @@
-package store
+package usertx
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 
 const valuesTable = `CREATE TABLE vals (id INTEGER PRIMARY KEY, any, at TIMESTAMP, day Date)`
 
-// lent commits what do does.
-func (l *lender) lent(do work) {
-	l.t.Helper()
-	require.NoError(l.t, l.commit(l.t.Context(), do))
+// mustCommit requires that do succeeds.
+func (h *host) mustCommit(do work) {
+	h.t.Helper()
+	require.NoError(h.t, h.commit(h.t.Context(), do))
 }
 
 // What a job stores through its transaction, and reads there, is what it would
@@ -32,9 +32,9 @@ func TestValuesAreThoseOfTheOtherDriver(t *testing.T) {
 		zone := time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "minutes east"))
 		return time.Unix(rapid.Int64Range(-1<<35, 1<<37).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).In(zone)
 	})
-	other := plainDB(t, "file:"+filepath.Join(t.TempDir(), "other.db")+"?_time_format=sqlite")
-	execOn(t, other, valuesTable)
-	newLender(t, valuesTable).lent(func(_ context.Context, tx *sql.Tx) error {
+	other := openDB(t, "file:"+filepath.Join(t.TempDir(), "other.db")+"?_time_format=sqlite")
+	exec(t, other, valuesTable)
+	newHost(t, valuesTable).mustCommit(func(_ context.Context, tx *sql.Tx) error {
 		rapid.Check(t, func(t *rapid.T) {
 			value, at := values.Draw(t, "value"), times.Draw(t, "at")
 			want, got := storedAndRead(t, other, value, at), storedAndRead(t, tx, value, at)
@@ -62,8 +62,8 @@ func storedAndRead(t *rapid.T, db interface {
 
 // Empty bytes are not NULL, no bytes are; a bool is a number.
 func TestSmallValues(t *testing.T) {
-	l := newLender(t, valuesTable)
-	l.lent(func(ctx context.Context, tx *sql.Tx) error {
+	l := newHost(t, valuesTable)
+	l.mustCommit(func(ctx context.Context, tx *sql.Tx) error {
 		var empty, none []byte
 		var kinds string
 		require.NoError(t, tx.QueryRow(`SELECT ?1, ?2, typeof(?3) || typeof(?4) || ?5 || ?6`,
@@ -100,8 +100,8 @@ func TestTimesAreReadInEveryLayout(t *testing.T) {
 }
 
 func TestParametersFindTheirArguments(t *testing.T) {
-	l := newLender(t, valuesTable)
-	l.lent(func(ctx context.Context, tx *sql.Tx) error {
+	l := newHost(t, valuesTable)
+	l.mustCommit(func(ctx context.Context, tx *sql.Tx) error {
 		for query, test := range map[string]struct {
 			args []any
 			want string
@@ -131,8 +131,8 @@ func TestParametersFindTheirArguments(t *testing.T) {
 
 // The texts of several statements run in order; the result is that of the last.
 func TestTextsOfSeveralStatements(t *testing.T) {
-	l := newLender(t, twoTables)
-	l.lent(func(ctx context.Context, tx *sql.Tx) error {
+	l := newHost(t, twoTables)
+	l.mustCommit(func(ctx context.Context, tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `CREATE TABLE own (i); -- first
 INSERT INTO own VALUES (?1), (?1 + 1), (?1 + 2);
 INSERT INTO effects (id, what) SELECT i, 'a;b' FROM own WHERE i > ?1; /* end`, 7)
@@ -159,8 +159,8 @@ INSERT INTO effects (id, what) SELECT i, 'a;b' FROM own WHERE i > ?1; /* end`, 7
 
 // Columns have their names, also those that share one, and their declared types.
 func TestColumnsAreNamedAndTyped(t *testing.T) {
-	l := newLender(t, valuesTable)
-	l.lent(func(ctx context.Context, tx *sql.Tx) error {
+	l := newHost(t, valuesTable)
+	l.mustCommit(func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT v.id, w.id, v.at, v.day AS d, 1 + 1 FROM vals v, vals w`)
 		require.NoError(t, err)
 		defer rows.Close()
@@ -177,8 +177,8 @@ func TestColumnsAreNamedAndTyped(t *testing.T) {
 
 // A prepared statement can be used while its rows are open, and after an error.
 func TestPreparedStatements(t *testing.T) {
-	l := newLender(t, twoTables)
-	l.lent(func(ctx context.Context, tx *sql.Tx) error {
+	l := newHost(t, twoTables)
+	l.mustCommit(func(ctx context.Context, tx *sql.Tx) error {
 		insert, err := tx.PrepareContext(ctx, `INSERT INTO effects VALUES (?, ?)`)
 		require.NoError(t, err)
 		for i := range 3 {
@@ -217,15 +217,15 @@ func countTwice(t *testing.T, tx *sql.Tx) error {
 	return nil
 }
 
-// A transaction that is lent serves those who wrap one.
-func TestSqlxWrapsALentTransaction(t *testing.T) {
+// sqlx can wrap the transaction.
+func TestSqlxWrapsTheTransaction(t *testing.T) {
 	type row struct {
 		ID  int64
 		Any string
 		At  time.Time
 	}
-	l := newLender(t, valuesTable)
-	l.lent(func(ctx context.Context, tx *sql.Tx) error {
+	l := newHost(t, valuesTable)
+	l.mustCommit(func(ctx context.Context, tx *sql.Tx) error {
 		x := &sqlx.Tx{Tx: tx, Mapper: reflectx.NewMapperFunc("db", sqlx.NameMapper)}
 		want := []row{{1, "a", epoch}, {2, "b", epoch.Add(time.Hour)}}
 		_, err := x.NamedExecContext(ctx, `INSERT INTO vals (id, any, at) VALUES (:id, :any, :at)`, want)

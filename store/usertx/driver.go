@@ -1,4 +1,4 @@
-package store
+package usertx
 
 import (
 	"context"
@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// session is a loan as database/sql knows it: the driver and its one connection.
-type session struct{ *loan }
+// driverConn is what database/sql sees of a transaction: a driver and its one connection.
+type driverConn struct{ *transaction }
 
 var _ interface {
 	driver.Connector
@@ -17,41 +17,41 @@ var _ interface {
 	driver.ConnPrepareContext
 	driver.ExecerContext
 	driver.QueryerContext
-} = session{}
+} = driverConn{}
 
-func (s session) Connect(context.Context) (driver.Conn, error)                 { return s, nil }
-func (s session) Driver() driver.Driver                                        { return nil } // nobody asks a transaction
-func (s session) Begin() (driver.Tx, error)                                    { return s, nil }
-func (s session) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return s, nil }
-func (s session) Close() error                                                 { return nil }
-func (s session) Prepare(query string) (driver.Stmt, error)                    { return s.PrepareContext(s.ctx, query) }
+func (s driverConn) Connect(context.Context) (driver.Conn, error)                 { return s, nil }
+func (s driverConn) Driver() driver.Driver                                        { return nil } // nobody asks a transaction for it
+func (s driverConn) Begin() (driver.Tx, error)                                    { return s, nil }
+func (s driverConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return s, nil }
+func (s driverConn) Close() error                                                 { return nil }
+func (s driverConn) Prepare(query string) (driver.Stmt, error)                    { return s.PrepareContext(s.ctx, query) }
 
 // Commit implements [driver.Tx].
-func (s session) Commit() error {
+func (s driverConn) Commit() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.misused = true
-	return errNotYours
+	s.endedByUser = true
+	return errPawlEnds
 }
 
 // Rollback implements [driver.Tx]. database/sql calls it too, once the context
 // has ended.
-func (s session) Rollback() error {
+func (s driverConn) Rollback() error {
 	if s.ctx.Err() != nil {
 		return nil
 	}
 	return s.Commit()
 }
 
-func (s session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (s driverConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	return s.exec(ctx, func() (*cursor, error) { return s.start(query, args) })
 }
 
-func (s session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (s driverConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	return s.query(ctx, func() (*cursor, error) { return s.start(query, args) })
 }
 
-func (s session) PrepareContext(ctx context.Context, query string) (p driver.Stmt, err error) {
+func (s driverConn) PrepareContext(ctx context.Context, query string) (p driver.Stmt, err error) {
 	err = s.use(ctx, func() error {
 		p, err = s.prepare(query)
 		return err
@@ -59,9 +59,9 @@ func (s session) PrepareContext(ctx context.Context, query string) (p driver.Stm
 	return p, err
 }
 
-// exec runs to its end what start begins.
-func (l *loan) exec(ctx context.Context, start func() (*cursor, error)) (r driver.Result, err error) {
-	err = l.use(ctx, func() error {
+// exec runs the statement that start begins to its end.
+func (t *transaction) exec(ctx context.Context, start func() (*cursor, error)) (r driver.Result, err error) {
+	err = t.use(ctx, func() error {
 		c, err := start()
 		if err == nil {
 			r, err = c.finish()
@@ -71,9 +71,9 @@ func (l *loan) exec(ctx context.Context, start func() (*cursor, error)) (r drive
 	return r, err
 }
 
-// query gives the rows of what start begins.
-func (l *loan) query(ctx context.Context, start func() (*cursor, error)) (r driver.Rows, err error) {
-	err = l.use(ctx, func() error {
+// query returns the rows of the statement that start begins.
+func (t *transaction) query(ctx context.Context, start func() (*cursor, error)) (r driver.Rows, err error) {
+	err = t.use(ctx, func() error {
 		c, err := start()
 		if err == nil {
 			r, err = newRows(ctx, c)
@@ -83,7 +83,7 @@ func (l *loan) query(ctx context.Context, start func() (*cursor, error)) (r driv
 	return r, err
 }
 
-// result is that of the last statement of a text.
+// result is the result of the last statement of a text.
 type result struct{ id, changed int64 }
 
 func (r result) LastInsertId() (int64, error) { return r.id, nil }
@@ -114,7 +114,7 @@ func (p *prepared) Close() error {
 	})
 }
 
-// rows are what a statement returns, read one by one.
+// rows are the rows that a statement returns, read one by one.
 type rows struct {
 	*cursor
 	ctx          context.Context // of the query

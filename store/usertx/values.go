@@ -1,4 +1,4 @@
-package store
+package usertx
 
 import (
 	"database/sql/driver"
@@ -11,26 +11,25 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// bind gives a statement its arguments: one with a name to :name, @name and
-// $name, one without by its place, which the number in ?2 and $2 is too. It says
-// which arguments were taken.
-func bind(stmt *sqlite.Stmt, args []driver.NamedValue) (taken []bool, err error) {
-	taken = make([]bool, len(args))
+// bind gives a statement its arguments: a named one to :name, @name and $name, the others by
+// their place; the number in ?2 and $2 is a place too. It returns which arguments were used.
+func bind(stmt *sqlite.Stmt, args []driver.NamedValue) (used []bool, err error) {
+	used = make([]bool, len(args))
 	for param := 1; param <= stmt.BindParamCount(); param++ {
 		name := stmt.BindParamName(param)
 		i := argument(args, name, param)
 		if i < 0 {
 			return nil, fmt.Errorf("no argument for parameter %d (%q)", param, name)
 		}
-		taken[i] = true
+		used[i] = true
 		if err := bindValue(stmt, param, args[i].Value); err != nil {
 			return nil, err
 		}
 	}
-	return taken, nil
+	return used, nil
 }
 
-// argument finds that of a parameter; -1: there is none.
+// argument finds the argument of a parameter; -1: there is none.
 func argument(args []driver.NamedValue, name string, place int) int {
 	if name != "" {
 		if i := slices.IndexFunc(args, func(a driver.NamedValue) bool { return a.Name == name[1:] }); i >= 0 {
@@ -43,8 +42,8 @@ func argument(args []driver.NamedValue, name string, place int) int {
 	return slices.IndexFunc(args, func(a driver.NamedValue) bool { return a.Name == "" && a.Ordinal == place })
 }
 
-// writtenTime is how times are stored: modernc.org/sqlite and
-// github.com/mattn/go-sqlite3 read it, and so do the functions of SQLite.
+// writtenTime is the layout of stored times. modernc.org/sqlite, github.com/mattn/go-sqlite3
+// and the functions of SQLite read it.
 const writtenTime = "2006-01-02 15:04:05.999999999-07:00"
 
 func bindValue(stmt *sqlite.Stmt, param int, value driver.Value) error {
@@ -73,7 +72,7 @@ func bindValue(stmt *sqlite.Stmt, param int, value driver.Value) error {
 	return nil
 }
 
-// column reads a value of the row that a statement stands at.
+// column reads a value of the current row.
 func column(stmt *sqlite.Stmt, i int, declared string) driver.Value {
 	switch stmt.ColumnType(i) {
 	case sqlite.TypeInteger:
@@ -90,8 +89,8 @@ func column(stmt *sqlite.Stmt, i int, declared string) driver.Value {
 	return nil
 }
 
-// readTimes are the ways in which times are found in columns of times, as
-// modernc.org/sqlite has them; the last is what it writes.
+// readTimes are the layouts that are read from columns of times: those that
+// modernc.org/sqlite reads. It writes the last one.
 var readTimes = []string{
 	writtenTime, "2006-01-02T15:04:05.999999999-07:00",
 	"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999",
@@ -99,8 +98,8 @@ var readTimes = []string{
 	"2006-01-02 15:04:05.999999999 -0700 MST",
 }
 
-// timeOrText is a time if the column is declared as one of times, and the text
-// reads like one.
+// timeOrText is a time if the column's declared type is one of times and the text has one
+// of their layouts.
 func timeOrText(text, declared string) driver.Value {
 	switch declared {
 	case "DATE", "DATETIME", "TIMESTAMP":

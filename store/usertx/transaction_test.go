@@ -1,10 +1,9 @@
-package store
+package usertx
 
 import (
 	"context"
 	"database/sql"
 	"errors"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -14,73 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
-
-	"github.com/pawl-go/pawl/engine"
 )
-
-type work = func(ctx context.Context, tx *sql.Tx) error
-
-// lender is the writer of a database of ours that has tables of an app too.
-type lender struct {
-	*writer
-	t    *testing.T
-	path string
-}
-
-func newLender(t *testing.T, schema string) *lender {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "jobs.db")
-	s := openStore(t, path, Options{Shared: true})
-	execOn(t, plainDB(t, path), schema)
-	require.NoError(t, s.writer.ready())
-	return &lender{s.writer, t, path}
-}
-
-const twoTables = `CREATE TABLE effects (id INTEGER PRIMARY KEY, what TEXT);
-CREATE TABLE parts (id INTEGER PRIMARY KEY, effect INTEGER REFERENCES effects (id) DEFERRABLE INITIALLY DEFERRED);`
-
-// commit lends the connection between two statements of ours in one transaction,
-// which is to be committed whatever became of the loan.
-func (l *lender) commit(ctx context.Context, do work) error {
-	l.t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	require.NoError(l.t, l.beginTransaction())
-	require.NoError(l.t, l.writeOwner(&engine.Owner{Generation: 41, StartedAt: epoch}))
-	err := lend(ctx, l.conn, do)
-	require.NoError(l.t, l.writeOwner(&engine.Owner{Generation: 42, StartedAt: epoch}))
-	_, failed := l.exec(l.statements.commit)
-	require.NoError(l.t, failed)
-	l.requireOurs()
-	return err
-}
-
-// requireOurs says whether what we wrote ourselves is there, and clears it away.
-func (l *lender) requireOurs() {
-	l.t.Helper()
-	db := plainDB(l.t, l.path)
-	require.EqualValues(l.t, 2, one[int64](l.t, db, `SELECT count(*) FROM pawl_runners WHERE id IN (41, 42)`))
-	execOn(l.t, db, `DELETE FROM pawl_runners WHERE id IN (41, 42)`)
-	require.NoError(l.t, db.Close())
-}
-
-// effects is what is in the table of that name.
-func (l *lender) effects() []string {
-	l.t.Helper()
-	db := plainDB(l.t, l.path)
-	defer db.Close()
-	var all []string
-	rows, err := db.QueryContext(l.t.Context(), `SELECT what FROM effects ORDER BY id`)
-	require.NoError(l.t, err)
-	defer rows.Close()
-	for rows.Next() {
-		var what string
-		require.NoError(l.t, rows.Scan(&what))
-		all = append(all, what)
-	}
-	require.NoError(l.t, rows.Err())
-	return all
-}
 
 func add(ctx context.Context, tx *sql.Tx, what string) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO effects (what) VALUES (?)`, what)
@@ -88,8 +21,8 @@ func add(ctx context.Context, tx *sql.Tx, what string) error {
 }
 
 // time X4.
-func TestLentTransactionCommitsWithOurs(t *testing.T) {
-	l := newLender(t, twoTables)
+func TestFunctionCommitsWithPawl(t *testing.T) {
+	l := newHost(t, twoTables)
 	require.NoError(t, l.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 		assert.Empty(t, l.effects(), "nobody else sees it yet")
 		return add(ctx, tx, "paid")
@@ -116,7 +49,7 @@ func TestFailedFunctionLeavesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
-				l := newLender(t, twoTables)
+				l := newHost(t, twoTables)
 				err := l.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 					require.NoError(t, add(ctx, tx, "paid"))
 					_, err := tx.Query(`SELECT * FROM effects`) // not closed
@@ -124,7 +57,7 @@ func TestFailedFunctionLeavesNothing(t *testing.T) {
 					return test.end(tx)
 				})
 				require.ErrorContains(t, err, test.says)
-				require.NotErrorIs(t, err, errUndone)
+				require.NotErrorIs(t, err, ErrRolledBack)
 				assert.Empty(t, l.effects())
 				require.NoError(t, l.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error { return add(ctx, tx, "again") }))
 				assert.Equal(t, []string{"again"}, l.effects())
@@ -135,22 +68,22 @@ func TestFailedFunctionLeavesNothing(t *testing.T) {
 
 // A transaction of database/sql says itself that it is not the function's.
 func TestCommitAndRollbackAreRefused(t *testing.T) {
-	l := newLender(t, twoTables)
+	l := newHost(t, twoTables)
 	err := l.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
-		require.ErrorIs(t, tx.Commit(), errNotYours)
+		require.ErrorIs(t, tx.Commit(), errPawlEnds)
 		require.ErrorIs(t, add(ctx, tx, "more"), sql.ErrTxDone)
 		return nil
 	})
-	require.ErrorIs(t, err, errNotYours)
+	require.ErrorIs(t, err, errPawlEnds)
 	err = l.commit(t.Context(), func(_ context.Context, tx *sql.Tx) error { return tx.Rollback() })
-	require.ErrorIs(t, err, errNotYours)
+	require.ErrorIs(t, err, errPawlEnds)
 }
 
 // time X4: the function has its time, also if it is not in SQLite when that ends. It
 // keeps nothing that reaches the connection.
 func TestHangingFunctionIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLender(t, twoTables)
+		l := newHost(t, twoTables)
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("over time"))
 		defer cancel()
 		release, after := make(chan struct{}), make(chan error, 3)
@@ -185,23 +118,22 @@ func TestHangingFunctionIsLeftBehind(t *testing.T) {
 }
 
 // Without database/sql before it, too, the driver lets nobody through.
-func TestEndedLoanIsDead(t *testing.T) {
-	l := newLender(t, twoTables)
-	require.NoError(t, l.beginTransaction())
-	require.NoError(t, sqlitex.Execute(l.conn, savepointJob, nil))
-	kept := newLoan(t.Context(), l.conn)
-	p, err := session{kept}.Prepare(`SELECT 1`)
+func TestEndedTransactionIsDead(t *testing.T) {
+	l := newHost(t, twoTables)
+	require.NoError(t, sqlitex.Execute(l.conn, `BEGIN IMMEDIATE`, nil))
+	require.NoError(t, sqlitex.Execute(l.conn, savepoint, nil))
+	kept := begin(t.Context(), l.conn)
+	p, err := driverConn{kept}.Prepare(`SELECT 1`)
 	require.NoError(t, err)
-	r, err := session{kept}.QueryContext(t.Context(), `SELECT 1`, nil)
+	r, err := driverConn{kept}.QueryContext(t.Context(), `SELECT 1`, nil)
 	require.NoError(t, err)
 	require.NoError(t, kept.end(nil))
-	_, err = l.exec(l.rollback)
-	require.NoError(t, err)
-	_, err = session{kept}.ExecContext(t.Context(), `SELECT 1`, nil)
-	require.ErrorIs(t, err, errReturned)
-	_, err = session{kept}.Prepare(`SELECT 1`)
-	require.ErrorIs(t, err, errReturned)
-	require.ErrorIs(t, r.Next(nil), errReturned)
+	require.NoError(t, sqlitex.Execute(l.conn, `ROLLBACK`, nil))
+	_, err = driverConn{kept}.ExecContext(t.Context(), `SELECT 1`, nil)
+	require.ErrorIs(t, err, errEnded)
+	_, err = driverConn{kept}.Prepare(`SELECT 1`)
+	require.ErrorIs(t, err, errEnded)
+	require.ErrorIs(t, r.Next(nil), errEnded)
 	require.NoError(t, r.Close())
 	require.NoError(t, p.Close())
 }
@@ -223,7 +155,7 @@ const endless = `WITH RECURSIVE c (i) AS (SELECT stop() UNION ALL SELECT i + 1 F
 
 // time X4: the end of the time interrupts what SQLite does.
 func TestEndOfTimeInterruptsAQuery(t *testing.T) {
-	l := newLender(t, twoTables)
+	l := newHost(t, twoTables)
 	ctx, cause := interrupting(t, l.conn)
 	err := l.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		require.NoError(t, add(ctx, tx, "paid"))
@@ -233,9 +165,9 @@ func TestEndOfTimeInterruptsAQuery(t *testing.T) {
 	assert.Empty(t, l.effects())
 }
 
-// A context of the function's own ends its statement, not the loan.
+// A context of the function's own ends its statement, not the transaction.
 func TestOwnContextEndsItsStatementOnly(t *testing.T) {
-	l := newLender(t, twoTables)
+	l := newHost(t, twoTables)
 	own, cause := interrupting(t, l.conn)
 	require.NoError(t, l.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 		require.ErrorIs(t, tx.QueryRowContext(own, endless+`count(*) FROM c`).Scan(new(int)), cause)
@@ -246,8 +178,8 @@ func TestOwnContextEndsItsStatementOnly(t *testing.T) {
 
 // SQLite undoes the whole transaction when a write is interrupted or says OR
 // ROLLBACK: nothing that comes after is committed alone, and the error says it.
-func TestUndoneTransactionIsTold(t *testing.T) {
-	l := newLender(t, twoTables)
+func TestRolledBackTransactionIsReported(t *testing.T) {
+	l := newHost(t, twoTables)
 	ctx, cause := interrupting(t, l.conn)
 	for name, test := range map[string]struct {
 		ctx   context.Context
@@ -259,17 +191,15 @@ func TestUndoneTransactionIsTold(t *testing.T) {
 		"conflict in a script": {t.Context(), `INSERT OR ROLLBACK INTO effects VALUES (1, 'twice'); INSERT INTO effects VALUES (2, 'alone')`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			require.NoError(t, l.beginTransaction())
-			err := lend(test.ctx, l.conn, func(ctx context.Context, tx *sql.Tx) error {
+			require.NoError(t, sqlitex.Execute(l.conn, `BEGIN IMMEDIATE`, nil))
+			err := Run(test.ctx, l.conn, func(ctx context.Context, tx *sql.Tx) error {
 				require.NoError(t, add(ctx, tx, "paid"))
 				_, err := tx.Exec(test.query)
 				require.Error(t, err)
 				require.Error(t, add(t.Context(), tx, "alone"))
 				return nil
 			})
-			require.ErrorIs(t, err, errUndone)
+			require.ErrorIs(t, err, ErrRolledBack)
 			if test.want != nil {
 				require.ErrorIs(t, err, test.want)
 			}
@@ -280,17 +210,17 @@ func TestUndoneTransactionIsTold(t *testing.T) {
 	require.NoError(t, l.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error { return add(ctx, tx, "again") }))
 }
 
-func TestEndedContextLendsNothing(t *testing.T) {
-	l := newLender(t, twoTables)
+func TestEndedContextStartsNothing(t *testing.T) {
+	l := newHost(t, twoTables)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := l.commit(ctx, func(context.Context, *sql.Tx) error { panic("not called") })
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A statement that another goroutine runs is over before the loan is.
-func TestLoanWaitsForStatementsUnderWay(t *testing.T) {
-	l := newLender(t, twoTables)
+// Run returns only after a statement that another goroutine is running.
+func TestEndWaitsForRunningStatements(t *testing.T) {
+	l := newHost(t, twoTables)
 	running, ended := make(chan struct{}), make(chan error, 1)
 	require.NoError(t, l.conn.CreateFunction("running", &sqlite.FunctionImpl{
 		Scalar: func(sqlite.Context, []sqlite.Value) (sqlite.Value, error) {

@@ -1,4 +1,4 @@
-package store
+package usertx
 
 import (
 	"fmt"
@@ -7,26 +7,26 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// authorize is asked by SQLite what a statement may do, before it runs.
-func (l *loan) authorize(a sqlite.Action) sqlite.AuthResult {
-	if l.posting && a.Type() == sqlite.OpInsert && begins(a.Table(), "pawl_commands") {
+// authorize tells SQLite, before a statement runs, whether it may do something.
+func (t *transaction) authorize(a sqlite.Action) sqlite.AuthResult {
+	if t.ownStatement && a.Type() == sqlite.OpInsert && begins(a.Table(), "pawl_commands") {
 		return sqlite.AuthResultOK
 	}
-	if why := refusal(a); why != "" {
-		l.refused = why
+	if why := refusalOf(a); why != "" {
+		t.refusal = why
 		return sqlite.AuthResultDeny
 	}
 	return sqlite.AuthResultOK
 }
 
-// refusal says why a function of the user may not do something: it would end the
-// transaction, reach beyond it, or write what is Pawl's. Empty if it may.
-func refusal(a sqlite.Action) string {
+// refusalOf is why a function of the user may not do something: it would end the
+// transaction, reach beyond it, or write Pawl's tables. Empty: it may.
+func refusalOf(a sqlite.Action) string {
 	switch a.Type() {
 	case sqlite.OpSelect, sqlite.OpRead, sqlite.OpFunction, sqlite.OpRecursive, sqlite.OpAnalyze, sqlite.OpReindex:
 		return ""
 	case sqlite.OpTransaction:
-		return fmt.Sprintf("%s: %v", a.Operation(), errNotYours)
+		return fmt.Sprintf("%s: %v", a.Operation(), errPawlEnds)
 	case sqlite.OpSavepoint:
 		return refusalOfSavepoint(a)
 	case sqlite.OpAttach, sqlite.OpDetach:
@@ -44,9 +44,9 @@ func refusalOfSavepoint(a sqlite.Action) string {
 	return fmt.Sprintf("%s %s: the name is one of Pawl's; take another", a.Operation(), a.Savepoint())
 }
 
-// pragmas are those that only read; true: with an argument too. Those without
-// are what the modules of SQLite execute, or ask what else writes.
-var pragmas = map[string]bool{
+// readingPragmas are the pragmas that only read. True: also with an argument. The others are
+// those that the modules of SQLite execute, and those that set something with an argument.
+var readingPragmas = map[string]bool{
 	"table_info": true, "table_xinfo": true, "table_list": true,
 	"index_list": true, "index_info": true, "index_xinfo": true,
 	"foreign_key_list": true, "foreign_key_check": true, "quick_check": true, "integrity_check": true,
@@ -56,14 +56,14 @@ var pragmas = map[string]bool{
 }
 
 func refusalOfPragma(a sqlite.Action) string {
-	takes, known := pragmas[strings.ToLower(a.Pragma())]
-	if known && (takes || a.PragmaArg() == "") {
+	withArgument, reads := readingPragmas[strings.ToLower(a.Pragma())]
+	if reads && (withArgument || a.PragmaArg() == "") {
 		return ""
 	}
 	return fmt.Sprintf("PRAGMA %s: the connection is Pawl's, and goes on after the transaction", a.Pragma())
 }
 
-// refusalOfWrite is about an action that changes rows or the schema.
+// refusalOfWrite judges an action that changes rows or the schema.
 func refusalOfWrite(a sqlite.Action) string {
 	if a.Database() == "temp" && a.Type() != sqlite.OpUpdate && a.Type() != sqlite.OpDelete { // which ALTER does to the schema
 		return "nothing temporary: it would outlive the transaction, on Pawl's connection"
@@ -76,7 +76,7 @@ func refusalOfWrite(a sqlite.Action) string {
 	return ""
 }
 
-// begins compares as SQLite compares names.
+// begins reports whether a name has a prefix, without regard to case, as SQLite compares names.
 func begins(name, prefix string) bool {
 	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }

@@ -1,4 +1,4 @@
-package store
+package usertx
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // time X4: what would end the transaction, reach beyond it or write what is ours is
 // refused, says why, and changes nothing else.
 func TestEscapesAreRefused(t *testing.T) {
-	l := newLender(t, twoTables+`CREATE VIEW mine AS SELECT * FROM effects;
+	l := newHost(t, twoTables+`CREATE VIEW mine AS SELECT * FROM effects;
 CREATE TRIGGER mine_too INSTEAD OF INSERT ON mine BEGIN DELETE FROM pawl_commands; END;`)
 	escapes := map[string]string{
 		`BEGIN`:    "the transaction is Pawl's",
@@ -81,7 +81,7 @@ CREATE TRIGGER mine_too INSTEAD OF INSERT ON mine BEGIN DELETE FROM pawl_command
 
 // What a job does to tables of its app, and reads of ours, is its own business.
 func TestOwnSchemaAndReadsAreAllowed(t *testing.T) {
-	l := newLender(t, twoTables)
+	l := newHost(t, twoTables)
 	require.NoError(t, l.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 		for _, query := range []string{
 			`CREATE TABLE own (i INTEGER PRIMARY KEY AUTOINCREMENT, x)`, `CREATE INDEX own_x ON own (x)`,

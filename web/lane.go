@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
@@ -156,7 +155,7 @@ func (c clock) holding(f pawl.FlowInfo) string {
 		if !f.PausedUntil.IsZero() {
 			text += " until " + c.near(f.PausedUntil)
 		}
-		return strings.TrimSuffix(text+": "+firstLine(f.PauseNote), ": ")
+		return withMore(text, firstLine(f.PauseNote))
 	}
 	return "backoff until " + c.near(f.NextEligible)
 }

@@ -113,7 +113,7 @@ func (s shape) fork(b *box, p place, t trail, x, y float64) {
 			Out: fmt.Sprintf("M%s %sv%s", decimal(middle), decimal(low-barGap), decimal(barGap)),
 		}
 		if ended := t.Ended[p.Text]; i < len(ended) && len(p.Branches) == len(ended) {
-			one.Mark, one.Full = endMark(ended[i].Status), text+": "+strings.TrimSuffix(ended[i].Status+": "+firstLine(ended[i].Error), ": ")
+			one.Mark, one.Full = endMark(ended[i].Status), text+": "+withMore(ended[i].Status, firstLine(ended[i].Error))
 		}
 		b.Branches = append(b.Branches, one)
 		left += w + branchGap

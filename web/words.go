@@ -41,6 +41,14 @@ func marks(f pawl.FlowInfo) (list []badge) {
 	return list
 }
 
+// withMore is a text, and what more is to say after a colon, if there is anything.
+func withMore(text, more string) string {
+	if more == "" {
+		return text
+	}
+	return text + ": " + more
+}
+
 func runState(s pawl.RunStatus) badge {
 	return badge{string(s), strings.ReplaceAll(string(s), "_", " ")}
 }
@@ -109,7 +117,7 @@ func (c clock) pausedWords(f pawl.FlowInfo) string {
 func (c clock) why(f pawl.FlowInfo) string {
 	var parts []string
 	if !f.PausedAt.IsZero() {
-		parts = append(parts, strings.TrimSuffix("paused "+c.pausedWords(f)+": "+firstLine(f.PauseNote), ": "))
+		parts = append(parts, withMore("paused "+c.pausedWords(f), firstLine(f.PauseNote)))
 	}
 	if at := c.at(f); at != "" {
 		parts = append(parts, at)

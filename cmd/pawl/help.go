@@ -104,11 +104,12 @@ with clock_trusted: true it believes the clock at each start.
 
 posts JSON for each run that failed, and for each flow that runs again after that, is
 stopped for failing, or is more than a minute late; all four unless on says which. It
-has event, flow_id, run_number, at, failure_streak, error, host, and text, a sentence,
-which is what chats show. It is tried four times within half a minute; what cannot be
-delivered is logged. How far it was told is kept beside the database, in a file that
-ends with .notify: what waited when the daemon ended is told by the next, with
-told_late, if it is less than a day old. After a kill some of it may be told twice.
+has event, flow_id, run_number, at, failure_streak, error, exit_code, host, and text, a
+sentence, which is what chats show. It is tried four times within half a minute; what
+cannot be delivered is logged. How far it was told is kept beside the database, in a
+file that ends with .notify: what waited when the daemon ended is told by the next,
+with told_late, if it is less than a day old. After a kill some of it may be told
+twice.
 
 SIGHUP lets the daemon read the config anew and take over what is different;
 db, max_running, isolation, groups, restore_guard and clock_trusted wait for the next

@@ -65,7 +65,7 @@ func (n *notifier) announce(t pawl.Transition, ask askRun) {
 	m := message{Flow: t.FlowID, Run: t.RunNumber, At: t.At, Streak: t.FailureStreak}
 	switch {
 	case run.Status.Failure():
-		m.Event, m.Error = "failed", term.Printable(run.Error)
+		m.Event, m.Error, m.Code = "failed", term.Printable(run.Error), run.ExitCode
 		m.Text = fmt.Sprintf("%s failed: %s", t.FlowID, term.FirstLine(run.Error))
 		n.add(m)
 		if t.ToStatus == pawl.StatusTripped {

@@ -47,6 +47,7 @@ type message struct {
 	At     time.Time `json:"at"`
 	Streak int       `json:"failure_streak,omitempty"`
 	Error  string    `json:"error,omitempty"`
+	Code   int       `json:"exit_code,omitempty"` // of the command that failed
 	Host   string    `json:"host"`
 	Text   string    `json:"text"`
 	Late   bool      `json:"told_late,omitempty"` // it happened while no daemon could tell of it

@@ -281,7 +281,7 @@ func TestInputsInTheInboxGoWithTheirRuns(t *testing.T) {
 		s := harness.Quiet(db)
 		require.NoError(t, s.Manual("import", harness.Job(harness.OK), pawl.WithRetention(5, 0), pawl.WithOverlap(pawl.OverlapBuffer(1000))))
 		r := harness.Start(t, s)
-		app := harness.Open(t, db)
+		app := harness.Open(t, db+"?_pragma=busy_timeout(5000)&_txlock=immediate")
 		large := pawl.JSON(`"` + strings.Repeat("x", 2000) + `"`)
 		for range 300 {
 			tx, err := app.Begin()

@@ -75,13 +75,21 @@ func readsProse(file *ast.File) (names []string) {
 			if !ok {
 				return true
 			}
-			if s, ok := call.Fun.(*ast.SelectorExpr); ok && slices.Contains(readers, s.Sel.Name) && slices.ContainsFunc(call.Args, isProse) {
+			if s, ok := call.Fun.(*ast.SelectorExpr); ok && isReader(s) && slices.ContainsFunc(call.Args, isProse) {
 				names = append(names, name)
 			}
 			return true
 		})
 	}
 	return names
+}
+
+// isReader says whether a function is one of the readers: of package strings or fmt, or a
+// method of a regular expression.
+func isReader(s *ast.SelectorExpr) bool {
+	x, ok := s.X.(*ast.Ident)
+	of := ok && (x.Name == "strings" || x.Name == "fmt")
+	return slices.Contains(readers, s.Sel.Name) && (of || strings.HasPrefix(s.Sel.Name, "Match") || strings.HasPrefix(s.Sel.Name, "Find"))
 }
 
 // isProse says whether an expression has a text for people in it.

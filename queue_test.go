@@ -423,6 +423,7 @@ func TestAgeOfTheOldestQueuedStartIsShown(t *testing.T) {
 		r = harness.Start(t, build())
 		assert.Equal(t, asked.UTC(), harness.Status(t, r, "again").WaitingSince)
 		require.NoError(t, client.Close())
+		synctest.Wait() // the run that starts again is in flight
 		require.ErrorIs(t, r.Stop(context.Background()), pawl.ErrStopTimeout)
 	})
 }

@@ -18,6 +18,7 @@ type story struct {
 	plan    Plan
 	now     time.Time
 	state   State
+	folded  State     // from the transitions alone
 	from    time.Time // its first instant
 	fired   map[int64]bool
 	decided int64 // instants with a verdict in the ledger
@@ -34,7 +35,7 @@ func TestEveryInstantHasOneVerdictUnderAnyPolicy(t *testing.T) {
 		s := &story{t: t, now: epoch, fired: map[int64]bool{}}
 		s.plan = Plan{Database: "db", Schedule: rapid.SampledFrom(schedules).Draw(t, "schedule"), Since: epoch}
 		s.replan()
-		s.state = NewState("f", 1)
+		s.state, s.folded = NewState("f", 1), NewState("f", 1)
 		s.happen("adopt", Adopt{})
 		s.from = s.state.undecided()
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
@@ -157,6 +158,7 @@ func (s *story) happen(name string, e Event) {
 		require.False(s.t, name == "wake" && !wakes.IsZero() && !wakes.After(s.now), "a run that is due is not woken: %v", err)
 		return
 	}
+	requireFolded(s.t, &s.folded, c)
 	before := s.state
 	s.state = *c.State
 	require.NoError(s.t, s.check(before, c), "%s at %s under %s made of %+v\n%+v", name, s.now, s.plan.policy(), before, s.state)

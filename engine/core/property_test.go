@@ -30,6 +30,8 @@ func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 		c, err := Apply(s, Adopt{}, now, plan)
 		require.NoError(t, err)
 		s = *c.State
+		folded := NewState("f", 1)
+		requireFolded(t, &folded, c)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.Int64Range(-1000, 7200_000).Draw(t, "later")) * time.Millisecond)
 			run := s.LastNumber - int64(rapid.IntRange(0, 1).Draw(t, "older"))
@@ -56,6 +58,7 @@ func TestInvariantsHoldUnderAnyHistory(t *testing.T) {
 				continue
 			}
 			require.NoError(t, invariant(s, c, events[name], now, plan), "%s at %s on %+v", name, now, s)
+			requireFolded(t, &folded, c)
 			s = *c.State
 		}
 	})

@@ -39,6 +39,14 @@ func RoundUp(t time.Time) time.Time {
 	return t.UTC().Add(time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
+// OfMillis returns the instant that a column keeps as milliseconds since 1970; 0 stands for never.
+func OfMillis(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
+}
+
 // Format writes t, which is in UTC, as texts and columns show it: ISO 8601 with milliseconds.
 func Format(t time.Time) string { return t.Format("2006-01-02T15:04:05.000Z") }
 

@@ -2,9 +2,9 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 const (
@@ -25,7 +25,7 @@ func (w *writer) writeAttempt(t *core.Tried) (err error) {
 		return err
 	}
 	bindNullable(w.insertAttempt, 7, t.Error)
-	_, err = w.exec(w.insertAttempt, t.Key, int64(t.Number), runStatuses.of(t.Status), millis(t.StartedAt), millis(t.FinishedAt), nonzero(int64(t.ExitCode)))
+	_, err = w.exec(w.insertAttempt, t.Key, int64(t.Number), codes.RunStatuses.Code(t.Status), millis(t.StartedAt), millis(t.FinishedAt), nonzero(int64(t.ExitCode)))
 	return err
 }
 
@@ -42,7 +42,7 @@ type attemptRow struct {
 }
 
 func (r attemptRow) attempt() core.Attempt {
-	return core.Attempt{Number: r.Attempt, Status: runStatuses.word(r.Status), StartedAt: instant(r.Started), FinishedAt: instant(r.Finished), Error: r.Error, ExitCode: r.Code}
+	return core.Attempt{Number: r.Attempt, Status: codes.RunStatuses.Word(r.Status), StartedAt: instant(r.Started), FinishedAt: instant(r.Finished), Error: r.Error, ExitCode: r.Code}
 }
 
 // AttemptsOf reads the attempts of a run that have started, in order. False: there is no
@@ -70,34 +70,4 @@ ORDER BY own, attempt`
 		list, next = append(list, row.attempt()), row.Next
 	}
 	return nil, false, nil // it has just been deleted
-}
-
-// readAttempts finds attempts of runs that are not there, and those that do not fit their
-// runs: the last that failed is the one before the run's, or the run's own if that was over
-// before another started.
-func (v *verifier) readAttempts(ctx context.Context) error {
-	const query = `SELECT a.run, COALESCE(p.id, ''), COALESCE(r.number, 0), COALESCE(r.attempt, 0), COALESCE(r.status, 0), count(*), min(a.attempt), max(a.attempt),
-    COALESCE(sum(a.next_at IS NULL), 0)
-FROM pawl_attempt_log a
-LEFT JOIN pawl_run_log r ON r.key = a.run LEFT JOIN pawl_flow_plan p ON p.key = r.flow
-GROUP BY a.run`
-	var run, number, attempt, status, count, first, last, unknown int64
-	var flow string
-	return v.each(ctx, query, func(scan func(...any) error) error {
-		if err := scan(&run, &flow, &number, &attempt, &status, &count, &first, &last, &unknown); err != nil {
-			return err
-		}
-		before := last == attempt-1 || last == attempt && runStatuses.word(status) == core.RunTimedOut
-		switch {
-		case number == 0:
-			v.found = append(v.found, fmt.Sprintf("%d failed attempts are of a run that is not there (key %d)", count, run))
-		case first < 1 || count != last-first+1:
-			v.found = append(v.found, fmt.Sprintf("flow %q: %d failed attempts of run %d are kept, from %d to %d", flow, count, number, first, last))
-		case !before:
-			v.found = append(v.found, fmt.Sprintf("flow %q: run %d is at attempt %d, and its last failed attempt is %d", flow, number, attempt, last))
-		case unknown > 1:
-			v.found = append(v.found, fmt.Sprintf("flow %q: run %d has %d failed attempts that no other followed", flow, number, unknown))
-		}
-		return nil
-	})
 }

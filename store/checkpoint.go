@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -92,28 +91,4 @@ ORDER BY c.run, c.seq`
 		marks[row.Run] = mark
 	}
 	return marks, nil
-}
-
-// readCheckpoints finds those of runs that are not there, and gaps in those of others.
-func (v *verifier) readCheckpoints(ctx context.Context) error {
-	const query = `SELECT c.run, COALESCE(p.id, ''), COALESCE(r.number, 0), count(*), max(c.seq), COALESCE(sum(NOT json_valid(c.payload)), 0)
-FROM pawl_checkpoint_log c
-LEFT JOIN pawl_run_log r ON r.key = c.run LEFT JOIN pawl_flow_plan p ON p.key = r.flow
-GROUP BY c.run HAVING r.key IS NULL OR count(*) <> max(c.seq) OR min(c.seq) <> 1 OR sum(NOT json_valid(c.payload)) > 0`
-	var run, number, count, last, broken int64
-	var flow string
-	return v.each(ctx, query, func(scan func(...any) error) error {
-		if err := scan(&run, &flow, &number, &count, &last, &broken); err != nil {
-			return err
-		}
-		text := fmt.Sprintf("flow %q: run %d has %d checkpoints, the last is %d", flow, number, count, last)
-		switch {
-		case number == 0:
-			text = fmt.Sprintf("%d checkpoints are of a run that is not there (key %d)", count, run)
-		case broken > 0:
-			text = fmt.Sprintf("flow %q: %d checkpoints of run %d have a payload that is no JSON", flow, broken, number)
-		}
-		v.found = append(v.found, text)
-		return nil
-	})
 }

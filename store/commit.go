@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // Commit implements [engine.Store]. A transaction that has begun is not
@@ -52,7 +53,7 @@ func (w *writer) logged(b *engine.Batch) {
 		}
 		for j := range c.Runs {
 			r := &c.Runs[j]
-			if ended(r.Status) {
+			if codes.InRunEnds(r.Status) {
 				w.behind += endPages
 			}
 			w.behind += runPages + (len(r.Input)+len(r.Output)+len(r.Error))/pageSize
@@ -185,7 +186,7 @@ func (w *writer) writeChange(c *core.Change, generation int64) error {
 		return err
 	}
 	err := w.append(&w.insertTransition, w.moveTransition, c.Seq, []int64{c.UpdatedAt.UnixMilli(), c.Key, nonzero(c.RunNumber),
-		events.of(c.Event), statuses.of(c.From), statuses.of(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
+		codes.Events.Code(c.Event), codes.Statuses.Code(c.From), codes.Statuses.Code(c.Status), c.RunCount, int64(c.InFlight), int64(c.FailureStreak),
 		millis(c.LastRun), millis(c.NextEligible), millis(c.NextRun), c.Version, nonzero(int64(c.NotOver())),
 		nonzero(c.Before)}, c.Note)
 	if until := c.PauseEnd(); err == nil && !until.IsZero() {
@@ -249,7 +250,7 @@ func (w *writer) writeFlow(c *core.Change) error {
 	if c.Marks != nil {
 		marks = *c.Marks
 	}
-	numbers := []int64{statuses.of(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak), int64(c.Attempt),
+	numbers := []int64{codes.Statuses.Code(c.Status), c.RunCount, c.LastNumber, int64(c.InFlight), int64(c.FailureStreak), int64(c.Attempt),
 		millis(c.LastRun), millis(c.LastScheduled), millis(c.LastEnd), millis(c.NextEligible), millis(c.NextRun), nonzero(c.LastKey),
 		int64(c.Waiting), c.Fired, c.UpdatedAt.UnixMilli(), c.Seq, c.Key, c.Version, c.Version - 1 - c.Passed,
 		truth(c.Suspect) + 2*int64(c.Suspects), nonzero(c.ErrorKey), nonzero(c.StreakFrom), int64(c.Backfill), millis(c.Held),
@@ -333,13 +334,13 @@ func (w *writer) writeRun(flow int64, r *core.Run) (err error) {
 	n := 1
 	switch {
 	case r.Was == "":
-		err = w.append(&w.insertRun, w.moveRun, r.Key, []int64{nonzero(r.Prev), flow, r.Number, triggers.of(r.Trigger), runStatuses.of(r.Status),
+		err = w.append(&w.insertRun, w.moveRun, r.Key, []int64{nonzero(r.Prev), flow, r.Number, codes.Triggers.Code(r.Trigger), codes.RunStatuses.Code(r.Status),
 			int64(r.Attempt), r.ScheduledAt.UnixMilli(), millis(r.StartedAt), millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(r.Order)}, string(r.Input))
 	case r.Was == core.RunRunning && r.Status.Over() && !r.Queued:
-		n, err = w.repeat(&w.closeRun, []int64{r.Key, runStatuses.of(r.Status), millis(r.FinishedAt), nonzero(int64(r.ExitCode))}, r.Error, string(r.Output))
+		n, err = w.repeat(&w.closeRun, []int64{r.Key, codes.RunStatuses.Code(r.Status), millis(r.FinishedAt), nonzero(int64(r.ExitCode))}, r.Error, string(r.Output))
 	default:
-		n, err = w.repeat(&w.changeRun, []int64{r.Key, runStatuses.of(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
-			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), runStatuses.of(r.Was), recorded(r), nonzero(truth(r.Suspect)), nonzero(r.Order), nonzero(int64(r.ExitCode))}, r.Error, string(r.Output))
+		n, err = w.repeat(&w.changeRun, []int64{r.Key, codes.RunStatuses.Code(r.Status), int64(r.Attempt), millis(r.StartedAt), millis(r.FinishedAt),
+			millis(r.DueAt), rank(r), millis(r.Deadline), nonzero(ending(r)), nonzero(int64(r.Restarts)), codes.RunStatuses.Code(r.Was), recorded(r), nonzero(truth(r.Suspect)), nonzero(r.Order), nonzero(int64(r.ExitCode))}, r.Error, string(r.Output))
 	}
 	if err == nil && n != 1 {
 		err = errNotOpen
@@ -347,8 +348,8 @@ func (w *writer) writeRun(flow int64, r *core.Run) (err error) {
 	if err == nil && r.Repeated && r.Was == "" {
 		err = w.once(`UPDATE pawl_run_log SET repeated = 1 WHERE key = ?`, r.Key)
 	}
-	if err == nil && ended(r.Status) {
-		_, err = w.exec(w.insertEnd, runStatuses.of(r.Status), r.Key, flow)
+	if err == nil && codes.InRunEnds(r.Status) {
+		_, err = w.exec(w.insertEnd, codes.RunStatuses.Code(r.Status), r.Key, flow)
 	}
 	return err
 }

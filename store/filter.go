@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // A read of runs with a status must not walk over all those without it: of a million runs
@@ -16,9 +17,6 @@ import (
 //     nothing;
 //   - running: the state of a flow says how many there are, so the walk ends at the last;
 //   - waiting, parked, blocked: the index of the queue has them.
-
-// ended says whether a run is in the table pawl_run_ends: it is over, but not completed.
-func ended(status core.RunStatus) bool { return status != core.RunCompleted && status.Over() }
 
 const (
 	insertEnd = `INSERT INTO pawl_run_ends (status, run, flow) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING`
@@ -78,21 +76,21 @@ func waitingRuns(flow bool, status core.RunStatus) string {
 	return byKeys(fmt.Sprintf(`SELECT r.key FROM pawl_flow_state s CROSS JOIN pawl_flow_plan f ON f.key = s.key
 CROSS JOIN pawl_run_log r INDEXED BY pawl_run_queue
 WHERE s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0) > 0%s AND r.flow = s.key AND r.status = %d AND r.rank IS NOT NULL AND r.key >= :from
-    AND (:before = 0 OR r.number < :before)`, of, runStatuses.of(status)))
+    AND (:before = 0 OR r.number < :before)`, of, codes.RunStatuses.Code(status)))
 }
 
 // runsQuery is the query for what is asked for.
 func runsQuery(q RunsQuery) string {
 	flow := q.Flow != ""
-	var codes []int // of the ways to end
+	var ends []int // statuses in pawl_run_ends
 	for code, fact := range core.RunStatuses {
-		if ended(fact.Word) && (q.Status == fact.Word || q.Status == "" && fact.Failure) && (!q.Failed || fact.Failure) {
-			codes = append(codes, code)
+		if codes.InRunEnds(fact.Word) && (q.Status == fact.Word || q.Status == "" && fact.Failure) && (!q.Failed || fact.Failure) {
+			ends = append(ends, code)
 		}
 	}
 	switch {
-	case len(codes) > 0 && (q.Failed || q.Status != ""):
-		return endedRuns(flow, codes)
+	case len(ends) > 0 && (q.Failed || q.Status != ""):
+		return endedRuns(flow, ends)
 	case q.Status == core.RunRunning && !q.Failed:
 		return openRuns(flow)
 	case (q.Status == core.RunWaiting || q.Status == core.RunParked || q.Status == core.RunBlocked) && !q.Failed:

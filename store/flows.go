@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // flowRow is a flow as the hot tables have it.
@@ -104,7 +105,7 @@ func lastPolicies() func(text string) core.Policies {
 func (r flowRow) state(d *core.Definition) core.State {
 	s := core.State{
 		ID: r.ID, Key: r.Key, Definition: d, LastKey: r.LastKey, ErrorKey: r.ErrorKey, LastSeq: r.LastSeq, StreakFrom: r.StreakFrom,
-		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect&1 != 0, Suspects: int32(r.Suspect >> 1), Status: statuses.word(r.Status),
+		Position: r.Position, Registered: r.Registered, Suspect: r.Suspect&1 != 0, Suspects: int32(r.Suspect >> 1), Status: codes.Statuses.Word(r.Status),
 		RunCount: r.RunCount, LastNumber: r.LastNumber, InFlight: r.InFlight, FailureStreak: r.FailureStreak, Attempt: r.Attempt,
 		Waiting: r.Waiting, Backfill: r.Backfill, Fired: r.Fired, Leaked: r.Leaked, Version: r.Version,
 		LastError: core.ClipLastError(r.LastError), Paused: r.paused(), Reached: r.reached(), Offsets: r.offsets(),

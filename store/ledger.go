@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // Facts reads what is known of an instant of a flow's schedule. False: there is no
@@ -62,7 +63,7 @@ func (r *Reader) verdicts(ctx context.Context, flow string, at time.Time) (list 
 	}
 	for _, row := range rows {
 		list = append(list, core.Verdict{
-			First: instant(row.FirstAt), Last: instant(row.LastAt), Count: row.Count, Kind: verdicts.word(row.Verdict), Run: row.Run, Reason: row.Reason,
+			First: instant(row.FirstAt), Last: instant(row.LastAt), Count: row.Count, Kind: codes.Verdicts.Word(row.Verdict), Run: row.Run, Reason: row.Reason,
 		})
 	}
 	return list, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // Load implements [engine.Store].
@@ -107,7 +108,7 @@ func (s *Store) states(ctx context.Context, where string, key int64) (states []*
 	pruned = map[int64]int64{}
 	last, policies := &core.Definition{}, lastPolicies() // most flows are as the one before
 	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
-		if !statuses.has(row.Status) {
+		if !codes.Statuses.Has(row.Status) {
 			return fmt.Errorf("flow %q has the unknown status %d: was its row edited? pawl verify names what does not fit", row.ID, row.Status)
 		}
 		if d := row.definition(policies); d != *last {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // Occurrence is what became of instants of a flow's schedule that were not run, or not
@@ -49,7 +50,7 @@ func (r *Reader) Occurrences(ctx context.Context, flows []string, from, to time.
 	for i, row := range rows {
 		list[i] = Occurrence{
 			FlowID: row.FlowID, First: instant(row.FirstAt), Last: instant(row.LastAt), Count: row.Count,
-			Verdict: verdicts.word(row.Verdict), Reason: row.Reason, Run: row.Run,
+			Verdict: codes.Verdicts.Word(row.Verdict), Reason: row.Reason, Run: row.Run,
 		}
 	}
 	return list, nil

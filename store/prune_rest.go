@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 const (
@@ -121,7 +122,7 @@ func (p *pruner) cutVerdicts(c *core.Cut, r *core.Pruned) error {
 	return err
 }
 
-var pastKeys = `SELECT k.key, k.at, COALESCE(r.status, 1) NOT IN (` + notOver + `)
+var pastKeys = `SELECT k.key, k.at, COALESCE(r.status, 1) NOT IN (` + codes.NotOver + `)
 FROM pawl_keys k INDEXED BY pawl_keys_when LEFT JOIN pawl_run_log r ON r.key = k.run
 WHERE k.flow = ?1 AND k.at >= ?2 AND k.at < ?3 ORDER BY k.at LIMIT ?4`
 

@@ -8,6 +8,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 const (
@@ -106,7 +107,7 @@ func (p *pruner) walk(key, looked, most int64) (runs []past, err error) {
 	err = p.each(p.cuts.pastRuns, func(s *sqlite.Stmt) {
 		run := past{since: instant(s.ColumnInt64(5))}
 		run.Key, run.Prev, run.Number = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2)
-		run.Status, run.End = runStatuses.word(s.ColumnInt64(3)), instant(s.ColumnInt64(4))
+		run.Status, run.End = codes.RunStatuses.Word(s.ColumnInt64(3)), instant(s.ColumnInt64(4))
 		runs = append(runs, run)
 	}, key, looked, most)
 	p.spend(len(runs))
@@ -174,8 +175,8 @@ func (p *pruner) dropRuns(c *core.Cut, gone []past, r *core.Pruned) error {
 		return err
 	}
 	for _, run := range gone {
-		if ended(run.Status) {
-			if _, err := p.exec(p.cuts.dropEnd, runStatuses.of(run.Status), run.Key); err != nil {
+		if codes.InRunEnds(run.Status) {
+			if _, err := p.exec(p.cuts.dropEnd, codes.RunStatuses.Code(run.Status), run.Key); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // readQueue walks the index of the runs that wait. Those of a backfill come after
@@ -85,12 +86,12 @@ func (s *Store) Aside(ctx context.Context, flow int64) (runs []*core.Run, err er
 
 // scanWaiting reads a row of queueColumns.
 func scanWaiting(q *sqlite.Stmt) *core.Run {
-	status := runStatuses.word(q.ColumnInt64(15))
+	status := codes.RunStatuses.Word(q.ColumnInt64(15))
 	return &core.Run{
 		Key: q.ColumnInt64(0), Prev: q.ColumnInt64(1), Was: status, Recorded: recordedBy(q), Queued: true, Rank: q.ColumnInt64(8),
 		Ending: q.ColumnInt64(10)&1 != 0, Lost: q.ColumnInt64(10)&2 != 0, Unprobed: q.ColumnInt64(10)&4 != 0, Timed: q.ColumnInt64(10)&8 != 0, Woken: q.ColumnInt64(10)&16 != 0, HasInput: q.ColumnBool(11), Order: q.ColumnInt64(19),
 		RunInfo: core.RunInfo{
-			Number: q.ColumnInt64(2), Trigger: triggers.word(q.ColumnInt64(3)), Status: status, Attempt: q.ColumnInt(4),
+			Number: q.ColumnInt64(2), Trigger: codes.Triggers.Word(q.ColumnInt64(3)), Status: status, Attempt: q.ColumnInt(4),
 			ScheduledAt: instant(q.ColumnInt64(5)), StartedAt: instant(q.ColumnInt64(6)), DueAt: instant(q.ColumnInt64(7)),
 			Deadline: instant(q.ColumnInt64(9)), Input: core.JSON(q.ColumnText(12)), Error: q.ColumnText(13), Restarts: q.ColumnInt(14), Suspect: q.ColumnBool(18), ExitCode: q.ColumnInt(20),
 		},
@@ -126,7 +127,7 @@ func (s *Store) Input(ctx context.Context, key int64) (input core.JSON, err erro
 	return input, err
 }
 
-var readKey = `SELECT k.number, k.at, COALESCE(r.status, 1) NOT IN (` + notOver + `)
+var readKey = `SELECT k.number, k.at, COALESCE(r.status, 1) NOT IN (` + codes.NotOver + `)
 FROM pawl_keys k LEFT JOIN pawl_run_log r ON r.key = k.run WHERE k.flow = ? AND k.key = ?`
 
 // RunKey implements [engine.Store].

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine"
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // writeRare writes what few transitions have: verdicts on instants that were not run,
@@ -90,7 +91,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
 func (w *writer) writeVerdict(c *core.Change, v *core.Verdict) error {
 	bindNullable(w.insertVerdict, 8, core.ClipLastError(v.Reason))
-	_, err := w.exec(w.insertVerdict, c.Key, v.First.UnixMilli(), v.Last.UnixMilli(), v.Count, verdicts.of(v.Kind), nonzero(v.Run), c.Seq)
+	_, err := w.exec(w.insertVerdict, c.Key, v.First.UnixMilli(), v.Last.UnixMilli(), v.Count, codes.Verdicts.Code(v.Kind), nonzero(v.Run), c.Seq)
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // Reader reads a database. Its methods are safe for use from any goroutine.
@@ -300,9 +301,9 @@ func (r runRow) run() core.Run {
 	if queued {
 		place = *r.Rank
 	}
-	status := runStatuses.word(r.Status)
+	status := codes.RunStatuses.Word(r.Status)
 	return core.Run{Key: r.Key, Prev: r.Prev, Was: status, Queued: queued, Rank: place, Ending: r.Ending&1 != 0, Lost: r.Ending&2 != 0, Unprobed: r.Ending&4 != 0, Timed: r.Ending&8 != 0, Woken: r.Ending&16 != 0, HasInput: r.HasInput, Order: r.StartOrder, RunInfo: core.RunInfo{
-		FlowID: r.FlowID, Number: r.Number, Trigger: triggers.word(r.Trigger), Status: status,
+		FlowID: r.FlowID, Number: r.Number, Trigger: codes.Triggers.Word(r.Trigger), Status: status,
 		Attempt: r.Attempt, Restarts: r.Restarts, Suspect: r.Suspect, ScheduledAt: instant(r.ScheduledAt), StartedAt: instant(r.StartedAt),
 		FinishedAt: instant(r.FinishedAt), Error: r.Error, ExitCode: r.ExitCode, DueAt: instant(r.DueAt), Deadline: instant(r.Deadline), Repeated: r.Repeated, Input: r.Input, Output: r.Output,
 	}}
@@ -415,7 +416,7 @@ func (r *Reader) arguments(ctx context.Context, q RunsQuery) (args map[string]an
 		return nil, errors.New("runs: Before is a number of a flow's run and needs Flow")
 	}
 	if q.Status != "" {
-		code := slices.Index(runStatuses, q.Status)
+		code := slices.Index(codes.RunStatuses, q.Status)
 		if code < 0 {
 			return nil, fmt.Errorf("runs: unknown status %q", q.Status)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // RecentMost is the most runs of a flow that [Reader.Recent] reads: SQLite joins at most
@@ -51,16 +52,16 @@ func (r *Reader) Recent(ctx context.Context, n int, flows ...string) (map[string
 	defer rows.Close()
 	recent := map[string][]core.RunStatus{}
 	for rows.Next() {
-		var id, codes string
-		if err := rows.Scan(&id, &codes); err != nil {
+		var id, numbers string
+		if err := rows.Scan(&id, &numbers); err != nil {
 			return nil, explain(r.path, err)
 		}
-		for _, text := range strings.Fields(codes) {
+		for _, text := range strings.Fields(numbers) {
 			code, err := strconv.ParseInt(text, 10, 64)
 			if err != nil {
 				return nil, fmt.Errorf("a run of flow %q has the status %q: %w", id, text, err)
 			}
-			recent[id] = append(recent[id], runStatuses.word(code))
+			recent[id] = append(recent[id], codes.RunStatuses.Word(code))
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/engine/schedule"
 	"github.com/pawl-go/pawl/migrations"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 var epoch = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
@@ -639,7 +640,7 @@ func TestViewsSpeakPlainly(t *testing.T) {
 	for ms := int64(0); ms < 4102444800000; ms += 1234567891 {
 		var text string
 		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ? / 1000.0, 'unixepoch')", ms).Scan(&text))
-		require.Equal(t, time.UnixMilli(ms).UTC().Format(isoMillis), text)
+		require.Equal(t, time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z"), text)
 	}
 }
 
@@ -654,9 +655,9 @@ func TestWordsInTheFileAreThoseOfTheCode(t *testing.T) {
 		}
 		assert.Equal(t, int64(len(words)), one[int64](t, db, "SELECT count(*) FROM pawl_words WHERE kind = '"+kind+"'"))
 	}
-	check("status", texts(statuses))
-	check("run", texts(runStatuses))
-	check("verdict", texts(verdicts))
+	check("status", texts(codes.Statuses))
+	check("run", texts(codes.RunStatuses))
+	check("verdict", texts(codes.Verdicts))
 	for code, fact := range core.RunStatuses { // found B10
 		where := " FROM pawl_words WHERE kind = 'run' AND code = " + strconv.Itoa(code)
 		assert.Equal(t, fact.Over, one[bool](t, db, "SELECT over"+where), fact.Word)
@@ -664,8 +665,8 @@ func TestWordsInTheFileAreThoseOfTheCode(t *testing.T) {
 		assert.Equal(t, fact.Over, fact.Word.Over())
 		assert.Equal(t, fact.Failure, fact.Word.Failure())
 	}
-	check("trigger", triggers)
-	check("event", events)
+	check("trigger", codes.Triggers)
+	check("event", codes.Events)
 }
 
 func texts[W ~string](words []W) (s []string) {

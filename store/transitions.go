@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // loggedRow is a row of the log of transitions with the id of its flow.
@@ -29,8 +30,8 @@ type loggedRow struct {
 
 func (r loggedRow) transition() core.Transition {
 	return core.Transition{
-		Seq: r.Seq, At: instant(r.At), FlowID: r.FlowID, RunNumber: r.RunNumber, Event: events.word(r.Event),
-		FromStatus: statuses.word(r.FromStatus), ToStatus: statuses.word(r.ToStatus),
+		Seq: r.Seq, At: instant(r.At), FlowID: r.FlowID, RunNumber: r.RunNumber, Event: codes.Events.Word(r.Event),
+		FromStatus: codes.Statuses.Word(r.FromStatus), ToStatus: codes.Statuses.Word(r.ToStatus),
 		RunCount: r.RunCount, InFlight: r.InFlight, FailureStreak: r.FailureStreak, LastRun: instant(r.LastRun),
 		NextEligible: instant(r.NextEligible), NextRun: instant(r.NextRun), Version: r.Version, Note: r.Note, Waiting: r.Waiting,
 		PausedUntil: instant(r.PausedUntil),

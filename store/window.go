@@ -10,6 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
 // WindowQuery selects the newest runs of several flows. The zero value of a field
@@ -73,7 +74,7 @@ func scanRun(rows *sql.Rows, flows []string) (run core.RunInfo, err error) {
 	if err != nil {
 		return run, err
 	}
-	run.FlowID, run.Trigger, run.Status = flows[place], triggers.word(trigger), runStatuses.word(status)
+	run.FlowID, run.Trigger, run.Status = flows[place], codes.Triggers.Word(trigger), codes.RunStatuses.Word(status)
 	run.ScheduledAt, run.StartedAt, run.FinishedAt, run.DueAt = instant(scheduled), instant(started), instant(finished), instant(due)
 	return run, nil
 }

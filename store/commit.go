@@ -316,7 +316,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	moveRun = `UPDATE pawl_run_log SET key = ?1 WHERE key = ?2`
 
 	// The end of a run that never waited, which the index of those that do is not about.
-	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, exit_code = ?4, error = ?5, output = COALESCE(?6, output) WHERE key = ?1 AND status = 0`
+	closeRun = `UPDATE pawl_run_log SET status = ?2, finished_at = ?3, exit_code = ?4, error = ?5, output = COALESCE(?6, output) WHERE key = ?1 AND status = ` + codes.Running
 
 	changeRun = `UPDATE pawl_run_log
 SET status = ?2, attempt = ?3, started_at = ?4, finished_at = ?5, due_at = ?6, rank = ?7, deadline = ?8, ending = ?9, restarts = ?10, recorded = ?12, suspect = ?13, start_order = ?14, exit_code = ?15, error = ?16, output = COALESCE(?17, output)

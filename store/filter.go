@@ -57,14 +57,14 @@ func openRuns(flow bool) string {
 		of = " AND f.id = :flow"
 	}
 	return byKeys(`WITH RECURSIVE walk (key, status, number, prev, remaining) AS (
-    SELECT w.key, w.status, w.number, w.prev, s.in_flight - (w.status = 0)
+    SELECT w.key, w.status, w.number, w.prev, s.in_flight - (w.status = ` + codes.Running + `)
     FROM pawl_flow_state s CROSS JOIN pawl_flow_plan f ON f.key = s.key CROSS JOIN pawl_run_log w ON w.key = s.last_key
     WHERE s.in_flight > 0` + of + `
     UNION ALL
-    SELECT w.key, w.status, w.number, w.prev, k.remaining - (w.status = 0)
+    SELECT w.key, w.status, w.number, w.prev, k.remaining - (w.status = ` + codes.Running + `)
     FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.prev WHERE k.remaining > 0 AND w.key < k.key AND w.key >= :from
 )
-SELECT key FROM walk WHERE status = 0 AND key >= :from AND (:before = 0 OR number < :before)`)
+SELECT key FROM walk WHERE status = ` + codes.Running + ` AND key >= :from AND (:before = 0 OR number < :before)`)
 }
 
 // waitingRuns searches the queue of each flow that has one.

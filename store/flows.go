@@ -153,8 +153,8 @@ func (r flowRow) info() core.FlowInfo {
 // waitingSince is since when the oldest run may start that waits, as core.FlowInfo has it:
 // the ranks of runs that do not go before all others are the instants from which they may.
 const waitingSince = `(SELECT min(t) FROM (
-    SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0
-    UNION ALL SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank > 0 AND rank < 1 << 52))`
+    SELECT min(due_at) AS t FROM pawl_run_log WHERE flow = s.key AND status = ` + codes.Waiting + ` AND rank <= 0
+    UNION ALL SELECT min(rank) FROM pawl_run_log WHERE flow = s.key AND status = ` + codes.Waiting + ` AND rank > 0 AND rank < 1 << 52))`
 
 const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_zone, p.backoff, p.streak_limit, p.registered <> 0 AS registered,
     p.created_at, s.status, s.run_count, s.last_number, s.in_flight, s.failure_streak, s.attempt,
@@ -168,11 +168,11 @@ const selectFlows = `SELECT p.key, p.id, p.position, p.kind, p.schedule, p.time_
     CASE WHEN s.waiting > 0 THEN COALESCE(` + waitingSince + `, 0) ELSE 0 END AS waiting_since,
     COALESCE(p.paused_for, 0) AS paused_for, COALESCE(p.reached, 0) AS reached, COALESCE(p.reached_key, 0) AS reached_key,
     COALESCE(s.parked, 0) AS parked, COALESCE(s.blocked, 0) AS blocked,
-    CASE WHEN s.parked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 8 AND rank IS NOT NULL) ELSE 0 END AS next_wake,
-    CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = 9 AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter,
+    CASE WHEN s.parked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = ` + codes.Parked + ` AND rank IS NOT NULL) ELSE 0 END AS next_wake,
+    CASE WHEN s.blocked > 0 THEN (SELECT COALESCE(min(rank), 0) FROM pawl_run_log WHERE flow = s.key AND status = ` + codes.Blocked + ` AND rank IS NOT NULL) ELSE 0 END AS blocked_since, p.jitter,
     COALESCE(p.next_offset, -2147483648) AS next_offset, COALESCE(p.last_offset, -2147483648) AS last_offset, COALESCE(p.reached_first, 0) AS reached_first,
     COALESCE(s.succeeded_order, 0) AS succeeded_order, COALESCE(s.failed_order, 0) AS failed_order,
-    CASE WHEN s.waiting > 0 THEN (SELECT COALESCE(min(due_at), 0) FROM pawl_run_log WHERE flow = s.key AND status = 5 AND rank <= 0) ELSE 0 END AS next_attempt,
+    CASE WHEN s.waiting > 0 THEN (SELECT COALESCE(min(due_at), 0) FROM pawl_run_log WHERE flow = s.key AND status = ` + codes.Waiting + ` AND rank <= 0) ELSE 0 END AS next_attempt,
     COALESCE(p.policies, '') AS policies
 FROM pawl_flow_plan p
 JOIN pawl_flow_state s ON s.key = p.key

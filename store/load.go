@@ -133,7 +133,7 @@ func (s *Store) states(ctx context.Context, where string, key int64) (states []*
 // openRuns walks back from a flow's newest run until all in flight are found.
 func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []*core.Run, err error) {
 	const queued = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow
-WHERE r.flow = :flow AND r.status = 0 AND r.rank IS NOT NULL ORDER BY r.key`
+WHERE r.flow = :flow AND r.status = ` + codes.Running + ` AND r.rank IS NOT NULL ORDER BY r.key`
 	const one = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow WHERE r.key = :key`
 	args := map[string]any{"flow": flow.Key, "room": 0}
 	rows, err := r.rows(ctx, queued, args)

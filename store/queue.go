@@ -22,10 +22,10 @@ const (
     COALESCE(restarts, 0), status, recorded IS NOT NULL, COALESCE(recorded, 0), suspect IS NOT NULL, COALESCE(start_order, 0), COALESCE(exit_code, 0)
 FROM pawl_run_log INDEXED BY pawl_run_queue
 `
-	readQueue = queueColumns + `WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND rank >= ?2 AND rank < ?3 ORDER BY rank, key LIMIT ?4`
+	readQueue = queueColumns + `WHERE flow = ?1 AND status = ` + codes.Waiting + ` AND rank IS NOT NULL AND rank >= ?2 AND rank < ?3 ORDER BY rank, key LIMIT ?4`
 
 	// The runs that are parked or blocked.
-	readAside = queueColumns + `WHERE flow = ?1 AND status IN (8, 9) AND rank IS NOT NULL ORDER BY rank, key`
+	readAside = queueColumns + `WHERE flow = ?1 AND status IN (` + codes.Aside + `) AND rank IS NOT NULL ORDER BY rank, key`
 )
 
 // Waiting implements [engine.Store].
@@ -171,10 +171,10 @@ func (s *Store) Ran(ctx context.Context, flow int64, before *core.Reached, from,
     SELECT key FROM pawl_run_log WHERE key = ?4 AND flow = ?1
     UNION
     SELECT w.prev FROM walk k CROSS JOIN pawl_run_log w ON w.key = k.key
-    WHERE w.prev < w.key AND (w.key > ?5 OR w.started_at IS NULL OR w.trigger = 3 OR max(w.started_at, w.scheduled_at) >= ?2)
+    WHERE w.prev < w.key AND (w.key > ?5 OR w.started_at IS NULL OR w.trigger = ` + codes.ByBackfill + ` OR max(w.started_at, w.scheduled_at) >= ?2)
 )
-SELECT r.scheduled_at AS at, r.trigger = 3 AS backfilled FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
-WHERE r.scheduled_at BETWEEN ?2 AND ?3 AND r.trigger IN (0, 3) AND r.status <> 4`
+SELECT r.scheduled_at AS at, r.trigger = ` + codes.ByBackfill + ` AS backfilled FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
+WHERE r.scheduled_at BETWEEN ?2 AND ?3 AND r.trigger IN (` + codes.BySchedule + `, ` + codes.ByBackfill + `) AND r.status <> ` + codes.Cancelled
 	key, first := int64(0), int64(math.MaxInt64)
 	if before != nil {
 		key, first = before.Key, before.First

@@ -59,7 +59,7 @@ func (w *writer) writeRare(c *core.Change, generation int64) error {
 	return nil
 }
 
-const unmarkWaiting = `UPDATE pawl_run_log SET suspect = NULL WHERE flow = ? AND status IN (5, 8, 9) AND rank IS NOT NULL AND suspect IS NOT NULL`
+const unmarkWaiting = `UPDATE pawl_run_log SET suspect = NULL WHERE flow = ? AND status IN (` + codes.Resting + `) AND rank IS NOT NULL AND suspect IS NOT NULL`
 
 // Where the wall clock stepped, what waits for a length of time moves by the step, as
 // engine.moveRuns has it for the runs in memory.
@@ -67,12 +67,12 @@ var moveWaits = []string{
 	fmt.Sprintf(`UPDATE pawl_run_log SET deadline = deadline + ?2,
     rank = CASE WHEN started_at IS NOT NULL AND rank %% %d = due_at THEN rank + ?2 ELSE rank END,
     due_at = CASE WHEN started_at IS NOT NULL THEN due_at + ?2 ELSE due_at END
-WHERE flow = ?1 AND status = 5 AND rank IS NOT NULL AND (started_at IS NOT NULL OR deadline IS NOT NULL)`, core.BackfillRank),
+WHERE flow = ?1 AND status = `+codes.Waiting+` AND rank IS NOT NULL AND (started_at IS NOT NULL OR deadline IS NOT NULL)`, core.BackfillRank),
 	`UPDATE pawl_run_log SET deadline = deadline + ?2, due_at = due_at + s.by, rank = rank + s.by
 FROM (SELECT key AS parked, CASE WHEN ending & 8 <> 0 OR due_at = deadline THEN ?2 ELSE min(due_at, COALESCE(deadline + ?2, due_at)) - due_at END AS by
-    FROM pawl_run_log WHERE flow = ?1 AND status = 8 AND rank IS NOT NULL) s
+    FROM pawl_run_log WHERE flow = ?1 AND status = ` + codes.Parked + ` AND rank IS NOT NULL) s
 WHERE key = s.parked`,
-	`UPDATE pawl_run_log SET deadline = deadline + ?2 WHERE flow = ?1 AND status = 9 AND rank IS NOT NULL AND deadline IS NOT NULL`,
+	`UPDATE pawl_run_log SET deadline = deadline + ?2 WHERE flow = ?1 AND status = ` + codes.Blocked + ` AND rank IS NOT NULL AND deadline IS NOT NULL`,
 	`UPDATE pawl_keys SET at = at + ?2 WHERE flow = ?1`,
 }
 
@@ -103,10 +103,10 @@ ON CONFLICT (flow, key) DO UPDATE SET number = excluded.number, at = excluded.at
 
 	returnLeak = `UPDATE pawl_leaks SET returned_at = ?4, error = ?5 WHERE run_number = ?1 AND generation = ?2 AND flow_id = ?3`
 
-	dropBackfill = `UPDATE pawl_run_log SET status = 4, finished_at = ?2, error = 'cancelled: the backfill was', due_at = NULL, rank = NULL
+	dropBackfill = `UPDATE pawl_run_log SET status = ` + codes.Cancelled + `, finished_at = ?2, error = 'cancelled: the backfill was', due_at = NULL, rank = NULL
 WHERE ` + ofBackfill
 	endBackfill = `INSERT INTO pawl_run_ends (status, run, flow) SELECT 4, key, flow FROM pawl_run_log WHERE ` + ofBackfill + ` ON CONFLICT DO NOTHING`
-	ofBackfill  = `flow = ?1 AND status = 5 AND rank IS NOT NULL AND trigger = 3`
+	ofBackfill  = `flow = ?1 AND status = ` + codes.Waiting + ` AND rank IS NOT NULL AND trigger = ` + codes.ByBackfill
 )
 
 func (w *writer) writeLate(l engine.Late) error {

@@ -37,7 +37,7 @@ const walkWindow = `WITH RECURSIVE start (place, key) AS (
 SELECT k.place, r.number, r.trigger, r.status, r.attempt, r.scheduled_at, COALESCE(r.started_at, 0), COALESCE(r.finished_at, 0),
     COALESCE(r.due_at, 0), COALESCE(substr(r.error, 1, 200), ''), COALESCE(r.exit_code, 0)
 FROM walk k CROSS JOIN pawl_run_log r ON r.key = k.key
-WHERE r.key < :until AND (r.key >= :from OR r.status = 0 OR r.finished_at >= :from_at)`
+WHERE r.key < :until AND (r.key >= :from OR r.status = ` + codes.Running + ` OR r.finished_at >= :from_at)`
 
 // Window reads the newest runs of several flows at once, by flow and newest first, with
 // the first 200 characters of their errors and without their inputs and outputs.

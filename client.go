@@ -243,7 +243,7 @@ func (c *Client) Passive(ctx context.Context) (string, error) { return c.reader.
 
 // Doubt is why the database is taken for a copy, or an older state, of the one
 // that its last owner left at this place. Empty: it is not.
-func (c *Client) Doubt(ctx context.Context) (string, error) { return c.reader.Doubt(ctx) }
+func (c *Client) Doubt(ctx context.Context) (string, error) { return c.reader.SuspectedCopy(ctx) }
 
 // At tells of every flow as it stood at an instant, by folding its transitions up
 // to then. What no transition keeps (the schedule, the policy) is that of today,

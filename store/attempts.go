@@ -60,7 +60,7 @@ ORDER BY own, attempt`
 	}
 	var rows []attemptRow // as of one instant
 	if err := r.db.SelectContext(ctx, &rows, query, run.Key); err != nil {
-		return nil, false, explain(r.path, err)
+		return nil, false, explainRead(r.path, err)
 	}
 	next := int64(0)
 	for _, row := range rows {

@@ -31,7 +31,7 @@ func Backup(ctx context.Context, path, dest string, now time.Time) (size int64, 
 // there under its name. One that is there already is not overwritten
 // ([fs.ErrExist]). The copy knows what it is, wherever it is started: see Doubt.
 func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size int64, err error) {
-	if err := vacant(dest); err != nil {
+	if err := mustNotExist(dest); err != nil {
 		return 0, err
 	}
 	folder, err := filepath.Abs(filepath.Dir(dest))
@@ -49,10 +49,10 @@ func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size i
 	if err := errors.Join(file.Close(), r.vacuumInto(ctx, copied)); err != nil {
 		return 0, fmt.Errorf("back up %s: %w", r.path, r.explainCopy(dest, err))
 	}
-	if err := label(ctx, copied, "restored: it is a backup of "+iso(now)); err != nil {
-		return 0, fmt.Errorf("back up %s: %w", r.path, explain(dest, err))
+	if err := recordBackup(ctx, copied, "restored: it is a backup of "+iso(now)); err != nil {
+		return 0, fmt.Errorf("back up %s: %w", r.path, explainRead(dest, err))
 	}
-	if err := look(copied, func(db *sqlx.DB) error { return quickCheck(ctx, db, r.path) }); err != nil {
+	if err := withReadOnly(copied, func(db *sqlx.DB) error { return quickCheck(ctx, db, r.path) }); err != nil {
 		return 0, fmt.Errorf("back up: %w", err)
 	}
 	info, err := os.Stat(copied)
@@ -62,9 +62,9 @@ func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size i
 	return info.Size(), publish(copied, dest)
 }
 
-// vacant refuses a name that is taken, or beside which a log lies that SQLite
+// mustNotExist refuses a name that is taken, or beside which a log lies that SQLite
 // could take for the new file's.
-func vacant(dest string) error {
+func mustNotExist(dest string) error {
 	if dest == "" {
 		return errors.New("back up: no name given for the copy")
 	}
@@ -82,9 +82,9 @@ func (r *Reader) explainCopy(dest string, err error) error {
 	e := (*modernc.Error)(nil)
 	reading := errors.As(err, &e) && e.Code() == sqlite3.SQLITE_IOERR_READ
 	if c := code(err); (c == sqlite.ResultFull || c == sqlite.ResultIOErr) && !reading {
-		return explain(dest, err)
+		return explainRead(dest, err)
 	}
-	return explain(r.path, err)
+	return explainRead(r.path, err)
 }
 
 func (r *Reader) vacuumInto(ctx context.Context, dest string) error {
@@ -97,9 +97,9 @@ func (r *Reader) vacuumInto(ctx context.Context, dest string) error {
 	return err
 }
 
-// label makes a copy tell what it is. A claim that waits was of the original. The
+// recordBackup makes a copy tell what it is. A claim that waits was of the original. The
 // commit syncs the file, to which nothing is written after that.
-func label(ctx context.Context, dest, text string) error {
+func recordBackup(ctx context.Context, dest, text string) error {
 	db, err := connect(dest, "_pragma=journal_mode(OFF)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)", 1)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ COMMIT`
 func publish(file, dest string) error {
 	err := os.Link(file, dest)
 	if err != nil && !errors.Is(err, fs.ErrExist) { // a file system without links
-		if err = vacant(dest); err == nil {
+		if err = mustNotExist(dest); err == nil {
 			err = os.Rename(file, dest)
 		}
 	}

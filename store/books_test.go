@@ -74,7 +74,7 @@ func checkpointNow(_ context.Context, s *Store) error {
 	}
 	if _, _, err := pair(w.statements.checkpoint); err != nil {
 		w.discard()
-		return trouble(w.path, err)
+		return explainWrite(w.path, err)
 	}
 	return nil
 }

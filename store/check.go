@@ -33,9 +33,9 @@ const applicationID = 0x5061776C
 // connection that cannot write. A file that is missing is fine, and one that is
 // empty if it never held anything.
 func check(ctx context.Context, path string, shared bool) error {
-	bare, err := empty(path)
+	bare, err := isEmpty(path)
 	if err == nil && bare {
-		return emptied(path)
+		return refuseEmptied(path)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -44,32 +44,32 @@ func check(ctx context.Context, path string, shared bool) error {
 		return fmt.Errorf("database: %w", err)
 	}
 	var found contents
-	err = look(path, func(db *sqlx.DB) (err error) {
+	err = withReadOnly(path, func(db *sqlx.DB) (err error) {
 		found, err = inspect(ctx, db)
 		return err
 	})
 	if err != nil {
-		return explain(path, err)
+		return explainRead(path, err)
 	}
 	return found.judge(path, shared)
 }
 
-// look lets use read a file over a connection of its own that leaves no trace.
-func look(path string, use func(*sqlx.DB) error) error {
+// withReadOnly lets use read a file over a connection of its own that leaves no trace.
+func withReadOnly(path string, use func(*sqlx.DB) error) error {
 	mode := "mode=ro"
-	if settled(path) {
+	if hasNoLog(path) {
 		mode = "mode=ro&immutable=1" // or a look at a WAL database would leave side files behind
 	}
-	err := lookIn(path, mode, use)
+	err := withMode(path, mode, use)
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
 		// Whoever wrote last was killed before the file was in WAL mode. SQLite
 		// rolls that back for the next reader that may write.
-		err = lookIn(path, "mode=rw", use)
+		err = withMode(path, "mode=rw", use)
 	}
 	return err
 }
 
-func lookIn(path, mode string, use func(*sqlx.DB) error) error {
+func withMode(path, mode string, use func(*sqlx.DB) error) error {
 	db, err := sqlx.Open("sqlite", dsn(path, mode+"&"+readerPragmas))
 	if err != nil {
 		return err
@@ -78,8 +78,8 @@ func lookIn(path, mode string, use func(*sqlx.DB) error) error {
 	return use(db)
 }
 
-// settled says that nobody is writing: all there is to know is in the file itself.
-func settled(path string) bool {
+// hasNoLog says that nobody is writing: all there is to know is in the file itself.
+func hasNoLog(path string) bool {
 	for _, side := range []string{"-wal", "-journal"} {
 		if _, err := os.Lstat(path + side); !errors.Is(err, fs.ErrNotExist) {
 			return false

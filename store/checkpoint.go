@@ -54,7 +54,7 @@ func (r *Reader) checkpoints(ctx context.Context, run int64) ([]core.Checkpoint,
 	const query = `SELECT seq, at, state, kind, COALESCE(payload, '') AS payload FROM pawl_checkpoint_log WHERE run = ? ORDER BY seq`
 	var rows []checkpointRow
 	if err := r.db.SelectContext(ctx, &rows, query, run); err != nil {
-		return nil, explain(r.path, err)
+		return nil, explainRead(r.path, err)
 	}
 	list := make([]core.Checkpoint, len(rows))
 	for i, row := range rows {

@@ -22,7 +22,7 @@ func (s *Store) Commit(ctx context.Context, b engine.Batch) error {
 	if err := s.writer.write(b); err != nil || b.Owner == nil {
 		return err
 	}
-	return s.sign(b.Owner)
+	return s.recordOrigin(b.Owner)
 }
 
 const (
@@ -39,10 +39,10 @@ const (
 	runPages    = 4  // more than a run writes, but for its texts
 )
 
-// logged notes how many pages a batch adds to the log at most. What it cannot know has to
+// countLogPages notes how many pages a batch adds to the log at most. What it cannot know has to
 // be measured: what joins the batch, rows that are written whole with texts that they had
 // before, and rows that it does not name.
-func (w *writer) logged(b *engine.Batch) {
+func (w *writer) countLogPages(b *engine.Batch) {
 	known := b.Join == nil && len(b.Answers) == 0
 	w.behind += changePages * (1 + len(b.Changes) + len(b.Late))
 	for i := range b.Changes {
@@ -87,7 +87,7 @@ func (s *Store) Checkpoint(busy bool) error {
 	}
 	if err != nil {
 		w.discard()
-		return fmt.Errorf("checkpoint: %w", trouble(w.path, err))
+		return fmt.Errorf("checkpoint: %w", explainWrite(w.path, err))
 	}
 	return nil
 }
@@ -116,23 +116,23 @@ func (w *writer) write(b engine.Batch) error {
 		return err
 	}
 	if err := w.beginTransaction(); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	if err := w.join(b); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	if err := w.writeBatch(b); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	if _, err := w.exec(w.statements.commit); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
-	w.logged(&b)
-	return w.place.check() // else nobody would find again what is reported
+	w.countLogPages(&b)
+	return w.files.check() // else nobody would find again what is reported
 }
 
-// failed rolls back, and gives up the connection unless it is known to be well.
-func (w *writer) failed(err error) error {
+// afterFailure rolls back, and gives up the connection unless it is known to be well.
+func (w *writer) afterFailure(err error) error {
 	well := errors.As(err, new(*engine.Rejected)) || errors.As(err, new(*engine.JoinFailed)) || code(err) == sqlite.ResultBusy
 	if !w.conn.AutocommitEnabled() { // else SQLite has rolled back by itself, or BEGIN failed
 		if _, undo := w.exec(w.rollback); undo != nil {
@@ -142,7 +142,7 @@ func (w *writer) failed(err error) error {
 	if !well {
 		w.discard()
 	}
-	return trouble(w.path, err)
+	return explainWrite(w.path, err)
 }
 
 func (w *writer) writeBatch(b engine.Batch) error {
@@ -391,7 +391,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`
 
 func (w *writer) answer(a engine.Answer) error {
 	if a.Rest != nil && a.Error == "" {
-		if done, err := w.answerAnew(a); done || err != nil {
+		if done, err := w.replaceAnswered(a); done || err != nil {
 			return err
 		}
 	}
@@ -406,9 +406,9 @@ func (w *writer) answer(a engine.Answer) error {
 	return err
 }
 
-// answerAnew answers a row whose input goes to its run by a new row in its place. False: the
+// replaceAnswered answers a row whose input goes to its run by a new row in its place. False: the
 // input takes next to no space.
-func (w *writer) answerAnew(a engine.Answer) (done bool, err error) {
+func (w *writer) replaceAnswered(a engine.Answer) (done bool, err error) {
 	err = w.each(w.takeCommand, func(s *sqlite.Stmt) {
 		done = true
 		bindNullable(w.putCommand, 2, s.ColumnText(0), s.ColumnText(1), s.ColumnText(2), s.ColumnText(3), s.ColumnText(4), iso(a.At), a.Result, *a.Rest)

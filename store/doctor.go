@@ -33,7 +33,7 @@ func (r *Reader) Examine(ctx context.Context, now func() time.Time) ([]Check, er
 	} {
 		c, err := examine(ctx)
 		if err != nil {
-			c.Detail, c.Found = "cannot be told", append(c.Found, explain(r.path, err).Error())
+			c.Detail, c.Found = "cannot be told", append(c.Found, explainRead(r.path, err).Error())
 		}
 		checks = append(checks, c)
 	}
@@ -115,7 +115,7 @@ func (d doctor) writable(ctx context.Context) (Check, error) {
 // transact writes something and takes it back: a mere BEGIN succeeds on a read-only
 // file.
 func (r *Reader) transact(ctx context.Context) error {
-	if r.db.still != nil {
+	if r.db.frozen != nil {
 		return writable(r.path)
 	}
 	db, err := connect(r.path, setupPragmas+"&_txlock=immediate", 1)
@@ -250,7 +250,7 @@ func (d doctor) runs(ctx context.Context) (c Check, err error) {
 
 func (d doctor) origin(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "origin", Detail: "the one that its last owner left here"}
-	doubt, err := d.Doubt(ctx)
+	doubt, err := d.SuspectedCopy(ctx)
 	if doubt != "" {
 		c.Detail, c.Found = "a copy or a backup", []string{doubt}
 		c.Help = "if the original runs no more, and this is to run instead: pawl claim"

@@ -200,7 +200,7 @@ func (w *writer) readFlows(ctx context.Context, where string, key int64, do func
 	if key != null {
 		stmt.BindInt64(1, key)
 	}
-	words := words{}
+	words := sharedTexts{}
 	for {
 		more, err := stmt.Step()
 		if err != nil || !more {
@@ -213,7 +213,7 @@ func (w *writer) readFlows(ctx context.Context, where string, key int64, do func
 }
 
 // scanFlow reads the columns of selectFlows in their order.
-func (w words) scanFlow(s *sqlite.Stmt) flowRow {
+func (w sharedTexts) scanFlow(s *sqlite.Stmt) flowRow {
 	return flowRow{
 		Key: s.ColumnInt64(0), ID: s.ColumnText(1), Position: s.ColumnInt(2), Kind: w.column(s, 3), Schedule: w.column(s, 4),
 		TimeZone: w.column(s, 5), Backoff: w.column(s, 6), StreakLimit: s.ColumnInt(7), Registered: s.ColumnBool(8),
@@ -234,10 +234,10 @@ func (w words) scanFlow(s *sqlite.Stmt) flowRow {
 	}
 }
 
-// words are texts that many rows share, so that memory has them once.
-type words map[string]string
+// sharedTexts are texts that many rows share, so that memory has them once.
+type sharedTexts map[string]string
 
-func (w words) column(s *sqlite.Stmt, col int) string {
+func (w sharedTexts) column(s *sqlite.Stmt, col int) string {
 	var buf [64]byte
 	if s.ColumnLen(col) > len(buf) {
 		return s.ColumnText(col)

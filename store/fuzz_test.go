@@ -188,7 +188,7 @@ func readAll(ctx context.Context, path string) {
 	_, _ = r.Examine(ctx, func() time.Time { return now })
 	_, _ = r.At(ctx, now)
 	_, _ = r.Passive(ctx)
-	_, _ = r.Doubt(ctx)
+	_, _ = r.SuspectedCopy(ctx)
 	_, _, _ = r.Answer(ctx, 1)
 }
 

@@ -23,7 +23,7 @@ import (
 // Load implements [engine.Store].
 func (s *Store) Load(ctx context.Context) (engine.Snapshot, error) {
 	snap, err := s.load(ctx)
-	return snap, trouble(s.path, err)
+	return snap, explainWrite(s.path, err)
 }
 
 func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
@@ -48,14 +48,14 @@ func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
 	if err = s.db.GetContext(ctx, &snap.AgesWait, `SELECT 1000000 * ages_wait FROM pawl_database`); err != nil {
 		return snap, fmt.Errorf("deletion by age: %w", err)
 	}
-	if err = s.examine(ctx, &snap); err != nil {
+	if err = s.checkOrigin(ctx, &snap); err != nil {
 		return snap, fmt.Errorf("origin: %w", err)
 	}
-	s.heed(&snap)
+	s.addShutdownRecord(&snap)
 	if snap.Waiting, err = s.inbox.waiting(ctx, startLimit); err != nil {
 		return snap, fmt.Errorf("inbox: %w", err)
 	}
-	snap.Violations = s.violations(ctx)
+	snap.Violations = s.verifyIfSmall(ctx)
 	return snap, ctx.Err()
 }
 
@@ -63,9 +63,9 @@ func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
 // That takes some 50 ms per MiB.
 const verifyLimit = 4 << 20
 
-// violations are what Verify finds in a small file. That it cannot look hinders no
+// verifyIfSmall returns what Verify finds in a small file. That it cannot look hinders no
 // start.
-func (r *Reader) violations(ctx context.Context) []string {
+func (r *Reader) verifyIfSmall(ctx context.Context) []string {
 	var size int64
 	for _, name := range []string{r.path, r.path + "-wal"} {
 		if info, err := os.Stat(name); err == nil {
@@ -97,7 +97,7 @@ func (s *Store) Reload(ctx context.Context, flow int64) (core.State, engine.Coun
 
 // Inbox implements [engine.Store].
 func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error) {
-	if err := s.writer.place.check(); err != nil {
+	if err := s.writer.files.check(); err != nil {
 		return nil, err
 	}
 	return s.inbox.poll(ctx, again)
@@ -171,7 +171,7 @@ func (r *Reader) identity(ctx context.Context) (id string, generation int64, err
 	if err = row.Scan(&id, &generation); errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("%w: %s has lost the row of pawl_database that names it; restore a backup", ErrDamaged, r.path)
 	}
-	return id, generation, r.db.unread(err)
+	return id, generation, r.db.explain(err)
 }
 
 // identify gives a new database its id.
@@ -187,7 +187,7 @@ func (r *Reader) counters(ctx context.Context) (c engine.Counters, err error) {
     (SELECT COALESCE(max(key), 0) FROM pawl_flow_plan),
     max(last_run, (SELECT COALESCE(max(key), 0) FROM pawl_run_log)),
     max(last_seq, (SELECT COALESCE(max(seq), 0) FROM pawl_transition_log)) FROM pawl_database`)
-	return c, r.db.unread(row.Scan(&c.Flow, &c.Run, &c.Seq))
+	return c, r.db.explain(row.Scan(&c.Flow, &c.Run, &c.Seq))
 }
 
 // ClockBehind is the newest transition that the clock now is far behind, so that a start

@@ -27,12 +27,12 @@ type lock struct {
 
 // holder is the content of the lock's file.
 type holder struct {
-	PID      int       `json:"pid"`
-	Host     string    `json:"host"`
-	Since    time.Time `json:"since"`
-	Version  string    `json:"version,omitempty"`
-	mark               // kept when nobody holds the lock, too
-	farewell           // likewise
+	PID            int       `json:"pid"`
+	Host           string    `json:"host"`
+	Since          time.Time `json:"since"`
+	Version        string    `json:"version,omitempty"`
+	origin                   // kept when nobody holds the lock, too
+	shutdownRecord           // likewise
 
 	// Why the database takes no writes: it cannot be told there.
 	Degraded string `json:"degraded,omitempty"`
@@ -55,7 +55,7 @@ func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Dur
 		return nil, fmt.Errorf("lock the database; its directory and lock file must be writable: %w", err)
 	}
 	if !isLock(file) {
-		return nil, errors.Join(inTheWay(path), file.Close())
+		return nil, errors.Join(errInTheWay(path), file.Close())
 	}
 	deadline := time.Now().Add(max(wait, lockPatience))
 	for {
@@ -70,7 +70,7 @@ func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Dur
 			}
 			return l, nil
 		case time.Now().After(deadline):
-			return nil, errors.Join(owned(path, file), file.Close())
+			return nil, errors.Join(ownedBy(path, file), file.Close())
 		}
 		select {
 		case <-ctx.Done():
@@ -100,7 +100,7 @@ func isLock(file *os.File) bool {
 	return strings.HasPrefix(start, string(text))
 }
 
-func inTheWay(path string) error {
+func errInTheWay(path string) error {
 	return fmt.Errorf("%s is in the way: it is not the lock of a Pawl database; if it is this database's own, damaged, and nothing runs, delete it; "+
 		"or choose another name for the database", lockPath(path))
 }
@@ -117,13 +117,13 @@ func lockable(path string) error {
 	}
 	defer file.Close()
 	if !isLock(file) {
-		return inTheWay(path)
+		return errInTheWay(path)
 	}
 	return nil
 }
 
-// owned names the owner, if he has signed already.
-func owned(path string, file *os.File) error {
+// ownedBy names the owner, if he has signed already.
+func ownedBy(path string, file *os.File) error {
 	h, err := read(file)
 	if err != nil {
 		return fmt.Errorf("%w: %s", ErrOwned, path)
@@ -141,13 +141,13 @@ func (l *lock) take(owner engine.Owner) error {
 	if err != nil {
 		left = holder{}
 	}
-	l.holder = holder{PID: owner.PID, Host: owner.Host, Version: owner.Version, Since: owner.StartedAt, mark: left.mark, farewell: left.farewell}
-	return l.sign()
+	l.holder = holder{PID: owner.PID, Host: owner.Host, Version: owner.Version, Since: owner.StartedAt, origin: left.origin, shutdownRecord: left.shutdownRecord}
+	return l.write()
 }
 
-// sign writes the content, durably: a power cut must not make the file look like a
+// write writes the content, durably: a power cut must not make the file look like a
 // copy's.
-func (l *lock) sign() error {
+func (l *lock) write() error {
 	text, err := json.Marshal(l.holder)
 	if err != nil {
 		return err

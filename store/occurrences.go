@@ -44,7 +44,7 @@ func (r *Reader) Occurrences(ctx context.Context, flows []string, from, to time.
 		Run     int64 `db:"run_number"`
 	}
 	if err := r.db.SelectContext(ctx, &rows, selectOccurrences, string(ids), from.UnixMilli(), to.UnixMilli(), n); err != nil {
-		return nil, explain(r.path, err)
+		return nil, explainRead(r.path, err)
 	}
 	list := make([]Occurrence, len(rows))
 	for i, row := range rows {

@@ -13,17 +13,17 @@ import (
 // a backup, is known by the two not matching. Both files copied together look
 // like the original.
 
-// mark is what the lock file keeps of the database, also when nobody holds it.
-type mark struct {
+// origin is what the lock file keeps of the database, also when nobody holds it.
+type origin struct {
 	Database   string `json:"database,omitempty"` // its id
 	Generation int64  `json:"generation,omitempty"`
 	Seq        int64  `json:"seq,omitempty"` // a transition that it had: the newest at the last start or stop
 }
 
-// judge says why a database that would be marked so is not the one that the last
+// mismatch says why a database that would be marked so is not the one that the last
 // owner at this place left behind; empty: it is, or it is new. A kill between the
 // commit of a generation and its mark leaves the mark one behind.
-func (m mark) judge(found mark) string {
+func (m origin) mismatch(found origin) string {
 	generation := found.Generation
 	switch {
 	case generation == 0 && m.Generation > 0:
@@ -44,22 +44,22 @@ func (m mark) judge(found mark) string {
 	return ""
 }
 
-// doubt is why the file is not taken for the one that was left here: what an
+// suspectedCopy is why the file is not taken for the one that was left here: what an
 // earlier start found and nobody has claimed since, or what the mark tells.
-func (r *Reader) doubt(ctx context.Context, m mark) (string, error) {
+func (r *Reader) suspectedCopy(ctx context.Context, m origin) (string, error) {
 	passive, err := r.Passive(ctx)
 	if err != nil || passive != "" {
 		return passive, err
 	}
-	now, err := r.mark(ctx)
+	now, err := r.origin(ctx)
 	if err != nil {
 		return "", err
 	}
-	return m.judge(now), nil
+	return m.mismatch(now), nil
 }
 
-// mark is what a lock file should say of the database.
-func (r *Reader) mark(ctx context.Context) (m mark, err error) {
+// origin is what a lock file should say of the database.
+func (r *Reader) origin(ctx context.Context) (m origin, err error) {
 	if m.Database, m.Generation, err = r.identity(ctx); err != nil {
 		return m, err
 	}
@@ -68,14 +68,14 @@ func (r *Reader) mark(ctx context.Context) (m mark, err error) {
 	return m, err
 }
 
-// Doubt is why the file is taken for a copy, or an older state, of the one that
+// SuspectedCopy is why the file is taken for a copy, or an older state, of the one that
 // the last owner at this place left behind; empty: it is not.
-func (r *Reader) Doubt(ctx context.Context) (string, error) {
-	m, err := readMark(r.path)
+func (r *Reader) SuspectedCopy(ctx context.Context) (string, error) {
+	m, err := readOrigin(r.path)
 	if err != nil {
 		return "", err
 	}
-	return r.doubt(ctx, m)
+	return r.suspectedCopy(ctx, m)
 }
 
 // Passive is why the owner dispatches nothing until somebody claims the database;
@@ -85,54 +85,54 @@ func (r *Reader) Passive(ctx context.Context) (reason string, err error) {
 	return reason, err
 }
 
-// readMark reads the lock file of the resolved path; one that is missing or was
+// readOrigin reads the lock file of the resolved path; one that is missing or was
 // never signed has no mark.
-func readMark(path string) (mark, error) {
+func readOrigin(path string) (origin, error) {
 	file, err := os.Open(lockPath(path))
 	if os.IsNotExist(err) {
-		return mark{}, nil
+		return origin{}, nil
 	}
 	if err != nil {
-		return mark{}, fmt.Errorf("read the lock file: %w", err)
+		return origin{}, fmt.Errorf("read the lock file: %w", err)
 	}
 	defer file.Close()
 	h, err := read(file)
 	if err != nil { // empty, or about to be signed
-		return mark{}, nil
+		return origin{}, nil
 	}
-	return h.mark, nil
+	return h.origin, nil
 }
 
-// examine sets what the snapshot of a start tells of where the file comes from.
+// checkOrigin sets what the snapshot of a start tells of where the file comes from.
 // A mark that is one behind, after a kill, is brought up before there is another
 // generation; one that tells of a copy stays until the start is committed.
-func (s *Store) examine(ctx context.Context, snap *engine.Snapshot) (err error) {
-	if snap.Doubt, err = s.doubt(ctx, s.lock.holder.mark); err != nil || snap.Doubt != "" {
+func (s *Store) checkOrigin(ctx context.Context, snap *engine.Snapshot) (err error) {
+	if snap.Doubt, err = s.suspectedCopy(ctx, s.lock.holder.origin); err != nil || snap.Doubt != "" {
 		return err
 	}
-	return s.lock.remember(mark{snap.Database, snap.Generation, snap.Seq})
+	return s.lock.record(origin{snap.Database, snap.Generation, snap.Seq})
 }
 
-// sign marks the lock file with what was committed, at a start and at a stop.
-func (s *Store) sign(o *engine.Owner) error {
+// recordOrigin marks the lock file with what was committed, at a start and at a stop.
+func (s *Store) recordOrigin(o *engine.Owner) error {
 	if o.Generation == s.lock.holder.Generation && o.StoppedAt.IsZero() {
 		return nil
 	}
-	m, err := s.mark(context.Background())
+	m, err := s.origin(context.Background())
 	if err != nil {
-		return fmt.Errorf("mark the lock file: %w", trouble(s.path, err))
+		return fmt.Errorf("mark the lock file: %w", explainWrite(s.path, err))
 	}
-	s.lock.holder.farewell = farewell{} // it was heeded
-	return s.lock.remember(m)
+	s.lock.holder.shutdownRecord = shutdownRecord{} // it was heeded
+	return s.lock.record(m)
 }
 
-// remember writes a mark, if it is not there already.
-func (l *lock) remember(m mark) error {
-	if m == l.holder.mark {
+// record writes a mark, if it is not there already.
+func (l *lock) record(m origin) error {
+	if m == l.holder.origin {
 		return nil
 	}
-	l.holder.mark = m
-	if err := l.sign(); err != nil {
+	l.holder.origin = m
+	if err := l.write(); err != nil {
 		return fmt.Errorf("write %s: %w", l.file.Name(), err)
 	}
 	return nil

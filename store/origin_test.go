@@ -34,7 +34,7 @@ func doubt(t *testing.T, path string) string {
 	r, err := OpenReader(t.Context(), path)
 	require.NoError(t, err)
 	defer r.Close()
-	found, err := r.Doubt(t.Context())
+	found, err := r.SuspectedCopy(t.Context())
 	require.NoError(t, err)
 	return found
 }

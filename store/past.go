@@ -40,7 +40,7 @@ func (r *Reader) At(ctx context.Context, at time.Time) ([]core.FlowInfo, error) 
 	}
 	flows, err := r.pastFlows(ctx, at)
 	if err != nil {
-		return nil, fmt.Errorf("at %s: %w", iso(at), explain(r.path, err))
+		return nil, fmt.Errorf("at %s: %w", iso(at), explainRead(r.path, err))
 	}
 	slices.SortFunc(flows, func(a, b core.FlowInfo) int {
 		if a.Registered != b.Registered {

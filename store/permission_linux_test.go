@@ -122,7 +122,7 @@ func TestReadOnlyFileIsReadWithoutATrace(t *testing.T) {
 func TestReadOnlyFileThatChangesIsNotReadOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	startOnce(t, path, false)
-	s := &still{path: path}
+	s := &frozenFile{path: path}
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	s.size, s.at = info.Size(), info.ModTime()

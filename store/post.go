@@ -25,7 +25,7 @@ func (r *Reader) Holder() (engine.Owner, bool, error) {
 func (r *Reader) LastOwner(ctx context.Context) (*engine.Owner, error) {
 	o, err := r.newestOwner(ctx)
 	if err != nil {
-		return nil, explain(r.path, err)
+		return nil, explainRead(r.path, err)
 	}
 	return o, nil
 }
@@ -44,7 +44,7 @@ func (r *Reader) Stopping(ctx context.Context, holder engine.Owner) (time.Time, 
 // writing transaction open, Post waits: until the deadline of ctx, or for 5 s if there is
 // none.
 func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int64, error) {
-	if r.db.still != nil {
+	if r.db.frozen != nil {
 		return 0, fmt.Errorf("post %s: %w", c.Verb, writable(r.path))
 	}
 	db, err := connect(r.path, postPragmas, 1) // the reader's own connections cannot write
@@ -61,7 +61,7 @@ func (r *Reader) Post(ctx context.Context, c engine.Command, now time.Time) (int
 		}
 		holdup.Say(ctx, "")
 		if err != nil {
-			return 0, fmt.Errorf("post %s: %w", c.Verb, explain(r.path, err))
+			return 0, fmt.Errorf("post %s: %w", c.Verb, explainRead(r.path, err))
 		}
 		return id, nil
 	}
@@ -147,7 +147,7 @@ func (r *Reader) Until(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
 	for seen := int64(-1); ; {
-		if err := r.db.still.check(); err != nil {
+		if err := r.db.frozen.check(); err != nil {
 			return err
 		}
 		var version int64

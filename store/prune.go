@@ -23,7 +23,7 @@ func (s *Store) Prune(ctx context.Context, list []core.Cut, rows int) (results [
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	err = w.aside(ctx, func() error {
+	err = w.inOwnTransaction(ctx, func() error {
 		p := pruner{writer: w, left: rows}
 		for i := range list {
 			if err := p.prune(&list[i], &results[i]); err != nil {
@@ -38,9 +38,9 @@ func (s *Store) Prune(ctx context.Context, list []core.Cut, rows int) (results [
 	return results, nil
 }
 
-// aside does work in a transaction of its own. If another writer is in the way it
+// inOwnTransaction does work in a transaction of its own. If another writer is in the way it
 // does not.
-func (w *writer) aside(ctx context.Context, do func() error) error {
+func (w *writer) inOwnTransaction(ctx context.Context, do func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -55,16 +55,16 @@ func (w *writer) aside(ctx context.Context, do func() error) error {
 	if _, err := w.exec(w.begin); code(err) == sqlite.ResultBusy {
 		return nil
 	} else if err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	if err := do(); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	if _, err := w.exec(w.statements.commit); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	w.behind = checkpointMax // as far as one knows
-	return w.place.check()
+	return w.files.check()
 }
 
 // pruner deletes within a transaction.

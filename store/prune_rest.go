@@ -188,7 +188,7 @@ func (s *Store) Tidy(ctx context.Context, before time.Time) (more bool, err erro
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	err = w.aside(ctx, func() error {
+	err = w.inOwnTransaction(ctx, func() error {
 		bindTexts(w.cuts.dropCommands, 2, iso(before))
 		commands, err := w.exec(w.cuts.dropCommands, tidySlice)
 		if err != nil {
@@ -269,7 +269,7 @@ func (s *Store) shrinkSome(ctx context.Context, more *bool) error {
 	*more = false
 	w := s.writer
 	w.mu.Lock()
-	err := w.aside(ctx, func() (err error) {
+	err := w.inOwnTransaction(ctx, func() (err error) {
 		for range 16 {
 			if *more, err = w.giveBack(); err != nil || !*more {
 				return err

@@ -246,7 +246,7 @@ func (p *pruner) cutSpared(c *core.Cut, r *core.Pruned) error {
 		if err != nil {
 			return err
 		}
-		if upper, err = p.thin(c, upper, runs, r); err != nil {
+		if upper, err = p.dropUnspared(c, upper, runs, r); err != nil {
 			return err
 		}
 		if r.Resume = upper.Key; len(runs) < sparedSlice {
@@ -258,9 +258,9 @@ func (p *pruner) cutSpared(c *core.Cut, r *core.Pruned) error {
 	return nil
 }
 
-// thin deletes those of the runs below one that stays which need not stay any more,
+// dropUnspared deletes those of the runs below one that stays which need not stay any more,
 // and returns the last that does.
-func (p *pruner) thin(c *core.Cut, upper *past, runs []past, r *core.Pruned) (*past, error) {
+func (p *pruner) dropUnspared(c *core.Cut, upper *past, runs []past, r *core.Pruned) (*past, error) {
 	var gone []past
 	for i := range runs {
 		run := &runs[i]

@@ -208,10 +208,10 @@ func (s *Store) Forget(ctx context.Context, flow int64, answer *engine.Answer) e
 		return err
 	}
 	if err := w.beginTransaction(); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	if err := w.once(keepCounters); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	for _, query := range []string{
 		`DELETE FROM pawl_leaks WHERE flow_id = (SELECT id FROM pawl_flow_plan WHERE key = ?)`,
@@ -226,17 +226,17 @@ func (s *Store) Forget(ctx context.Context, flow int64, answer *engine.Answer) e
 		`DELETE FROM pawl_flow_plan WHERE key = ?`,
 	} {
 		if err := w.once(query, flow); err != nil {
-			return w.failed(err)
+			return w.afterFailure(err)
 		}
 	}
 	if answer != nil {
 		if err := w.answer(*answer); err != nil {
-			return w.failed(fmt.Errorf("answer command %d: %w", answer.ID, err))
+			return w.afterFailure(fmt.Errorf("answer command %d: %w", answer.ID, err))
 		}
 	}
 	w.behind = checkpointMax // as far as one knows
 	if _, err := w.exec(w.statements.commit); err != nil {
-		return w.failed(err)
+		return w.afterFailure(err)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 // Reader reads a database. Its methods are safe for use from any goroutine.
 type Reader struct {
 	path string
-	db   reading
+	db   readDB
 
 	mu         sync.Mutex
 	statements map[string]*sqlx.NamedStmt // that were used, by their texts; the database closes them
@@ -62,24 +62,24 @@ func openReader(ctx context.Context, path string, judge func(contents, string) e
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	if err := trusted(path); err != nil {
+	if err := checkLinksAndOwner(path); err != nil {
 		return nil, err
 	}
-	if bare, err := empty(path); err == nil && bare {
-		if err := emptied(path); err != nil {
+	if bare, err := isEmpty(path); err == nil && bare {
+		if err := refuseEmptied(path); err != nil {
 			return nil, err
 		}
 	}
-	if err := ownLog(path); err != nil { // or SQLite would move it into the file
+	if err := refuseForeignLog(path); err != nil { // or SQLite would move it into the file
 		return nil, err
 	}
-	r, err := newReader(path, stillAt(path))
+	r, err := newReader(path, frozenAt(path))
 	if err != nil {
 		return nil, err
 	}
 	found, err := inspect(ctx, r.db.DB)
 	if err != nil {
-		return nil, errors.Join(explain(path, err), r.Close())
+		return nil, errors.Join(explainRead(path, err), r.Close())
 	}
 	if err := judge(found, path); err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -103,7 +103,7 @@ func (c contents) judgeReading(path string) error {
 func (c contents) judgeOurs(path string) error {
 	if !c.ours && c.stray == "" || c.ours && c.version == 0 {
 		is := "has no tables of Pawl"
-		if bare, err := empty(path); err == nil && bare {
+		if bare, err := isEmpty(path); err == nil && bare {
 			is = "is empty: no scheduler has started on it yet"
 		}
 		return fmt.Errorf("%w: %s %s; name the file that a scheduler, or pawl run, has made", ErrForeign, path, is)
@@ -111,8 +111,8 @@ func (c contents) judgeOurs(path string) error {
 	return c.judge(path, true)
 }
 
-func newReader(path string, s *still) (*Reader, error) {
-	r := &Reader{path: path, db: reading{path: path, still: s}}
+func newReader(path string, s *frozenFile) (*Reader, error) {
+	r := &Reader{path: path, db: readDB{path: path, frozen: s}}
 	db, err := r.connect(readerPragmas, readers)
 	r.db.DB = db
 	return r, err
@@ -120,7 +120,7 @@ func newReader(path string, s *still) (*Reader, error) {
 
 // connect opens a pool of at most n connections that may read.
 func (r *Reader) connect(pragmas string, n int) (*sqlx.DB, error) {
-	if r.db.still != nil {
+	if r.db.frozen != nil {
 		return connectAs(r.path, "mode=ro&immutable=1", pragmas, n)
 	}
 	return connect(r.path, pragmas, n)
@@ -131,14 +131,14 @@ func (r *Reader) connect(pragmas string, n int) (*sqlx.DB, error) {
 // to move: the next owner looks first whether the file is sound. Where that cannot be
 // kept from happening, since the disk fails, they stay open, and it is an error.
 func (r *Reader) Close() error {
-	if !r.abandoned() {
+	if !r.leftByKill() {
 		return r.db.Close()
 	}
 	// While one that cannot write has the file open, no other is the last.
-	return lookIn(r.path, "mode=ro", func(guard *sqlx.DB) error {
+	return withMode(r.path, "mode=ro", func(guard *sqlx.DB) error {
 		err := guard.Get(new(int), `SELECT count(*) FROM sqlite_schema`) // or it would not have it open
 		if err != nil && !unreadable(err) {
-			return fmt.Errorf("close: %w", explain(r.path, err))
+			return fmt.Errorf("close: %w", explainRead(r.path, err))
 		}
 		return r.db.Close()
 	})
@@ -150,10 +150,10 @@ func unreadable(err error) bool {
 	return code(err) == sqlite.ResultNotADB || code(err) == sqlite.ResultCorrupt
 }
 
-// abandoned says that there is a log which no owner moved into the file at his end,
+// leftByKill says that there is a log which no owner moved into the file at his end,
 // as far as can be told.
-func (r *Reader) abandoned() bool {
-	if !logged(r.path) {
+func (r *Reader) leftByKill() bool {
+	if !hasLog(r.path) {
 		return false
 	}
 	last, err := r.newestOwner(context.Background())
@@ -370,7 +370,7 @@ func (r *Reader) prepared(ctx context.Context, query string) (*sqlx.NamedStmt, e
 	}
 	stmt, err := r.db.PrepareNamedContext(ctx, query)
 	if err != nil {
-		return nil, r.db.unread(err)
+		return nil, r.db.explain(err)
 	}
 	if r.statements == nil {
 		r.statements = map[string]*sqlx.NamedStmt{}
@@ -386,7 +386,7 @@ func (r *Reader) rows(ctx context.Context, query string, args map[string]any) (l
 	}
 	rows, err := stmt.QueryxContext(ctx, args)
 	if err != nil {
-		return nil, r.db.unread(err)
+		return nil, r.db.explain(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -396,7 +396,7 @@ func (r *Reader) rows(ctx context.Context, query string, args map[string]any) (l
 		}
 		list = append(list, row)
 	}
-	return list, r.db.unread(rows.Err())
+	return list, r.db.explain(rows.Err())
 }
 
 const (
@@ -450,7 +450,7 @@ func (r *Reader) firstSince(ctx context.Context, since time.Time) (key int64, er
 	if err != nil {
 		return 0, err
 	}
-	return key, r.db.unread(stmt.GetContext(ctx, &key, map[string]any{"since": since.UnixMilli()}))
+	return key, r.db.explain(stmt.GetContext(ctx, &key, map[string]any{"since": since.UnixMilli()}))
 }
 
 // Run reads one run of a flow.

@@ -227,7 +227,7 @@ func tell(t *testing.T, path string) told {
 	note("verify", found, err)
 	at, err := r.At(t.Context(), epoch)
 	note("at", at, err)
-	doubt, err := r.Doubt(t.Context())
+	doubt, err := r.SuspectedCopy(t.Context())
 	note("doubt", doubt, err)
 	size, err := r.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db"), epoch)
 	note("backup", size, err)

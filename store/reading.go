@@ -11,18 +11,18 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// reading is the connections of a Reader. Its errors say what is wrong with the file, not
+// readDB is the connections of a Reader. Its errors say what is wrong with the file, not
 // only the number that SQLite has for it.
-type reading struct {
+type readDB struct {
 	*sqlx.DB
-	path  string
-	still *still // nil: SQLite tells of changes
+	path   string
+	frozen *frozenFile // nil: SQLite tells of changes
 }
 
-// unread explains an error of a query, if that is one of SQLite that means something to
+// explain explains an error of a query, if that is one of SQLite that means something to
 // whoever chose the path. What was read of a file that changed meanwhile is an error too.
-func (r reading) unread(err error) error {
-	if changed := r.still.check(); changed != nil {
+func (r readDB) explain(err error) error {
+	if changed := r.frozen.check(); changed != nil {
 		return changed
 	}
 	if _, known := remedies[code(err)]; !known {
@@ -36,32 +36,32 @@ type explained struct{ error }
 
 func (e explained) Unwrap() error { return e.error }
 
-func (r reading) GetContext(ctx context.Context, dest any, query string, args ...any) error {
-	return r.unread(r.DB.GetContext(ctx, dest, query, args...))
+func (r readDB) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	return r.explain(r.DB.GetContext(ctx, dest, query, args...))
 }
 
-func (r reading) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
-	return r.unread(r.DB.SelectContext(ctx, dest, query, args...))
+func (r readDB) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	return r.explain(r.DB.SelectContext(ctx, dest, query, args...))
 }
 
-func (r reading) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (r readDB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	rows, err := r.DB.QueryContext(ctx, query, args...)
-	return rows, r.unread(err)
+	return rows, r.explain(err)
 }
 
-func (r reading) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+func (r readDB) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
 	rows, err := r.DB.QueryxContext(ctx, query, args...)
-	return rows, r.unread(err)
+	return rows, r.explain(err)
 }
 
-func (r reading) NamedQueryContext(ctx context.Context, query string, arg any) (*sqlx.Rows, error) {
+func (r readDB) NamedQueryContext(ctx context.Context, query string, arg any) (*sqlx.Rows, error) {
 	rows, err := r.DB.NamedQueryContext(ctx, query, arg)
-	return rows, r.unread(err)
+	return rows, r.explain(err)
 }
 
-func (r reading) BeginTxx(ctx context.Context, opts *sql.TxOptions) (*sqlx.Tx, error) {
+func (r readDB) BeginTxx(ctx context.Context, opts *sql.TxOptions) (*sqlx.Tx, error) {
 	tx, err := r.DB.BeginTxx(ctx, opts)
-	return tx, r.unread(err)
+	return tx, r.explain(err)
 }
 
 // ErrLogGone is a database whose write-ahead log was deleted, replaced or cut while another

@@ -47,14 +47,14 @@ func (r *Reader) Recent(ctx context.Context, n int, flows ...string) (map[string
 	}
 	rows, err := r.db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, explain(r.path, err)
+		return nil, explainRead(r.path, err)
 	}
 	defer rows.Close()
 	recent := map[string][]core.RunStatus{}
 	for rows.Next() {
 		var id, numbers string
 		if err := rows.Scan(&id, &numbers); err != nil {
-			return nil, explain(r.path, err)
+			return nil, explainRead(r.path, err)
 		}
 		for _, text := range strings.Fields(numbers) {
 			code, err := strconv.ParseInt(text, 10, 64)
@@ -65,7 +65,7 @@ func (r *Reader) Recent(ctx context.Context, n int, flows ...string) (map[string
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, explain(r.path, err)
+		return nil, explainRead(r.path, err)
 	}
 	return recent, nil
 }

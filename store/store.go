@@ -42,13 +42,13 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := trusted(path); err != nil {
+	if err := checkLinksAndOwner(path); err != nil {
 		return nil, err
 	}
 	if err := check(ctx, path, o.Shared); err != nil { // so that not even a lock is left beside it
 		return nil, err
 	}
-	if stillAt(path) != nil {
+	if frozenAt(path) != nil {
 		return nil, writable(path)
 	}
 	lock, err := acquire(ctx, path, o.Owner, o.Wait)
@@ -67,7 +67,7 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if err := check(ctx, path, o.Shared); err != nil {
 		return nil, err
 	}
-	if err := sound(ctx, path); err != nil {
+	if err := checkPages(ctx, path); err != nil {
 		return nil, err
 	}
 	if err := create(path); err != nil {
@@ -80,7 +80,7 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 		}
 	}()
 	if err := prepare(ctx, path, o.Owner.StartedAt); err != nil {
-		return nil, explain(path, fmt.Errorf("prepare: %w", err))
+		return nil, explainRead(path, fmt.Errorf("prepare: %w", err))
 	}
 	if s.Reader, err = newReader(path, nil); err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if s.inbox, err = newInbox(path); err != nil {
 		return nil, fmt.Errorf("open the inbox of %s: %w", path, err)
 	}
-	if s.writer.place, err = survey(path); err != nil {
+	if s.writer.files, err = noteFiles(path); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -530,14 +530,14 @@ func TestRowsHaveTheKeysOfTheChange(t *testing.T) {
 // on a new one.
 func TestWriterBeginsAnewAfterAnIOError(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "jobs.db"), Options{})
-	require.ErrorContains(t, s.writer.failed(errors.New("disk I/O error")), "disk I/O error")
+	require.ErrorContains(t, s.writer.afterFailure(errors.New("disk I/O error")), "disk I/O error")
 	require.Nil(t, s.writer.conn)
 	seed(t, s, []string{"a"}, 2)
 	runs, err := s.Runs(t.Context(), RunsQuery{})
 	require.NoError(t, err)
 	assert.Len(t, runs, 2)
 	before := s.writer.conn
-	require.Error(t, s.writer.failed(&engine.Rejected{Err: errors.New("no")}))
+	require.Error(t, s.writer.afterFailure(&engine.Rejected{Err: errors.New("no")}))
 	assert.Same(t, before, s.writer.conn, "a rejection is no fault of it")
 }
 

@@ -50,7 +50,7 @@ func readEverything(t *testing.T, path string) {
 	_, _ = r.Verify(t.Context())
 	_, _ = r.Examine(t.Context(), time.Now)
 	_, _ = r.At(t.Context(), time.Now())
-	_, _ = r.Doubt(t.Context())
+	_, _ = r.SuspectedCopy(t.Context())
 	_, _ = r.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db"), time.Now())
 	_ = r.Until(t.Context(), func() (bool, error) { return true, nil })
 	require.NoError(t, r.Close())

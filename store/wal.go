@@ -44,7 +44,7 @@ func (w *writer) truncate() error {
 	}
 	if _, _, err := pair(w.truncateLog); err != nil && code(err) != sqlite.ResultBusy {
 		w.discard()
-		return trouble(w.path, err)
+		return explainWrite(w.path, err)
 	}
 	w.behind = checkpointMax // as far as one knows
 	return nil

@@ -52,7 +52,7 @@ func (r *Reader) Window(ctx context.Context, q WindowQuery) (map[string][]core.R
 	}
 	rows, err := r.db.QueryContext(ctx, query, values...)
 	if err != nil {
-		return nil, explain(r.path, err)
+		return nil, explainRead(r.path, err)
 	}
 	defer rows.Close()
 	runs := make(map[string][]core.RunInfo, len(q.Flows))

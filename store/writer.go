@@ -20,7 +20,7 @@ import (
 type writer struct {
 	mu    sync.Mutex // the connection takes one caller at a time; close waits for a commit that a dead disk holds up
 	path  string
-	place place // nil until everything is open
+	files openFiles // nil until everything is open
 	conn  *sqlite.Conn
 	statements
 	generation int64 // of the owner
@@ -72,10 +72,10 @@ func newWriter(path string) (*writer, error) {
 // ready makes sure that there is a connection, and that it is to the file at the
 // path.
 func (w *writer) ready() error {
-	if err := w.place.check(); err != nil || w.conn != nil {
+	if err := w.files.check(); err != nil || w.conn != nil {
 		return err
 	}
-	return trouble(w.path, w.open())
+	return explainWrite(w.path, w.open())
 }
 
 // open makes the connection and prepares every statement on it.

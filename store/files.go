@@ -10,11 +10,11 @@ import (
 // more: SQLite goes on writing to a file that nobody will find again.
 var errMoved = errors.New("deleted or replaced while it runs")
 
-// place remembers which files are at the paths of a database: the file itself,
+// openFiles remembers which files are at the paths of a database: the file itself,
 // its log, and the lock, without which another process would take it for free.
-type place []landmark
+type openFiles []openFile
 
-type landmark struct {
+type openFile struct {
 	path string
 	file fileID // as it was when the database was opened
 	help string // what to do when it is gone
@@ -25,10 +25,10 @@ const (
 	helpLock = "put it back if it was moved, and the runner goes on by itself; if it is gone, end this process before another is started"
 )
 
-// survey notes where a database is that this process has open.
-func survey(path string) (place, error) {
-	var p place
-	for _, l := range []landmark{{path: path, help: helpFile}, {path: path + "-wal", help: helpFile}, {path: lockPath(path), help: helpLock}} {
+// noteFiles notes where a database is that this process has open.
+func noteFiles(path string) (openFiles, error) {
+	var p openFiles
+	for _, l := range []openFile{{path: path, help: helpFile}, {path: path + "-wal", help: helpFile}, {path: lockPath(path), help: helpLock}} {
 		var err error
 		if l.file, err = fileAt(l.path); err != nil {
 			return nil, fmt.Errorf("remember where the database is: %w", err)
@@ -40,7 +40,7 @@ func survey(path string) (place, error) {
 
 // check says whether the files are where they were. It asks for their names and
 // opens none of them: closing it again would drop the locks of this process.
-func (p place) check() error {
+func (p openFiles) check() error {
 	for _, l := range p {
 		file, err := fileAt(l.path)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

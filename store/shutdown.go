@@ -8,15 +8,15 @@ import (
 	"github.com/pawl-go/pawl/engine/core"
 )
 
-// farewell is what an owner leaves in the lock file when he stops while the
+// shutdownRecord is what an owner leaves in the lock file when he stops while the
 // database takes no writes: that he stopped in order, and how runs ended.
-type farewell struct {
-	Of       int64     `json:"stopped_generation,omitempty"`
-	Stopping time.Time `json:"stopping_at,omitzero"`
-	Ends     []end     `json:"ends,omitempty"`
+type shutdownRecord struct {
+	Of       int64       `json:"stopped_generation,omitempty"`
+	Stopping time.Time   `json:"stopping_at,omitzero"`
+	Ends     []endRecord `json:"ends,omitempty"`
 }
 
-type end struct {
+type endRecord struct {
 	Flow      string         `json:"flow"`
 	Run       int64          `json:"run"`
 	Error     string         `json:"error,omitempty"`
@@ -30,35 +30,35 @@ type end struct {
 // Limits keep the file within the block that it has already: there may be no
 // other on the disk.
 const (
-	farewellSize  = 3 << 10
-	farewellError = 200
+	shutdownSize      = 3 << 10
+	shutdownErrorSize = 200
 )
 
 // Farewell implements [engine.Store].
 func (s *Store) Farewell(f engine.Farewell) error {
-	left := farewell{Of: f.Generation, Stopping: f.StoppingAt}
+	left := shutdownRecord{Of: f.Generation, Stopping: f.StoppingAt}
 	size := 0
 	for _, e := range f.Ends {
-		end := end(e)
-		end.Error = core.Clip(e.Error, farewellError)
+		end := endRecord(e)
+		end.Error = core.Clip(e.Error, shutdownErrorSize)
 		text, err := json.Marshal(end)
 		if err != nil {
 			return err
 		}
-		if size+len(text) > farewellSize {
+		if size+len(text) > shutdownSize {
 			continue // it is interrupted, and spared
 		}
 		size += len(text)
 		left.Ends = append(left.Ends, end)
 	}
-	s.lock.holder.farewell, s.lock.holder.Degraded = left, ""
-	return s.lock.sign()
+	s.lock.holder.shutdownRecord, s.lock.holder.Degraded = left, ""
+	return s.lock.write()
 }
 
-// heed adds to what the database tells of the last owner what he left in the lock
+// addShutdownRecord adds to what the database tells of the last owner what he left in the lock
 // file.
-func (s *Store) heed(snap *engine.Snapshot) {
-	left := s.lock.holder.farewell
+func (s *Store) addShutdownRecord(snap *engine.Snapshot) {
+	left := s.lock.holder.shutdownRecord
 	if snap.Previous == nil || left.Of != snap.Previous.Generation || snap.Doubt != "" {
 		return
 	}

@@ -119,11 +119,11 @@ func TestFileThatLostItsVersionIsRefused(t *testing.T) {
 // the log fits its pages, as after a backup that was started once, makes no difference.
 func TestBackupBesideTheLogOfAnotherIsRefusedUntouched(t *testing.T) {
 	for _, fits := range []bool{false, true} {
-		t.Run(fmt.Sprintf("it fits: %t", fits), func(t *testing.T) { refuseForeignLog(t, fits) })
+		t.Run(fmt.Sprintf("it fits: %t", fits), func(t *testing.T) { refuseBackupBesideLog(t, fits) })
 	}
 }
 
-func refuseForeignLog(t *testing.T, fits bool) {
+func refuseBackupBesideLog(t *testing.T, fits bool) {
 	path, _ := history(t)
 	reader, err := OpenReader(t.Context(), path)
 	require.NoError(t, err)

@@ -99,7 +99,7 @@ func TestHardLinksBesideTheDatabaseAreRefusedInPublicFolders(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "precious", string(text))
 		require.NoError(t, os.Chmod(folder, 0o700))
-		assert.NoError(t, trusted(path), "the folder is ours alone")
+		assert.NoError(t, checkLinksAndOwner(path), "the folder is ours alone")
 		require.NoError(t, os.Remove(path+side))
 		require.NoError(t, os.Remove(victim))
 	}

@@ -17,10 +17,10 @@ import (
 // alone, which pawl verify and pawl doctor call.
 const soundLimit = 16 << 20
 
-// sound refuses a file with damaged pages before anything is written to it:
+// checkPages refuses a file with damaged pages before anything is written to it:
 // SQLite would go on writing to many of them.
-func sound(ctx context.Context, path string) error {
-	if err := ownLog(path); err != nil {
+func checkPages(ctx context.Context, path string) error {
+	if err := refuseForeignLog(path); err != nil {
 		return err
 	}
 	info, err := os.Stat(path)
@@ -30,29 +30,29 @@ func sound(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	return look(path, func(db *sqlx.DB) error { return quickCheck(ctx, db, path) })
+	return withReadOnly(path, func(db *sqlx.DB) error { return quickCheck(ctx, db, path) })
 }
 
-// empty says that SQLite would take a file for a new one.
-func empty(path string) (bool, error) {
+// isEmpty says that SQLite would take a file for a new one.
+func isEmpty(path string) (bool, error) {
 	info, err := os.Stat(path)
 	return err == nil && info.Size() <= 1, err
 }
 
-// logged says that there is a log beside a file, with something in it.
-func logged(path string) bool {
+// hasLog says that there is a log beside a file, with something in it.
+func hasLog(path string) bool {
 	log, err := os.Stat(path + "-wal")
 	return err == nil && log.Size() > 0
 }
 
-// emptied refuses an empty file that was a database once. SQLite would make it
+// refuseEmptied refuses an empty file that was a database once. SQLite would make it
 // anew, and delete its log.
-func emptied(path string) error {
+func refuseEmptied(path string) error {
 	const text = "%w: %s is empty, but %s. It was not touched. Restore a backup; to begin anew, delete it and what lies beside it: %[2]s-wal, %[2]s-shm and %[2]s.lock"
-	if logged(path) {
+	if hasLog(path) {
 		return fmt.Errorf(text, ErrDamaged, path, "it has a log, "+path+"-wal")
 	}
-	m, err := readMark(path)
+	m, err := readOrigin(path)
 	if err == nil && m.Generation > 0 {
 		err = fmt.Errorf(text, ErrDamaged, path, fmt.Sprintf("the lock file beside it tells of %d starts", m.Generation))
 	}
@@ -62,7 +62,7 @@ func emptied(path string) error {
 func quickCheck(ctx context.Context, db *sqlx.DB, path string) error {
 	var found string
 	if err := db.GetContext(ctx, &found, `PRAGMA quick_check(1)`); err != nil {
-		return explain(path, err)
+		return explainRead(path, err)
 	}
 	if found == "ok" {
 		return nil
@@ -70,22 +70,22 @@ func quickCheck(ctx context.Context, db *sqlx.DB, path string) error {
 	// SQLite finds pages that the disk does not give as it finds those that are wrong.
 	err := db.GetContext(ctx, new(int), `SELECT count(data) FROM sqlite_dbpage`)
 	if code(err) == sqlite.ResultIOErr {
-		return explain(path, err)
+		return explainRead(path, err)
 	}
 	return damaged(path, errors.New(found))
 }
 
-// ownLog refuses a file beside which lies the log of another: a backup that was put
+// refuseForeignLog refuses a file beside which lies the log of another: a backup that was put
 // in the place of a database whose process was killed. SQLite would take the log for
 // the backup's, and spoil that. A database of ours is in WAL mode before it has a
 // log, which its header tells; a backup is not until it is started.
-func ownLog(path string) error {
-	if !logged(path) {
+func refuseForeignLog(path string) error {
+	if !hasLog(path) {
 		return nil
 	}
 	var version int
 	const query = `SELECT hex(substr(data, 20, 1)) FROM sqlite_dbpage WHERE pgno = 1` // of the file alone
-	err := lookIn(path, "mode=ro&immutable=1", func(db *sqlx.DB) error { return db.Get(&version, query) })
+	err := withMode(path, "mode=ro&immutable=1", func(db *sqlx.DB) error { return db.Get(&version, query) })
 	if err != nil || version != 1 {
 		return nil // others say what is wrong with it
 	}
@@ -94,7 +94,7 @@ func ownLog(path string) error {
 }
 
 func damaged(path string, err error) error {
-	if stray := ownLog(path); stray != nil {
+	if stray := refuseForeignLog(path); stray != nil {
 		return stray
 	}
 	return fmt.Errorf("%w: %s; it was not touched. Restore a backup, or rescue what can be read with: sqlite3 %[2]s .recover: %w",

@@ -41,7 +41,7 @@ func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f c
 	if f.Database, err = r.Database(ctx); err != nil {
 		return f, true, err
 	}
-	f.Known, err = r.known(ctx, flow)
+	f.Known, err = r.keptSince(ctx, flow)
 	return f, true, err
 }
 
@@ -89,10 +89,10 @@ func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.T
 		middle := low + (high-low)/2
 		var mark struct{ Number, At int64 }
 		err := r.db.GetContext(ctx, &mark, markAfter, middle, flow)
-		if err != nil && !isNone(err) {
+		if err != nil && !isNoRow(err) {
 			return nil, err
 		}
-		if isNone(err) || mark.At >= at.UnixMilli() {
+		if isNoRow(err) || mark.At >= at.UnixMilli() {
 			high = middle
 		} else {
 			low = mark.Number + 1
@@ -116,8 +116,8 @@ func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.T
 	return found, nil
 }
 
-// known is since when the history of a flow is kept; zero: from its beginning.
-func (r *Reader) known(ctx context.Context, flow string) (time.Time, error) {
+// keptSince is since when the history of a flow is kept; zero: from its beginning.
+func (r *Reader) keptSince(ctx context.Context, flow string) (time.Time, error) {
 	var pruned int64
 	if err := r.db.GetContext(ctx, &pruned, `SELECT pruned FROM pawl_flow_plan WHERE id = ?`, flow); err != nil || pruned == 0 {
 		return time.Time{}, err
@@ -129,4 +129,36 @@ func (r *Reader) known(ctx context.Context, flow string) (time.Time, error) {
 	return runs[0].ScheduledAt, nil
 }
 
-func isNone(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+func isNoRow(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+const selectInFlight = `SELECT p.run_group, sum(s.in_flight) AS running,
+    COALESCE(min(CASE WHEN s.suspect <> 0 THEN p.id END), '') AS trial
+FROM pawl_flow_plan p JOIN pawl_flow_state s ON s.key = p.key WHERE s.in_flight > 0 GROUP BY p.run_group`
+
+// Surroundings reads the runs in flight of all flows, and the limits of the newest owner.
+func (r *Reader) Surroundings(ctx context.Context) (core.Surroundings, error) {
+	s := core.Surroundings{Grouped: map[string]int{}}
+	var rows []struct {
+		Group   string `db:"run_group"`
+		Running int
+		Trial   string
+	}
+	if err := r.db.SelectContext(ctx, &rows, selectInFlight); err != nil {
+		return s, err
+	}
+	for _, row := range rows {
+		s.Running += row.Running
+		s.Grouped[row.Group] = row.Running
+		if s.Trial == "" {
+			s.Trial = row.Trial
+		}
+	}
+	owner, err := r.LastOwner(ctx)
+	if owner != nil {
+		s.Limits = owner.Limits
+	}
+	if owner == nil || !owner.Isolates {
+		s.Trial = ""
+	}
+	return s, err
+}

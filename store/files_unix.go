@@ -9,13 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// trusted returns an error if somebody else may have put a file beside the database
+// checkLinksAndOwner returns an error if somebody else may have put a file beside the database
 // that SQLite would take for its own. In a folder where everybody can make files, such
 // as /tmp, it has to belong to us, to root or to the owner of the database, and to have one
 // name: a hard link may be a file of ours elsewhere. A symbolic link is refused anywhere.
-func trusted(path string) error {
+func checkLinksAndOwner(path string) error {
 	owners := map[uint32]bool{0: true, uint32(os.Geteuid()): true}
 	if info, err := os.Stat(path); err == nil {
 		owners[owner(info)] = true
@@ -57,4 +59,26 @@ func owner(info fs.FileInfo) uint32 {
 		return stat.Uid
 	}
 	return 0
+}
+
+// mayWrite returns an error if this process may not write a file or folder. It does not open
+// the file: closing it again would drop the locks that this process may hold on it.
+func mayWrite(path string) error {
+	err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
+	if errors.Is(err, unix.EROFS) {
+		return fs.ErrPermission
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil // it cannot be told
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

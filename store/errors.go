@@ -38,8 +38,8 @@ func remedy(path string, err error) error {
 	return fmt.Errorf(text+": %w", path, err)
 }
 
-// explain says why a database cannot be opened, read or sent a command.
-func explain(path string, err error) error {
+// explainRead says why a database cannot be opened, read or sent a command.
+func explainRead(path string, err error) error {
 	switch code(err) {
 	case sqlite.ResultNotADB:
 		return fmt.Errorf("%w: %s is no SQLite file", ErrForeign, path)
@@ -49,8 +49,8 @@ func explain(path string, err error) error {
 	return remedy(path, err)
 }
 
-// trouble says why a database that this process drives does not take writes.
-func trouble(path string, err error) error {
+// explainWrite says why a database that this process drives does not take writes.
+func explainWrite(path string, err error) error {
 	_, known := remedies[code(err)]
 	switch {
 	case errors.As(err, new(*engine.Rejected)):
@@ -79,5 +79,5 @@ func (s *Store) Degraded(why error) error {
 	if why != nil {
 		s.lock.holder.Degraded = core.Clip(why.Error(), 1<<10)
 	}
-	return s.lock.sign()
+	return s.lock.write()
 }

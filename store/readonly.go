@@ -13,7 +13,7 @@ import (
 // opened it, with nobody writing to it. SQLite would need side files to read it beside
 // others, which it cannot make, or could not delete again. So the Reader reads the file
 // alone, and compares it with the still around each query.
-type still struct {
+type frozenFile struct {
 	path string
 	size int64
 	at   time.Time // of its last change
@@ -23,21 +23,21 @@ type still struct {
 // open.
 var ErrChanged = errors.New("another user began to change the read-only database")
 
-// stillAt is the still of a resolved path; nil: the file can be written, or is being
+// frozenAt is the still of a resolved path; nil: the file can be written, or is being
 // written.
-func stillAt(path string) *still {
-	if !settled(path) || writable(path) == nil {
+func frozenAt(path string) *frozenFile {
+	if !hasNoLog(path) || writable(path) == nil {
 		return nil
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil // whoever opens it gets the error
 	}
-	return &still{path: path, size: info.Size(), at: info.ModTime()}
+	return &frozenFile{path: path, size: info.Size(), at: info.ModTime()}
 }
 
 // check returns an error if the file is not what it was.
-func (s *still) check() error {
+func (s *frozenFile) check() error {
 	if s == nil {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (s *still) check() error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	if !settled(s.path) || info.Size() != s.size || !info.ModTime().Equal(s.at) {
+	if !hasNoLog(s.path) || info.Size() != s.size || !info.ModTime().Equal(s.at) {
 		return fmt.Errorf("%w %s: call this again", ErrChanged, s.path)
 	}
 	return nil

@@ -1,4 +1,0 @@
-package store
-
-// syncFolder has nothing to do: the system keeps names by itself.
-func syncFolder(string) error { return nil }

@@ -13,7 +13,7 @@ import (
 // Checkpoint is something that a run of a workflow has done so far: a state that it
 // entered, a step, a timer, an undo. Its fields: Seq, State, Kind, Payload (JSON), At. A
 // run gets one of the Kind "interrupt" by a crash, and "give up" when there were too many.
-type Checkpoint = core.Checkpoint
+type Checkpoint = core.CheckpointData
 
 // Checkpoints is the path of a run: what it has done so far, in order; nothing for one
 // that keeps none. Errors: [ErrRunNotFound], as of Runs.

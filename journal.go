@@ -99,7 +99,7 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 			return err
 		}
 	}
-	steps, last := make([]core.Checkpoint, len(cs)), j.last
+	steps, last := make([]core.CheckpointData, len(cs)), j.last
 	var work any
 	for i, c := range cs {
 		if c.Work != nil {
@@ -108,7 +108,7 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 		if !c.Replaces || i == 0 && j.interrupted {
 			last++
 		}
-		steps[i] = core.Checkpoint{Seq: last, State: c.State, Kind: c.Kind, Payload: core.JSON(c.Payload)}
+		steps[i] = core.CheckpointData{Seq: last, State: c.State, Kind: c.Kind, Payload: core.JSON(c.Payload)}
 	}
 	if err := engine.Record(ctx, steps, work); err != nil {
 		j.read = false // it may be committed all the same

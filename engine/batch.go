@@ -172,7 +172,7 @@ func (e *Engine) prepare(b *batch, c command, s *core.State, now time.Time) (cor
 		}
 		event.Known, err = e.known(b, token{c.flow, event.Token}, s)
 		return event, err
-	case core.Enqueue:
+	case core.Accept:
 		event.Key = key
 		return event, nil
 	case core.Cancel:
@@ -183,7 +183,7 @@ func (e *Engine) prepare(b *batch, c command, s *core.State, now time.Time) (cor
 		return e.missing(b, event, c, s)
 	case core.Abort:
 		return e.locate(b, event, c.flow, s)
-	case core.Resume, core.Lapse, core.Pause:
+	case core.Resume, core.Pause:
 		c.flow.ran = nil // others may be overdue now
 	}
 	return c.event, nil

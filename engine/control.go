@@ -34,7 +34,7 @@ func (e *Engine) Probe(ctx context.Context, id string) (int64, error) {
 // TriggerMany accepts a run for each of the asks, or none, and returns the number of
 // the first; the others follow.
 func (e *Engine) TriggerMany(ctx context.Context, id string, asks []core.Ask) (int64, error) {
-	r, err := e.demand(ctx, id, core.Enqueue{Asks: asks})
+	r, err := e.demand(ctx, id, core.Accept{Asks: asks})
 	return r.run, err
 }
 

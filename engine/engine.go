@@ -225,7 +225,7 @@ func newEngine(ctx context.Context, cfg Config) *Engine {
 		drained:  make(chan struct{}),
 		done:     make(chan struct{}),
 		gone:     make(chan struct{}),
-		driver:   driver{doubtful: map[*flow]bool{}, pauses: pauseEnds{event: core.Lapse{}}, wakes: pauseEnds{event: core.Wake{}}},
+		driver:   driver{doubtful: map[*flow]bool{}, pauses: pauseEnds{event: core.Resume{Expired: true}}, wakes: pauseEnds{event: core.Wake{}}},
 	}
 	e.wall, e.Now = cfg.Now, e.time
 	e.newLimits()

@@ -70,7 +70,7 @@ func (e *Engine) admit(b *batch, c command) error {
 // starts says whether an event starts runs, now or later.
 func starts(e core.Event) bool {
 	switch e.(type) {
-	case core.Reserve, core.Enqueue, core.Backfill:
+	case core.Reserve, core.Accept, core.Backfill:
 		return true
 	}
 	return false

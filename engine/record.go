@@ -23,7 +23,7 @@ const readAttempts = 60
 // nothing is kept. While the store takes no writes it waits. It returns [core.ErrRunOver] when
 // the run was closed meanwhile, and the error of ctx when that ends; the checkpoints may
 // be committed then all the same.
-func Record(ctx context.Context, steps []core.Checkpoint, work any) error {
+func Record(ctx context.Context, steps []core.CheckpointData, work any) error {
 	x := executionFrom(ctx)
 	if x == nil {
 		return errNoRun
@@ -68,8 +68,8 @@ func (x *execution) recorded(err error) error {
 	return err
 }
 
-func (x *execution) record(ctx context.Context, steps []core.Checkpoint, work any) (reply, error) {
-	event := core.Progress{Run: x.run.Number, Steps: steps, Output: x.outputSoFar()}
+func (x *execution) record(ctx context.Context, steps []core.CheckpointData, work any) (reply, error) {
+	event := core.Checkpoint{Run: x.run.Number, Steps: steps, Output: x.outputSoFar()}
 	e, c := x.engine, command{flow: x.flow, event: event, join: work, reply: make(chan reply, 1)}
 	select {
 	case e.commands <- c:
@@ -82,17 +82,17 @@ func (x *execution) record(ctx context.Context, steps []core.Checkpoint, work an
 }
 
 // has says whether checkpoints whose commit failed were committed after all.
-func (x *execution) has(ctx context.Context, steps []core.Checkpoint) (bool, error) {
+func (x *execution) has(ctx context.Context, steps []core.CheckpointData) (bool, error) {
 	list, err := Recorded(ctx)
 	last := steps[len(steps)-1]
-	return slices.ContainsFunc(list, func(c core.Checkpoint) bool {
+	return slices.ContainsFunc(list, func(c core.CheckpointData) bool {
 		return c.Seq == last.Seq && c.State == last.State && c.Kind == last.Kind && c.Payload == last.Payload
 	}), err
 }
 
 // Recorded are the checkpoints of the run that a job's context belongs to, in order.
 // While the store cannot be read it waits, but not for ever.
-func Recorded(ctx context.Context) (list []core.Checkpoint, err error) {
+func Recorded(ctx context.Context) (list []core.CheckpointData, err error) {
 	x := executionFrom(ctx)
 	if x == nil {
 		return nil, errNoRun

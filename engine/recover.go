@@ -53,7 +53,7 @@ func (e *Engine) recover(ctx context.Context, snapshot Snapshot, flows []Flow) e
 	for _, f := range e.all().ordered {
 		commands = append(commands, e.takeOver(f)...)
 		if f.state.Load().Over(e.owner.StartedAt) && !e.passive() && f.plan().Schedule != nil {
-			commands = append(commands, command{flow: f, event: core.Lapse{}})
+			commands = append(commands, command{flow: f, event: core.Resume{Expired: true}})
 		}
 		if back >= jumpLimit {
 			commands = append(commands, e.afterStep(f, core.Adjust{By: -back.Milliseconds(), Keys: keyed == nil || keyed[f.state.Load().Key]})...)

@@ -149,7 +149,7 @@ func (e *Engine) later(c command) {
 		return
 	}
 	e.keep(c, time.Now().Add(rejectDelay))
-	if _, ok := c.event.(core.Lapse); ok && !e.draining {
+	if r, ok := c.event.(core.Resume); ok && r.Expired && !e.draining {
 		e.pauses.set(c.flow, e.now().Add(rejectDelay))
 	}
 	if _, ok := c.event.(core.Wake); ok && !e.draining {

@@ -50,7 +50,7 @@ type Store interface {
 	Input(ctx context.Context, key int64) (core.JSON, error)
 
 	// Checkpoints reads those of the run with a key, in order.
-	Checkpoints(ctx context.Context, key int64) ([]core.Checkpoint, error)
+	Checkpoints(ctx context.Context, key int64) ([]core.CheckpointData, error)
 
 	// RunKey reads what an idempotency key of a flow stands for; nil: nothing.
 	RunKey(ctx context.Context, flow int64, key string) (*core.RunKey, error)

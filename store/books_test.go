@@ -151,7 +151,7 @@ func (b *books) asked(s core.State) core.Event {
 	case "queue":
 		ask := core.Ask{Input: `{"n":1}`, Token: fmt.Sprint("key ", b.counters.Seq)}
 		return []core.Event{
-			core.Enqueue{Key: b.counters.Run + 1, Asks: []core.Ask{ask, {Input: "2"}}}, core.Reserve{Trigger: core.TriggerManual, Ask: ask},
+			core.Accept{Key: b.counters.Run + 1, Asks: []core.Ask{ask, {Input: "2"}}}, core.Reserve{Trigger: core.TriggerManual, Ask: ask},
 			core.Abort{Run: s.LastNumber, Reason: "not any more"},
 		}[b.chance.IntN(3)]
 	case "ticks":
@@ -174,7 +174,7 @@ func (b *books) event(s core.State) core.Event {
 	}
 	long := strings.Repeat("it broke, and here is why. ", 1+b.chance.IntN(250)) // up to two pages
 	if s.ID == "order" && b.chance.IntN(3) > 0 {
-		return core.Progress{Run: n, Steps: []core.Checkpoint{
+		return core.Checkpoint{Run: n, Steps: []core.CheckpointData{
 			{Seq: b.reached[n] + 1, State: "paid", Kind: "enter", Payload: core.JSON(strconv.Quote(long))},
 			{Seq: b.reached[n] + 1 + int64(b.chance.IntN(2)), State: "paid", Kind: "step"}, // which may take the place of that
 		}}

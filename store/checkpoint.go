@@ -32,17 +32,17 @@ type checkpointRow struct {
 	Payload string
 }
 
-func (r checkpointRow) checkpoint() core.Checkpoint {
-	return core.Checkpoint{Seq: r.Seq, At: instant(r.At), State: r.State, Kind: r.Kind, Payload: core.JSON(r.Payload)}
+func (r checkpointRow) checkpoint() core.CheckpointData {
+	return core.CheckpointData{Seq: r.Seq, At: instant(r.At), State: r.State, Kind: r.Kind, Payload: core.JSON(r.Payload)}
 }
 
 // Checkpoints implements [engine.Store].
-func (s *Store) Checkpoints(ctx context.Context, key int64) ([]core.Checkpoint, error) {
+func (s *Store) Checkpoints(ctx context.Context, key int64) ([]core.CheckpointData, error) {
 	return s.checkpoints(ctx, key)
 }
 
 // CheckpointsOf reads what a run has done so far, in order. False: there is no such run.
-func (r *Reader) CheckpointsOf(ctx context.Context, flow string, number int64) (list []core.Checkpoint, ok bool, err error) {
+func (r *Reader) CheckpointsOf(ctx context.Context, flow string, number int64) (list []core.CheckpointData, ok bool, err error) {
 	run, ok, err := r.runRow(ctx, flow, number)
 	if err == nil && ok {
 		list, err = r.checkpoints(ctx, run.Key)
@@ -50,13 +50,13 @@ func (r *Reader) CheckpointsOf(ctx context.Context, flow string, number int64) (
 	return list, ok, err
 }
 
-func (r *Reader) checkpoints(ctx context.Context, run int64) ([]core.Checkpoint, error) {
+func (r *Reader) checkpoints(ctx context.Context, run int64) ([]core.CheckpointData, error) {
 	const query = `SELECT seq, at, state, kind, COALESCE(payload, '') AS payload FROM pawl_checkpoint_log WHERE run = ? ORDER BY seq`
 	var rows []checkpointRow
 	if err := r.db.SelectContext(ctx, &rows, query, run); err != nil {
 		return nil, explainRead(r.path, err)
 	}
-	list := make([]core.Checkpoint, len(rows))
+	list := make([]core.CheckpointData, len(rows))
 	for i, row := range rows {
 		list[i] = row.checkpoint()
 	}

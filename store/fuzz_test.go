@@ -231,5 +231,5 @@ func goesOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return engine.Record(ctx, []core.Checkpoint{{Seq: int64(len(list) + 1), State: "old", Kind: "enter"}}, nil)
+	return engine.Record(ctx, []core.CheckpointData{{Seq: int64(len(list) + 1), State: "old", Kind: "enter"}}, nil)
 }

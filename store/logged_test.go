@@ -51,9 +51,9 @@ func TestLogIsNotTakenForShorterThanItIs(t *testing.T) {
 		}
 		return asks
 	}
-	commit(core.Enqueue{Asks: asks(1000, 10), Key: key + 1})
-	commit(core.Enqueue{Asks: asks(1000, 3000), Key: key + 1})
-	commit(core.Enqueue{Asks: asks(2, 1<<20), Key: key + 1})
+	commit(core.Accept{Asks: asks(1000, 10), Key: key + 1})
+	commit(core.Accept{Asks: asks(1000, 3000), Key: key + 1})
+	commit(core.Accept{Asks: asks(2, 1<<20), Key: key + 1})
 	commit(core.Reserve{Trigger: core.TriggerSchedule, Key: key + 1})
 	commit(core.Outcome{Run: 2, Error: strings.Repeat("y", 8000), Output: text(1 << 20)})
 	plan.Retry = &core.Retry{Max: 9, Delay: core.BackoffPolicy{Initial: time.Second}}

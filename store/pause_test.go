@@ -24,7 +24,7 @@ func TestPauseIsAsItsTransitionsSay(t *testing.T) {
 		minute int
 		event  core.Event
 	}{
-		{1, core.Pause{Note: "why"}}, {2, core.Pause{Note: "why", Until: at(5)}}, {5, core.Lapse{}},
+		{1, core.Pause{Note: "why"}}, {2, core.Pause{Note: "why", Until: at(5)}}, {5, core.Resume{Expired: true}},
 		{6, core.Pause{Until: at(9)}}, {7, core.Resume{}}, {8, core.Pause{Note: "why", Until: at(11)}},
 		{20, core.Pause{Note: "until 2026-11-22T09:59:00.000Z: no end, but looks like one"}}, {70, core.Pause{Note: "again", Until: at(99)}},
 		{75, core.Pause{Note: "for a while", For: time.Hour}}, {80, core.Adjust{By: -60_000}}, {81, core.Pause{Note: "again", Until: at(99)}},

@@ -423,7 +423,7 @@ func TestCommittingIsForTasksAlone(t *testing.T) {
 // The limits of a workflow are within those of the engine. workflow F7.
 func TestLimitsOfWorkflowsAreThoseOfTheEngine(t *testing.T) {
 	assert.LessOrEqual(t, workflow.MaxPayload, core.MaxPayload)
-	most := core.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("x", workflow.MaxState), Payload: core.JSON(make([]byte, workflow.MaxPayload))}
+	most := core.CheckpointData{Seq: workflow.MaxCheckpoints, State: strings.Repeat("x", workflow.MaxState), Payload: core.JSON(make([]byte, workflow.MaxPayload))}
 	require.NoError(t, most.Validate())
 	assert.Equal(t, workflow.KindTimer, core.KindTimer)
 }

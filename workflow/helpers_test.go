@@ -129,7 +129,7 @@ func (j *journal) Record(ctx context.Context, cs ...workflow.Checkpoint) error {
 			j.cs = j.cs[:len(j.cs)-1]
 		}
 		c.Seq, c.At = int64(len(j.cs)+1), time.Now()
-		if err := (core.Checkpoint{Seq: c.Seq, State: c.State, Kind: c.Kind, Payload: core.JSON(c.Payload)}).Validate(); err != nil {
+		if err := (core.CheckpointData{Seq: c.Seq, State: c.State, Kind: c.Kind, Payload: core.JSON(c.Payload)}).Validate(); err != nil {
 			return err
 		}
 		j.cs = append(j.cs, c)

@@ -32,7 +32,7 @@ func undone(t *testing.T, j workflow.Journal, do task) (undos int, err error) {
 // workflow F7: what a run records is what the scheduler's journal takes.
 func TestLimitsAreThoseOfTheEngine(t *testing.T) {
 	assert.Equal(t, core.MaxPayload, workflow.MaxPayload)
-	c := core.Checkpoint{Seq: workflow.MaxCheckpoints, State: strings.Repeat("s", workflow.MaxState), Kind: workflow.KindEnter}
+	c := core.CheckpointData{Seq: workflow.MaxCheckpoints, State: strings.Repeat("s", workflow.MaxState), Kind: workflow.KindEnter}
 	require.NoError(t, c.Validate())
 	c.Seq++
 	require.ErrorIs(t, c.Validate(), core.ErrTooLarge)

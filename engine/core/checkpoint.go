@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Checkpoint is something that a run has done so far, kept so that it can go on from
+// CheckpointData is something that a run has done so far, kept so that it can go on from
 // there after a crash. It marshals to JSON with the names of the columns of the view
 // pawl_checkpoints.
-type Checkpoint struct {
+type CheckpointData struct {
 	Seq     int64     `json:"seq"`               // from 1, per run; one with the Seq of another takes its place
 	State   string    `json:"state"`             // where the run is
 	Kind    string    `json:"kind"`              // what it did
@@ -21,7 +21,7 @@ type Checkpoint struct {
 // Checkpoints are some of a run.
 type Checkpoints struct {
 	Key   int64 // of the run's row
-	Steps []Checkpoint
+	Steps []CheckpointData
 }
 
 // Kinds of checkpoints that mean something here.
@@ -48,7 +48,7 @@ const (
 
 // Validate names what makes no sense: a payload that is too large ([ErrTooLarge]), a
 // state that is no text.
-func (c Checkpoint) Validate() error {
+func (c CheckpointData) Validate() error {
 	for _, text := range []string{c.State, c.Kind} {
 		if len(text) > maxState || !utf8.ValidString(text) {
 			return fmt.Errorf("checkpoint %q: a state has at most %d bytes of UTF-8", Clip(text, 40), maxState)
@@ -64,7 +64,7 @@ func (c Checkpoint) Validate() error {
 }
 
 // checkpoint keeps what a run has done so far.
-func (c *Change) checkpoint(e Progress, now time.Time) error {
+func (c *Change) checkpoint(e Checkpoint, now time.Time) error {
 	run, err := c.run(e.Run)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (c *Change) goesOn(run Run, e Interrupt, text string, now time.Time, p Plan
 	if mark.Stalled > 0 {
 		due = now.Add(DefaultBackoff().Delay(mark.Stalled, jitter(p.Database, c.ID, run.Number))).Truncate(time.Millisecond)
 	}
-	c.Checkpoints = &Checkpoints{run.Key, []Checkpoint{{Seq: mark.Seq + 1, State: mark.State, Kind: kind, At: now}}}
+	c.Checkpoints = &Checkpoints{run.Key, []CheckpointData{{Seq: mark.Seq + 1, State: mark.State, Kind: kind, At: now}}}
 	c.requeue(run, text, due, now, p)
 	return true
 }

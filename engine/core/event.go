@@ -34,9 +34,9 @@ type (
 		Ask
 	}
 
-	// Enqueue accepts many runs at once, or none; they wait until there is room.
+	// Accept accepts many runs at once, or none; they wait until there is room.
 	// Key is that of the first row, the others follow.
-	Enqueue struct {
+	Accept struct {
 		Key  int64
 		Asks []Ask
 	}
@@ -88,15 +88,17 @@ type (
 		For   time.Duration // not 0: how long was asked for, which Until is the end of; alone it begins now
 	}
 
-	// Resume ends a pause. From is the instant from which on what was held back is
-	// made up for as if nobody had run; zero: time spent paused is not missed.
-	Resume struct{ From time.Time }
+	// Resume ends a pause. Occurrences from the instant From on are caught up as if no
+	// process had run; zero: time spent paused is not missed.
+	//
+	// Expired is for a pause whose own end has come: it ends as of that end. Any other pause
+	// is refused then.
+	Resume struct {
+		From    time.Time
+		Expired bool
+	}
 
-	// Lapse ends a pause whose end has come, as Resume would have at that instant.
-	// Without one it is refused.
-	Lapse struct{}
-
-	// Backfill accepts runs for instants of the past. Key is as of Enqueue.
+	// Backfill accepts runs for instants of the past. Key is as of Accept.
 	Backfill struct {
 		Key      int64
 		Instants []time.Time
@@ -106,10 +108,10 @@ type (
 	// Drop cancels what waits of a backfill.
 	Drop struct{ Reason string }
 
-	// Progress keeps what a run has done so far.
-	Progress struct {
+	// Checkpoint keeps what a run has done so far.
+	Checkpoint struct {
 		Run    int64
-		Steps  []Checkpoint
+		Steps  []CheckpointData
 		Output JSON // that the job has set; empty: none yet
 	}
 
@@ -194,23 +196,22 @@ const (
 	maxToken   = 255
 )
 
-func (Adopt) name() string     { return "adopt" }
-func (Enqueue) name() string   { return "accept" }
-func (Wake) name() string      { return "wake" }
-func (Abort) name() string     { return "abort" }
-func (Timeout) name() string   { return "timeout" }
-func (Pause) name() string     { return "pause" }
-func (Resume) name() string    { return "resume" }
-func (Lapse) name() string     { return "resume" }
-func (Backfill) name() string  { return "backfill" }
-func (Drop) name() string      { return "drop" }
-func (Progress) name() string  { return "checkpoint" }
-func (Retire) name() string    { return "retire" }
-func (Reserve) name() string   { return "reserve" }
-func (Outcome) name() string   { return "outcome" }
-func (Interrupt) name() string { return "interrupt" }
-func (Cancel) name() string    { return "cancel" }
-func (Clear) name() string     { return "clear" }
-func (Reset) name() string     { return "reset" }
-func (Adjust) name() string    { return "adjust" }
-func (Correct) name() string   { return "correct" }
+func (Adopt) name() string      { return "adopt" }
+func (Accept) name() string     { return "accept" }
+func (Wake) name() string       { return "wake" }
+func (Abort) name() string      { return "abort" }
+func (Timeout) name() string    { return "timeout" }
+func (Pause) name() string      { return "pause" }
+func (Resume) name() string     { return "resume" }
+func (Backfill) name() string   { return "backfill" }
+func (Drop) name() string       { return "drop" }
+func (Checkpoint) name() string { return "checkpoint" }
+func (Retire) name() string     { return "retire" }
+func (Reserve) name() string    { return "reserve" }
+func (Outcome) name() string    { return "outcome" }
+func (Interrupt) name() string  { return "interrupt" }
+func (Cancel) name() string     { return "cancel" }
+func (Clear) name() string      { return "clear" }
+func (Reset) name() string      { return "reset" }
+func (Adjust) name() string     { return "adjust" }
+func (Correct) name() string    { return "correct" }

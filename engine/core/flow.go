@@ -60,7 +60,7 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.adopt(now, p)
 	case Reserve:
 		return c.reserve(e, now, p)
-	case Enqueue:
+	case Accept:
 		return c.enqueueAll(e, now, p)
 	case Outcome:
 		return c.outcome(e, now, p)
@@ -68,7 +68,7 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.timeout(e, now, p)
 	case Cancel:
 		return c.cancel(e, now, p)
-	case Progress:
+	case Checkpoint:
 		return c.checkpoint(e, now)
 	case Clear:
 		return c.clear(e)
@@ -78,8 +78,6 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 		return c.pause(e, now, p)
 	case Resume:
 		return c.unpause(e, now, p)
-	case Lapse:
-		return c.lapse(now, p)
 	case Wake:
 		return c.wake(now, p)
 	case Backfill:
@@ -94,7 +92,7 @@ func (c *Change) apply(e Event, now time.Time, p Plan) error {
 // out of the program finishes, or takes it in again.
 func settles(e Event) bool {
 	switch e.(type) {
-	case Adopt, Progress, Outcome, Timeout, Cancel, Clear:
+	case Adopt, Checkpoint, Outcome, Timeout, Cancel, Clear:
 		return true
 	}
 	return false

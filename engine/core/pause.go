@@ -99,16 +99,11 @@ func (c *Change) pausedTo(now time.Time) time.Time {
 	return now
 }
 
-// lapse ends a pause whose end has come.
-func (c *Change) lapse(now time.Time, p Plan) error {
-	if !c.Over(now) {
-		return fmt.Errorf("%w: the pause of flow %q goes on", ErrNotDue, c.ID)
-	}
-	return c.unpause(Resume{}, now, p)
-}
-
 // unpause lets the schedule go on, from now or from an instant of the past.
 func (c *Change) unpause(e Resume, now time.Time, p Plan) error {
+	if e.Expired && !c.Over(now) {
+		return fmt.Errorf("%w: the pause of flow %q goes on", ErrNotDue, c.ID)
+	}
 	if err := CheckInstant("the instant to resume from", e.From); err != nil {
 		return err
 	}

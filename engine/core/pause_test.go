@@ -30,11 +30,11 @@ func TestPauseEndsAsIfItWasResumedThen(t *testing.T) {
 				}
 				s := *apply(t, stateIn(status, plan), Pause{Note: "why", Until: at(9000)}, at(70), plan).State
 				assert.Equal(t, at(9000), s.PausedUntil)
-				_, err := Apply(s, Lapse{}, at(8999.999), plan)
+				_, err := Apply(s, Resume{Expired: true}, at(8999.999), plan)
 				require.ErrorIs(t, err, ErrNotDue)
 				want := apply(t, s, Resume{}, at(9000), plan)
 				for _, seen := range []float64{9000, 9000 + 3*3600} {
-					got := apply(t, s, Lapse{}, at(seen), plan)
+					got := apply(t, s, Resume{Expired: true}, at(seen), plan)
 					assert.Equal(t, "resume", got.Event)
 					assert.Contains(t, got.Note, "the pause was over at 2026-11-22T11:30:00.000Z")
 					assert.True(t, got.PausedAt.IsZero() && got.PausedUntil.IsZero() && got.PauseNote == "")
@@ -121,7 +121,7 @@ func TestPauseThatEndsLeavesATrip(t *testing.T) {
 			assert.Equal(t, StatusTripped, c.Status)
 			assert.Equal(t, []Verdict{trip.paused}, first(c))
 			assert.Equal(t, trip.held, c.Held)
-			c = apply(t, *c.State, Lapse{}, at(16000), plan)
+			c = apply(t, *c.State, Resume{Expired: true}, at(16000), plan)
 			assert.Equal(t, StatusTripped, c.Status)
 			assert.True(t, c.PausedAt.IsZero())
 			assert.Empty(t, c.Verdicts)
@@ -141,7 +141,7 @@ func TestPauseAfterTheEndOfAnotherBeginsAnew(t *testing.T) {
 	assert.Equal(t, at(15000), c.PausedAt)
 	assert.Equal(t, at(10800), c.Held)
 	assert.Equal(t, []Verdict{{First: at(3600), Last: at(7200), Count: 2, Kind: VerdictPaused, Reason: "why"}}, c.Verdicts)
-	c = apply(t, *c.State, Lapse{}, at(30000), plan)
+	c = apply(t, *c.State, Resume{Expired: true}, at(30000), plan)
 	assert.Equal(t, []Verdict{
 		{First: at(10800), Last: at(14400), Count: 2, Kind: VerdictPaused, Reason: "it was due and had not started; again"},
 		{First: at(18000), Last: at(28800), Count: 4, Kind: VerdictPaused, Reason: "again"},
@@ -154,7 +154,7 @@ func TestEndOfAPauseReconsidersNoOtherSchedule(t *testing.T) {
 	s := *apply(t, stateIn(StatusCompleted, Plan{Schedule: hourly}), Pause{Until: at(9000)}, at(70), Plan{Schedule: hourly}).State
 	plan := Plan{Schedule: mustCron("0 */10 * * * *"), Since: at(15100)}
 	s = *apply(t, s, Adopt{}, at(15100), plan).State
-	c := apply(t, s, Lapse{}, at(15100), plan)
+	c := apply(t, s, Resume{Expired: true}, at(15100), plan)
 	assert.Equal(t, at(15600), c.NextRun, "not 11:40")
 	assert.Empty(t, c.Verdicts)
 }

@@ -79,12 +79,12 @@ func (s *story) step() {
 		"trigger": Reserve{Trigger: TriggerManual}, "later": Reserve{Trigger: TriggerManual, Ask: Ask{StartAt: s.now.Add(time.Hour)}},
 		"posted": Reserve{Trigger: TriggerManual, Posted: true},
 		"probe":  Reserve{Trigger: TriggerProbe}, "tick": Reserve{Trigger: TriggerSchedule}, "full tick": Reserve{Trigger: TriggerSchedule, Full: true},
-		"many": Enqueue{Asks: make([]Ask, 2)}, "success": Outcome{Run: run}, "failure": Outcome{Run: run, Error: "boom"},
+		"many": Accept{Asks: make([]Ask, 2)}, "success": Outcome{Run: run}, "failure": Outcome{Run: run, Error: "boom"},
 		"skipped": Outcome{Run: run, Error: "nothing", As: RunSkipped}, "timed out": Timeout{Run: run},
 		"crash": Interrupt{Run: run, Error: "interrupted"}, "spared": Interrupt{Run: run, Error: "interrupted", Spared: true},
 		"crash among others": Interrupt{Run: run, Error: "interrupted", Spared: true, Suspect: true}, "clear": Clear{Run: run}, "clear all": Clear{},
 		"stop": Cancel{Run: run, Error: "cancelled"}, "abort": Abort{Run: run}, "reset": Reset{}, "pause": Pause{Note: "why"},
-		"pause for a minute": Pause{Until: s.now.Add(time.Minute)}, "pause for an hour": Pause{Until: s.now.Add(time.Hour)}, "end": Lapse{},
+		"pause for a minute": Pause{Until: s.now.Add(time.Minute)}, "pause for an hour": Pause{Until: s.now.Add(time.Hour)}, "end": Resume{Expired: true},
 		"resume": Resume{}, "resume from": Resume{From: s.now.Add(-10 * time.Minute)}, "adopt": Adopt{},
 		"wake": Wake{}, "forced": Abort{Run: run, Force: true},
 		"backfill": Backfill{Instants: []time.Time{epoch.Add(-time.Hour), epoch.Add(-time.Minute)}}, "drop": Drop{},
@@ -122,7 +122,7 @@ func (s *story) step() {
 // lead to the same, if nothing happened in between.
 func (s *story) lapse() {
 	end := s.state.PausedUntil
-	late, err := Apply(s.state, Lapse{}, s.now, s.plan)
+	late, err := Apply(s.state, Resume{Expired: true}, s.now, s.plan)
 	require.Equal(s.t, s.state.Over(s.now), err == nil, "a pause ends by itself at its end alone")
 	if err != nil || s.state.UpdatedAt.After(end) {
 		return
@@ -140,7 +140,7 @@ func (s *story) happen(name string, e Event) {
 	case Reserve:
 		event.Key = key
 		e = event
-	case Enqueue:
+	case Accept:
 		event.Key = key
 		e = event
 	case Backfill:

@@ -267,7 +267,7 @@ func (s *State) DueAt(now time.Time, p Plan) time.Time {
 }
 
 // enqueueAll accepts many runs, or none.
-func (c *Change) enqueueAll(e Enqueue, now time.Time, p Plan) error {
+func (c *Change) enqueueAll(e Accept, now time.Time, p Plan) error {
 	if c.tripping(p) {
 		return fmt.Errorf("%w: flow %q failed %s in a row; reset it first", ErrTripped, c.ID, times(c.FailureStreak))
 	}

@@ -116,7 +116,7 @@ var verbs = []struct {
 	{verb(`FLOW is triggered(, and a limit is full)?(, in a committed command)?(?:, to start at (\S+))?(?:, with key (\S+))?(?:, with overlap (.+))?`), (*transcript).trigger},
 	{verb(`FLOW is triggered (\d+) times`), func(w *transcript, a []string) {
 		n := w.number(a[1])
-		w.apply(a[0], Enqueue{Key: w.nextKey(), Asks: make([]Ask, n)})
+		w.apply(a[0], Accept{Key: w.nextKey(), Asks: make([]Ask, n)})
 		w.key += n
 	}},
 	{verb(`FLOW is probed`), func(w *transcript, a []string) { w.apply(a[0], Reserve{Trigger: TriggerProbe, Key: w.nextKey()}) }},
@@ -176,7 +176,7 @@ var verbs = []struct {
 		}
 		w.apply(a[0], e)
 	}},
-	{verb(`the pause of FLOW expires`), func(w *transcript, a []string) { w.apply(a[0], Lapse{}) }},
+	{verb(`the pause of FLOW expires`), func(w *transcript, a []string) { w.apply(a[0], Resume{Expired: true}) }},
 	{verb(`FLOW is backfilled from (\S+) to (\S+)`), (*transcript).backfill},
 	{verb(`the backfill of FLOW is cancelled: (.+)`), func(w *transcript, a []string) { w.apply(a[0], Drop{Reason: a[1]}) }},
 }
@@ -202,7 +202,7 @@ func (w *transcript) trigger(a []string) {
 func (w *transcript) enter(a []string) {
 	run := w.number(a[1])
 	seq := w.marks[a[0]+a[1]].Seq + 1
-	w.apply(a[0], Progress{Run: run, Steps: []Checkpoint{{Seq: seq, State: a[2], Kind: "enter"}}})
+	w.apply(a[0], Checkpoint{Run: run, Steps: []CheckpointData{{Seq: seq, State: a[2], Kind: "enter"}}})
 }
 
 func (w *transcript) backfill(a []string) {

@@ -686,7 +686,7 @@ func (c *campaign) settled(before file, at time.Time) map[string]core.State {
 			require.NoError(c.t, apply(f.ID, core.Adopt{}))
 		}
 		if s := states[f.ID]; s.Info().PauseOver(at) {
-			require.NoError(c.t, apply(f.ID, core.Lapse{}))
+			require.NoError(c.t, apply(f.ID, core.Resume{Expired: true}))
 		}
 	}
 	for _, command := range before.Waiting {

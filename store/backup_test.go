@@ -198,7 +198,7 @@ func TestBackupThatIsCutShortLeavesNothing(t *testing.T) {
 				return faultvfs.EIO
 			}
 			return faultvfs.None
-		}, "the disk does not do its work"},
+		}, "disk I/O error, or the disk is full"},
 	} {
 		folder := scratch(t)
 		storage := faultvfs.Watch(folder)

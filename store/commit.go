@@ -13,8 +13,8 @@ import (
 	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
-// Commit implements [engine.Store]. A transaction that has begun is not
-// interrupted by the end of ctx.
+// Commit implements [engine.Store]. The end of ctx does not interrupt a transaction that has
+// begun.
 func (s *Store) Commit(ctx context.Context, b engine.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -29,19 +29,19 @@ const (
 	measureLog = `PRAGMA wal_checkpoint(NOOP)` // pages in the log, and how many of them are in the file
 	checkpoint = `PRAGMA wal_checkpoint(PASSIVE)`
 
-	// At how many pages that are in the log alone one checkpoints: while nobody
-	// waits, and at the latest.
+	// The number of pages in the log alone at which Checkpoint copies them into the file: while
+	// nobody waits for a commit, and in any case.
 	checkpointAt  = 1000
 	checkpointMax = 8 * checkpointAt
 
 	pageSize    = 4096
-	changePages = 16 // more than a change writes, but for its runs
-	runPages    = 4  // more than a run writes, but for its texts
+	changePages = 16 // more than a change writes, apart from its runs
+	runPages    = 4  // more than a run writes, apart from its texts
 )
 
-// countLogPages notes how many pages a batch adds to the log at most. What it cannot know has to
-// be measured: what joins the batch, rows that are written whole with texts that they had
-// before, and rows that it does not name.
+// countLogPages adds the most pages that a batch may have written to the log. Where it cannot
+// know, Checkpoint has to measure: a Work that joined the batch, rows that are written again
+// with texts that they had before, and rows that the batch does not name.
 func (w *writer) countLogPages(b *engine.Batch) {
 	known := b.Join == nil && len(b.Answers) == 0
 	w.behind += changePages * (1 + len(b.Changes) + len(b.Late))
@@ -65,8 +65,8 @@ func (w *writer) countLogPages(b *engine.Batch) {
 	}
 }
 
-// Checkpoint implements [engine.Store]: SQLite by itself would do this within the
-// COMMIT that makes the log long enough, and let its callers wait.
+// Checkpoint implements [engine.Store]. SQLite would checkpoint within the COMMIT that makes the
+// log long enough, and the callers of that commit would wait.
 func (s *Store) Checkpoint(busy bool) error {
 	limit := checkpointAt
 	if busy {
@@ -75,14 +75,14 @@ func (s *Store) Checkpoint(busy bool) error {
 	w := s.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.conn == nil || w.behind < limit { // to measure it takes as long as a row
+	if w.conn == nil || w.behind < limit { // a measurement takes as long as writing a row
 		return nil
 	}
 	pages, moved, err := pair(w.measureLog)
 	if err == nil && pages-moved >= limit {
 		pages, moved, err = pair(w.statements.checkpoint)
 	}
-	if pages >= 0 { // else somebody else checkpoints
+	if pages >= 0 { // else another process is checkpointing
 		w.behind = pages - moved
 	}
 	if err != nil {
@@ -92,8 +92,8 @@ func (s *Store) Checkpoint(busy bool) error {
 	return nil
 }
 
-// pair runs a checkpoint and returns what it says: pages in the log, pages of it
-// that are in the file.
+// pair runs a checkpoint and returns its result: the pages in the log, and how many of them
+// are in the file.
 func pair(stmt *sqlite.Stmt) (pages, moved int, err error) {
 	if _, err := stmt.Step(); err != nil {
 		return 0, 0, err
@@ -108,7 +108,7 @@ const (
 	rollback = `ROLLBACK`
 )
 
-// write writes a batch, every change of it, in one transaction.
+// write commits a batch in one transaction.
 func (w *writer) write(b engine.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -128,10 +128,11 @@ func (w *writer) write(b engine.Batch) error {
 		return w.afterFailure(err)
 	}
 	w.countLogPages(&b)
-	return w.files.check() // else nobody would find again what is reported
+	return w.files.check() // else the commit went to a file that nobody finds again
 }
 
-// afterFailure rolls back, and gives up the connection unless it is known to be well.
+// afterFailure rolls back. It closes the connection, unless the error shows that the connection
+// still works.
 func (w *writer) afterFailure(err error) error {
 	well := errors.As(err, new(*engine.Rejected)) || errors.As(err, new(*engine.JoinFailed)) || code(err) == sqlite.ResultBusy
 	if !w.conn.AutocommitEnabled() { // else SQLite has rolled back by itself, or BEGIN failed
@@ -370,12 +371,12 @@ func recorded(r *core.Run) int64 {
 	return int64(*r.Recorded)
 }
 
-// ending is how a run was asked to end, and whether it is a probe no more.
+// ending packs the flags of a run that is not over.
 func ending(r *core.Run) int64 {
 	return truth(r.Ending) + 2*truth(r.Lost) + 4*truth(r.Unprobed) + 8*truth(r.Timed) + 16*truth(r.Woken)
 }
 
-// An input goes from the row to the run, and is deleted with it.
+// An input moves from the row to the run, and is deleted with the run.
 const answerCommand = `UPDATE pawl_commands
 SET handled_at = ?2, result = ?3, error = ?4, error_code = ?5, args = CASE WHEN ?6 IS NULL THEN args ELSE nullif(?6, '') END WHERE id = ?1`
 
@@ -406,8 +407,8 @@ func (w *writer) answer(a engine.Answer) error {
 	return err
 }
 
-// replaceAnswered answers a row whose input goes to its run by a new row in its place. False: the
-// input takes next to no space.
+// replaceAnswered answers a row whose input moves to its run: it puts a new row in its place.
+// False: the input is so small that the row can stay.
 func (w *writer) replaceAnswered(a engine.Answer) (done bool, err error) {
 	err = w.each(w.takeCommand, func(s *sqlite.Stmt) {
 		done = true
@@ -446,15 +447,14 @@ func (w *writer) writeOwner(o *engine.Owner) error {
 	return err
 }
 
-// What the database is silent about, but what no writer of this program does.
+// What SQLite accepts, but no writer of this program does.
 var (
 	errVersion  = errors.New("its version is not the one before this transition")
 	errNotOpen  = errors.New("its row is not that of a run in flight")
 	errNotAdded = errors.New("a trigger kept its row out of the log")
 )
 
-// rejection tells what the database has against a change from a database that
-// takes no change at all.
+// rejection separates a change that the database rejects from a database that fails.
 func rejection(err error, c *core.Change) error {
 	ours := errors.Is(err, errVersion) || errors.Is(err, errNotOpen) || errors.Is(err, errNotAdded)
 	err = fmt.Errorf("flow %q: %w", c.ID, err)

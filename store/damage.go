@@ -11,14 +11,14 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// soundLimit is the size up to which every start looks at all pages of a file, an
-// orderly end before it or not: a disk spoils a file that was closed, too. That
-// takes 5 ms per MiB, so 80 ms at most. A larger file is looked at by Verify
-// alone, which pawl verify and pawl doctor call.
+// soundLimit is the size up to which every start checks all pages of a file, also after an
+// orderly end: a disk can damage a file that was closed, too. That takes 5 ms per MiB, so
+// 80 ms at most. Larger files are checked by Verify only, which pawl verify and pawl doctor
+// call.
 const soundLimit = 16 << 20
 
-// checkPages refuses a file with damaged pages before anything is written to it:
-// SQLite would go on writing to many of them.
+// checkPages refuses a file with damaged pages before anything is written to it: SQLite would
+// write to many damaged files without an error.
 func checkPages(ctx context.Context, path string) error {
 	if err := refuseForeignLog(path); err != nil {
 		return err
@@ -33,20 +33,20 @@ func checkPages(ctx context.Context, path string) error {
 	return withReadOnly(path, func(db *sqlx.DB) error { return quickCheck(ctx, db, path) })
 }
 
-// isEmpty says that SQLite would take a file for a new one.
+// isEmpty reports whether SQLite would treat a file as a new database.
 func isEmpty(path string) (bool, error) {
 	info, err := os.Stat(path)
 	return err == nil && info.Size() <= 1, err
 }
 
-// hasLog says that there is a log beside a file, with something in it.
+// hasLog reports whether a log that is not empty lies beside a file.
 func hasLog(path string) bool {
 	log, err := os.Stat(path + "-wal")
 	return err == nil && log.Size() > 0
 }
 
-// refuseEmptied refuses an empty file that was a database once. SQLite would make it
-// anew, and delete its log.
+// refuseEmptied refuses an empty file that was a database before. SQLite would create a new
+// database in it and delete its log.
 func refuseEmptied(path string) error {
 	const text = "%w: %s is empty, but %s. It was not touched. Restore a backup; to begin anew, delete it and what lies beside it: %[2]s-wal, %[2]s-shm and %[2]s.lock"
 	if hasLog(path) {
@@ -67,7 +67,7 @@ func quickCheck(ctx context.Context, db *sqlx.DB, path string) error {
 	if found == "ok" {
 		return nil
 	}
-	// SQLite finds pages that the disk does not give as it finds those that are wrong.
+	// quick_check reports a page that the disk cannot read as it reports a damaged one.
 	err := db.GetContext(ctx, new(int), `SELECT count(data) FROM sqlite_dbpage`)
 	if code(err) == sqlite.ResultIOErr {
 		return explainRead(path, err)
@@ -75,10 +75,10 @@ func quickCheck(ctx context.Context, db *sqlx.DB, path string) error {
 	return damaged(path, errors.New(found))
 }
 
-// refuseForeignLog refuses a file beside which lies the log of another: a backup that was put
-// in the place of a database whose process was killed. SQLite would take the log for
-// the backup's, and spoil that. A database of ours is in WAL mode before it has a
-// log, which its header tells; a backup is not until it is started.
+// refuseForeignLog refuses a file beside the log of another file: somebody put a backup in the
+// place of a database whose process was killed. SQLite would apply the log to the backup and
+// damage it. The header tells the two apart: a database of Pawl is in WAL mode before it has a
+// log, a backup is not until its first start.
 func refuseForeignLog(path string) error {
 	if !hasLog(path) {
 		return nil
@@ -87,7 +87,7 @@ func refuseForeignLog(path string) error {
 	const query = `SELECT hex(substr(data, 20, 1)) FROM sqlite_dbpage WHERE pgno = 1` // of the file alone
 	err := withMode(path, "mode=ro&immutable=1", func(db *sqlx.DB) error { return db.Get(&version, query) })
 	if err != nil || version != 1 {
-		return nil // others say what is wrong with it
+		return nil // another check says what is wrong with the file
 	}
 	return fmt.Errorf("%w: %s is not what %[2]s-wal belongs to: a backup was put here beside the log of the database before it. "+
 		"It was not touched. Move %[2]s-wal and %[2]s-shm away", ErrDamaged, path)

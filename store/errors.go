@@ -11,11 +11,10 @@ import (
 	"github.com/pawl-go/pawl/engine/core"
 )
 
-// remedies say of a result code of SQLite what is wrong with the file that %s
-// stands for, and what helps.
+// remedies say, by result code of SQLite, what is wrong with the file %s and what helps.
 var remedies = map[sqlite.ResultCode]string{
 	sqlite.ResultFull: "the disk is full; free some space for %s",
-	sqlite.ResultIOErr: "the disk does not do its work, or is full; see its free space, the limits of the process (ulimit -f) " +
+	sqlite.ResultIOErr: "disk I/O error, or the disk is full; see its free space, the limits of the process (ulimit -f) " +
 		"and the log of the system, for %s",
 	sqlite.ResultBusy:     "database %s is locked by another program; end its transaction",
 	sqlite.ResultReadOnly: "database %s is read-only; make the file and its directory writable",
@@ -23,7 +22,7 @@ var remedies = map[sqlite.ResultCode]string{
 	sqlite.ResultPerm:     "database %s cannot be opened; see to the permissions of the file and its directory",
 }
 
-// remedy says what an error means to whoever chose the path.
+// remedy adds to an error of SQLite what the user can do about it.
 func remedy(path string, err error) error {
 	if errors.As(err, new(explained)) {
 		return err
@@ -38,7 +37,7 @@ func remedy(path string, err error) error {
 	return fmt.Errorf(text+": %w", path, err)
 }
 
-// explainRead says why a database cannot be opened, read or sent a command.
+// explainRead says why a database cannot be opened or read, or takes no command.
 func explainRead(path string, err error) error {
 	switch code(err) {
 	case sqlite.ResultNotADB:
@@ -49,7 +48,7 @@ func explainRead(path string, err error) error {
 	return remedy(path, err)
 }
 
-// explainWrite says why a database that this process drives does not take writes.
+// explainWrite says why the database that this process owns takes no writes.
 func explainWrite(path string, err error) error {
 	_, known := remedies[code(err)]
 	switch {
@@ -63,8 +62,8 @@ func explainWrite(path string, err error) error {
 	return err
 }
 
-// code is the primary result code of SQLite, by either library; that of a plain
-// error for any other.
+// code is the primary result code of SQLite in an error of either library; for other errors
+// ResultError, for nil ResultOK.
 func code(err error) sqlite.ResultCode {
 	if e := (*modernc.Error)(nil); errors.As(err, &e) {
 		return sqlite.ResultCode(e.Code()).ToPrimary()
@@ -72,8 +71,8 @@ func code(err error) sqlite.ResultCode {
 	return sqlite.ErrCode(err).ToPrimary()
 }
 
-// Degraded tells other processes, in the lock file, why the database takes no
-// writes; nil: it does. An error says that nothing could be told.
+// Degraded writes into the lock file, for other processes, why the database takes no writes;
+// nil: it takes them.
 func (s *Store) Degraded(why error) error {
 	s.lock.holder.Degraded = ""
 	if why != nil {

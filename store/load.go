@@ -59,11 +59,11 @@ func (s *Store) load(ctx context.Context) (snap engine.Snapshot, err error) {
 	return snap, ctx.Err()
 }
 
-// verifyLimit is the size up to which every start verifies a file, log included.
-// That takes some 50 ms per MiB.
+// verifyLimit is the size, log included, up to which every start verifies a file. Verify takes
+// some 50 ms per MiB.
 const verifyLimit = 4 << 20
 
-// verifyIfSmall returns what Verify finds in a small file. That it cannot look hinders no
+// verifyIfSmall returns what Verify finds in a small file. A failure of Verify does not stop the
 // start.
 func (r *Reader) verifyIfSmall(ctx context.Context) []string {
 	var size int64
@@ -103,10 +103,10 @@ func (s *Store) Inbox(ctx context.Context, again bool) ([]engine.Command, error)
 	return s.inbox.poll(ctx, again)
 }
 
-// states reads flows with their runs in flight, and up to where history was deleted.
+// states reads flows with their runs in flight, and by flow the highest run that was deleted.
 func (s *Store) states(ctx context.Context, where string, key int64) (states []*core.State, pruned map[int64]int64, err error) {
 	pruned = map[int64]int64{}
-	last, policies := &core.Definition{}, lastPolicies() // most flows are as the one before
+	last, policies := &core.Definition{}, lastPolicies() // most flows have the definition of the flow before
 	err = s.writer.readFlows(ctx, where, key, func(row flowRow) error {
 		if !codes.Statuses.Has(row.Status) {
 			return fmt.Errorf("flow %q has the unknown status %d: was its row edited? pawl verify names what does not fit", row.ID, row.Status)
@@ -130,7 +130,7 @@ func (s *Store) states(ctx context.Context, where string, key int64) (states []*
 	return states, pruned, err
 }
 
-// openRuns walks back from a flow's newest run until all in flight are found.
+// openRuns walks back from a flow's newest run until it has found all runs in flight.
 func (r *Reader) openRuns(ctx context.Context, flow flowRow) (open []*core.Run, err error) {
 	const queued = runColumns + `FROM pawl_run_log r CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 WHERE r.flow = :flow AND r.status = ` + codes.Running + ` AND r.rank IS NOT NULL ORDER BY r.key`
@@ -190,8 +190,8 @@ func (r *Reader) counters(ctx context.Context) (c engine.Counters, err error) {
 	return c, r.db.explain(row.Scan(&c.Flow, &c.Run, &c.Seq))
 }
 
-// ClockBehind is the newest transition that the clock now is far behind, so that a start
-// would not believe it; zero: it is not, or somebody has accepted it.
+// ClockBehind is the time of the newest transition, if the clock is so far behind it that a
+// start would not trust the clock; zero: it is not, or somebody accepted the clock as it is.
 func (r *Reader) ClockBehind(ctx context.Context, now func() time.Time) (time.Time, error) {
 	newest, err := r.lastAt(ctx)
 	if err != nil || newest.Sub(now()) <= schedule.CorrectionJump { // after the read: a busy owner goes on
@@ -200,8 +200,7 @@ func (r *Reader) ClockBehind(ctx context.Context, now func() time.Time) (time.Ti
 	return newest, nil
 }
 
-// lastAt is the time of the newest transition that the clock is compared with; zero: there
-// is none.
+// lastAt is the time of the newest transition to compare the clock with; zero: there is none.
 func (r *Reader) lastAt(ctx context.Context) (time.Time, error) {
 	var at int64
 	err := r.db.GetContext(ctx, &at, `SELECT at FROM pawl_transition_log WHERE seq > (SELECT clock_seq FROM pawl_database) ORDER BY seq DESC LIMIT 1`)
@@ -211,7 +210,7 @@ func (r *Reader) lastAt(ctx context.Context) (time.Time, error) {
 	return instant(at), err
 }
 
-// newestOwner is nil if there was none.
+// newestOwner reads the newest owner; nil: there was none.
 func (r *Reader) newestOwner(ctx context.Context) (*engine.Owner, error) {
 	var row struct {
 		Host       string

@@ -14,12 +14,12 @@ import (
 	"github.com/pawl-go/pawl/engine"
 )
 
-// ErrOwned is returned for a database that another process drives.
+// ErrOwned says that another process owns the database.
 var ErrOwned = errors.New("the database is owned by another runner")
 
-// lock is the ownership of a database: a lock of the operating system on a file
-// beside it, which ends with the process however that ends. The file stays; its
-// content tells who the owner is.
+// lock is the ownership of a database: a lock of the operating system on a file beside the
+// database. It ends with the process, however the process ends. The file stays; its content
+// says who the owner is.
 type lock struct {
 	file   *os.File
 	holder holder // its content
@@ -31,24 +31,23 @@ type holder struct {
 	Host           string    `json:"host"`
 	Since          time.Time `json:"since"`
 	Version        string    `json:"version,omitempty"`
-	origin                   // kept when nobody holds the lock, too
+	origin                   // stays when nobody holds the lock
 	shutdownRecord           // likewise
 
-	// Why the database takes no writes: it cannot be told there.
+	// Why the database takes no writes, which cannot be stored in the database itself.
 	Degraded string `json:"degraded,omitempty"`
 }
 
 const (
 	lockPause = 20 * time.Millisecond
-	// A process that asks whether there is an owner holds the lock for an
-	// instant, and one that was killed may leave it to a child for as long as
-	// that takes to exec. Neither is an owner.
+	// A process that asks whether there is an owner holds the lock for an instant, and a
+	// killed process may leave it to a child until the child calls exec. Neither is an owner.
 	lockPatience = 200 * time.Millisecond
 )
 
 func lockPath(path string) string { return path + ".lock" }
 
-// acquire locks the resolved path, if need be after another owner has ended.
+// acquire locks the resolved path. It waits for another owner to end.
 func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Duration) (*lock, error) {
 	file, err := os.OpenFile(lockPath(path), os.O_CREATE|os.O_RDWR|noFollow, 0o600)
 	if err != nil {
@@ -80,8 +79,8 @@ func acquire(ctx context.Context, path string, owner engine.Owner, wait time.Dur
 	}
 }
 
-// isLock says that a file is empty, or was signed by an owner. It is signed in place,
-// so that a crash may leave a part of that: what begins like a signature is one.
+// isLock reports whether a file is empty or an owner wrote it. Owners write in place, so a crash
+// may leave a part of the text: a file that begins like the text of an owner is a lock.
 func isLock(file *os.File) bool {
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() {
@@ -105,8 +104,7 @@ func errInTheWay(path string) error {
 		"or choose another name for the database", lockPath(path))
 }
 
-// lockable says why nobody can own the resolved path; nil: what is in the place of
-// its lock, if anything, is one.
+// lockable is why nobody can own the resolved path; nil: its lock file is missing, or is a lock.
 func lockable(path string) error {
 	file, err := os.OpenFile(lockPath(path), os.O_RDONLY|noFollow, 0)
 	if errors.Is(err, os.ErrNotExist) {
@@ -122,7 +120,7 @@ func lockable(path string) error {
 	return nil
 }
 
-// ownedBy names the owner, if he has signed already.
+// ownedBy is ErrOwned with the name of the owner, if the owner has written it already.
 func ownedBy(path string, file *os.File) error {
 	h, err := read(file)
 	if err != nil {
@@ -132,10 +130,11 @@ func ownedBy(path string, file *os.File) error {
 		ErrOwned, path, h.PID, h.Host, h.Since.Format(time.RFC3339))
 }
 
-// take signs for an owner, and keeps the mark that the last one left.
+// take writes an owner into the file, and keeps the origin and the shutdown record of the
+// last one.
 func (l *lock) take(owner engine.Owner) error {
 	left, err := read(l.file)
-	if errors.As(err, new(*os.PathError)) { // the disk; others are of a signature that is not there, or torn
+	if errors.As(err, new(*os.PathError)) { // the disk fails; other errors say that the text is missing or torn
 		return err
 	}
 	if err != nil {
@@ -145,8 +144,8 @@ func (l *lock) take(owner engine.Owner) error {
 	return l.write()
 }
 
-// write writes the content, durably: a power cut must not make the file look like a
-// copy's.
+// write makes the content durable: after a power cut the file must not look like the lock of a
+// copy.
 func (l *lock) write() error {
 	text, err := json.Marshal(l.holder)
 	if err != nil {
@@ -155,17 +154,16 @@ func (l *lock) write() error {
 	return overwrite(l.file, append(text, '\n'))
 }
 
-// durable is what [overwrite] asks of a file.
+// durable is what [overwrite] needs of a file.
 type durable interface {
 	io.WriterAt
 	Truncate(size int64) error
 	Sync() error
 }
 
-// overwrite puts a text in the place of all that a file holds, and returns when it is
-// on disk.
+// overwrite replaces the content of a file, and returns when the new content is on disk.
 func overwrite(file durable, text []byte) error {
-	if _, err := file.WriteAt(text, 0); err != nil { // never empty for who reads it meanwhile
+	if _, err := file.WriteAt(text, 0); err != nil { // so that no reader ever finds the file empty
 		return err
 	}
 	if err := file.Truncate(int64(len(text))); err != nil {
@@ -174,19 +172,20 @@ func overwrite(file durable, text []byte) error {
 	return file.Sync()
 }
 
-// release unlocks before it closes the file: a child that is about to exec has it
-// open, too, and would keep the lock until then.
+// release unlocks the file before it closes it: a child that is about to call exec has it open,
+// too, and would keep the lock until then.
 func (l *lock) release() error {
 	return errors.Join(unlock(l.file), l.file.Close())
 }
 
-// read returns io.EOF for an empty file. What stands behind the first value is
-// the rest of a longer signature.
+// read returns io.EOF for an empty file. Text after the first value is the rest of a longer
+// value that was there before.
 func read(file *os.File) (h holder, err error) {
 	return h, json.NewDecoder(io.NewSectionReader(file, 0, 1<<16)).Decode(&h)
 }
 
-// findHolder tells who owns the resolved path, without taking it from him.
+// findHolder returns the owner of the resolved path, and does not disturb it; false: nobody owns
+// it.
 func findHolder(path string) (holder, bool, error) {
 	file, err := os.Open(lockPath(path))
 	if errors.Is(err, os.ErrNotExist) {
@@ -204,7 +203,7 @@ func findHolder(path string) (holder, bool, error) {
 		return holder{}, false, err
 	}
 	h, err := read(file)
-	if err != nil { // he holds the lock and is about to sign
+	if err != nil { // the owner holds the lock and is about to write
 		return holder{}, true, nil
 	}
 	return h, true, nil

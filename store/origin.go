@@ -8,21 +8,21 @@ import (
 	"github.com/pawl-go/pawl/engine"
 )
 
-// Each start adds one to a generation that is kept in the database and in the
-// lock file beside it. A file that was copied to another place, or put back from
-// a backup, is known by the two not matching. Both files copied together look
-// like the original.
+// Each start adds one to a generation that is stored in the database and in the lock file
+// beside it. If the two do not match, somebody copied the database to this place or put a
+// backup back. A copy of both files together looks like the original.
 
-// origin is what the lock file keeps of the database, also when nobody holds it.
+// origin identifies a database in the lock file beside it. It stays there when nobody holds
+// the lock.
 type origin struct {
 	Database   string `json:"database,omitempty"` // its id
 	Generation int64  `json:"generation,omitempty"`
-	Seq        int64  `json:"seq,omitempty"` // a transition that it had: the newest at the last start or stop
+	Seq        int64  `json:"seq,omitempty"` // the newest transition at the last start or stop
 }
 
-// mismatch says why a database that would be marked so is not the one that the last
-// owner at this place left behind; empty: it is, or it is new. A kill between the
-// commit of a generation and its mark leaves the mark one behind.
+// mismatch is why the database found is not the one that the last owner at this place left;
+// empty: it is, or it is new. A kill between the commit of a generation and the write of
+// the lock file leaves the lock file one generation behind.
 func (m origin) mismatch(found origin) string {
 	generation := found.Generation
 	switch {
@@ -44,8 +44,8 @@ func (m origin) mismatch(found origin) string {
 	return ""
 }
 
-// suspectedCopy is why the file is not taken for the one that was left here: what an
-// earlier start found and nobody has claimed since, or what the mark tells.
+// suspectedCopy is why the file may be a copy: the reason that an earlier start found, if
+// nobody claimed the database since, or a mismatch with the lock file. Empty: it is none.
 func (r *Reader) suspectedCopy(ctx context.Context, m origin) (string, error) {
 	passive, err := r.Passive(ctx)
 	if err != nil || passive != "" {
@@ -58,7 +58,7 @@ func (r *Reader) suspectedCopy(ctx context.Context, m origin) (string, error) {
 	return m.mismatch(now), nil
 }
 
-// origin is what a lock file should say of the database.
+// origin reads what the lock file should say of the database.
 func (r *Reader) origin(ctx context.Context) (m origin, err error) {
 	if m.Database, m.Generation, err = r.identity(ctx); err != nil {
 		return m, err
@@ -68,8 +68,8 @@ func (r *Reader) origin(ctx context.Context) (m origin, err error) {
 	return m, err
 }
 
-// SuspectedCopy is why the file is taken for a copy, or an older state, of the one that
-// the last owner at this place left behind; empty: it is not.
+// SuspectedCopy is why the file may be a copy, or an older state, of the one that the last
+// owner at this place left; empty: it is not.
 func (r *Reader) SuspectedCopy(ctx context.Context) (string, error) {
 	m, err := readOrigin(r.path)
 	if err != nil {
@@ -78,15 +78,15 @@ func (r *Reader) SuspectedCopy(ctx context.Context) (string, error) {
 	return r.suspectedCopy(ctx, m)
 }
 
-// Passive is why the owner dispatches nothing until somebody claims the database;
-// empty: he does.
+// Passive is why the owner starts no runs until somebody claims the database; empty: it
+// starts them.
 func (r *Reader) Passive(ctx context.Context) (reason string, err error) {
 	err = r.db.GetContext(ctx, &reason, `SELECT COALESCE(passive, '') FROM pawl_database`)
 	return reason, err
 }
 
-// readOrigin reads the lock file of the resolved path; one that is missing or was
-// never signed has no mark.
+// readOrigin reads the lock file of the resolved path. A lock file that is missing or was
+// never written has no origin.
 func readOrigin(path string) (origin, error) {
 	file, err := os.Open(lockPath(path))
 	if os.IsNotExist(err) {
@@ -97,15 +97,15 @@ func readOrigin(path string) (origin, error) {
 	}
 	defer file.Close()
 	h, err := read(file)
-	if err != nil { // empty, or about to be signed
+	if err != nil { // empty, or about to be written
 		return origin{}, nil
 	}
 	return h.origin, nil
 }
 
-// checkOrigin sets what the snapshot of a start tells of where the file comes from.
-// A mark that is one behind, after a kill, is brought up before there is another
-// generation; one that tells of a copy stays until the start is committed.
+// checkOrigin sets why a start suspects that the file is a copy. Without such a suspicion it
+// brings a lock file that is one generation behind, after a kill, up to date, before the next
+// generation begins. Otherwise the lock file stays as it is until the start is committed.
 func (s *Store) checkOrigin(ctx context.Context, snap *engine.Snapshot) (err error) {
 	if snap.Doubt, err = s.suspectedCopy(ctx, s.lock.holder.origin); err != nil || snap.Doubt != "" {
 		return err
@@ -113,20 +113,20 @@ func (s *Store) checkOrigin(ctx context.Context, snap *engine.Snapshot) (err err
 	return s.lock.record(origin{snap.Database, snap.Generation, snap.Seq})
 }
 
-// recordOrigin marks the lock file with what was committed, at a start and at a stop.
+// recordOrigin writes the committed origin into the lock file, at a start and at a stop.
 func (s *Store) recordOrigin(o *engine.Owner) error {
 	if o.Generation == s.lock.holder.Generation && o.StoppedAt.IsZero() {
 		return nil
 	}
 	m, err := s.origin(context.Background())
 	if err != nil {
-		return fmt.Errorf("mark the lock file: %w", explainWrite(s.path, err))
+		return fmt.Errorf("write the lock file: %w", explainWrite(s.path, err))
 	}
-	s.lock.holder.shutdownRecord = shutdownRecord{} // it was heeded
+	s.lock.holder.shutdownRecord = shutdownRecord{} // the start has read it
 	return s.lock.record(m)
 }
 
-// record writes a mark, if it is not there already.
+// record writes an origin into the lock file, unless it is there already.
 func (l *lock) record(m origin) error {
 	if m == l.holder.origin {
 		return nil

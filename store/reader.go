@@ -24,7 +24,7 @@ type Reader struct {
 	db   readDB
 
 	mu         sync.Mutex
-	statements map[string]*sqlx.NamedStmt // that were used, by their texts; the database closes them
+	statements map[string]*sqlx.NamedStmt // prepared so far, by text; closing the database closes them
 }
 
 const readers = 4 // connections
@@ -126,17 +126,17 @@ func (r *Reader) connect(pragmas string, n int) (*sqlx.DB, error) {
 	return connect(r.path, pragmas, n)
 }
 
-// Close closes the reader's connections. The last connection to a database moves
-// its log into the file and deletes it. What a killed owner left is not for a reader
-// to move: the next owner looks first whether the file is sound. Where that cannot be
-// kept from happening, since the disk fails, they stay open, and it is an error.
+// Close closes the reader's connections. The last connection to a database moves its log into
+// the file and deletes the log. A reader must not do that with the log of a killed owner: the
+// next owner first checks the file for damage. If the disk fails so that Close cannot prevent
+// it, the connections stay open, and Close returns an error.
 func (r *Reader) Close() error {
 	if !r.leftByKill() {
 		return r.db.Close()
 	}
-	// While one that cannot write has the file open, no other is the last.
+	// While a connection that cannot write has the file open, no other one is the last.
 	return withMode(r.path, "mode=ro", func(guard *sqlx.DB) error {
-		err := guard.Get(new(int), `SELECT count(*) FROM sqlite_schema`) // or it would not have it open
+		err := guard.Get(new(int), `SELECT count(*) FROM sqlite_schema`) // SQLite opens the file only when it reads
 		if err != nil && !unreadable(err) {
 			return fmt.Errorf("close: %w", explainRead(r.path, err))
 		}
@@ -144,14 +144,14 @@ func (r *Reader) Close() error {
 	})
 }
 
-// unreadable says that no connection can have a file open in a way that moves its
-// log: SQLite makes nothing of it.
+// unreadable reports whether SQLite can read so little of the file that no connection would
+// move its log.
 func unreadable(err error) bool {
 	return code(err) == sqlite.ResultNotADB || code(err) == sqlite.ResultCorrupt
 }
 
-// leftByKill says that there is a log which no owner moved into the file at his end,
-// as far as can be told.
+// leftByKill reports whether there is a log that its owner did not move into the file when it
+// ended, or whether that is unknown.
 func (r *Reader) leftByKill() bool {
 	if !hasLog(r.path) {
 		return false
@@ -160,7 +160,7 @@ func (r *Reader) leftByKill() bool {
 	return err != nil || last == nil || last.StoppedAt.IsZero()
 }
 
-// Database is the id of the database, given to it when it was made.
+// Database is the id that the database got when it was created.
 func (r *Reader) Database(ctx context.Context) (string, error) {
 	id, _, err := r.identity(ctx)
 	return id, err
@@ -185,7 +185,7 @@ func (r *Reader) Flow(ctx context.Context, id string) (core.FlowInfo, bool, erro
 	return flows[0], err == nil, err
 }
 
-// plotStarts fills in when flows start next.
+// plotStarts sets DueAt: when each flow starts next.
 func (r *Reader) plotStarts(ctx context.Context, flows []core.FlowInfo) error {
 	var database string
 	for i := range flows {
@@ -196,7 +196,7 @@ func (r *Reader) plotStarts(ctx context.Context, flows []core.FlowInfo) error {
 		}
 		s, err := schedule.Parse(f.ID, f.Kind, f.Schedule, f.TimeZone)
 		if err != nil {
-			continue // whoever asks for its occurrences gets the error
+			continue // a caller that asks for its occurrences gets the error
 		}
 		if database == "" {
 			if database, err = r.Database(ctx); err != nil {
@@ -208,8 +208,8 @@ func (r *Reader) plotStarts(ctx context.Context, flows []core.FlowInfo) error {
 	return nil
 }
 
-// leaked counts, by flow, the jobs of the last owner that go on although their runs
-// were closed.
+// leaked counts, by flow, the jobs of the last owner that are still running although their
+// runs are closed.
 func (r *Reader) leaked(ctx context.Context) (map[string]int, error) {
 	const query = `SELECT l.flow_id, count(*) AS leaked FROM pawl_leaks l
 WHERE l.returned_at IS NULL AND l.generation = (SELECT generation FROM pawl_database) GROUP BY l.flow_id`

@@ -11,16 +11,16 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// readDB is the connections of a Reader. Its errors say what is wrong with the file, not
-// only the number that SQLite has for it.
+// readDB has the connections of a Reader. Its errors say what is wrong with the file, not
+// only SQLite's code.
 type readDB struct {
 	*sqlx.DB
 	path   string
-	frozen *frozenFile // nil: SQLite tells of changes
+	frozen *frozenFile // nil: the file can be written, and SQLite sees changes
 }
 
-// explain explains an error of a query, if that is one of SQLite that means something to
-// whoever chose the path. What was read of a file that changed meanwhile is an error too.
+// explain adds the remedy to an error of a query. If a frozen file changed meanwhile, that is
+// the error.
 func (r readDB) explain(err error) error {
 	if changed := r.frozen.check(); changed != nil {
 		return changed
@@ -31,7 +31,7 @@ func (r readDB) explain(err error) error {
 	return explained{remedy(r.path, err)}
 }
 
-// explained is an error that says already what is wrong with the file.
+// explained is an error that already has its remedy.
 type explained struct{ error }
 
 func (e explained) Unwrap() error { return e.error }
@@ -64,17 +64,17 @@ func (r readDB) BeginTxx(ctx context.Context, opts *sql.TxOptions) (*sqlx.Tx, er
 	return tx, r.explain(err)
 }
 
-// ErrLogGone is a database whose write-ahead log was deleted, replaced or cut while another
-// process has it open: the index of the log tells of more than there is.
+// ErrLogGone says that the write-ahead log was deleted, replaced or cut while a process has the
+// database open: the index of the log names pages that the log does not have.
 var ErrLogGone = errors.New("the write-ahead log was deleted, replaced or cut while the database is in use")
 
-// logGone says whether an error of SQLite means that.
+// logGone reports whether an error of SQLite means [ErrLogGone].
 func logGone(err error) bool {
 	var full *modernc.Error
 	return errors.As(err, &full) && sqlite.ResultCode(full.Code()) == sqlite.ResultIOErrShortRead
 }
 
-// withoutLog says what helps when the log is gone.
+// withoutLog is ErrLogGone with what helps.
 func withoutLog(path string, err error) error {
 	return fmt.Errorf("%w: %s-wal. Put it back. If it is gone, end the programs that have %[2]s open in order, the scheduler last, which moves "+
 		"what it still holds of the log into the file: %[3]w", ErrLogGone, path, err)

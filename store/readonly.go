@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// A still is a file that this process may read but not write, as it was when a Reader
-// opened it, with nobody writing to it. SQLite would need side files to read it beside
-// others, which it cannot make, or could not delete again. So the Reader reads the file
-// alone, and compares it with the still around each query.
+// frozenFile is a file that this process may read but not write, as it was when a Reader
+// opened it while nobody wrote to it. To read beside a writer, SQLite needs side files, which
+// it could not create here. So the Reader reads the file alone, and checks before and after
+// each query that the file did not change.
 type frozenFile struct {
 	path string
 	size int64
 	at   time.Time // of its last change
 }
 
-// ErrChanged is a read-only database that somebody else began to change while a Reader had it
-// open.
+// ErrChanged says that somebody else began to change a read-only database while a Reader had
+// it open.
 var ErrChanged = errors.New("another user began to change the read-only database")
 
-// frozenAt is the still of a resolved path; nil: the file can be written, or is being
-// written.
+// frozenAt returns the file at a resolved path; nil: this process can write it, or another
+// one is writing it.
 func frozenAt(path string) *frozenFile {
 	if !hasNoLog(path) || writable(path) == nil {
 		return nil
@@ -36,7 +36,7 @@ func frozenAt(path string) *frozenFile {
 	return &frozenFile{path: path, size: info.Size(), at: info.ModTime()}
 }
 
-// check returns an error if the file is not what it was.
+// check returns an error if the file has changed.
 func (s *frozenFile) check() error {
 	if s == nil {
 		return nil

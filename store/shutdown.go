@@ -8,8 +8,8 @@ import (
 	"github.com/pawl-go/pawl/engine/core"
 )
 
-// shutdownRecord is what an owner leaves in the lock file when he stops while the
-// database takes no writes: that he stopped in order, and how runs ended.
+// shutdownRecord is what an owner writes into the lock file when it stops while the
+// database takes no writes: that it stopped in order, and how its runs ended.
 type shutdownRecord struct {
 	Of       int64       `json:"stopped_generation,omitempty"`
 	Stopping time.Time   `json:"stopping_at,omitzero"`
@@ -27,8 +27,7 @@ type endRecord struct {
 	Ended     int64          `json:"ended,omitempty"`
 }
 
-// Limits keep the file within the block that it has already: there may be no
-// other on the disk.
+// The limits keep the lock file within the block that it already has: the disk may be full.
 const (
 	shutdownSize      = 3 << 10
 	shutdownErrorSize = 200
@@ -46,7 +45,7 @@ func (s *Store) Farewell(f engine.Farewell) error {
 			return err
 		}
 		if size+len(text) > shutdownSize {
-			continue // it is interrupted, and spared
+			continue // the next start closes the run as interrupted, without blame
 		}
 		size += len(text)
 		left.Ends = append(left.Ends, end)
@@ -55,8 +54,8 @@ func (s *Store) Farewell(f engine.Farewell) error {
 	return s.lock.write()
 }
 
-// addShutdownRecord adds to what the database tells of the last owner what he left in the lock
-// file.
+// addShutdownRecord adds the shutdown record of the last owner to what the database says of
+// that owner.
 func (s *Store) addShutdownRecord(snap *engine.Snapshot) {
 	left := s.lock.holder.shutdownRecord
 	if snap.Previous == nil || left.Of != snap.Previous.Generation || snap.Doubt != "" {

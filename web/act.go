@@ -13,6 +13,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // deed is something that a button does.
@@ -167,9 +168,9 @@ func (d *dashboard) confirm(w http.ResponseWriter, r *http.Request) error {
 
 // ask shows the question, with what became of an answer to it.
 func (d *dashboard) ask(w http.ResponseWriter, status int, deed deed, a asked, failed string) error {
-	p := confirmPage{page: d.bare(deed.Word), deed: deed, ID: a.id, Number: a.number, Error: sentence(failed), Back: "flow?" + url.Values{"id": {a.id}}.Encode()}
+	p := confirmPage{page: d.bare(deed.Word), deed: deed, ID: a.id, Number: a.number, Error: plain.Sentence(failed), Back: "flow?" + url.Values{"id": {a.id}}.Encode()}
 	p.Tab, p.Text, p.For = "flows", a.reason+a.input, a.lasts
-	p.Question = strings.Replace(deed.Question, "%s", printable(a.id), 1)
+	p.Question = strings.Replace(deed.Question, "%s", plain.Text(a.id), 1)
 	if a.number != 0 {
 		p.Question = strings.Replace(p.Question, "%d", strconv.FormatInt(a.number, 10), 1)
 		p.Back = runURL(a.id, a.number)

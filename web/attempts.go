@@ -9,6 +9,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // runAttempts is the attempts of a run that was retried.
@@ -50,7 +51,7 @@ func (d *dashboard) attemptsOf(ctx context.Context, c clock, run pawl.RunInfo) (
 }
 
 func (c clock) attemptRow(a pawl.Attempt) attemptRow {
-	row := attemptRow{Number: a.Number, State: runState(a.Status), Started: c.At(a.StartedAt), Error: firstLine(a.Error)}
+	row := attemptRow{Number: a.Number, State: runState(a.Status), Started: c.At(a.StartedAt), Error: plain.FirstLine(a.Error)}
 	switch {
 	case !a.FinishedAt.IsZero() && !a.StartedAt.IsZero():
 		row.Took = lengths.Span(a.FinishedAt.Sub(a.StartedAt))
@@ -58,7 +59,7 @@ func (c clock) attemptRow(a pawl.Attempt) attemptRow {
 		row.Took = lengths.Span(c.Now.Sub(a.StartedAt))
 	}
 	if text := strings.TrimRight(a.Error, "\n"); strings.Contains(text, "\n") || len(text) > shortError {
-		row.Whole = printable(text)
+		row.Whole = plain.Text(text)
 	}
 	return row
 }

@@ -1,6 +1,9 @@
 package web
 
-import "github.com/pawl-go/pawl"
+import (
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
+)
 
 // callout is what a reader should know first; empty: nothing.
 type callout struct {
@@ -16,7 +19,7 @@ func (c clock) callout(f pawl.FlowInfo) callout {
 	case !f.Registered:
 		return callout{"gone", "Not registered", "The program that runs does not have this flow. Its state and history are kept.", ""}
 	case f.Status == pawl.StatusTripped:
-		return callout{"tripped", "Tripped after " + counted(int64(f.FailureStreak), "failure") + " in a row",
+		return callout{"tripped", "Tripped after " + plain.Count(f.FailureStreak, "failure") + " in a row",
 			"It is not run until somebody resets it. A probe runs it once and resets it if that succeeds.", f.LastError}
 	case !f.PausedAt.IsZero():
 		text := "Its schedule is held back until it is resumed."
@@ -24,12 +27,12 @@ func (c clock) callout(f pawl.FlowInfo) callout {
 			text = "Then its schedule goes on by itself."
 		}
 		if f.PauseNote != "" {
-			text = printable(f.PauseNote)
+			text = plain.Text(f.PauseNote)
 		}
 		return callout{"paused", "Paused " + c.pausedWords(f), text, ""}
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
 		return callout{"backoff", "In backoff until " + c.near(f.NextEligible),
-			counted(int64(f.FailureStreak), "failure") + " in a row. A trigger runs it at once.", f.LastError}
+			plain.Count(f.FailureStreak, "failure") + " in a row. A trigger runs it at once.", f.LastError}
 	case c.late(f):
 		return callout{"late", "Late: it was due " + c.relative(f.Wait(c.Now, c.around).Late), "", ""}
 	case f.Suspect:

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 var noon = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
@@ -181,7 +182,7 @@ func TestTimesReadWell(t *testing.T) {
 	assert.Equal(t, "30 Jan 12:00:00", c.At(noon.Add(-24*time.Hour)).Clock)
 	assert.True(t, c.At(time.Time{}).Zero())
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1 000", 1234567: "1 234 567", -1000: "-1 000"} {
-		assert.Equal(t, want, strings.ReplaceAll(grouped(n), "\u202f", " "))
+		assert.Equal(t, want, strings.ReplaceAll(plain.Grouped(n), "\u202f", " "))
 	}
 }
 

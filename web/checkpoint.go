@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // The kinds of checkpoints, as package workflow and the engine name them.
@@ -55,7 +56,7 @@ func loadOf(c pawl.Checkpoint) (l load) {
 const cursorLength = 120
 
 func cursorOf(l load) string {
-	text := []rune(printable(string(l.Cursor)))
+	text := []rune(plain.Text(string(l.Cursor)))
 	if len(text) > cursorLength {
 		return string(text[:cursorLength]) + "…"
 	}
@@ -70,7 +71,7 @@ func branchesOf(p pawl.Checkpoint) string {
 	for _, b := range l.Branches {
 		counts[b.Status]++
 		if b.Error != "" {
-			failures = append(failures, fmt.Sprintf("branch %d: %s", b.Branch, firstLine(b.Error)))
+			failures = append(failures, fmt.Sprintf("branch %d: %s", b.Branch, plain.FirstLine(b.Error)))
 		}
 	}
 	var parts []string

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // dayPage is a day of all flows: what ran, what did not and why, and what will.
@@ -88,7 +89,7 @@ func (p *dayPage) choose(q url.Values) error {
 	if text := q.Get("date"); text != "" {
 		var err error
 		if from, err = time.ParseInLocation(time.DateOnly, text, zone); err != nil {
-			return refuse(http.StatusBadRequest, "The date %q is not one like 2026-01-31.", printable(text))
+			return refuse(http.StatusBadRequest, "The date %q is not one like 2026-01-31.", plain.Text(text))
 		}
 	}
 	p.Stretch = stretch{p.Clock, from, from.AddDate(0, 0, 1)}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // durations is how long the newest runs of a flow took, the oldest first.
@@ -62,7 +63,7 @@ func (c clock) durationsOf(runs []pawl.RunInfo) *durations {
 		took, _ := length(r, c.Now)
 		y := min(scale(took), durationHeight-1.5)
 		d.Bars = append(d.Bars, durationBar{
-			X: percent(100 - step*float64(len(ended)-i) + step*0.12), W: percent(step * 0.76), Y: decimal(y), H: decimal(durationHeight - y),
+			X: percent(100 - step*float64(len(ended)-i) + step*0.12), W: percent(step * 0.76), Y: plain.Decimal(y), H: plain.Decimal(durationHeight - y),
 			Kind: string(r.Status), Text: c.runTitle(r), URL: runURL(r.FlowID, r.Number),
 		})
 	}
@@ -73,7 +74,7 @@ func (c clock) durationsOf(runs []pawl.RunInfo) *durations {
 
 func levelAt(t time.Duration, scale func(time.Duration) float64) level {
 	y := scale(t)
-	return level{Text: lengths.Span(t), Y: decimal(y), Label: decimal(max(y-4, 10))}
+	return level{Text: lengths.Span(t), Y: plain.Decimal(y), Label: plain.Decimal(max(y-4, 10))}
 }
 
 // quantile is the smallest of sorted that so many percent do not exceed.

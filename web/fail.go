@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // statusOf is what an error is in HTTP.
@@ -43,7 +44,7 @@ func (d *dashboard) fail(w http.ResponseWriter, r *http.Request, err error) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()}) // the reader has gone
 		return
 	}
-	p := failure{page: d.bare(http.StatusText(status)), Status: status, Text: sentence(err.Error())}
+	p := failure{page: d.bare(http.StatusText(status)), Status: status, Text: plain.Sentence(err.Error())}
 	if err := d.render(w, "fail", status, p); err != nil {
 		http.Error(w, p.Text, status)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // flowPage is everything about a flow.
@@ -31,7 +32,7 @@ type flowPage struct {
 	Lane        lane
 	Durations   *durations
 	Stairs      *stairs
-	Machine     *diagram
+	Machine     *machine
 	Coming      []coming
 	Holding     string // what holds all of them back
 	Transitions []step
@@ -69,7 +70,7 @@ func (d *dashboard) flow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	base.Title, base.About, base.Notice = f.ID, f.ID, noticeOf(r.URL.Query(), f.ID)
-	p := flowPage{page: base, ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: printable(schedule(f)), Zone: zoneOf(f)}
+	p := flowPage{page: base, ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: plain.Text(schedule(f)), Zone: zoneOf(f)}
 	p.tell(f)
 	p.Actions = d.buttons(r, f)
 	p.Stairs = stairsOf(f)
@@ -86,7 +87,7 @@ func (d *dashboard) flow(w http.ResponseWriter, r *http.Request) error {
 func (d *dashboard) known(ctx context.Context, id string) (pawl.FlowInfo, error) {
 	f, ok, err := d.view.Flow(ctx, id)
 	if err == nil && !ok {
-		err = refuse(http.StatusNotFound, "There is no flow called %q.", printable(id))
+		err = refuse(http.StatusNotFound, "There is no flow called %q.", plain.Text(id))
 	}
 	return f, err
 }
@@ -98,7 +99,7 @@ func (p *flowPage) tell(f pawl.FlowInfo) {
 	p.Callout = p.Clock.callout(f)
 	add := func(name, text string) {
 		if text != "" {
-			p.Details = append(p.Details, detail{name, printable(text)})
+			p.Details = append(p.Details, detail{name, plain.Text(text)})
 		}
 	}
 	add("Policies", f.Policy)
@@ -106,13 +107,13 @@ func (p *flowPage) tell(f pawl.FlowInfo) {
 	add("Group", f.Group)
 	add("Keeps", f.Retention)
 	if f.Fired > 0 {
-		add("Instants run", grouped(f.Fired))
+		add("Instants run", plain.Grouped(f.Fired))
 	}
 	if !f.Anchor.IsZero() {
 		add("Counted from", p.Clock.At(f.Anchor).Title)
 	}
 	add("Known since", p.Clock.At(f.CreatedAt).Title)
-	add("Transitions", grouped(f.Version))
+	add("Transitions", plain.Grouped(f.Version))
 }
 
 // draw reads and draws the hours around now.
@@ -130,7 +131,7 @@ func (d *dashboard) draw(ctx context.Context, f pawl.FlowInfo, p *flowPage) (err
 	k.Next, k.More = d.next(f, time.Time{}, timelineNext)
 	p.Lane = p.Stretch.lane(k)
 	for _, i := range k.Next[:min(len(k.Next), listedNext)] {
-		p.Coming = append(p.Coming, coming{p.Clock.At(i.At), printable(i.Held), i.Estimate, i.Held != ""})
+		p.Coming = append(p.Coming, coming{p.Clock.At(i.At), plain.Text(i.Held), i.Estimate, i.Held != ""})
 	}
 	p.hold()
 	return nil
@@ -185,5 +186,5 @@ func rate(runs []pawl.RunInfo) string {
 	if ended == 0 {
 		return ""
 	}
-	return decimal(float64(good*1000/ended)/10) + "%"
+	return plain.Decimal(float64(good*1000/ended)/10) + "%"
 }

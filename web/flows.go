@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // flowsPage is the status table.
@@ -114,7 +115,7 @@ func (p *flowsPage) choose(all []pawl.FlowInfo, q url.Values) ([]pawl.FlowInfo, 
 	}
 	compare := orders[strings.TrimPrefix(p.Sort, "-")]
 	if compare == nil && p.Sort != "" {
-		return nil, refuse(http.StatusBadRequest, "Flows cannot be sorted by %q; there is %s, also with a - before it.", printable(p.Sort), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
+		return nil, refuse(http.StatusBadRequest, "Flows cannot be sorted by %q; there is %s, also with a - before it.", plain.Text(p.Sort), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
 	}
 	found := slices.DeleteFunc(all, func(f pawl.FlowInfo) bool {
 		if !matches(f, p.Search) {
@@ -154,7 +155,7 @@ func filterOf(q url.Values) (filter, error) {
 		}
 		keys = append(keys, f.key)
 	}
-	return filter{}, refuse(http.StatusBadRequest, "There is no state %q; there is %s.", printable(q.Get("state")), strings.Join(keys[1:], ", "))
+	return filter{}, refuse(http.StatusBadRequest, "There is no state %q; there is %s.", plain.Text(q.Get("state")), strings.Join(keys[1:], ", "))
 }
 
 const longestSearch = 200 // bytes
@@ -269,7 +270,7 @@ func ids(flows []pawl.FlowInfo) []string {
 
 func (c clock) row(f pawl.FlowInfo, runs []pawl.RunInfo) flowRow {
 	row := flowRow{
-		ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: printable(schedule(f)), Zone: zoneOf(f),
+		ID: f.ID, State: stateOf(f), Marks: marks(f), Schedule: plain.Text(schedule(f)), Zone: zoneOf(f),
 		Last: c.At(f.LastRun), Streak: streak(f), Calm: calm(f), Why: c.why(f), Runs: f.RunCount, Strip: c.stripOf(runs), Spark: c.sparkOf(runs),
 	}
 	row.Trouble = f.FailureStreak > 0 || f.Status == pawl.StatusFailed || f.Status == pawl.StatusTripped || c.late(f)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // step is a transition.
@@ -66,7 +67,7 @@ func (d *dashboard) listRuns(ctx context.Context, q url.Values, f pawl.FlowInfo,
 func (c clock) runRow(r pawl.RunInfo) runRow {
 	row := runRow{
 		Number: r.Number, URL: runURL(r.FlowID, r.Number), State: runState(r.Status), Attempt: r.Attempt, Restarts: r.Restarts, Trigger: r.Trigger,
-		Started: c.At(r.StartedAt), Error: firstLine(r.Error),
+		Started: c.At(r.StartedAt), Error: plain.FirstLine(r.Error),
 	}
 	if d, ok := length(r, c.Now); ok {
 		row.Took = lengths.Span(d)
@@ -97,7 +98,7 @@ func (d *dashboard) listSteps(ctx context.Context, q url.Values, f pawl.FlowInfo
 func (c clock) step(t pawl.Transition) step {
 	s := step{
 		At: c.At(t.At), Event: t.Event, From: badge{string(t.FromStatus), string(t.FromStatus)}, To: badge{string(t.ToStatus), string(t.ToStatus)},
-		Run: t.RunNumber, Note: firstLine(t.Summary()), Streak: t.FailureStreak, Version: t.Version,
+		Run: t.RunNumber, Note: plain.FirstLine(t.Summary()), Streak: t.FailureStreak, Version: t.Version,
 	}
 	if t.RunNumber != 0 {
 		s.RunURL = runURL(t.FlowID, t.RunNumber)

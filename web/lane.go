@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // lane is a flow along a stretch of time: what ran, what did not and why, what will.
@@ -117,7 +118,7 @@ func (s stretch) runTick(first pawl.RunInfo, end time.Time, count int) tick {
 		height = 24
 	}
 	if count > 1 {
-		text := fmt.Sprintf("%s %s, %s to %s", counted(int64(count), "run"), runState(first.Status).Word, s.near(first.StartedAt), s.near(end))
+		text := fmt.Sprintf("%s %s, %s to %s", plain.Count(count, "run"), runState(first.Status).Word, s.near(first.StartedAt), s.near(end))
 		return s.tick(string(first.Status), first.StartedAt, end, height, text)
 	}
 	t := s.tick(string(first.Status), first.StartedAt, end, height, s.runTitle(first))
@@ -149,13 +150,13 @@ func (s stretch) held(f pawl.FlowInfo) []tick {
 func (c clock) holding(f pawl.FlowInfo) string {
 	switch {
 	case f.Status == pawl.StatusTripped:
-		return fmt.Sprintf("tripped, it failed %s in a row", counted(int64(f.FailureStreak), "time"))
+		return fmt.Sprintf("tripped, it failed %s in a row", plain.Count(f.FailureStreak, "time"))
 	case !f.PausedAt.IsZero():
 		text := "paused"
 		if !f.PausedUntil.IsZero() {
 			text += " until " + c.near(f.PausedUntil)
 		}
-		return withMore(text, firstLine(f.PauseNote))
+		return withMore(text, plain.FirstLine(f.PauseNote))
 	}
 	return "backoff until " + c.near(f.NextEligible)
 }
@@ -172,7 +173,7 @@ func (s stretch) coming(k known) (list []tick) {
 			text = "about " + text
 		}
 		if kind, held = "next", ""; i.Held != "" {
-			kind, held = "ghost", ", "+printable(i.Held)
+			kind, held = "ghost", ", "+plain.Text(i.Held)
 		}
 		if last = i.At; !last.Before(s.From) {
 			list = append(list, s.tick(kind, i.At, i.At, 9, text+held))
@@ -214,7 +215,7 @@ func (k known) counts(s stretch) (n counts) {
 
 func (k known) summary(s stretch) string {
 	n := k.counts(s)
-	text := fmt.Sprintf("%s, %d failed, %d not run, %d to come", counted(n.Ran, "run"), n.Failed, n.Skipped, n.Next)
+	text := fmt.Sprintf("%s, %d failed, %d not run, %d to come", plain.Count(n.Ran, "run"), n.Failed, n.Skipped, n.Next)
 	if n.Held > 0 {
 		text += fmt.Sprintf(", %d held back", n.Held)
 	}

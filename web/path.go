@@ -5,6 +5,8 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/diagram"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // pathRow is something that a run did: it entered a state, or did something in one.
@@ -82,12 +84,12 @@ func blank(row *pathRow) {
 // pathRow is a checkpoint as it is shown.
 func (c clock) pathRow(p pawl.Checkpoint) pathRow {
 	l := loadOf(p)
-	row := pathRow{At: c.At(p.At), Note: printable(l.Error)}
+	row := pathRow{At: c.At(p.At), Note: plain.Text(l.Error)}
 	set := func(kind, icon, what string) { row.Kind, row.Icon, row.What = kind, icon, what }
 	switch p.Kind {
 	case kindEnter:
 		set("completed", "completed", "")
-		row.State = oneLine(p.State)
+		row.State = plain.Line(p.State)
 		if l.Begin != nil && l.Begin.Attempt > 1 {
 			row.What = fmt.Sprintf("attempt %d begins", l.Begin.Attempt)
 		}
@@ -99,16 +101,16 @@ func (c clock) pathRow(p pawl.Checkpoint) pathRow {
 	case kindFailed:
 		set("failed", "failed", "failed"+after(l.Attempts))
 	case kindUndo:
-		set("undone", "undone", oneLine(p.State)+" undone")
+		set("undone", "undone", plain.Line(p.State)+" undone")
 		if l.Error != "" {
-			set("failed", "failed", "the undo of "+oneLine(p.State)+" failed"+after(l.Attempts))
+			set("failed", "failed", "the undo of "+plain.Line(p.State)+" failed"+after(l.Attempts))
 		}
 	case kindInterrupt:
 		set("interrupted", "interrupted", "interrupted by a crash")
 	case kindGiveUp:
 		set("interrupted", "interrupted", "given up: too many crashes here")
 	default:
-		set("step", "dot", oneLine(p.Kind))
+		set("step", "dot", plain.Line(p.Kind))
 	}
 	return row
 }
@@ -137,8 +139,8 @@ func (c clock) stay(run pawl.RunInfo, rest []pawl.Checkpoint) string {
 // endRow is the end of a run that failed and recorded nothing of that, since there was
 // nothing to undo.
 func (c clock) endRow(run pawl.RunInfo, done []pawl.Checkpoint) (row pathRow, ok bool) {
-	mark := endOf(run.Status)
-	if mark == "here" || mark == "passed" {
+	mark := endMark(run.Status)
+	if mark == diagram.Here || mark == diagram.Passed {
 		return row, false
 	}
 	for i := len(done) - 1; i >= 0 && done[i].Kind != kindEnter; i-- {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // runPage is everything about a run.
@@ -71,7 +72,7 @@ func payloadOf(j pawl.JSON) (p payload) {
 		p.Cut = len(p.Text) - shownPayload
 		p.Text = p.Text[:shownPayload]
 	}
-	p.Text = printable(p.Text)
+	p.Text = plain.Text(p.Text)
 	return p
 }
 
@@ -94,7 +95,7 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 		return noRun(f, number)
 	}
 	base.Title, base.About = fmt.Sprintf("Run %d of %s", number, f.ID), f.ID
-	p := runPage{page: base, ID: f.ID, Number: number, State: runState(run.Status), Error: printable(run.Error),
+	p := runPage{page: base, ID: f.ID, Number: number, State: runState(run.Status), Error: plain.Text(run.Error),
 		Skipped: run.Status == pawl.RunSkipped, Input: payloadOf(run.Input), Output: payloadOf(run.Output)}
 	p.Details = p.Clock.detailsOf(run)
 	if !run.Status.Over() && d.may(r, "cancel") == nil {
@@ -131,7 +132,7 @@ func (d *dashboard) run(w http.ResponseWriter, r *http.Request) error {
 
 // noRun says of a number that no run has whether one had it.
 func noRun(f pawl.FlowInfo, number int64) error {
-	id := printable(f.ID)
+	id := plain.Text(f.ID)
 	switch {
 	case number < 1:
 		return refuse(http.StatusNotFound, "Flow %q has no such run: they are numbered from 1 on.", id)

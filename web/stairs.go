@@ -7,6 +7,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // stairs is how a backoff policy makes a flow wait, longer after each failure in a row,
@@ -61,9 +62,9 @@ func stairsOf(f pawl.FlowInfo) *stairs {
 		y := stairY(math.Log(float64(p.Delay(i, 0))), low, high)
 		x := width * float64(i-1)
 		s.Steps = append(s.Steps, stair{
-			X: percent(x), W: percent(width), Middle: percent(x + width/2), Y: decimal(y), H: decimal(stairsHeight - stairsBase - y),
-			Label: decimal(y - 6), Text: short(p.Delay(i, 0)), N: i, Done: i <= f.FailureStreak, Last: i == f.FailureStreak,
-			Line: percent(x), Up: decimal(before),
+			X: percent(x), W: percent(width), Middle: percent(x + width/2), Y: plain.Decimal(y), H: plain.Decimal(stairsHeight - stairsBase - y),
+			Label: plain.Decimal(y - 6), Text: short(p.Delay(i, 0)), N: i, Done: i <= f.FailureStreak, Last: i == f.FailureStreak,
+			Line: percent(x), Up: plain.Decimal(before),
 		})
 		before = y
 	}

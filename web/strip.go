@@ -8,6 +8,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // strip is the newest runs of a flow side by side, the oldest first. Those that failed
@@ -45,7 +46,7 @@ func (c clock) stripOf(runs []pawl.RunInfo) strip {
 	slices.Reverse(s.Bars)
 	s.Label = "no runs yet"
 	if len(runs) > 0 {
-		s.Label = fmt.Sprintf("last %s: %s", counted(int64(len(runs)), "run"), tally(counts))
+		s.Label = fmt.Sprintf("last %s: %s", plain.Count(len(runs), "run"), tally(counts))
 	}
 	return s
 }
@@ -84,7 +85,7 @@ func (c clock) runTitle(r pawl.RunInfo) string {
 	if d, ok := length(r, c.Now); ok {
 		text += ", " + lengths.Span(d)
 	}
-	if line := firstLine(r.Error); line != "" {
+	if line := plain.FirstLine(r.Error); line != "" {
 		text += ": " + line
 	}
 	return text
@@ -133,14 +134,9 @@ func (c clock) sparkOf(runs []pawl.RunInfo) (s spark) {
 	for i, d := range took {
 		x := 2 + (sparkWidth-4)*float64(stripRuns-len(took)+i)/(stripRuns-1)
 		y := sparkHeight - 2 - (sparkHeight-4)*float64(d)/float64(high)
-		s.EndX, s.EndY = decimal(x), decimal(y)
+		s.EndX, s.EndY = plain.Decimal(x), plain.Decimal(y)
 		points = append(points, s.EndX+","+s.EndY)
 	}
 	s.Points = strings.Join(points, " ")
 	return s
-}
-
-// decimal is a coordinate.
-func decimal(x float64) string {
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", x), ".0")
 }

@@ -1,148 +1,87 @@
 package web
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/diagram"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
-// trail is what a run did to the states of its machine in its last attempt.
-type trail struct {
-	Path   []string             // the states that it entered
-	Marks  map[string]string    // by the state: passed, here, failed, cancelled or undone
-	Visits map[string]int       // how often each was entered
-	Taken  map[[2]string]bool   // from where to where it went
-	Ended  map[string][]outcome // of the branches of a split
-}
-
-func trailOf(run pawl.RunInfo, done []pawl.Checkpoint) trail {
+// trailOf returns what a run did to the states of its workflow in its last attempt.
+func trailOf(run pawl.RunInfo, checkpoints []pawl.Checkpoint) diagram.Trail {
 	t := newTrail()
-	for _, c := range done {
-		t.follow(c)
+	for _, c := range checkpoints {
+		t = follow(t, c)
 	}
-	if last := len(t.Path) - 1; last >= 0 && t.Marks[t.Path[last]] == "here" {
-		t.Marks[t.Path[last]] = endOf(run.Status)
+	if last := len(t.Path) - 1; last >= 0 && t.Marks[t.Path[last]] == diagram.Here {
+		t.Marks[t.Path[last]] = endMark(run.Status)
 	}
 	return t
 }
 
-func newTrail() trail {
-	return trail{Marks: map[string]string{}, Visits: map[string]int{}, Taken: map[[2]string]bool{}, Ended: map[string][]outcome{}}
+func newTrail() diagram.Trail {
+	return diagram.Trail{Marks: map[string]diagram.Mark{}, Visits: map[string]int{}, Taken: map[[2]string]bool{}, Ended: map[string][]diagram.BranchEnd{}}
 }
 
-// follow is one checkpoint more.
-func (t *trail) follow(c pawl.Checkpoint) {
+// follow returns the trail after one more checkpoint.
+func follow(t diagram.Trail, c pawl.Checkpoint) diagram.Trail {
 	l := loadOf(c)
 	switch c.Kind {
 	case kindEnter:
 		if l.Begin != nil {
-			*t = newTrail()
+			t = newTrail()
 		}
-		t.enter(c.State, l.Branches)
+		return enter(t, c.State, l.Branches)
 	case kindFailed:
-		t.Marks[c.State] = "failed"
+		t.Marks[c.State] = diagram.Failed
 	case kindUndo:
-		t.Marks[c.State] = "undone"
+		t.Marks[c.State] = diagram.Undone
 		if l.Error != "" {
-			t.Marks[c.State] = "failed"
+			t.Marks[c.State] = diagram.Failed
 		}
 	}
+	return t
 }
 
-func (t *trail) enter(state string, came []outcome) {
+// enter returns the trail after the run entered a state; branches are those of the split
+// that it left.
+func enter(t diagram.Trail, state string, branches []outcome) diagram.Trail {
 	if len(t.Path) > 0 {
 		from := t.Path[len(t.Path)-1]
-		t.Marks[from] = "passed"
+		t.Marks[from] = diagram.Passed
 		t.Taken[[2]string{from, state}] = true
-		if came != nil {
-			t.Ended[from] = came
+		if branches != nil {
+			t.Ended[from] = branchEnds(branches)
 		}
 	}
 	t.Path = append(t.Path, state)
 	t.Visits[state]++
-	t.Marks[state] = "here"
+	t.Marks[state] = diagram.Here
+	return t
 }
 
-// endOf is how a run left the last state that it entered, if nothing else was recorded
-// of that.
-func endOf(s pawl.RunStatus) string {
+func branchEnds(branches []outcome) (ends []diagram.BranchEnd) {
+	for _, b := range branches {
+		end := diagram.BranchEnd{Mark: diagram.Cancelled, Text: withMore(b.Status, plain.FirstLine(b.Error))}
+		switch b.Status {
+		case branchSucceeded:
+			end.Mark = diagram.Passed
+		case branchFailed:
+			end.Mark = diagram.Failed
+		}
+		ends = append(ends, end)
+	}
+	return ends
+}
+
+// endMark returns how a run left the last state that it entered, if no checkpoint says it.
+func endMark(s pawl.RunStatus) diagram.Mark {
 	switch {
 	case !s.Over():
-		return "here"
+		return diagram.Here
 	case s == pawl.RunCompleted, s == pawl.RunSkipped:
-		return "passed"
+		return diagram.Passed
 	case s == pawl.RunCancelled:
-		return "cancelled"
+		return diagram.Cancelled
 	}
-	return "failed"
-}
-
-// on is the machine with the states and edges of the trail that it does not declare.
-func (t trail) on(m machine) machine {
-	before := -1
-	for _, text := range t.Path {
-		n := m.find(text)
-		if n < 0 {
-			n = len(m.Places)
-			m.Places = append(m.Places, place{Text: text})
-		}
-		if before >= 0 {
-			m.lead(before, n)
-		}
-		before = n
-	}
-	return m
-}
-
-// words says what the trail was.
-func (t trail) words() string {
-	if len(t.Path) == 0 {
-		return ""
-	}
-	path := t.Path
-	text := "The run went "
-	if skip := len(path) - mostWords; skip > 0 {
-		path = path[skip:]
-		text += "on to "
-	}
-	text += quoted(path) + "."
-	for _, kind := range []struct{ mark, text string }{
-		{"here", "It is in %s."}, {"failed", "It failed in %s."}, {"cancelled", "It was cancelled in %s."}, {"undone", "Undone: %s."},
-	} {
-		if states := t.marked(kind.mark); len(states) > 0 {
-			text += " " + fmt.Sprintf(kind.text, quoted(states))
-		}
-	}
-	return text
-}
-
-const mostWords = 40 // states that are named in a row
-
-// marked is the states with a mark, in the order in which they were first entered.
-func (t trail) marked(mark string) (states []string) {
-	seen := map[string]bool{}
-	for _, s := range t.Path {
-		if t.Marks[s] == mark && !seen[s] {
-			states = append(states, s)
-		}
-		seen[s] = true
-	}
-	return states
-}
-
-func quoted(states []string) string {
-	names := make([]string, len(states))
-	for i, s := range states {
-		names[i] = oneLine(s)
-	}
-	return strings.Join(names, ", ")
-}
-
-// oneLine is a text, of a state, as it is shown.
-func oneLine(text string) string {
-	if text = strings.Join(strings.Fields(printable(text)), " "); text == "" {
-		return "(empty)"
-	}
-	return text
+	return diagram.Failed
 }

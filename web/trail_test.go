@@ -8,6 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/engine/core"
+	"github.com/pawl-go/pawl/web/internal/diagram"
+	"github.com/pawl-go/pawl/workflow"
 )
 
 // past makes checkpoints, a second apart, of lines like "enter a" and their payloads.
@@ -44,10 +47,10 @@ func TestPathOverSeveralAttempts(t *testing.T) {
 	assert.True(t, rows[6].Ahead)
 	assert.Equal(t, "2 attempts", summaryOf(done)[len(summaryOf(done))-10:])
 	again := trailOf(run, done)
-	assert.Equal(t, map[string]string{"a": "here"}, again.Marks)
+	assert.Equal(t, map[string]diagram.Mark{"a": diagram.Here}, again.Marks)
 	assert.Empty(t, again.Taken)
 	first := trailOf(run, done[:5])
-	assert.Equal(t, map[string]string{"a": "failed", "b": "failed"}, first.Marks)
+	assert.Equal(t, map[string]diagram.Mark{"a": diagram.Failed, "b": diagram.Failed}, first.Marks)
 	assert.True(t, first.Taken[[2]string{"a", "b"}])
 }
 
@@ -63,7 +66,7 @@ func TestPathShowsWhereARunIs(t *testing.T) {
 
 // workflow F12: how a run ended is seen also when it recorded nothing of that.
 func TestPathShowsEndsThatWereNotRecorded(t *testing.T) {
-	for status, want := range map[pawl.RunStatus]string{
+	for status, want := range map[pawl.RunStatus]diagram.Mark{
 		pawl.RunCompleted: "passed", pawl.RunFailed: "failed", pawl.RunTimedOut: "failed", pawl.RunInterrupted: "failed", pawl.RunCancelled: "cancelled",
 	} {
 		run := pawl.RunInfo{Status: status, FinishedAt: noon.Add(time.Minute)}
@@ -90,9 +93,6 @@ func TestLongPathsAreCut(t *testing.T) {
 	assert.Equal(t, 100, before)
 	assert.Equal(t, "s299", rows[listedPath-1].State)
 	assert.True(t, rows[listedPath-1].Here)
-	words := trailOf(run, past(text...)).words()
-	assert.Contains(t, words, "The run went on to s260, s261")
-	assert.Contains(t, words, "s299. It is in s299.")
 }
 
 // workflow F12: what another kind of job records is shown as it is.
@@ -101,13 +101,10 @@ func TestPathOfAnotherKindOfJob(t *testing.T) {
 	assert.Equal(t, []string{"dot  saved", "running y  here since"}, lines(rows))
 }
 
-// workflow F12: texts of states are cut to what fits, and shown in one line.
-func TestOddTextsFitTheirBoxes(t *testing.T) {
-	assert.Equal(t, "(empty)", oneLine(" \n"))
-	assert.Equal(t, "a b \ufffdc", oneLine("a\n\tb \u202ec"))
-	for _, text := range []string{"plain", "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", "日本語日本語日本語日本語日本語日本語日本語日本語", "e\u0301e\u0301"} {
-		assert.LessOrEqual(t, wide(clipped(text)), textLimit+2*letter, text)
-	}
-	assert.Equal(t, "plain", clipped("plain"))
-	assert.Equal(t, "reserved", clipped("reserved"))
+// What is read is called as it is written.
+func TestKindsAreThoseOfWorkflows(t *testing.T) {
+	assert.Equal(t, []string{workflow.KindEnter, workflow.KindStep, workflow.KindTimer, workflow.KindFailed, workflow.KindUndo, core.KindInterrupt, core.KindGiveUp},
+		[]string{kindEnter, kindStep, kindTimer, kindFailed, kindUndo, kindInterrupt, kindGiveUp})
+	assert.Equal(t, []workflow.OutcomeStatus{workflow.BranchSucceeded, workflow.BranchFailed, workflow.BranchCancelled},
+		[]workflow.OutcomeStatus{branchSucceeded, branchFailed, branchCancelled})
 }

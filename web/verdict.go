@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // instants is when some were.
@@ -37,7 +38,7 @@ func verdict(o pawl.Occurrence) string {
 		text += fmt.Sprintf(", run %d was in the way", o.Run)
 	}
 	if o.Reason != "" {
-		text += ": " + firstLine(o.Reason)
+		text += ": " + plain.FirstLine(o.Reason)
 	}
 	return text
 }

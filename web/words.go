@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/lengths"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // badge is a state as a symbol and a word: never by its colour alone.
@@ -117,16 +117,16 @@ func (c clock) pausedWords(f pawl.FlowInfo) string {
 func (c clock) why(f pawl.FlowInfo) string {
 	var parts []string
 	if !f.PausedAt.IsZero() {
-		parts = append(parts, withMore("paused "+c.pausedWords(f), firstLine(f.PauseNote)))
+		parts = append(parts, withMore("paused "+c.pausedWords(f), plain.FirstLine(f.PauseNote)))
 	}
 	if at := c.at(f); at != "" {
 		parts = append(parts, at)
 	}
 	if f.Leaked > 0 {
-		parts = append(parts, counted(int64(f.Leaked), "job")+" left behind")
+		parts = append(parts, plain.Count(f.Leaked, "job")+" left behind")
 	}
 	if f.Waiting > 0 {
-		waiting := counted(int64(f.Waiting), "start") + " waiting"
+		waiting := plain.Count(f.Waiting, "start") + " waiting"
 		if age := c.Now.Sub(f.WaitingSince); !f.WaitingSince.IsZero() && age >= time.Second {
 			waiting += ", the oldest for " + lengths.Coarse(age)
 		}
@@ -136,16 +136,16 @@ func (c clock) why(f pawl.FlowInfo) string {
 		parts = append(parts, fmt.Sprintf("%d to backfill", f.Backfill))
 	}
 	if f.Parked > 0 {
-		parts = append(parts, counted(int64(f.Parked), "run")+" parked until "+c.near(f.NextWake))
+		parts = append(parts, plain.Count(f.Parked, "run")+" parked until "+c.near(f.NextWake))
 	}
 	if f.Blocked > 0 {
-		parts = append(parts, counted(int64(f.Blocked), "run")+" blocked since "+c.near(f.BlockedSince)+": no program that ran since knows its version")
+		parts = append(parts, plain.Count(f.Blocked, "run")+" blocked since "+c.near(f.BlockedSince)+": no program that ran since knows its version")
 	}
 	return strings.Join(parts, "; ")
 }
 
 func (c clock) at(f pawl.FlowInfo) string {
-	failure := firstLine(f.LastError)
+	failure := plain.FirstLine(f.LastError)
 	switch {
 	case !f.Registered:
 		return "the program that runs does not have it"
@@ -168,67 +168,13 @@ func (c clock) at(f pawl.FlowInfo) string {
 	case w.Cause == pawl.WaitLimit:
 		return "it waits for room in the limit on runs in flight"
 	case w.Cause == pawl.WaitIsolation:
-		return "suspect: it waits until " + printable(c.around.Trial) + " is cleared"
+		return "suspect: it waits until " + plain.Text(c.around.Trial) + " is cleared"
 	}
 	return failure
 }
 
-// counted is a number with its noun: "1 run", "3 runs".
-func counted(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return grouped(n) + " " + noun + "s"
-}
-
-// grouped is a number with a thin space between each three digits.
-func grouped(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + " " + digits[i:]
-	}
-	return digits
-}
-
-// firstLine is the beginning of a text.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return printable(line)
-}
-
-// printable is a text without what changes how others are shown: control characters
-// but line feeds and tabs, and marks that turn the direction of text.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || unicode.IsPrint(r) || unicode.Is(unicode.Zs, r):
-			return r
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.Is(unicode.Cf, r) && r != '\u200d' || unicode.IsControl(r):
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
-
-// sentence is an error as a sentence.
-func sentence(text string) string {
-	text = printable(text)
-	if text == "" {
-		return text
-	}
-	first := []rune(text)
-	first[0] = unicode.ToUpper(first[0])
-	text = string(first)
-	if strings.HasSuffix(text, ".") {
-		return text
-	}
-	return text + "."
-}
-
 var functions = template.FuncMap{
-	"grouped": grouped, "counted": counted, "counted64": func(n int, noun string) string { return counted(int64(n), noun) }, "printable": printable, "firstLine": firstLine, "add": func(a, b int) int { return a + b },
+	"grouped": plain.Grouped, "count": plain.Count[int], "printable": plain.Text,
 	"flowURL": func(id string) string { return "flow?" + url.Values{"id": {id}}.Encode() },
 	"runURL":  runURL,
 	"laneIn":  func(l lane, s stretch) laneIn { return laneIn{l, s} },

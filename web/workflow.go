@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/web/internal/diagram"
+	"github.com/pawl-go/pawl/web/internal/plain"
 )
 
 // runPath is the way of a run through its workflow.
@@ -16,7 +18,7 @@ type runPath struct {
 	Summary string
 	Before  int // checkpoints that are left out
 	API     string
-	Machine *diagram
+	Machine *machine
 	Partial string // why the machine is not all of it
 }
 
@@ -48,71 +50,75 @@ func summaryOf(done []pawl.Checkpoint) string {
 			}
 		}
 	}
-	text := counted(entered, "state") + " entered"
+	text := plain.Count(entered, "state") + " entered"
 	if attempts > 1 {
 		text += fmt.Sprintf(", in %d attempts", attempts)
 	}
 	return text
 }
 
-// machineWith draws the machine of a flow with the way of a run through it; without its
-// machine the states that the run went through.
-func (d *dashboard) machineWith(ctx context.Context, run pawl.RunInfo, t trail) (*diagram, string, error) {
-	m, _, err := d.parsed(ctx, run.FlowID, 0)
+// machine is the machine of a workflow as a page shows it.
+type machine struct {
+	diagram.Drawing
+	TooMany int    // its number of states, if they are too many to draw
+	Mermaid string // the text of it
+}
+
+// machineWith draws the machine of a flow with what a run did in it. Of a machine that is
+// unknown or too large it draws the states that the run went through; partial says so.
+func (d *dashboard) machineWith(ctx context.Context, run pawl.RunInfo, t diagram.Trail) (m *machine, partial string, err error) {
+	declared, _, err := d.readMachine(ctx, run.FlowID, 0)
 	if err != nil {
 		return nil, "", err
 	}
-	_, text, err := d.parsed(ctx, run.FlowID, run.Number)
+	_, text, err := d.readMachine(ctx, run.FlowID, run.Number)
 	if err != nil {
 		return nil, "", err
 	}
-	whole := t.on(m)
-	partial := ""
+	whole := t.On(declared)
 	switch {
-	case len(m.Places) == 0:
+	case len(declared.States) == 0:
 		partial = "the states that the run went through"
-	case len(whole.Places) > mostPlaces:
-		partial = fmt.Sprintf("the part of its %d states that the run went through", len(whole.Places))
+	case len(whole.States) > diagram.MaxStates:
+		partial = fmt.Sprintf("the part of its %d states that the run went through", len(whole.States))
 	}
 	if partial != "" {
-		t.Path = t.Path[max(0, len(t.Path)-mostPlaces):]
-		whole = t.on(machine{Start: -1})
+		t.Path = t.Path[max(0, len(t.Path)-diagram.MaxStates):]
+		whole = t.On(diagram.None())
 	}
-	if len(whole.Places) == 0 {
+	if len(whole.States) == 0 {
 		return nil, "", nil
 	}
-	g := draw(whole, t, fmt.Sprintf("The way of run %d of %s through its machine", run.Number, printable(run.FlowID)))
-	g.Mermaid = printable(text)
-	return g, partial, nil
+	title := fmt.Sprintf("The way of run %d of %s through its machine", run.Number, plain.Text(run.FlowID))
+	return &machine{Drawing: diagram.Draw(whole, t, title), Mermaid: plain.Text(text)}, partial, nil
 }
 
-// machineOf draws the machine of a flow; nil: it has none that is known.
-func (d *dashboard) machineOf(ctx context.Context, id string) (*diagram, error) {
-	m, text, err := d.parsed(ctx, id, 0)
-	if err != nil || len(m.Places) == 0 {
+// machineOf draws the machine of a flow. It returns nil if none is known.
+func (d *dashboard) machineOf(ctx context.Context, id string) (*machine, error) {
+	m, text, err := d.readMachine(ctx, id, 0)
+	if err != nil || len(m.States) == 0 {
 		return nil, err
 	}
-	if len(m.Places) > mostPlaces {
-		return &diagram{Many: len(m.Places), Mermaid: printable(text)}, nil
+	if len(m.States) > diagram.MaxStates {
+		return &machine{TooMany: len(m.States), Mermaid: plain.Text(text)}, nil
 	}
-	g := draw(m, trail{}, "The machine of "+printable(id))
-	g.Mermaid = printable(text)
-	return g, nil
+	return &machine{Drawing: diagram.Draw(m, diagram.Trail{}, "The machine of "+plain.Text(id)), Mermaid: plain.Text(text)}, nil
 }
 
-// parsed is the machine of a flow, with the text of its diagram; neither for a job that
-// is no workflow, or is not known here.
-func (d *dashboard) parsed(ctx context.Context, id string, run int64) (machine, string, error) {
-	text, err := d.view.Diagram(ctx, id, run)
-	if errors.Is(err, pawl.ErrFlowNotFound) || errors.Is(err, pawl.ErrRunNotFound) || err == nil && text == "" {
-		return machine{Start: -1}, "", nil
+// readMachine returns the machine of a flow and its Mermaid text, which contains the path of
+// a run unless run is 0. It returns neither for a job that is no workflow, or that the source
+// does not know.
+func (d *dashboard) readMachine(ctx context.Context, id string, run int64) (m diagram.Machine, text string, err error) {
+	text, err = d.view.Diagram(ctx, id, run)
+	if errors.Is(err, pawl.ErrFlowNotFound) || errors.Is(err, pawl.ErrRunNotFound) {
+		return diagram.None(), "", nil
 	}
-	if err != nil {
-		return machine{Start: -1}, "", err
+	if err != nil || text == "" {
+		return diagram.None(), "", err
 	}
-	m, ok := parseMachine(text)
+	m, ok := diagram.Parse(text)
 	if !ok {
-		return machine{Start: -1}, text, nil
+		m = diagram.None()
 	}
 	return m, text, nil
 }

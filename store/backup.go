@@ -26,10 +26,10 @@ func Backup(ctx context.Context, path, dest string, now time.Time) (size int64, 
 }
 
 // Backup copies the database, as it is at one instant, into a new file that its
-// owner alone can read, and returns the size of that. An owner may be at work. The
-// file is there whole and on disk when Backup returns nil; before, it is not
-// there under its name. One that is there already is not overwritten
-// ([fs.ErrExist]). The copy knows what it is, wherever it is started: see Doubt.
+// owner alone can read, and returns its size. An owner may be running. The file appears
+// under its name complete and on disk, just before Backup returns nil. Backup does not
+// overwrite a file ([fs.ErrExist]). The copy says that it is one, wherever it is started: see
+// SuspectedCopy.
 func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size int64, err error) {
 	if err := mustNotExist(dest); err != nil {
 		return 0, err
@@ -62,8 +62,8 @@ func (r *Reader) Backup(ctx context.Context, dest string, now time.Time) (size i
 	return info.Size(), publish(copied, dest)
 }
 
-// mustNotExist refuses a name that is taken, or beside which a log lies that SQLite
-// could take for the new file's.
+// mustNotExist refuses a name that is taken, or that has a log beside it, which SQLite could
+// apply to the new file.
 func mustNotExist(dest string) error {
 	if dest == "" {
 		return errors.New("back up: no name given for the copy")
@@ -76,8 +76,8 @@ func mustNotExist(dest string) error {
 	return nil
 }
 
-// explainCopy tells what is wrong with the database from what is wrong with the place
-// of the copy: the one is read, the other is written.
+// explainCopy says whether the database is at fault, which is read, or the place of the copy,
+// which is written.
 func (r *Reader) explainCopy(dest string, err error) error {
 	e := (*modernc.Error)(nil)
 	reading := errors.As(err, &e) && e.Code() == sqlite3.SQLITE_IOERR_READ
@@ -97,8 +97,8 @@ func (r *Reader) vacuumInto(ctx context.Context, dest string) error {
 	return err
 }
 
-// recordBackup makes a copy tell what it is. A claim that waits was of the original. The
-// commit syncs the file, to which nothing is written after that.
+// recordBackup stores in a copy that it is a backup, and deletes claims that wait: they were
+// meant for the original. The commit syncs the file; nothing is written to it after that.
 func recordBackup(ctx context.Context, dest, text string) error {
 	db, err := connect(dest, "_pragma=journal_mode(OFF)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)", 1)
 	if err != nil {
@@ -112,8 +112,7 @@ COMMIT`
 	return errors.Join(err, db.Close())
 }
 
-// publish gives a file its name, unless that was taken meanwhile, and makes both
-// durable.
+// publish gives a file its name, unless the name was taken meanwhile, and makes both durable.
 func publish(file, dest string) error {
 	err := os.Link(file, dest)
 	if err != nil && !errors.Is(err, fs.ErrExist) { // a file system without links

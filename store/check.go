@@ -29,9 +29,9 @@ var (
 // applicationID is "Pawl" in the file's header, for file(1) and for us.
 const applicationID = 0x5061776C
 
-// check refuses a file that is not ours or that we do not know, over a
-// connection that cannot write. A file that is missing is fine, and one that is
-// empty if it never held anything.
+// check refuses a file that is not a Pawl database, or has a schema that this program does not
+// know. It uses a connection that cannot write. A missing file is fine, and so is an empty
+// one that never was a database.
 func check(ctx context.Context, path string, shared bool) error {
 	bare, err := isEmpty(path)
 	if err == nil && bare {
@@ -54,11 +54,11 @@ func check(ctx context.Context, path string, shared bool) error {
 	return found.judge(path, shared)
 }
 
-// withReadOnly lets use read a file over a connection of its own that leaves no trace.
+// withReadOnly lets use read a file through a connection of its own that leaves no side files.
 func withReadOnly(path string, use func(*sqlx.DB) error) error {
 	mode := "mode=ro"
 	if hasNoLog(path) {
-		mode = "mode=ro&immutable=1" // or a look at a WAL database would leave side files behind
+		mode = "mode=ro&immutable=1" // or reading a WAL database would leave side files behind
 	}
 	err := withMode(path, mode, use)
 	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
@@ -78,7 +78,8 @@ func withMode(path, mode string, use func(*sqlx.DB) error) error {
 	return use(db)
 }
 
-// hasNoLog says that nobody is writing: all there is to know is in the file itself.
+// hasNoLog reports whether neither a log nor a journal lies beside the file, so that nobody is
+// writing to it.
 func hasNoLog(path string) bool {
 	for _, side := range []string{"-wal", "-journal"} {
 		if _, err := os.Lstat(path + side); !errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +89,7 @@ func hasNoLog(path string) bool {
 	return true
 }
 
-// contents is what a look into a file finds.
+// contents is what inspect finds in a file.
 type contents struct {
 	ours    bool   // there is a migration table of ours
 	version int64  // of our schema

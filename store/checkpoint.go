@@ -10,7 +10,7 @@ import (
 
 const putCheckpoint = `INSERT OR REPLACE INTO pawl_checkpoint_log (run, seq, at, state, kind, payload) VALUES (?, ?, ?, ?, ?, ?)`
 
-// writeCheckpoints keeps checkpoints of a run.
+// writeCheckpoints writes the checkpoints of a run.
 func (w *writer) writeCheckpoints(c *core.Checkpoints) error {
 	for _, step := range c.Steps {
 		bindTexts(w.putCheckpoint, 4, step.State, step.Kind)
@@ -41,7 +41,7 @@ func (s *Store) Checkpoints(ctx context.Context, key int64) ([]core.CheckpointDa
 	return s.checkpoints(ctx, key)
 }
 
-// CheckpointsOf reads what a run has done so far, in order. False: there is no such run.
+// CheckpointsOf reads the checkpoints of a run, in order; false: there is no such run.
 func (r *Reader) CheckpointsOf(ctx context.Context, flow string, number int64) (list []core.CheckpointData, ok bool, err error) {
 	run, ok, err := r.runRow(ctx, flow, number)
 	if err == nil && ok {

@@ -13,9 +13,9 @@ import (
 	"github.com/pawl-go/pawl/engine/core"
 )
 
-// convertPolicies makes values of the policies that versions before schema 6 stored as texts alone,
-// so that nothing else has to read them. A text that somebody edited stays without values,
-// until the program registers the flow again.
+// convertPolicies stores the policies as values that versions before schema 6 stored only as
+// texts, so that nothing else has to parse the texts. A text that somebody edited stays without
+// values until the program registers the flow again.
 func convertPolicies(ctx context.Context, tx *sqlx.Tx) error {
 	var rows []struct {
 		Key             int64
@@ -41,7 +41,7 @@ func convertPolicies(ctx context.Context, tx *sqlx.Tx) error {
 	return nil
 }
 
-// policyText is a text of policies as all versions have written it: what is not the default, in
+// policyText matches the text that all versions wrote: the policies that are not the default, in
 // this order.
 var policyText = regexp.MustCompile(`^(?:(?:^|, )overlap (cancel|buffer \d+|allow \d+, buffer \d+))?` +
 	`(?:(?:^|, )catch-up ((?:latest|earliest|none|all \d+)(?: within [^\s,]+)?))?` +
@@ -49,7 +49,7 @@ var policyText = regexp.MustCompile(`^(?:(?:^|, )overlap (cancel|buffer \d+|allo
 	`(?:(?:^|, )timeout ([^\s,]+))?(?:(?:^|, )timeout of an attempt ([^\s,]+))?` +
 	`(?:(?:^|, )jitter ([^\s,]+))?(?:(?:^|, )limit (\d+))?(?:(?:^|, )(a stop cancels))?$`)
 
-// policiesOf reads the texts of a flow's policies. False: they are no such texts.
+// policiesOf parses the texts of a flow's policies; false: they are not such texts.
 func policiesOf(policy, backoff string) (p core.Policies, ok bool) {
 	parts := policyText.FindStringSubmatch(policy)
 	if parts == nil {

@@ -14,17 +14,17 @@ import (
 	"github.com/pawl-go/pawl/engine/schedule"
 )
 
-// A Check is one thing that was looked at.
+// A Check is one thing that Examine checked.
 type Check struct {
 	Name   string   `json:"check"`
-	Detail string   `json:"detail"`          // what is so
-	Found  []string `json:"found,omitempty"` // what is wrong; nothing: all is well
+	Detail string   `json:"detail"`          // the result
+	Found  []string `json:"found,omitempty"` // what is wrong; empty: nothing
 	Help   string   `json:"help,omitempty"`  // what to do about it
 }
 
-// Examine looks at all that can be wrong with a database and its surroundings. It
-// changes nothing, and an owner may be at work. A check that cannot be made has
-// found why; the only error is that of ctx.
+// Examine checks all that can be wrong with a database, its files and its owner. It changes
+// nothing, and an owner may be running. A check that fails itself has the reason in Found; the
+// only error is that of ctx.
 func (r *Reader) Examine(ctx context.Context, now func() time.Time) ([]Check, error) {
 	d := doctor{r, now}
 	var checks []Check
@@ -40,7 +40,7 @@ func (r *Reader) Examine(ctx context.Context, now func() time.Time) ([]Check, er
 	return checks, ctx.Err()
 }
 
-// doctor examines a database, each method one side of it.
+// doctor examines a database; each method is one check.
 type doctor struct {
 	*Reader
 	now func() time.Time
@@ -92,7 +92,7 @@ func (d doctor) files(context.Context) (c Check, err error) {
 	return c, nil
 }
 
-// join puts two things to do in one line.
+// join puts two pieces of advice in one line.
 func join(one, other string) string {
 	if one == "" {
 		return other
@@ -112,8 +112,7 @@ func (d doctor) writable(ctx context.Context) (Check, error) {
 	return c, nil
 }
 
-// transact writes something and takes it back: a mere BEGIN succeeds on a read-only
-// file.
+// transact writes something and rolls it back: BEGIN alone succeeds on a read-only file.
 func (r *Reader) transact(ctx context.Context) error {
 	if r.db.frozen != nil {
 		return writable(r.path)
@@ -131,11 +130,11 @@ func (r *Reader) transact(ctx context.Context) error {
 	return err
 }
 
-// spaceWanted is what a transaction of many changes takes in the log.
+// spaceWanted is the size in the log of a transaction with many changes.
 const spaceWanted = 64 << 10
 
-// space looks whether a folder takes a file with something in it, as the log is: what
-// is rolled back in memory asks the disk for nothing.
+// space returns an error if a folder takes no file of that size, as the log is one. A transaction
+// that is rolled back in memory would not use the disk.
 func space(folder string) error {
 	file, err := os.CreateTemp(folder, ".pawl-doctor-*")
 	if err != nil {
@@ -173,10 +172,10 @@ func (d doctor) owner(ctx context.Context) (c Check, err error) {
 	return c, err
 }
 
-// patience is how long an owner that is well may take to answer a command.
+// patience is how long a healthy owner may take to answer a command.
 const patience = 10 * time.Second
 
-// checkInbox notices an owner that answers nobody: it is stopped, or cannot write.
+// inbox finds an owner that answers no commands: it is stopped, or cannot write.
 func (d doctor) inbox(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "inbox", Detail: "every command is answered"}
 	if err := d.refused(ctx, &c); err != nil {
@@ -204,8 +203,7 @@ func (d doctor) inbox(ctx context.Context) (c Check, err error) {
 // refusedFor is how long the doctor names a committed request that was refused.
 const refusedFor = 24 * time.Hour
 
-// refused finds requests that somebody committed, that were refused, and whose answers
-// nobody waits for.
+// refused finds commands that were refused and whose answers nobody waits for.
 func (d doctor) refused(ctx context.Context, c *Check) error {
 	const query = `SELECT count(*), COALESCE(max(id), 0) FROM pawl_commands
 WHERE error IS NOT NULL AND handled_at >= ? AND COALESCE(CASE WHEN json_valid(args) THEN json_extract(args, '$.waits') END, 0) <> 1`
@@ -250,15 +248,15 @@ func (d doctor) runs(ctx context.Context) (c Check, err error) {
 
 func (d doctor) origin(ctx context.Context) (c Check, err error) {
 	c = Check{Name: "origin", Detail: "the one that its last owner left here"}
-	doubt, err := d.SuspectedCopy(ctx)
-	if doubt != "" {
-		c.Detail, c.Found = "a copy or a backup", []string{doubt}
+	reason, err := d.SuspectedCopy(ctx)
+	if reason != "" {
+		c.Detail, c.Found = "a copy or a backup", []string{reason}
 		c.Help = "if the original runs no more, and this is to run instead: pawl claim"
 	}
 	return c, err
 }
 
-// clockSlack is how far ahead a transition may be that another clock gave its time.
+// clockSlack is how far in the future a transition may be, because clocks differ.
 const clockSlack = time.Second
 
 func (d doctor) clock(ctx context.Context) (c Check, err error) {

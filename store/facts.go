@@ -13,8 +13,8 @@ import (
 	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
-// Facts reads what is known of an instant of a flow's schedule. False: there is no
-// such flow.
+// Facts reads all that the database says about an occurrence of a flow; false: there is no such
+// flow.
 func (r *Reader) Facts(ctx context.Context, flow string, at, now time.Time) (f core.Facts, ok bool, err error) {
 	f.At, f.Now = at.UTC().Truncate(time.Millisecond), now.UTC()
 	if f.Flow, ok, err = r.Flow(ctx, flow); err != nil || !ok {
@@ -116,7 +116,7 @@ func (r *Reader) runsFor(ctx context.Context, flow string, last int64, at time.T
 	return found, nil
 }
 
-// keptSince is since when the history of a flow is kept; zero: from its beginning.
+// keptSince is when the kept history of a flow begins; zero: nothing was deleted.
 func (r *Reader) keptSince(ctx context.Context, flow string) (time.Time, error) {
 	var pruned int64
 	if err := r.db.GetContext(ctx, &pruned, `SELECT pruned FROM pawl_flow_plan WHERE id = ?`, flow); err != nil || pruned == 0 {

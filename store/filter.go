@@ -28,7 +28,7 @@ const (
 const beforeKey = `(SELECT m.key FROM pawl_run_log m INDEXED BY pawl_run_mark
     WHERE m.flow = p.key AND m.number >= :before AND m.number % 64 = 0 AND :before > 0 ORDER BY m.number LIMIT 1)`
 
-// byKeys reads the runs whose keys a query has, newest first.
+// byKeys reads the runs whose keys a query returns, newest first.
 func byKeys(keys string) string {
 	return runColumns + `FROM (` + keys + `) k CROSS JOIN pawl_run_log r ON r.key = k.key CROSS JOIN pawl_flow_plan p ON p.key = r.flow
 ORDER BY r.key DESC LIMIT :limit`
@@ -67,7 +67,7 @@ func openRuns(flow bool) string {
 SELECT key FROM walk WHERE status = ` + codes.Running + ` AND key >= :from AND (:before = 0 OR number < :before)`)
 }
 
-// waitingRuns searches the queue of each flow that has one.
+// waitingRuns searches the queue of each flow that has queued runs.
 func waitingRuns(flow bool, status core.RunStatus) string {
 	of := ""
 	if flow {
@@ -79,10 +79,10 @@ WHERE s.waiting + s.backfill + COALESCE(s.parked, 0) + COALESCE(s.blocked, 0) > 
     AND (:before = 0 OR r.number < :before)`, of, codes.RunStatuses.Code(status)))
 }
 
-// runsQuery is the query for what is asked for.
+// runsQuery is the SQL for a query.
 func runsQuery(q RunsQuery) string {
 	flow := q.Flow != ""
-	var ends []int // statuses in pawl_run_ends
+	var ends []int // codes of statuses in pawl_run_ends
 	for code, fact := range core.RunStatuses {
 		if codes.InRunEnds(fact.Word) && (q.Status == fact.Word || q.Status == "" && fact.Failure) && (!q.Failed || fact.Failure) {
 			ends = append(ends, code)
@@ -101,7 +101,7 @@ func runsQuery(q RunsQuery) string {
 	return walkLog
 }
 
-// none says whether a query asks for failures among runs with another status.
+// none reports whether nothing can match: the query asks for failures with a status that is none.
 func (q RunsQuery) none() bool {
 	return q.Failed && q.Status != "" && !slices.ContainsFunc(core.RunStatuses, func(f core.RunStatusFact) bool { return f.Word == q.Status && f.Failure })
 }

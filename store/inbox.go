@@ -12,23 +12,23 @@ import (
 	"github.com/pawl-go/pawl/engine/core"
 )
 
-// inbox looks for commands of other processes. It has a connection of its own,
-// on which SQLite counts what others commit: while nobody does, a look costs a
-// few microseconds and no query.
+// inbox polls for commands of other processes. It has a connection of its own, on which SQLite
+// counts the commits of others: while nobody commits, a poll costs a few microseconds and no
+// query.
 type inbox struct {
 	mu                 sync.Mutex
 	conn               *sqlite.Conn
 	version, unhandled *sqlite.Stmt
-	seen               int64 // data_version at the last look; 0: never looked
+	seen               int64 // data_version at the last poll; 0: never polled
 }
 
-// Limits bound the memory of one look, whoever wrote the rows; the rest is found by the next.
+// Limits on the memory of one poll, whoever wrote the rows; the next poll finds the rest.
 const (
 	inboxLimit = 1000
 	startLimit = 100_000
-	lookBytes  = 16 << 20 // of texts: a look ends with the row that exceeds it
+	lookBytes  = 16 << 20 // of texts: a poll ends with the row that exceeds it
 
-	// A text of a row that is longer is not read, and the row is refused.
+	// A longer text is not read, and its row is refused.
 	wordBytes = 64 << 10
 	argsBytes = 2 * core.MaxPayload
 )
@@ -45,7 +45,8 @@ const (
 FROM pawl_commands WHERE handled_at IS NULL ORDER BY id LIMIT ?1`
 )
 
-// rowTexts are the columns that selectUnhandled reads, in its order, with the longest that is read.
+// rowTexts are the columns that selectUnhandled reads, in its order, with the most bytes that it
+// reads of each.
 var rowTexts = []struct {
 	column string
 	most   int64

@@ -10,8 +10,8 @@ import (
 	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
-// Occurrence is what became of instants of a flow's schedule that were not run, or not
-// run as they stand: Count of them, from First to Last.
+// Occurrence is the verdict on occurrences of a flow that did not run, or did not run as
+// scheduled: Count of them, from First to Last.
 type Occurrence struct {
 	FlowID  string           `json:"flow_id"`
 	First   time.Time        `json:"first_at"`

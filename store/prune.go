@@ -11,10 +11,10 @@ import (
 	"github.com/pawl-go/pawl/engine/core"
 )
 
-// Prune implements [engine.Store]. No index is ordered by flow, and none is needed:
-// a mark leads to a run, or a transition, not far above the flow's oldest, and from
-// there it is a short walk. The rows of flows that are busy at the same time share
-// pages, so a large slice costs less than its parts.
+// Prune implements [engine.Store]. No index is ordered by flow, and none is needed: every 64th
+// run or transition is indexed, so a search finds one not far above the flow's oldest, and a
+// short walk does the rest. Flows that are busy at the same time share pages, so a large
+// slice costs less than its parts.
 func (s *Store) Prune(ctx context.Context, list []core.Cut, rows int) (results []core.Pruned, err error) {
 	results = make([]core.Pruned, len(list))
 	for i, c := range list {
@@ -38,8 +38,8 @@ func (s *Store) Prune(ctx context.Context, list []core.Cut, rows int) (results [
 	return results, nil
 }
 
-// inOwnTransaction does work in a transaction of its own. If another writer is in the way it
-// does not.
+// inOwnTransaction runs do in a transaction of its own. If another program is writing, it does
+// nothing and returns nil.
 func (w *writer) inOwnTransaction(ctx context.Context, do func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -63,19 +63,19 @@ func (w *writer) inOwnTransaction(ctx context.Context, do func() error) error {
 	if _, err := w.exec(w.statements.commit); err != nil {
 		return w.afterFailure(err)
 	}
-	w.behind = checkpointMax // as far as one knows
+	w.behind = checkpointMax // unknown, so that Checkpoint measures
 	return w.files.check()
 }
 
 // pruner deletes within a transaction.
 type pruner struct {
 	*writer
-	left int // rows that may still be read or written
+	left int // rows that it may still read or write
 
-	leaks, checkpoints, attempts *bool // whether there are any; nil: nobody has looked
+	leaks, checkpoints, attempts *bool // whether there are any rows; nil: not known yet
 }
 
-// prune deletes of one flow what there is room for.
+// prune deletes the history of one flow, as far as the remaining rows allow.
 func (p *pruner) prune(c *core.Cut, r *core.Pruned) error {
 	r.More = false
 	steps := []func(*core.Cut, *core.Pruned) error{p.cutRuns}
@@ -96,7 +96,7 @@ func (p *pruner) prune(c *core.Cut, r *core.Pruned) error {
 	return nil
 }
 
-// prunes are the statements that delete.
+// prunes are the statements for deleting.
 type prunes struct {
 	runMark, pastRuns, dropRuns, relink, setPruned     *sqlite.Stmt
 	dropEnd                                            *sqlite.Stmt
@@ -120,10 +120,9 @@ func (c *prunes) queries() map[string]**sqlite.Stmt {
 	}
 }
 
-// spend counts rows.
 func (p *pruner) spend(rows int) { p.left -= rows }
 
-// drop deletes, and counts.
+// drop deletes rows and counts them.
 func (p *pruner) drop(r *core.Pruned, stmt *sqlite.Stmt, numbers ...int64) (int, error) {
 	n, err := p.exec(stmt, numbers...)
 	p.spend(n)
@@ -131,8 +130,8 @@ func (p *pruner) drop(r *core.Pruned, stmt *sqlite.Stmt, numbers ...int64) (int,
 	return n, err
 }
 
-// dropKeys deletes rows by their keys. One statement for many rows: half of the time
-// of a small one is the call.
+// dropKeys deletes rows by their keys, many with one statement: half of the time of a small
+// statement is the call.
 func (p *pruner) dropKeys(r *core.Pruned, stmt *sqlite.Stmt, keys []int64) error {
 	if len(keys) == 0 {
 		return nil
@@ -166,13 +165,13 @@ func (w *writer) each(stmt *sqlite.Stmt, row func(*sqlite.Stmt), numbers ...int6
 	}
 }
 
-// number runs a query for one; 0: there is no row, or NULL.
+// number runs a query for one number; 0: there is no row, or the number is NULL.
 func (w *writer) number(stmt *sqlite.Stmt, numbers ...int64) (n int64, err error) {
 	err = w.each(stmt, func(s *sqlite.Stmt) { n = s.ColumnInt64(0) }, numbers...)
 	return n, err
 }
 
-// earliest is the earlier of two instants that may be none.
+// earliest is the earlier of two instants; a zero instant does not count.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -180,7 +179,8 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// limitOf is an instant as a bound for milliseconds; none: nothing is below it.
+// limitOf is an instant as an upper bound in milliseconds; for the zero instant nothing is
+// below it.
 func limitOf(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

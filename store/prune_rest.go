@@ -26,10 +26,10 @@ SELECT x.seq, x.at, COALESCE(x.run_number, 0) FROM walk k CROSS JOIN pawl_transi
 	dropTransitions = `DELETE FROM pawl_transition_log WHERE seq IN (SELECT value FROM json_each(?1))`
 )
 
-// change is a transition that may be deleted.
+// change is a transition that Prune may delete.
 type change struct{ seq, at, run int64 }
 
-// cutTransitionsOf deletes transitions that are too old, or tell of what was deleted.
+// cutTransitionsOf deletes transitions that are too old, or about deleted runs.
 func (p *pruner) cutTransitionsOf(c *core.Cut, r *core.Pruned) error {
 	done, err := p.cutTransitions(c, r.Pruned, r)
 	r.More = r.More || !done
@@ -100,7 +100,7 @@ const (
 	oldestVerdict = `SELECT min(last_at) FROM pawl_verdict_log WHERE flow = ?1`
 )
 
-// cutVerdicts deletes verdicts on instants that nobody remembers.
+// cutVerdicts deletes verdicts on occurrences before the kept history.
 func (p *pruner) cutVerdicts(c *core.Cut, r *core.Pruned) error {
 	since := int64(0)
 	if r.Pruned > 0 {
@@ -133,7 +133,7 @@ const (
 	oldestKey = `SELECT min(at) FROM pawl_keys WHERE flow = ?1`
 )
 
-// cutKeys deletes idempotency keys that stand for nothing any more.
+// cutKeys deletes idempotency keys that have expired.
 func (p *pruner) cutKeys(c *core.Cut, r *core.Pruned) error {
 	gone, last, n, err := p.stale(c)
 	if err != nil {
@@ -158,8 +158,8 @@ func (p *pruner) cutKeys(c *core.Cut, r *core.Pruned) error {
 	return err
 }
 
-// stale reads keys that are old enough, in the order of their acceptance, and says
-// which of them are those of runs that are over.
+// stale reads keys that are old enough, in the order of their acceptance, and returns those
+// whose runs are over.
 func (p *pruner) stale(c *core.Cut) (gone []string, last int64, n int, err error) {
 	err = p.each(p.cuts.pastKeys, func(s *sqlite.Stmt) {
 		n, last = n+1, s.ColumnInt64(1)
@@ -219,8 +219,8 @@ const (
 	sparePages = 256
 )
 
-// shrink gives some pages back, if more of them are free than the next runs need, and
-// says whether it did.
+// shrink gives some free pages back, if there are more than the next runs need, and reports
+// whether it did.
 func (w *writer) shrink() (bool, error) {
 	free, err := w.number(w.cuts.freePages)
 	if err != nil || free < sparePages {
@@ -233,8 +233,8 @@ func (w *writer) shrink() (bool, error) {
 	return w.giveBack()
 }
 
-// giveBack gives 64 free pages back, and says whether that did something: a file that an
-// app made may not let go of any.
+// giveBack gives 64 free pages back, and reports whether any were given back: a file that an
+// app created may be unable to.
 func (w *writer) giveBack() (bool, error) {
 	free, err := w.number(w.cuts.freePages)
 	if err != nil || free == 0 {
@@ -253,8 +253,7 @@ func (w *writer) giveBack() (bool, error) {
 	return left < free, err
 }
 
-// Shrink gives all free pages back, bit by bit: for when nobody is about to need them
-// again. If another program writes it leaves the rest.
+// Shrink gives all free pages back, in small steps. It stops when another program is writing.
 func (s *Store) Shrink(ctx context.Context) error {
 	for more := true; more; {
 		if err := s.shrinkSome(ctx, &more); err != nil {

@@ -56,8 +56,8 @@ type stretch struct {
 	whole bool  // it reaches the flow's newest run
 }
 
-// cutRuns deletes runs that were not looked at before, oldest first, up to the first
-// that is to be kept for its age.
+// cutRuns deletes runs that no earlier slice examined, oldest first, up to the first one that is
+// too young.
 func (p *pruner) cutRuns(c *core.Cut, r *core.Pruned) error {
 	for p.left > 0 {
 		s, err := p.stretch(c, r.Looked)
@@ -83,7 +83,7 @@ func (p *pruner) cutRuns(c *core.Cut, r *core.Pruned) error {
 	return nil
 }
 
-// stretch walks from a mark down to the runs that were looked at.
+// stretch reads from an indexed run down to the runs that were examined before.
 func (p *pruner) stretch(c *core.Cut, looked int64) (s stretch, err error) {
 	key, err := p.number(p.cuts.runMark, c.Flow, looked)
 	if err != nil {
@@ -114,8 +114,8 @@ func (p *pruner) walk(key, looked, most int64) (runs []past, err error) {
 	return runs, err
 }
 
-// judge marks the runs that go. Looked is the last of those that go or are spared,
-// through the last that goes; kept says that one was met that is not due yet.
+// judge marks the runs to delete. Looked is the last run that is deleted or spared, through the
+// last deleted one; kept reports a run that is too young.
 func (s stretch) judge(c *core.Cut, r *core.Pruned) (looked, through int64, kept bool) {
 	for i := range s.runs[:len(s.runs)-1] {
 		run := &s.runs[i]
@@ -135,7 +135,7 @@ func (s stretch) judge(c *core.Cut, r *core.Pruned) (looked, through int64, kept
 	return looked, through, false
 }
 
-// dropAll deletes the runs that go, and lets those that stay point at each other.
+// dropAll deletes the marked runs, and links the remaining ones to each other.
 func (p *pruner) dropAll(c *core.Cut, s stretch, r *core.Pruned) error {
 	var gone []past
 	below := s.below
@@ -153,7 +153,7 @@ func (p *pruner) dropAll(c *core.Cut, s stretch, r *core.Pruned) error {
 	return p.dropRuns(c, gone, r)
 }
 
-// dropRuns deletes runs, and remembers the highest of them.
+// dropRuns deletes runs, and stores the highest number of them.
 func (p *pruner) dropRuns(c *core.Cut, gone []past, r *core.Pruned) error {
 	keys, highest := make([]int64, len(gone)), int64(0)
 	for i, run := range gone {
@@ -201,7 +201,7 @@ func (p *pruner) link(run *past, below int64) error {
 	return err
 }
 
-// dropLeaks deletes what is known of jobs that outlasted their runs.
+// dropLeaks deletes the rows of jobs that outlasted these runs.
 func (p *pruner) dropLeaks(c *core.Cut, gone []past, r *core.Pruned) error {
 	if some, err := p.some(&p.leaks, p.cuts.anyLeak); err != nil || !some {
 		return err
@@ -214,7 +214,7 @@ func (p *pruner) dropLeaks(c *core.Cut, gone []past, r *core.Pruned) error {
 	return nil
 }
 
-// some says whether a table that mostly is empty has rows.
+// some reports whether a table that is usually empty has rows.
 func (p *pruner) some(known **bool, query *sqlite.Stmt) (bool, error) {
 	if *known == nil {
 		n, err := p.number(query)
@@ -227,11 +227,11 @@ func (p *pruner) some(known **bool, query *sqlite.Stmt) (bool, error) {
 	return **known, nil
 }
 
-// sparedSlice is how many runs that stayed one step looks at.
+// sparedSlice is how many spared runs one step examines.
 const sparedSlice = 250
 
-// cutSpared walks over the runs that stayed when others around them were deleted,
-// newest first, and deletes those that need not stay any more.
+// cutSpared walks over the spared runs (failures that stayed when the runs around them were
+// deleted), newest first, and deletes those that are not needed any more.
 func (p *pruner) cutSpared(c *core.Cut, r *core.Pruned) error {
 	r.Stayed = core.Stayed{} // what cutRuns found is walked over again
 	if c.Resume != 0 {
@@ -258,8 +258,8 @@ func (p *pruner) cutSpared(c *core.Cut, r *core.Pruned) error {
 	return nil
 }
 
-// dropUnspared deletes those of the runs below one that stays which need not stay any more,
-// and returns the last that does.
+// dropUnspared deletes the runs below upper that are not needed any more, and returns the last
+// one that stays.
 func (p *pruner) dropUnspared(c *core.Cut, upper *past, runs []past, r *core.Pruned) (*past, error) {
 	var gone []past
 	for i := range runs {
@@ -291,8 +291,8 @@ func (p *pruner) dropUnspared(c *core.Cut, upper *past, runs []past, r *core.Pru
 	return upper, p.dropRuns(c, gone, r)
 }
 
-// firstSpared is where the walk begins, or goes on: the run above the next. Nil:
-// there is nothing to walk over.
+// firstSpared is the run above the one at which the walk begins or goes on; nil: there is
+// nothing to walk over.
 func (p *pruner) firstSpared(c *core.Cut, r *core.Pruned) (*past, error) {
 	if c.Resume != 0 {
 		runs, err := p.walk(c.Resume, 0, 1)

@@ -14,8 +14,8 @@ import (
 	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
-// readQueue walks the index of the runs that wait. Those of a backfill come after
-// all others of their flow. An input of more than 4 KiB is read when its job asks.
+// readQueue walks the index of the queued runs. The runs of a backfill come after all others of
+// their flow. An input of more than 4 KiB is read only when its job asks for it.
 const (
 	queueColumns = `SELECT key, COALESCE(prev, 0), number, trigger, attempt, scheduled_at, COALESCE(started_at, 0), COALESCE(due_at, 0),
     rank, COALESCE(deadline, 0), COALESCE(ending, 0), input IS NOT NULL, CASE WHEN length(input) <= 4096 THEN input END, COALESCE(error, ''),

@@ -8,8 +8,8 @@ import (
 	"github.com/pawl-go/pawl/store/internal/codes"
 )
 
-// writeRare writes what few transitions have: verdicts on instants that were not run,
-// keys, checkpoints, attempts that failed, jobs that outlast their runs, a backfill that is dropped.
+// writeRare writes what few transitions have: verdicts on occurrences without a run,
+// idempotency keys, checkpoints, failed attempts, jobs that outlast their runs, a dropped backfill.
 func (w *writer) writeRare(c *core.Change, generation int64) error {
 	for i := range c.Verdicts {
 		if err := w.writeVerdict(c, &c.Verdicts[i]); err != nil {
@@ -39,7 +39,7 @@ func (w *writer) writeRare(c *core.Change, generation int64) error {
 		}
 	}
 	if c.Drop {
-		if err := w.once(endBackfill, c.Key); err != nil { // before, while the rows can be told
+		if err := w.once(endBackfill, c.Key); err != nil { // before the rows change, so that it finds them
 			return err
 		}
 		if _, err := w.exec(w.dropBackfill, c.Key, c.UpdatedAt.UnixMilli()); err != nil {

@@ -31,8 +31,8 @@ FROM pawl_flow_plan p CROSS JOIN pawl_flow_state s ON s.key = p.key
 ` + joins.String() + "WHERE s.last_key IS NOT NULL"
 }
 
-// Recent reads what became of the newest n runs of every flow that has some, or of those
-// that are named, by flow and newest first.
+// Recent reads the statuses of the newest n runs, by flow and newest first: of the named flows,
+// or of all flows that have runs.
 func (r *Reader) Recent(ctx context.Context, n int, flows ...string) (map[string][]core.RunStatus, error) {
 	if n < 1 {
 		return nil, nil

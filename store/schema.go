@@ -13,8 +13,8 @@ import (
 	"github.com/pawl-go/pawl/migrations"
 )
 
-// schema compares what a file is made of with what the migrations make of an
-// empty one: SQLite lets anybody drop a view, or change the word behind a number.
+// schema compares the tables, views and words of a file with those that the migrations create in
+// an empty one: SQLite lets anybody drop a view, or change the word of a number.
 func (d doctor) schema(ctx context.Context) (Check, error) {
 	c := Check{Name: "schema", Detail: fmt.Sprintf("%d, the one of this program", latest())} // or it would not be open
 	want, err := freshParts(ctx, d.now())
@@ -52,7 +52,7 @@ func (d doctor) schema(ctx context.Context) (Check, error) {
 	return c, nil
 }
 
-// freshParts are those of a database that was made now.
+// freshParts are the parts of a database that was just created.
 func freshParts(ctx context.Context, now time.Time) (map[string]string, error) {
 	db, err := sqlx.Open("sqlite", ":memory:")
 	if err != nil {
@@ -80,7 +80,7 @@ UNION ALL SELECT 'the number of rows of pawl_database', count(*) FROM pawl_datab
 UNION ALL SELECT 'over, failure of ' || kind || ' ' || code || ' in pawl_words', over || ', ' || failure FROM pawl_words WHERE kind = 'run'`
 )
 
-// parts are our tables and views with what hangs on them, and the words behind the
+// parts are Pawl's tables and views with their indexes and triggers, and the words of the
 // numbers, each with its text.
 func parts(ctx context.Context, db *sqlx.DB) (map[string]string, error) {
 	found := map[string]string{}

@@ -35,8 +35,8 @@ type Store struct {
 	inbox  *inbox
 }
 
-// Open takes the ownership of a database, makes the file if it is missing and
-// brings its schema up to date. What it refuses it leaves untouched.
+// Open becomes the owner of a database, creates the file if it is missing and brings its schema
+// up to date. It does not touch a file that it refuses.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	path, err := resolve(path)
 	if err != nil {
@@ -97,9 +97,9 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// Close releases the database. The last connection to a WAL database moves the
-// log into the file, so that one file is left: also a log that was deleted, but not
-// when the file is another by now, which SQLite notices.
+// Close releases the database. The last connection to a WAL database moves the log into the
+// file, so that one file is left. It does so even if the log was deleted, but not if somebody
+// replaced the file.
 func (s *Store) Close() error {
 	return errors.Join(s.close(), s.lock.release())
 }
@@ -117,8 +117,7 @@ func (s *Store) close() (err error) {
 	return err
 }
 
-// resolve makes a path absolute and free of symbolic links, so that one file has
-// one lock whatever it is called.
+// resolve makes a path absolute and free of symbolic links, so that each file has one lock.
 func resolve(path string) (string, error) {
 	switch {
 	case path == "":
@@ -162,9 +161,8 @@ func regular(path string) error {
 	return nil
 }
 
-// create makes the file for its owner only; SQLite gives its side files the same
-// mode. An existing file is not opened here: closing it again would drop the
-// locks that this process may hold on it.
+// create makes the file readable for its owner only; SQLite gives its side files the same mode.
+// It does not open an existing file: closing that again would drop this process's locks on it.
 func create(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -198,7 +196,7 @@ func connectAs(path, mode, pragmas string, n int) (*sqlx.DB, error) {
 	return db, nil
 }
 
-// prepare sets what a file keeps, in the order that SQLite asks for, brings the
+// prepare makes the settings that a file stores, in the order that SQLite requires, brings the
 // schema up to date and gives a new database its id.
 func prepare(ctx context.Context, path string, now time.Time) (err error) {
 	db, err := connect(path, setupPragmas, 1)

@@ -46,8 +46,7 @@ const selectTransitionsAfter = `SELECT x.seq, x.at, p.id AS flow_id, COALESCE(x.
 FROM pawl_transition_log x CROSS JOIN pawl_flow_plan p ON p.key = x.flow
 WHERE x.seq > ? ORDER BY x.seq LIMIT ?`
 
-// Transitions reads the first n transitions after one, in order. What is not kept any
-// more is left out.
+// Transitions reads the first n transitions after one, in order. Deleted ones are left out.
 func (r *Reader) Transitions(ctx context.Context, after int64, n int) ([]core.Transition, error) {
 	var rows []loggedRow
 	if err := r.db.SelectContext(ctx, &rows, selectTransitionsAfter, after, n); err != nil {
@@ -161,7 +160,7 @@ func (r *Reader) firstSeq(ctx context.Context, at int64) (int64, error) {
 	return low, nil
 }
 
-// LastSeq is the number of the newest transition; 0: there is none.
+// LastSeq is the number of the newest transition, also if it was deleted; 0: there was none.
 func (r *Reader) LastSeq(ctx context.Context) (int64, error) {
 	c, err := r.counters(ctx)
 	return c.Seq, err

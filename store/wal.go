@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// A log that got longer than this is cut back to it when SQLite begins it anew, and
-	// truncated by Tend. It is what checkpoints of a busy writer let it grow to.
+	// SQLite cuts a longer log back to this when it restarts the log, and Tend truncates one.
+	// Checkpoints of a busy writer let the log grow to this size.
 	logKept = checkpointMax * pageSize
 
 	truncateLog = `PRAGMA wal_checkpoint(TRUNCATE)`
 )
 
-// Tend implements [engine.Store]: it truncates a log that is longer than it has to be.
-// Checkpoint does not: it moves pages only, and as long as a reader has an old snapshot
-// open not even those. SQLite never makes the log shorter by itself when that reader ends.
+// Tend implements [engine.Store]: it truncates a log that is too long. Checkpoint does not: it
+// only moves pages, and none while a reader has an old snapshot open. When that reader ends,
+// SQLite does not shorten the log by itself.
 func (s *Store) Tend() (engine.WAL, error) {
 	log, err := s.WAL()
 	if err != nil || log.Size <= logKept {
@@ -35,7 +35,7 @@ func (s *Store) Tend() (engine.WAL, error) {
 	return s.WAL()
 }
 
-// truncate moves the log into the file and makes it empty, if nobody reads or writes.
+// truncate moves the log into the file and empties the log, if nobody reads or writes.
 func (w *writer) truncate() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,12 +46,12 @@ func (w *writer) truncate() error {
 		w.discard()
 		return explainWrite(w.path, err)
 	}
-	w.behind = checkpointMax // as far as one knows
+	w.behind = checkpointMax // unknown, so that Checkpoint measures
 	return nil
 }
 
-// WAL measures the log and the file, and looks for who keeps a long log from being
-// truncated.
+// WAL measures the log and the file. If the log is too long, it lists the processes that keep
+// Pawl from truncating it.
 func (r *Reader) WAL() (log engine.WAL, err error) {
 	if log.Size, err = length(r.path + "-wal"); err != nil {
 		return log, err
@@ -63,7 +63,7 @@ func (r *Reader) WAL() (log engine.WAL, err error) {
 	return log, nil
 }
 
-// length is how long a file is; 0: it is not there.
+// length is the size of a file; 0: it does not exist.
 func length(path string) (int64, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -17,8 +17,8 @@ import (
 // shared lock on one of these, its read mark, and a checkpoint cannot go beyond it.
 const firstMark, lastMark = 123, 127
 
-// readersOf are the processes with a transaction open that reads from a database, as far
-// as the system lets this one see them.
+// readersOf are the processes that have a read transaction open on a database, as far as the
+// system shows them to this process.
 func readersOf(path string) (found []string) {
 	id, err := fileAt(path + "-shm")
 	if err != nil {
@@ -88,7 +88,7 @@ func holds(pid int, path string, id fileID) bool {
 	return false
 }
 
-// process is what people call a process.
+// process names a process for people.
 func process(pid int) string {
 	if pid == os.Getpid() {
 		return fmt.Sprintf("process %d, this one", pid)

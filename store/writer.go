@@ -18,16 +18,16 @@ import (
 // the same engine, modernc.org/sqlite, without allocating and without a mutex
 // per call. That makes 1.8 times the runs per second (docs/hot-path.md).
 type writer struct {
-	mu    sync.Mutex // the connection takes one caller at a time; close waits for a commit that a dead disk holds up
+	mu    sync.Mutex // guards the connection; close waits for a commit that a dead disk delays
 	path  string
 	files openFiles // nil until everything is open
 	conn  *sqlite.Conn
 	statements
 	generation int64 // of the owner
-	behind     int   // pages that are in the log alone, at most; see logged
+	behind     int   // pages that are in the log alone, at most; see countLogPages
 }
 
-// statements are those of the writer, by what they do.
+// statements are the writer's prepared statements.
 type statements struct {
 	begin, commit, rollback                *sqlite.Stmt
 	insertPlan, updatePlan                 *sqlite.Stmt
@@ -48,16 +48,15 @@ type statements struct {
 	cuts                                   prunes
 }
 
-// How long one waits for another writer before it is an error, and between two
-// looks whether it has ended.
+// How long the writer waits for another writer before it returns an error, and how long between
+// two attempts.
 const (
 	busyTimeout = 5 * time.Second
 	busyDelay   = 10 * time.Millisecond
 )
 
-// What a connection of the writer does not keep in the file. FULL makes what was
-// reported survive a power cut: with NORMAL a simulated one lost acknowledged
-// commits in 3 of 4 cases.
+// Settings of a connection that the file does not store. With FULL, acknowledged commits survive
+// a power cut: with NORMAL a simulated power cut lost them in 3 of 4 cases.
 var writerPragmas = []string{
 	"PRAGMA synchronous = FULL", "PRAGMA fullfsync = 1", "PRAGMA checkpoint_fullfsync = 1", "PRAGMA foreign_keys = 1",
 	"PRAGMA wal_autocheckpoint = 0",                        // see Checkpoint
@@ -69,8 +68,7 @@ func newWriter(path string) (*writer, error) {
 	return w, w.open()
 }
 
-// ready makes sure that there is a connection, and that it is to the file at the
-// path.
+// ready opens the connection if there is none, and checks that the file is still at the path.
 func (w *writer) ready() error {
 	if err := w.files.check(); err != nil || w.conn != nil {
 		return err
@@ -83,7 +81,7 @@ func (w *writer) open() (err error) {
 	if w.conn, err = dial(w.path, writerPragmas...); err != nil {
 		return err
 	}
-	w.statements = statements{} // those of cuts are prepared when they are needed
+	w.statements = statements{} // the statements of cuts are prepared at the first Prune
 	w.behind = checkpointMax
 	return w.prepare(map[string]**sqlite.Stmt{
 		begin: &w.begin, commit: &w.statements.commit, rollback: &w.rollback,
@@ -100,7 +98,7 @@ func (w *writer) open() (err error) {
 	})
 }
 
-// prepare prepares statements. An error ends the connection.
+// prepare prepares statements. After an error it closes the connection.
 func (w *writer) prepare(queries map[string]**sqlite.Stmt) (err error) {
 	for query, into := range queries {
 		if *into, err = w.conn.Prepare(query); err != nil {
@@ -136,8 +134,8 @@ func (w *writer) close() error {
 	return w.conn.Close()
 }
 
-// discard closes the connection for good, so that the next commit begins on a
-// new one: what a connection has cached is not to be trusted after an I/O error.
+// discard closes the connection, so that the next commit begins on a new one: after an I/O
+// error the cache of the connection may be wrong.
 func (w *writer) discard() {
 	if w.conn == nil {
 		return
@@ -146,8 +144,8 @@ func (w *writer) discard() {
 	w.conn = nil
 }
 
-// beginTransaction waits for other writers as SQLite's busy timeout would, but
-// on Go's clock, which tests turn. Nothing else waits in WAL mode.
+// beginTransaction waits for other writers as SQLite's busy timeout would, but on Go's clock,
+// which tests can advance. Nothing else waits in WAL mode.
 func (w *writer) beginTransaction() error {
 	for began := time.Now(); ; time.Sleep(busyDelay) {
 		_, err := w.exec(w.begin)
@@ -160,8 +158,8 @@ func (w *writer) beginTransaction() error {
 // null stands for NULL among numbers.
 const null = math.MinInt64
 
-// exec runs a statement whose first parameters are numbers, those after it
-// bound before, and returns how many rows it changed.
+// exec runs a statement whose first parameters are numbers; the caller has bound the others. It
+// returns how many rows changed.
 func (w *writer) exec(stmt *sqlite.Stmt, numbers ...int64) (changed int, err error) {
 	for i, n := range numbers {
 		if n == null {
@@ -176,16 +174,16 @@ func (w *writer) exec(stmt *sqlite.Stmt, numbers ...int64) (changed int, err err
 	return w.conn.Changes(), stmt.Reset()
 }
 
-// hot is a statement that writes most of the rows. Its parameters keep their values from
-// row to row, and half of a row's are as the last one's: those are not bound again.
+// hot is a statement that writes most of the rows. Its parameters keep their values from row to
+// row; half of the values are those of the row before, and are not bound again.
 type hot struct {
 	*sqlite.Stmt
-	numbers []int64 // that its first parameters have
-	texts   bool    // one of those after them is not NULL
+	numbers []int64 // the values of its first parameters
+	texts   bool    // one of the other parameters is not NULL
 }
 
-// repeat runs a hot statement with numbers, and texts after them, of which empty ones are
-// NULL. It returns how many rows it changed.
+// repeat runs a hot statement with numbers, and texts after them; an empty text is NULL. It
+// returns how many rows changed.
 func (w *writer) repeat(h *hot, numbers []int64, texts ...string) (changed int, err error) {
 	if h.numbers == nil {
 		h.numbers = make([]int64, len(numbers))
@@ -212,21 +210,21 @@ func (w *writer) repeat(h *hot, numbers []int64, texts ...string) (changed int, 
 	return w.exec(h.Stmt)
 }
 
-// append adds a row to the end of a log. SQLite gives it the key after the highest, which
-// is the wanted one unless the newest rows were deleted, or somebody else wrote: then the
-// row moves there, if nobody has it.
+// append adds a row to the end of a log. SQLite gives it the key after the highest. That is the
+// wanted key, unless the newest rows were deleted or somebody else wrote: then append moves the
+// row to the wanted key, if that is free.
 func (w *writer) append(h *hot, move *sqlite.Stmt, key int64, numbers []int64, texts ...string) error {
 	n, err := w.repeat(h, numbers, texts...)
 	if got := w.conn.LastInsertRowID(); err == nil && n == 1 && got != key {
 		n, err = w.exec(move, key, got)
 	}
-	if err == nil && n != 1 { // a trigger of somebody else's has seen to that
+	if err == nil && n != 1 { // a trigger that somebody added deleted the row
 		err = errNotAdded
 	}
 	return err
 }
 
-// bindTexts binds texts to a parameter and those after it.
+// bindTexts binds texts to a parameter and the ones after it.
 func bindTexts(stmt *sqlite.Stmt, param int, texts ...string) {
 	for i, text := range texts {
 		stmt.BindText(param+i, text)
@@ -244,7 +242,7 @@ func bindNullable(stmt *sqlite.Stmt, param int, texts ...string) {
 	}
 }
 
-// nonzero keeps zero as NULL.
+// nonzero stores zero as NULL.
 func nonzero(n int64) int64 {
 	if n == 0 {
 		return null
@@ -252,7 +250,7 @@ func nonzero(n int64) int64 {
 	return n
 }
 
-// millis is a time as the hot tables keep it.
+// millis is a time as the hot tables store it.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return null

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/moment"
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
@@ -24,7 +25,7 @@ is the last time that it was nine o'clock.
 SCHEDULE is that of today.`,
 		Args: cobra.MinimumNArgs(1),
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
-			at, err = parseMoment(args[0], time.Now().In(time.Local))
+			at, err = moment.ParseLast(args[0], time.Now().In(time.Local))
 			return err
 		},
 	}

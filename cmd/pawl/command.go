@@ -18,9 +18,8 @@ import (
 )
 
 const (
-	defaultGrace = 3 * time.Second // a stop gives a job 5 s before it is given up
-	stopGrace    = defaultGrace    // the most a command gets then
-	endGrace     = 7 * time.Second // and after its deadline or a cancel, when a job has 10 s
+	stopGrace = defaultGrace    // the most a command gets when the daemon stops
+	endGrace  = 7 * time.Second // and after its deadline or a cancel, when a job has 10 s
 )
 
 // A command is a flow as a pawl.Job. It runs in a process group of its own,

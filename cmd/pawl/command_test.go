@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/files"
 )
 
 func TestCommandErrorHasExitStatusAndOutput(t *testing.T) {
@@ -271,7 +272,7 @@ func TestFileOfAnotherUserIsWritableByHim(t *testing.T) {
 	stat := info.Sys().(*syscall.Stat_t)
 	for uid, want := range map[int]string{os.Geteuid(): "", 0: "", 12345: "user 12345"} {
 		stat.Uid = uint32(uid)
-		who, remedy := strangers(info)
+		who, remedy := files.Strangers(info)
 		assert.Equal(t, want, who)
 		assert.Equal(t, want != "", strings.HasPrefix(remedy, "chown "), remedy)
 	}

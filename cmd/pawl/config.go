@@ -12,43 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/files"
 )
-
-// A flow is one entry of the config: a command, and when it runs.
-type flow struct {
-	settings
-	id     string
-	kind   string        // every, cron, once or manual, as its key is called
-	every  time.Duration // the interval of an every flow
-	cron   string        // the expression of a cron flow
-	once   time.Time     // the instant of a once flow
-	argv   []string      // the program and its arguments; nil if shell is set
-	shell  string        // the line for sh -c
-	name   *yaml.Node    // where the flow is named
-	timing *yaml.Node    // where its schedule stands
-}
-
-// register adds the flow to a scheduler, with job as its work.
-func (f *flow) register(s *pawl.Scheduler, job pawl.Job) error {
-	var opts []pawl.FlowOption
-	for _, key := range f.policies() {
-		opts = append(opts, f.options[key])
-	}
-	return f.registerWith(s, job, opts)
-}
-
-func (f *flow) registerWith(s *pawl.Scheduler, job pawl.Job, opts []pawl.FlowOption) error {
-	switch f.kind {
-	case "every":
-		return s.Every(f.id, f.every, job, opts...)
-	case "cron":
-		return s.Cron(f.id, f.cron, job, opts...)
-	case "once":
-		return s.Once(f.id, f.once, job, opts...)
-	default:
-		return s.Manual(f.id, job, opts...)
-	}
-}
 
 const (
 	defaultConfig = "pawl.yaml"
@@ -115,11 +80,11 @@ func loadConfig(path string) (plan, error) {
 // readConfig reads a regular file of bounded size. A file that others can write is
 // refused, since the commands in it run as us.
 func readConfig(path string) ([]byte, error) {
-	data, info, err := readRegular(path, maxConfig, 0)
+	data, info, err := files.ReadRegular(path, maxConfig, 0)
 	if err != nil {
 		return nil, err
 	}
-	if who, remedy := strangers(info); who != "" {
+	if who, remedy := files.Strangers(info); who != "" {
 		return nil, fmt.Errorf("%w: %s can write %s, and its commands run as you; fix that with: %s %[3]s",
 			os.ErrPermission, who, path, remedy)
 	}
@@ -193,4 +158,16 @@ func (r *reader) groups(e field) map[string]int {
 		limits[f.name] = r.atLeastOne(f)
 	}
 	return limits
+}
+
+// findConfig is the config to read: what was asked for, or pawl.yaml if it is
+// there, or else the demo, which is empty.
+func findConfig(asked string) string {
+	if asked != "" {
+		return asked
+	}
+	if _, err := os.Lstat(defaultConfig); os.IsNotExist(err) {
+		return ""
+	}
+	return defaultConfig
 }

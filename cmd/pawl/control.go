@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/moment"
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
@@ -185,7 +186,7 @@ func (i *instant) Set(text string) error {
 
 // resolve reads the text, in the local zone.
 func (i *instant) resolve() (err error) {
-	i.Time, err = parseTime(i.text, time.Local)
+	i.Time, err = moment.Parse(i.text, time.Local)
 	return err
 }
 

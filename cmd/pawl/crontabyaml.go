@@ -111,21 +111,6 @@ func endOf(text string) string {
 	return word
 }
 
-// lastOfEach leaves out variables that a later one replaces.
-func lastOfEach(env []string) (kept []string) {
-	place := map[string]int{}
-	for _, v := range env {
-		name, _, _ := strings.Cut(v, "=")
-		if i, ok := place[name]; ok {
-			kept[i] = v
-			continue
-		}
-		place[name] = len(kept)
-		kept = append(kept, v)
-	}
-	return kept
-}
-
 func mapping() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }
 
 func put(m *yaml.Node, key string, value *yaml.Node) {

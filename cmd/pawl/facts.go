@@ -100,3 +100,18 @@ func newOrGone(was, is bool) string {
 	}
 	return "another"
 }
+
+// lastOfEach leaves out variables that a later one replaces.
+func lastOfEach(env []string) (kept []string) {
+	place := map[string]int{}
+	for _, v := range env {
+		name, _, _ := strings.Cut(v, "=")
+		if i, ok := place[name]; ok {
+			kept[i] = v
+			continue
+		}
+		place[name] = len(kept)
+		kept = append(kept, v)
+	}
+	return kept
+}

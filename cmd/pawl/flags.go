@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
+	"github.com/pawl-go/pawl/internal/lengths"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
@@ -132,3 +133,26 @@ func formatFlagOr(cmd *cobra.Command, f term.Format) *term.Format {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(term.Formats, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return &f
 }
+
+// duration is a length of time on the command line and in the config: as Go
+// writes it, with whole or broken weeks and days in front (1w, 2d12h, 1.5d). A
+// day has 24 hours.
+type duration time.Duration
+
+// Set makes a duration a flag's value.
+func (d *duration) Set(text string) error {
+	parsed, err := lengths.Parse(text)
+	*d = duration(parsed)
+	return err
+}
+
+// String is the duration as Go writes it, or nothing for none.
+func (d *duration) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return lengths.Exact(time.Duration(*d))
+}
+
+// Type names the value in a flag's help.
+func (d *duration) Type() string { return "duration" }

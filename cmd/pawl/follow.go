@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/files"
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
@@ -56,7 +57,7 @@ func (f *follower) follow(ctx context.Context, flow string, number int64) (run p
 // open opens the spool if it is there.
 func (f *follower) open(path string) {
 	if f.file == nil {
-		f.file, _, _ = openRegular(path, noFollow) // if not, then the next time
+		f.file, _, _ = files.OpenRegular(path, files.NoFollow) // if not, then the next time
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/files"
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 )
@@ -159,7 +160,7 @@ func (c *crontab) deliver(zone, path string) error {
 	}
 	if path == "" {
 		_, err = term.Stdout.Write(text)
-	} else if err = makeFile(path, text); err == nil {
+	} else if err = files.Create(path, text); err == nil {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", path, term.Count(int64(len(c.entries)), "flow"))
 	}
 	if err == nil && len(c.errors) > 0 {
@@ -181,14 +182,4 @@ func homeOf(system bool) string {
 		return ""
 	}
 	return home
-}
-
-// makeFile makes a file that is not there yet, for us alone.
-func makeFile(path string, text []byte) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	return errors.Join(err, file.Close())
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/files"
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/spf13/cobra"
 )
@@ -37,7 +38,7 @@ With --systemd it prints a unit for the config and the database here, and makes 
 		if systemd {
 			return printUnit(config, *database)
 		}
-		if err := makeFile(config, example); errors.Is(err, fs.ErrExist) {
+		if err := files.Create(config, example); errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%w; it stays as it is; -c names another file", err)
 		} else if err != nil {
 			return err

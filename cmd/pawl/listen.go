@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/files"
 	"github.com/pawl-go/pawl/web"
 )
 
@@ -54,15 +55,15 @@ func (f *front) open(d *daemon) (net.Listener, []web.Option, error) {
 	}
 	var options []web.Option
 	if f.token != "" {
-		text, info, err := readRegular(f.token, maxToken, 0)
+		text, info, err := files.ReadRegular(f.token, maxToken, 0)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--listen-token: %w", err)
 		}
-		if who, remedy := strangers(info); who != "" {
+		if who, remedy := files.Strangers(info); who != "" {
 			return nil, nil, fmt.Errorf("--listen-token: %w: %s can write %s, and whoever has the token runs commands as you; fix that with: %s %[3]s",
 				fs.ErrPermission, who, f.token, remedy)
 		}
-		if everybodyReads(info) {
+		if files.EverybodyReads(info) {
 			d.log.Warn("everybody on this machine can read the token of the dashboard", "file", f.token, "fix", "chmod o-r "+f.token)
 		}
 		token := strings.TrimSpace(string(text))

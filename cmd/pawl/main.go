@@ -33,6 +33,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/moment"
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
@@ -115,7 +116,7 @@ func exitStatus(err error) int {
 	if s, ok := errors.AsType[errSignal](err); ok {
 		return 128 + int(s.Signal)
 	}
-	if _, ok := errors.AsType[wallError](err); ok {
+	if _, ok := errors.AsType[moment.WallError](err); ok {
 		return exitUsage
 	}
 	for _, e := range exits {

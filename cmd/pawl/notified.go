@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/files"
 )
 
 // A notified is how far a webhook has been told. It is kept beside the database, so that
@@ -70,9 +70,9 @@ func (n *notifier) recall() (state notified, known bool) {
 		}
 		return state, false
 	}
-	data, info, err := readRegular(n.file, maxNotified, noFollow)
+	data, info, err := files.ReadRegular(n.file, maxNotified, files.NoFollow)
 	if err == nil {
-		if who, remedy := strangers(info); who != "" {
+		if who, remedy := files.Strangers(info); who != "" {
 			err = fmt.Errorf("%w: %s can write %s; fix that with: %s %[3]s", os.ErrPermission, who, n.file, remedy)
 		}
 	}
@@ -100,30 +100,10 @@ func (n *notifier) remember() {
 		}
 	}
 	slices.Sort(state.Failing)
-	if err := writeWhole(n.file, state); err != nil && !n.unkept {
+	if err := files.WriteJSON(n.file, state); err != nil && !n.unkept {
 		n.log.Error("it cannot be kept what the webhook was told of; a restart may tell it again", "error", err)
 		n.unkept = true
 		return
 	}
 	n.kept = n.seen
-}
-
-// writeWhole writes a file that is there as a whole or not at all, which only we can read.
-func writeWhole(path string, content any) error {
-	data, err := json.Marshal(content)
-	if err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // with mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(append(data, '\n'))
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		os.Remove(file.Name())
-	}
-	return err
 }

@@ -25,17 +25,6 @@ type orphan struct {
 	run     int64
 }
 
-// An orphanPolicy says what becomes of a flow's orphans.
-type orphanPolicy string
-
-const (
-	killOrphans  orphanPolicy = "kill"  // ended, before any flow runs
-	awaitOrphans orphanPolicy = "wait"  // the flow's next run waits for their end
-	leaveOrphans orphanPolicy = "leave" // left alone
-)
-
-var orphanPolicies = []string{string(killOrphans), string(awaitOrphans), string(leaveOrphans)}
-
 // An orphanage is a pawl.Resource that deals with what commands of a killed daemon
 // are still at work, and gives out the marks by which they are found. On other
 // systems than Linux nothing is found.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/moment"
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
@@ -86,6 +87,6 @@ type ahead struct{ instant }
 
 // resolve reads the text, in the local zone. A time of day is the next one.
 func (a *ahead) resolve() (err error) {
-	a.Time, err = parseAhead(a.text, time.Now())
+	a.Time, err = moment.ParseNext(a.text, time.Now())
 	return err
 }

@@ -321,18 +321,6 @@ func shares(database string) bool {
 	return err == nil || errors.Is(err, pawl.ErrSchemaTooOld)
 }
 
-// findConfig is the config to read: what was asked for, or pawl.yaml if it is
-// there, or else the demo, which is empty.
-func findConfig(asked string) string {
-	if asked != "" {
-		return asked
-	}
-	if _, err := os.Lstat(defaultConfig); os.IsNotExist(err) {
-		return ""
-	}
-	return defaultConfig
-}
-
 // A crew is the commands that run, so that all can be ended at once.
 type crew struct {
 	dismissed chan struct{} // closed by the first dismiss

@@ -15,6 +15,10 @@ import (
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
+// defaultGrace is the time between SIGTERM and SIGKILL: a stop gives a job 5 s before it is
+// given up.
+const defaultGrace = 3 * time.Second
+
 // The settings of a flow are what defaults may give to all of them.
 type settings struct {
 	dir       string        // absolute; the config's folder unless given
@@ -204,25 +208,13 @@ func (r *reader) path(path string) string {
 	return filepath.Join(r.folder, path)
 }
 
-// duration is a length of time on the command line and in the config: as Go
-// writes it, with whole or broken weeks and days in front (1w, 2d12h, 1.5d). A
-// day has 24 hours.
-type duration time.Duration
+// An orphanPolicy says what becomes of a flow's orphans.
+type orphanPolicy string
 
-// Set makes a duration a flag's value.
-func (d *duration) Set(text string) error {
-	parsed, err := lengths.Parse(text)
-	*d = duration(parsed)
-	return err
-}
+const (
+	killOrphans  orphanPolicy = "kill"  // ended, before any flow runs
+	awaitOrphans orphanPolicy = "wait"  // the flow's next run waits for their end
+	leaveOrphans orphanPolicy = "leave" // left alone
+)
 
-// String is the duration as Go writes it, or nothing for none.
-func (d *duration) String() string {
-	if *d == 0 {
-		return ""
-	}
-	return lengths.Exact(time.Duration(*d))
-}
-
-// Type names the value in a flag's help.
-func (d *duration) Type() string { return "duration" }
+var orphanPolicies = []string{string(killOrphans), string(awaitOrphans), string(leaveOrphans)}

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/pawl-go/pawl/cmd/pawl/internal/moment"
 	"github.com/pawl-go/pawl/internal/lengths"
 )
 
@@ -19,6 +20,6 @@ func (s *since) resolve() (err error) {
 		s.Time = time.Now().Add(-d)
 		return nil
 	}
-	s.Time, err = parseMoment(s.text, time.Now())
+	s.Time, err = moment.ParseLast(s.text, time.Now())
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/files"
 	"io"
 	"io/fs"
 	"os"
@@ -60,7 +61,7 @@ func ownFolder(path string) (*os.Root, error) {
 		return nil, err
 	}
 	opened, err := root.Stat(".")
-	if err == nil && (!os.SameFile(named, opened) || !private(opened)) {
+	if err == nil && (!os.SameFile(named, opened) || !files.Private(opened)) {
 		err = fmt.Errorf("%w: %s is not a folder of ours with mode 0700: somebody else may have made it; remove it", fs.ErrPermission, path)
 	}
 	if err != nil {
@@ -84,7 +85,7 @@ func openSpool(database, flow string, number int64) *spool {
 	name := spoolFile(flow, number)
 	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		file, err = root.OpenFile(name, os.O_APPEND|os.O_WRONLY|noFollow, 0)
+		file, err = root.OpenFile(name, os.O_APPEND|os.O_WRONLY|files.NoFollow, 0)
 	}
 	if err != nil {
 		return nil

@@ -3,18 +3,11 @@
 package main
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-)
-
-const (
-	noFollow = unix.O_NOFOLLOW // a symbolic link is not opened
-	nonBlock = unix.O_NONBLOCK // a FIFO without a writer is opened at once
 )
 
 // leadGroup makes a command the leader of a process group of its own, so that a
@@ -57,25 +50,3 @@ func signalOf(state *os.ProcessState) string {
 
 // signalNumber is the number of a signal by its name, 0 if it has none here.
 func signalNumber(name string) int { return int(unix.SignalNum(name)) }
-
-// strangers says who, other than us and root, can write a file, and what fixes
-// that; nobody: empty.
-func strangers(info fs.FileInfo) (who, remedy string) {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
-		return fmt.Sprintf("user %d", stat.Uid), fmt.Sprintf("chown %d", os.Geteuid())
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return "the group or others", "chmod go-w"
-	}
-	return "", ""
-}
-
-// everybodyReads says that any user of the machine can read a file.
-func everybodyReads(info fs.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }
-
-// private says that a folder is ours, and nobody else can look into it.
-func private(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return info.IsDir() && info.Mode().Perm() == 0o700 && (!ok || int(stat.Uid) == os.Geteuid())
-}

@@ -51,20 +51,6 @@ is one. What is accepted, but may be meant in another way, is a warning on stder
 	return cmd
 }
 
-// faultsOf are the faults that an error of a config joins; none: it is about something else.
-func faultsOf(err error) (faults []fault) {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return nil
-	}
-	for _, e := range joined.Unwrap() {
-		if f, ok := errors.AsType[fault](e); ok {
-			faults = append(faults, f)
-		}
-	}
-	return faults
-}
-
 // showFaults prints what is wrong with a config for programs, if anything is.
 func showFaults(out term.Format, err error) error {
 	faults := faultsOf(err)

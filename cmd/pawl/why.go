@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/moment"
 	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 )
 
@@ -24,7 +25,7 @@ at which they are is meant, of one that they show twice (dst_fold) the first. Ho
 was read stands below the answer.`,
 		Args: cobra.ExactArgs(2),
 		PreRunE: func(_ *cobra.Command, args []string) error {
-			_, err := parseMoment(args[1], time.Now().UTC()) // the zone is that of the flow
+			_, err := moment.ParseLast(args[1], time.Now().UTC()) // the zone is that of the flow
 			return err
 		},
 	}
@@ -39,7 +40,7 @@ was read stands below the answer.`,
 			if name := cmd.Flag("tz").Value.String(); name != "" {
 				zone, whose = time.Local, "as --tz says"
 			}
-			at, err := meantMoment(args[1], time.Now().In(zone))
+			at, err := moment.ParseMeant(args[1], time.Now().In(zone))
 			if err != nil {
 				return err
 			}
@@ -71,14 +72,14 @@ type answer struct {
 	Clock pawl.VerdictKind `json:"clock,omitempty"` // dst_gap or dst_fold, if clocks leave it out there or show it twice
 }
 
-func answerOf(reason pawl.Reason, at moment, whose string) answer {
-	if at.zone == nil {
+func answerOf(reason pawl.Reason, at moment.Moment, whose string) answer {
+	if at.Zone == nil {
 		return answer{Reason: reason}
 	}
-	a := answer{Reason: reason, Zone: at.zone.String(), Clock: at.clock}
-	a.Read = fmt.Sprintf("The time was read as %s in %s, %s", at.In(at.zone).Format("2006-01-02 15:04:05"), zoneWords(at.zone), whose)
-	if at.odd != "" {
-		a.Read += fmt.Sprintf(" (%s: %s)", at.clock, at.odd)
+	a := answer{Reason: reason, Zone: at.Zone.String(), Clock: at.Clock}
+	a.Read = fmt.Sprintf("The time was read as %s in %s, %s", at.In(at.Zone).Format("2006-01-02 15:04:05"), moment.ZoneWords(at.Zone), whose)
+	if at.Note != "" {
+		a.Read += fmt.Sprintf(" (%s: %s)", at.Clock, at.Note)
 	}
 	a.Read += "."
 	return a

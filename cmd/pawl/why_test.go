@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/moment"
 )
 
 // time W2: pawl why nightly 09:00 is about nine o'clock where the flow is.
@@ -22,11 +23,11 @@ func TestATimeOfDayIsTheLastOneInTheZoneOfTheFlow(t *testing.T) {
 		"2026-07-01 09:00":     "2026-07-01T09:00:00-04:00",
 		"2026-07-01T09:00:00Z": "2026-07-01T09:00:00Z",
 	} {
-		at, err := parseMoment(text, now)
+		at, err := moment.ParseLast(text, now)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, at.Format(time.RFC3339), text)
 	}
-	_, err := parseMoment("25:00", now)
+	_, err := moment.ParseLast("25:00", now)
 	assert.Error(t, err)
 	here, _ := zoneOf(pawl.FlowInfo{})
 	assert.Equal(t, time.Local, here)

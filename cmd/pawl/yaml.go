@@ -303,3 +303,17 @@ func resolve(n *yaml.Node) *yaml.Node {
 	}
 	return n
 }
+
+// faultsOf are the faults that an error of a config joins; none: it is about something else.
+func faultsOf(err error) (faults []fault) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	for _, e := range joined.Unwrap() {
+		if f, ok := errors.AsType[fault](e); ok {
+			faults = append(faults, f)
+		}
+	}
+	return faults
+}

@@ -1,54 +1,27 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/moment"
 	"github.com/pawl-go/pawl/internal/cronexpr"
 )
 
-// own reads a key that only a flow has, and says whether it is one.
-func (r *reader) own(e field, f *flow) bool {
+// timing reads when a flow runs.
+func (r *reader) timing(e field, f *flow) {
+	f.kind, f.timing = e.name, e.value
 	switch e.name {
-	case "fixed_rate":
-		if r.truth(e) {
-			f.set(e, pawl.WithFixedRate())
+	case "every":
+		f.every, _ = r.duration(e)
+	case "cron":
+		f.cron, _ = r.text(e)
+	case "manual":
+		if text, ok := r.text(e); ok && text != "true" {
+			r.fail(e.value, "manual is true, or left out")
 		}
-	case "aligned":
-		if r.truth(e) {
-			f.set(e, pawl.WithAligned())
-		}
-	case "limit":
-		f.set(e, pawl.WithLimit(r.atLeastOne(e)))
-	case "former_id":
-		text, _ := r.filled(e)
-		f.set(e, pawl.WithFormerID(text))
 	}
-	return slices.Contains(ownKeys, e.name)
-}
-
-// group reads the name of a group, which has to have a limit.
-func (r *reader) group(e field, f *flow, limits map[string]int) {
-	name, ok := r.filled(e)
-	if !ok {
-		return
-	}
-	if _, known := limits[name]; !known {
-		var names []string
-		for g := range limits {
-			names = append(names, g)
-		}
-		hint := ": give it one beside flows, as in groups: {" + name + ": 5}"
-		if near := term.Suggest(name, names); near != "" {
-			hint = near
-		}
-		r.fail(e.value, "group %q has no limit%s", name, hint)
-		return
-	}
-	f.set(e, pawl.WithGroup(name))
 }
 
 // times reads what stands in the zone of the flow.
@@ -64,8 +37,8 @@ func (r *reader) times(e field, f *flow) {
 			start, _ = r.instant(t, f.location())
 		case "end":
 			end, _ = r.instant(t, f.location())
-			if text, _ := r.text(t); isDate(text) {
-				end = endOfDay(end.In(f.location()))
+			if text, _ := r.text(t); moment.IsDate(text) {
+				end = moment.EndOfDay(end.In(f.location()))
 			}
 		}
 	}
@@ -90,7 +63,7 @@ func (r *reader) instant(e field, zone *time.Location) (time.Time, bool) {
 	if !ok {
 		return time.Time{}, false
 	}
-	t, err := parseTime(text, zone)
+	t, err := moment.Parse(text, zone)
 	if err != nil {
 		r.fail(e.value, "%s: %s", e.name, err)
 	}

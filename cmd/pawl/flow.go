@@ -6,14 +6,52 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
+	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/cmd/pawl/internal/term"
 	"github.com/pawl-go/pawl/internal/cronexpr"
 	"github.com/pawl-go/pawl/internal/wording"
+	"go.yaml.in/yaml/v3"
 )
+
+// A flow is one entry of the config: a command, and when it runs.
+type flow struct {
+	settings
+	id     string
+	kind   string        // every, cron, once or manual, as its key is called
+	every  time.Duration // the interval of an every flow
+	cron   string        // the expression of a cron flow
+	once   time.Time     // the instant of a once flow
+	argv   []string      // the program and its arguments; nil if shell is set
+	shell  string        // the line for sh -c
+	name   *yaml.Node    // where the flow is named
+	timing *yaml.Node    // where its schedule stands
+}
+
+// register adds the flow to a scheduler, with job as its work.
+func (f *flow) register(s *pawl.Scheduler, job pawl.Job) error {
+	var opts []pawl.FlowOption
+	for _, key := range f.policies() {
+		opts = append(opts, f.options[key])
+	}
+	return f.registerWith(s, job, opts)
+}
+
+func (f *flow) registerWith(s *pawl.Scheduler, job pawl.Job, opts []pawl.FlowOption) error {
+	switch f.kind {
+	case "every":
+		return s.Every(f.id, f.every, job, opts...)
+	case "cron":
+		return s.Cron(f.id, f.cron, job, opts...)
+	case "once":
+		return s.Once(f.id, f.once, job, opts...)
+	default:
+		return s.Manual(f.id, job, opts...)
+	}
+}
 
 func (r *reader) flows(entries field, base settings, p plan) []*flow {
 	var flows []*flow
@@ -141,21 +179,6 @@ func (r *reader) exactlyOne(entry field, found []string, of string) {
 	}
 }
 
-// timing reads when a flow runs.
-func (r *reader) timing(e field, f *flow) {
-	f.kind, f.timing = e.name, e.value
-	switch e.name {
-	case "every":
-		f.every, _ = r.duration(e)
-	case "cron":
-		f.cron, _ = r.text(e)
-	case "manual":
-		if text, ok := r.text(e); ok && text != "true" {
-			r.fail(e.value, "manual is true, or left out")
-		}
-	}
-}
-
 // work reads what a flow runs. A program given by a relative path with a slash
 // in it is looked for from the config's folder, a bare name in PATH.
 func (r *reader) work(e field, f *flow) {
@@ -179,4 +202,45 @@ func (r *reader) work(e field, f *flow) {
 	if filepath.Base(f.argv[0]) != f.argv[0] {
 		f.argv[0] = r.path(f.argv[0])
 	}
+}
+
+// own reads a key that only a flow has, and says whether it is one.
+func (r *reader) own(e field, f *flow) bool {
+	switch e.name {
+	case "fixed_rate":
+		if r.truth(e) {
+			f.set(e, pawl.WithFixedRate())
+		}
+	case "aligned":
+		if r.truth(e) {
+			f.set(e, pawl.WithAligned())
+		}
+	case "limit":
+		f.set(e, pawl.WithLimit(r.atLeastOne(e)))
+	case "former_id":
+		text, _ := r.filled(e)
+		f.set(e, pawl.WithFormerID(text))
+	}
+	return slices.Contains(ownKeys, e.name)
+}
+
+// group reads the name of a group, which has to have a limit.
+func (r *reader) group(e field, f *flow, limits map[string]int) {
+	name, ok := r.filled(e)
+	if !ok {
+		return
+	}
+	if _, known := limits[name]; !known {
+		var names []string
+		for g := range limits {
+			names = append(names, g)
+		}
+		hint := ": give it one beside flows, as in groups: {" + name + ": 5}"
+		if near := term.Suggest(name, names); near != "" {
+			hint = near
+		}
+		r.fail(e.value, "group %q has no limit%s", name, hint)
+		return
+	}
+	f.set(e, pawl.WithGroup(name))
 }

@@ -28,7 +28,7 @@ func (r *Reader) Verify(ctx context.Context) ([]string, error) {
 }
 
 // At returns every flow as it was at an instant, in the order of registration, folded from its
-// transitions up to then ([core.Fold]). A flow that was added later is left out. What the log
+// transitions up to then ([core.State.Fold]). A flow that was added later is left out. What the log
 // does not keep is as it is today (the schedule, the policy), or is left out (LastScheduled,
 // Suspect, Held, Fired; Waiting counts the runs of a backfill too). Where the clock went back and
 // showed an instant twice, the later one counts.

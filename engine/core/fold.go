@@ -2,17 +2,17 @@ package core
 
 import "time"
 
-// Fold returns the state that a committed transition left, from the state before it: applied
-// to a flow's transitions in order, from [NewState] on, it rebuilds the flow from its log. It
+// Fold changes a state to the one that a committed transition left: applied to a flow's
+// transitions in order, from [NewState] on, it rebuilds the flow from its log. It
 // decides nothing. Rows of runs tell the rest, and Fold leaves it as it is: errors, suspects,
 // the scheduled instants, the attempt.
 //
 // Waiting gets all runs that are not over and not in flight, those of a backfill included.
 //
 // If transitions before t are missing (their history was deleted), the flow counts as
-// registered, and what only the missing ones tell stays as it is in s. See [Follows].
-func Fold(s State, t Transition) State {
-	follows := Follows(s, t)
+// registered, and what only the missing ones tell stays as it is in s. See [State.IsBefore].
+func (s *State) Fold(t *Transition) {
+	follows := s.IsBefore(t)
 	s.Registered = s.Registered || s.Version == 0 && t.Version > 1
 	switch t.Event {
 	case "adopt":
@@ -45,15 +45,14 @@ func Fold(s State, t Transition) State {
 	s.LastRun, s.NextEligible, s.NextRun = t.LastRun, t.NextEligible, t.NextRun
 	s.Waiting, s.Backfill, s.aside = t.Waiting, 0, nil
 	s.LastSeq, s.Version, s.UpdatedAt = t.Seq, t.Version, t.At
-	return s
 }
 
-// Follows reports whether no transition is missing between a state and t.
-func Follows(s State, t Transition) bool { return t.Version == s.Version+1 }
+// IsBefore reports whether no transition is missing between the state and t.
+func (s *State) IsBefore(t *Transition) bool { return t.Version == s.Version+1 }
 
 // foldPause is the pause that a transition sets: it replaces the end and the note of a pause
 // that has not expired.
-func (p *Paused) foldPause(t Transition) *Paused {
+func (p *Paused) foldPause(t *Transition) *Paused {
 	since := t.At
 	if !p.PausedAt.IsZero() && !p.Over(t.At) {
 		since = p.PausedAt

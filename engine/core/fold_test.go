@@ -11,7 +11,8 @@ import (
 // requireFolded applies a transition to the state that was folded so far, and requires what
 // Apply decided.
 func requireFolded(t require.TestingT, folded *State, c Change) {
-	*folded = Fold(*folded, c.Transition())
+	transition := c.Transition()
+	folded.Fold(&transition)
 	type told struct {
 		status                                Status
 		registered                            bool
@@ -32,11 +33,12 @@ func requireFolded(t require.TestingT, folded *State, c Change) {
 // counts no runs that were accepted before it.
 func TestFoldAcrossAGapInventsNothing(t *testing.T) {
 	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	s := Fold(NewState("import", 1), Transition{Version: 7, At: at, Event: "accept", RunNumber: 9, Waiting: 4, ToStatus: StatusIdle})
+	s := NewState("import", 1)
+	s.Fold(&Transition{Version: 7, At: at, Event: "accept", RunNumber: 9, Waiting: 4, ToStatus: StatusIdle})
 	assert.True(t, s.Registered)
 	assert.EqualValues(t, 9, s.LastNumber)
 	assert.Equal(t, 4, s.NotOver())
-	s = Fold(s, Transition{Version: 8, At: at, Event: "accept", RunNumber: 10, Waiting: 6, ToStatus: StatusIdle})
+	s.Fold(&Transition{Version: 8, At: at, Event: "accept", RunNumber: 10, Waiting: 6, ToStatus: StatusIdle})
 	assert.EqualValues(t, 11, s.LastNumber)
 	require.Equal(t, NotPaused, s.Paused)
 }

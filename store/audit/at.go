@@ -21,7 +21,7 @@ const selectTransitionsUntil = `SELECT flow, seq, at, COALESCE(run_number, 0), e
     COALESCE(last_run, 0), COALESCE(next_eligible, 0), COALESCE(next_run, 0), version, COALESCE(waiting, 0), COALESCE(note, ''), COALESCE(paused_until, 0)
 FROM pawl_transition_log WHERE at <= ? ORDER BY seq`
 
-// At folds the transitions up to an instant ([core.Fold]). Flows has, by key, what each flow
+// At folds the transitions up to an instant ([core.State.Fold]). Flows has, by key, what each flow
 // starts from: the state of a flow without history, with its plan of today. A flow that had no
 // transition yet is not in the result.
 func At(ctx context.Context, db sqlx.QueryerContext, at time.Time, flows map[int64]core.State) (map[int64]*Past, error) {
@@ -57,7 +57,7 @@ func At(ctx context.Context, db sqlx.QueryerContext, at time.Time, flows map[int
 
 // add takes the next transition.
 func (p *Past) add(t core.Transition) {
-	p.State = core.Fold(p.State, t)
+	p.Fold(&t)
 	switch t.Event {
 	case "reset":
 		p.Failed = 0

@@ -1,6 +1,6 @@
 // Package audit judges the content of a database and changes nothing.
 //
-// [Verify] replays the log of transitions with [core.Fold] and reports what contradicts
+// [Verify] replays the log of transitions with [core.State.Fold] and reports what contradicts
 // it. [At] folds the log up to an instant of the past. Both read through a connection of the
 // caller.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/pawl-go/pawl/engine/core"
 	"github.com/pawl-go/pawl/internal/instant"
@@ -47,7 +48,7 @@ func (a *account) step(t *transition) {
 	case t.Version <= a.replay.Version:
 		a.report("transition %d has version %d, after %d", t.Seq, t.Version, a.replay.Version)
 		return
-	case !core.Follows(a.replay, t.Transition):
+	case !a.replay.IsBefore(&t.Transition):
 		a.report("transition %d has version %d, after %d", t.Seq, t.Version, a.replay.Version)
 		a.forget()
 	default:
@@ -59,7 +60,8 @@ func (a *account) step(t *transition) {
 	a.checkAlone(t)
 	a.replayRuns(t)
 	a.learn(t)
-	a.begun, a.replay, a.event = true, core.Fold(a.replay, t.Transition), t.Event
+	a.replay.Fold(&t.Transition)
+	a.begun, a.event = true, t.Event
 }
 
 // forget marks what followed from missing transitions as unknown.
@@ -74,7 +76,7 @@ func (a *account) learn(t *transition) {
 	case "reserve":
 		a.known.number = a.known.number || !a.startsWaiting(t)
 	case "accept", "backfill":
-		a.known.number = a.known.number || core.Follows(a.replay, t.Transition)
+		a.known.number = a.known.number || a.replay.IsBefore(&t.Transition)
 	case "outcome", "interrupt", "timeout", "cancel":
 		a.known.end = true
 	case "pause": // one that has expired does not go on
@@ -96,8 +98,12 @@ func (a *account) checkAlone(t *transition) {
 
 // follow checks what a transition makes of the flow as the one before left it.
 func (a *account) follow(t *transition) {
-	was := a.replay
-	want := was
+	was := &a.replay
+	want := struct {
+		RunCount          int64
+		InFlight, Waiting int
+		LastRun           time.Time
+	}{was.RunCount, was.InFlight, was.Waiting, was.LastRun}
 	switch t.Event {
 	case "reserve":
 		want.RunCount, want.InFlight, want.LastRun = was.RunCount+1, was.InFlight+1, t.At

@@ -11,7 +11,7 @@ import (
 
 // Verify checks a whole database and returns a sentence for each violation; none: all is well.
 // SQLite checks its pages. Then Verify replays each flow's transitions from the oldest kept one
-// ([core.Fold]), and compares each with the run that it is about, and the state that they lead
+// ([core.State.Fold]), and compares each with the run that it is about, and the state that they lead
 // to with the flow's row.
 //
 // It reads within tx, so an owner may be running. Runs may be deleted up to the one that the

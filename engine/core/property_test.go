@@ -136,7 +136,8 @@ func invariant(s State, c Change, e Event, now time.Time, p Plan) error {
 		if reserve && run.Trigger == TriggerSchedule && now.Before(s.NextEligible) {
 			return breaks("run inside the window until %s", s.NextEligible)
 		}
-		if reserve && run.Trigger == TriggerSchedule && c.Kind == schedule.KindCron && !c.NextRun.After(run.ScheduledAt) {
+		comesAgain := run.ScheduledAt.After(now) && !schedule.HasFixedTimes(p.Schedule) // the clock went back. found C7
+		if reserve && run.Trigger == TriggerSchedule && c.Kind == schedule.KindCron && !c.NextRun.After(run.ScheduledAt) && !comesAgain {
 			return breaks("instant %s is due again", run.ScheduledAt)
 		}
 	}

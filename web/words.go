@@ -150,11 +150,11 @@ func (c clock) at(f pawl.FlowInfo) string {
 	case !f.Registered:
 		return "the program that runs does not have it"
 	case f.Status == pawl.StatusRunning && f.InFlight <= 1:
-		return fmt.Sprintf("run %d is at work", f.LastNumber)
+		return fmt.Sprintf("run %d is running", f.LastNumber)
 	case f.Status == pawl.StatusRunning:
-		return fmt.Sprintf("%d runs are at work", f.InFlight)
+		return fmt.Sprintf("%d runs are running", f.InFlight)
 	case f.Status == pawl.StatusTripped:
-		return "reset it when this is fixed: " + failure
+		return "fix the cause, then reset it: " + failure
 	case f.Status == pawl.StatusBackoff && f.NextEligible.After(c.Now):
 		return "backoff until " + c.near(f.NextEligible) + ": " + failure
 	}

@@ -91,7 +91,7 @@ func TestStatusSaysWhyAFlowDoesNotRun(t *testing.T) {
 	}
 }
 
-// No cell is empty, and a streak that nothing counts is not one of nought.
+// No cell is empty, and a streak that nothing counts is not one of nought. found B9.
 func TestStreakSaysWhenItIsNotCounted(t *testing.T) {
 	for want, f := range map[string]pawl.FlowInfo{
 		"off": {}, "0/5": {Backoff: "1s", StreakLimit: 5}, "2/5": {Backoff: "1s", StreakLimit: 5, FailureStreak: 2},

@@ -137,9 +137,9 @@ func documents(ids []string) (names []string) {
 	return slices.Compact(names)
 }
 
-// isTest says whether a file is a test, or a transcript that a test plays.
+// isTest says whether a file is a test, or a script or transcript that a test plays.
 func isTest(path string) bool {
-	return strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/testdata/transcripts/")
+	return strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".txtar") || strings.Contains(path, "/testdata/transcripts/")
 }
 
 // sources returns the text of every test of the repository, and of the documents, which cite

@@ -33,7 +33,7 @@ func (r *Reader) Examine(ctx context.Context, now func() time.Time) ([]Check, er
 	} {
 		c, err := examine(ctx)
 		if err != nil {
-			c.Detail, c.Found = "cannot be told", append(c.Found, explainRead(r.path, err).Error())
+			c.Detail, c.Found = "unknown", append(c.Found, explainRead(r.path, err).Error())
 		}
 		checks = append(checks, c)
 	}
@@ -61,7 +61,7 @@ func (d doctor) content(ctx context.Context) (c Check, err error) {
 func (d doctor) files(context.Context) (c Check, err error) {
 	c = Check{Name: "files", Detail: "nobody else can read or write them"}
 	if runtime.GOOS == "windows" {
-		c.Detail = "who can read them is not told by their mode here"
+		c.Detail = "file modes do not say who can read them on this system"
 		return c, nil
 	}
 	for _, name := range []string{d.path, d.path + "-wal", d.path + "-shm", lockPath(d.path)} {

@@ -17,8 +17,8 @@ func atVerb(database *string) *cobra.Command {
 	var at time.Time
 	cmd := &cobra.Command{
 		Use:   "at TIME [FLOW...]",
-		Short: "Show how every flow stood at an instant",
-		Long: `Show how every flow stood at an instant, from its transitions. No daemon need run.
+		Short: "Show the state of every flow at an instant",
+		Long: `Show the state of every flow at an instant, from its transitions. No daemon need run.
 
 TIME is as in 2026-11-22T09:00:00Z, or "2026-11-22 09:00" in the local time zone; 09:00
 is the last time that it was nine o'clock.

@@ -17,7 +17,7 @@ func backfillVerb(database *string) *cobra.Command {
 	var again, cancel, dry bool
 	cmd := &cobra.Command{
 		Use:   "backfill FLOW --from TIME --to TIME",
-		Short: "Run instants of a flow's schedule that are past",
+		Short: "Run past occurrences of a flow's schedule",
 		Long: `Run the instants of a flow's schedule from one time to another, both included, that
 have no run: one after another, in order, when nothing else of the flow waits. Its
 schedule goes on as it was. --cancel drops those that have not started. --dry-run

@@ -199,7 +199,7 @@ func (c *command) graceAfter(cause error) time.Duration {
 }
 
 // errDismissed is why a command was ended by a second signal.
-var errDismissed = errors.New("the daemon was told to end at once")
+var errDismissed = errors.New("the daemon was asked to stop at once")
 
 // errTimeout is why a command was ended that took too long.
 type errTimeout struct {

@@ -260,7 +260,7 @@ func TestDismissedCommandEndsWithoutAnOutcome(t *testing.T) {
 	default:
 	}
 	cancel()
-	assert.EqualError(t, <-returned, "the daemon was told to end at once (killed by SIGTERM)")
+	assert.EqualError(t, <-returned, "the daemon was asked to stop at once (killed by SIGTERM)")
 }
 
 // Security: what another user owns he can write, whatever its mode says now.

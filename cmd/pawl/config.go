@@ -35,7 +35,7 @@ type plan struct {
 	isolation    *time.Duration // how long a suspect waits for others at most; nil: the default
 	maxRunning   int            // commands that run at once; 0: no bound
 	groups       map[string]int // the same for those of a group
-	notify       notify         // whom failures are told
+	notify       notify         // who is notified of failures
 	warnings     []fault        // what is accepted, but may be meant in another way
 }
 

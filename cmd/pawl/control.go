@@ -79,7 +79,7 @@ func unowned(ctx context.Context, c *pawl.Client, verb, id string, err error) er
 func resetVerb(database *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset FLOW",
-		Short: "Forget a flow's failures, so that it runs on its schedule again",
+		Short: "Clear a flow's failures, so that it runs on its schedule again",
 		Args:  cobra.ExactArgs(1),
 	}
 	reason := reasonFlag(cmd)
@@ -100,8 +100,8 @@ func given(reason string) []string {
 func resumeVerb(database *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume FLOW",
-		Short: "Let the schedule of a paused flow go on",
-		Long: `Let the schedule of a paused flow go on, from now: what passed while it was paused
+		Short: "Resume the schedule of a paused flow",
+		Long: `Resume the schedule of a paused flow, from now: what passed while it was paused
 was not missed, but an interval that is over by now runs at once. With --from, what
 passed since then is caught up on as catch_up in the config says.
 
@@ -123,7 +123,7 @@ func cancelVerb(database *string) *cobra.Command {
 	var number int64
 	cmd := &cobra.Command{
 		Use:   "cancel FLOW RUN",
-		Short: "Cancel a run that waits or is under way",
+		Short: "Cancel a queued or running run",
 		Long: `Cancel a run, by its number. One that waits is over at once. The command of one that
 is under way is ended, by SIGTERM and after its grace by SIGKILL. A workflow that is
 parked goes on to undo what it did; one that is blocked is undone by a program that
@@ -159,7 +159,7 @@ it is, without undo. A cancelled run is no failure.`,
 func forgetVerb(database *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget FLOW",
-		Short: "Delete a flow that the config has no more, with its history",
+		Short: "Delete a flow that is not in the config any more, with its history",
 		Long: `Delete a flow that the config has no more, with all its history. Nothing else is
 committed meanwhile. There is no way back but a backup. A flow with parked or blocked
 runs is not forgotten before these are cancelled with --force.`,

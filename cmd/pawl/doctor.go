@@ -16,7 +16,7 @@ func doctorVerb(database *string) *cobra.Command {
 	var config string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look for all that can be wrong, and say what helps",
+		Short: "Check everything that can be wrong, and say how to fix it",
 		Long: `Look for all that can be wrong with the database, its files and its daemon, and
 say what helps. It changes nothing, and the daemon may go on. With -c, or where
 there is a pawl.yaml, it looks at the config too. It exits with 1 when it found
@@ -73,7 +73,7 @@ func checkOrphans(ctx context.Context, c *pawl.Client, database string) (pawl.Ch
 		return check, err
 	}
 	if len(rivals(c.Database(), database)) > 0 {
-		check.Detail = "cannot be told: another daemon drives a copy of this database"
+		check.Detail = "unknown: another daemon drives a copy of this database"
 		return check, nil
 	}
 	var left []string

@@ -4,7 +4,7 @@ import "github.com/spf13/cobra"
 
 var environmentHelp = &cobra.Command{
 	Use:   "environment",
-	Short: "Which variables are read",
+	Short: "The environment variables that pawl reads",
 	Long: `A flag that is not given is taken from a variable, if there is such, and from the config
 after that:
 

@@ -19,11 +19,11 @@ func explainVerb() *cobra.Command {
 	var told explanation
 	cmd := &cobra.Command{
 		Use:   "explain CRON",
-		Short: "Say a cron expression in words, with its next instants",
-		Long: `Say a cron expression in words, with its next instants, and what the next changes of
-the clock make of it. Time is UTC unless it begins with CRON_TZ=Area/City; the instants
-are shown in its zone, or in the zone of --tz. H is a number drawn from the id of a
-flow, which --flow gives.
+		Short: "Explain a cron expression in words, with its next occurrences",
+		Long: `Explain a cron expression in words, with its next occurrences and what the next
+clock changes do to it. Its time is UTC unless it begins with CRON_TZ=Area/City.
+Occurrences are shown in its zone, or in the zone of --tz. H is a number drawn from the
+id of a flow, which --flow gives.
 
   pawl explain '30 2 * * MON-FRI'
   pawl explain '0 18 LW * *'                       the last day from Monday to Friday

@@ -19,7 +19,7 @@ func exportVerb(database *string) *cobra.Command {
 	var flow string
 	cmd := &cobra.Command{
 		Use:   "export flows|runs|attempts|transitions",
-		Short: "Print everything that the database has, for other programs",
+		Short: "Print the database's content for other programs",
 		Long: `Print every flow, run, attempt or transition that the database has, a line for each:
 as JSON, or in another form with -o. Runs are in the order of flows, the newest first;
 so are attempts, but those of one run are in their order. Transitions are in the order

@@ -27,7 +27,7 @@ func globalFlags(root *cobra.Command, database *string) {
 	when := term.ColorMode("auto")
 	flags := root.PersistentFlags()
 	flags.StringVar(database, "db", "pawl.db", "the database `file`")
-	flags.StringVar(&zone, "tz", "", "the time `zone` of what is shown and asked for (default that of here)")
+	flags.StringVar(&zone, "tz", "", "time `zone` of times that are shown or given (default: the local one)")
 	flags.Var(&when, "color", "auto, always or never")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := takeEnvironment(cmd); err != nil {

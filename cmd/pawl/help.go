@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 
 var configHelp = &cobra.Command{
 	Use:   "config",
-	Short: "What stands in a pawl.yaml",
+	Short: "The keys of pawl.yaml",
 	Long: `A config says which flows there are: what each runs, and when.
 
   defaults: {timeout: 10m, zone: Europe/Berlin, backoff: {initial: 5s, trip: 5}}
@@ -118,7 +118,7 @@ start, which it says.`,
 
 var exitHelp = &cobra.Command{
 	Use:   "exit-codes",
-	Short: "What the exit codes say",
+	Short: "The exit codes",
 	Long: `Every verb exits with
   0    done
   1    failed, or pawl doctor found something

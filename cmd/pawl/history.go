@@ -20,8 +20,8 @@ func historyVerb(database *string) *cobra.Command {
 	var follow, tries bool
 	cmd := &cobra.Command{
 		Use:   "history [FLOW [RUN]]",
-		Short: "Show what ran, the newest first",
-		Long: `Show what ran, the newest first. No daemon need run.
+		Short: "List runs, newest first",
+		Long: `List runs, newest first. No daemon need run.
 
 With the number of a run it shows what happened to that: of a workflow the path through
 its states, of other runs each transition; and the attempts of a run that was retried.

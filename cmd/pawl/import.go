@@ -20,7 +20,7 @@ import (
 func importVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "Make a config of what another scheduler has",
+		Short: "Convert another scheduler's config",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return errors.New("import what? There is import crontab FILE")
@@ -46,9 +46,9 @@ What could not be carried over, or is different, is told line by line on stderr.
 It exits with 1 when there are lines that are no crontab's; the others are carried over.`,
 		Args: cobra.ExactArgs(1),
 	}
-	cmd.Flags().BoolVar(&system, "system", false, "each line names a user, as in /etc/crontab and /etc/cron.d (told by the place of the file)")
+	cmd.Flags().BoolVar(&system, "system", false, "each line names a user, as in /etc/crontab and /etc/cron.d (pawl knows by the path of the file)")
 	cmd.Flags().BoolVar(&ofUser, "user", false, "no line names a user")
-	cmd.Flags().StringVar(&zone, "zone", "", "the time `zone` of cron (default that of here)")
+	cmd.Flags().StringVar(&zone, "zone", "", "the time `zone` of cron (default the local one)")
 	cmd.Flags().StringVar(&write, "write", "", "the `file` to make, in place of standard output")
 	cmd.MarkFlagsMutuallyExclusive("system", "user")
 	cmd.RunE = does(func(_ *cobra.Command, args []string) error {

@@ -23,7 +23,7 @@ func initVerb(database *string) *cobra.Command {
 	var config string
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Make an example of a config, or a systemd unit",
+		Short: "Write an example config, or a systemd unit",
 		Long: `Make pawl.yaml, an example of a config that has something to show, to be changed. A file
 that is there is not overwritten.
 

@@ -19,7 +19,7 @@ func logsVerb(database *string) *cobra.Command {
 	var follow bool
 	cmd := &cobra.Command{
 		Use:   "logs FLOW [RUN]",
-		Short: "Show what a run printed, the newest by default",
+		Short: "Show the output of a run, by default the newest",
 		Long: `Show what a run printed, of the newest one if no number is given. Of a run that is
 over the beginning and the end were kept. Of one that is under way it is what it has
 printed so far; with --follow also what comes, until it is over. How the run ended is on

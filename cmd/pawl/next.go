@@ -18,7 +18,7 @@ func nextVerb(database *string) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "next [FLOW]",
-		Short: "Show what is to run next, and what stands in its way",
+		Short: "Show what runs next, and what prevents it",
 		Long: `Show the next instants of all schedules, or of one, and what stands in their way as
 things are. No daemon need run. One with a ~ depends on when runs end.`,
 		Args:    cobra.MaximumNArgs(1),

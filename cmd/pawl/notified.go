@@ -41,7 +41,7 @@ func (n *notifier) catchUp(r *pawl.Runner, ask askRun) {
 		err = n.replay(ctx, r, state.Seq, last, ask)
 	}
 	if err != nil {
-		n.log.Error("what the webhook was not told of before is left out", "error", err)
+		n.log.Error("earlier transitions that the webhook did not receive are left out", "error", err)
 	}
 }
 
@@ -66,7 +66,7 @@ func (n *notifier) replay(ctx context.Context, r *pawl.Runner, after, last int64
 func (n *notifier) recall() (state notified, known bool) {
 	if n.to.webhook == "" {
 		if err := os.Remove(n.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			n.log.Warn("what a webhook was told of cannot be forgotten", "error", err)
+			n.log.Warn("the record of what a removed webhook received cannot be deleted", "error", err)
 		}
 		return state, false
 	}
@@ -80,7 +80,7 @@ func (n *notifier) recall() (state notified, known bool) {
 		err = json.Unmarshal(data, &state)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		n.log.Warn("it is not known what the webhook was told of", "error", err)
+		n.log.Warn("cannot read which transitions the webhook received", "error", err)
 	}
 	return state, err == nil
 }
@@ -101,7 +101,7 @@ func (n *notifier) remember() {
 	}
 	slices.Sort(state.Failing)
 	if err := files.WriteJSON(n.file, state); err != nil && !n.unkept {
-		n.log.Error("it cannot be kept what the webhook was told of; a restart may tell it again", "error", err)
+		n.log.Error("cannot store which transitions the webhook received; a restart may send some again", "error", err)
 		n.unkept = true
 		return
 	}

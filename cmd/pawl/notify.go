@@ -124,7 +124,7 @@ func (n *notifier) add(m message) {
 	}
 	m.Host = n.host
 	if m.Late = m.At.Before(n.born); m.Late {
-		m.Text += " (told late: it was at " + term.Stamp(m.At) + ")"
+		m.Text += " (sent late: it was at " + term.Stamp(m.At) + ")"
 	}
 	select {
 	case n.queue <- m:

@@ -20,7 +20,7 @@ func pauseVerb(database *string) *cobra.Command {
 	var end time.Time // zero: none
 	cmd := &cobra.Command{
 		Use:   "pause FLOW",
-		Short: "Hold a flow's schedule back until it is resumed, or for a while",
+		Short: "Suspend a flow's schedule until it is resumed, or for a while",
 		Long: `Hold a flow's schedule back until pawl resume, over restarts too. Runs in flight go
 on, and what is triggered runs. With --for or --until it goes on by itself then, unless
 it is resumed before; no daemon need run at that instant. Reason and end given anew

@@ -30,7 +30,7 @@ func runVerb(database *string) *cobra.Command {
 	var wait duration
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Run the flows of a config until told to stop",
+		Short: "Run the flows of a config until it is stopped",
 		Long: `Run the flows of a config, in the foreground, until told to stop.
 
 Without -c it is pawl.yaml. If there is no such file, a built-in demo runs on a database
@@ -281,7 +281,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	}
 	d.log.Info("running", "flows", d.Len(), "config", config, "database", d.database, "pid", os.Getpid())
 	if _, attended := term.Terminal(os.Stderr); attended {
-		d.log.Info("look on from another terminal with: pawl status --watch")
+		d.log.Info("watch from another terminal: pawl status --watch")
 	}
 	d.supervisor.tell(fmt.Sprintf("READY=1\nSTATUS=%s", term.Count(int64(d.Len()), "flow")))
 	if err := r.Wait(); err != nil {

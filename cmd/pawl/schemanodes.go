@@ -43,7 +43,7 @@ func configSchema() node {
 		"notify": objectNode(node{
 			"webhook": node{"type": "string", "format": "uri"},
 			"on":      anyOf(wordNode(noticeable...), node{"type": "array", "items": wordNode(noticeable...)}),
-		}).says("whom failures are told"),
+		}).says("who is notified of failures"),
 	})
 	top["patternProperties"] = node{"^x-": node{}}
 	top["required"] = []string{"flows"}

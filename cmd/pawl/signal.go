@@ -10,7 +10,7 @@ import (
 // An errSignal is why a verb was ended before it was done.
 type errSignal struct{ syscall.Signal }
 
-func (s errSignal) Error() string { return "told to end (" + s.String() + ")" }
+func (s errSignal) Error() string { return "stopped by a signal (" + s.String() + ")" }
 
 // caught are the signals that stop the daemon, or end a verb. A terminal that goes
 // away does so too, unless nohup wants that ignored.

@@ -29,7 +29,7 @@ func TestSignalEndsTheContextOfAVerb(t *testing.T) {
 			return verb.Context().Err()
 		})
 		assert.ErrorIs(t, err, context.Canceled)
-		assert.ErrorContains(t, err, "told to end ("+s.String()+")")
+		assert.ErrorContains(t, err, "stopped by a signal ("+s.String()+")")
 		assert.Equal(t, code, exitStatus(failure{err}))
 	}
 	broken := errors.New("broken")

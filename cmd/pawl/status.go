@@ -19,8 +19,8 @@ func statusVerb(database *string) *cobra.Command {
 	var check, watched bool
 	cmd := &cobra.Command{
 		Use:   "status [FLOW...]",
-		Short: "Show how every flow is, and what it waits for",
-		Long: `Show how every flow is, and what it waits for. No daemon need run.
+		Short: "Show the state of every flow, and what it waits for",
+		Long: `Show the state of every flow, and what it waits for. No daemon need run.
 
 STREAK counts failures in a row, of those that trip the flow; it is off without a
 backoff policy, for which they are counted. RUNS are the last ones,

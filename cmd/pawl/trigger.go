@@ -47,7 +47,7 @@ otherwise, and 124 if the timeout passed before: the run goes on then.
 func probeVerb(database *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "probe FLOW",
-		Short: "Run a flow that tripped once, to see whether it is well again",
+		Short: "Run a tripped flow once, to see whether it works again",
 		Long: `Run a flow that tripped once: if that succeeds it is tripped no more, and if it fails
 it stays so. Of a flow that is not tripped it is a trigger. --wait and exit codes are
 as of pawl trigger.`,

@@ -17,7 +17,7 @@ func addVerbs(root *cobra.Command, database *string) {
 		id, title string
 		verbs     []*cobra.Command
 	}{
-		{"run", "Run, and look on:", []*cobra.Command{runVerb(database), statusVerb(database), historyVerb(database),
+		{"run", "Run and watch:", []*cobra.Command{runVerb(database), statusVerb(database), historyVerb(database),
 			logsVerb(database), nextVerb(database), whyVerb(database), atVerb(database)}},
 		{"ask", "Ask the daemon for something:", []*cobra.Command{triggerVerb(database), cancelVerb(database), pauseVerb(database), resumeVerb(database),
 			resetVerb(database), probeVerb(database), backfillVerb(database), forgetVerb(database), claimVerb(database), clockVerb(database)}},

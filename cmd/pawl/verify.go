@@ -12,7 +12,7 @@ import (
 func verifyVerb(database *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Check that the database says what its transitions make of it",
+		Short: "Check that the flows match their transitions",
 		Long: `Check that the pages of the database are sound, and that every flow and run is
 what the transitions make of it. A row that was edited by hand is named. The daemon
 may go on. It exits with 65 when something is wrong.`,

@@ -10,7 +10,7 @@ import "time"
 // Waiting gets all runs that are not over and not in flight, those of a backfill included.
 //
 // If transitions before t are missing (their history was deleted), the flow counts as
-// registered, and what only the missing ones tell stays as it is in s. See [State.IsBefore].
+// registered, and fields that only the missing ones set keep their value. See [State.IsBefore].
 func (s *State) Fold(t *Transition) {
 	follows := s.IsBefore(t)
 	s.Registered = s.Registered || s.Version == 0 && t.Version > 1

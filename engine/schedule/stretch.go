@@ -3,7 +3,7 @@ package schedule
 import "time"
 
 // How a cron schedule finds its occurrences. Between two changes of its offset from UTC the
-// clock of a zone runs evenly; such a time is a stretch. In a stretch the calendar finds the
+// clock of a zone runs evenly; such a period is a stretch. In a stretch the calendar finds the
 // occurrences from the local time, by arithmetic. At its edges the DST policy decides: after
 // a gap, a burst of occurrences stands for the times that the clock skipped, and of a fold
 // the copy that does not count is cut off.
@@ -19,7 +19,7 @@ type stretch struct {
 	gapFrom, gapTo int64 // the local times skipped at start that a burst stands for; equal if there are none
 }
 
-// The first and last second that the search takes for open ends. A million times either of
+// The first and last second that the search takes for open ends. A thousand times either of
 // them does not overflow.
 const firstSecond, lastSecond = -1 << 50, 1 << 50
 
